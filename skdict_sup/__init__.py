@@ -1,0 +1,49 @@
+"""Supervised dictionary learning and differentiable sparse coding.
+
+Exact sparse codes of whole batches, each with a duality gap; gradients through them; estimators
+that follow scikit-learn. Names load at first use: importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "ElasticNet": "priors",
+    "Gradients": "solution",
+    "OnlineDictionaryLearning": "estimators",
+    "Solution": "solution",
+    "SparseCoder": "estimators",
+    "SupervisedDictionaryClassifier": "estimators",
+    "SupervisedDictionaryRegressor": "estimators",
+    "code_vjp": "implicit",
+    "encode": "coding",
+    "lam_max": "coding",
+    "show_versions": "_versions",
+}
+
+__all__ = [
+    "ElasticNet",
+    "Gradients",
+    "OnlineDictionaryLearning",
+    "Solution",
+    "SparseCoder",
+    "SupervisedDictionaryClassifier",
+    "SupervisedDictionaryRegressor",
+    "code_vjp",
+    "encode",
+    "lam_max",
+    "show_versions",
+]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

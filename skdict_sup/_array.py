@@ -1,0 +1,97 @@
+"""The one door to the array libraries: everything above speaks the array API standard.
+
+Names of array libraries stand here and in `kernels/`, nowhere else.
+"""
+
+import sys
+
+import array_api_compat
+import numpy as np
+from array_api_compat import device as device_of
+from array_api_compat import is_array_api_obj, is_numpy_array
+
+__all__ = [
+    "accurate_matmul",
+    "astype_like",
+    "device_of",
+    "eps",
+    "is_array",
+    "is_numpy",
+    "namespace",
+    "same_home",
+    "take_rows",
+    "to_numpy",
+]
+
+
+def namespace(*arrays):
+    """Array API namespace shared by the given arrays; None and Python scalars don't vote."""
+    voters = [a for a in arrays if is_array_api_obj(a)]
+    return array_api_compat.array_namespace(*voters)
+
+
+def is_array(value):
+    """Whether value is an array of a library that speaks the standard (lists aren't)."""
+    return is_array_api_obj(value) and hasattr(value, "shape")
+
+
+def is_numpy(*arrays):
+    """Whether every given array is a NumPy array."""
+    return all(is_numpy_array(a) for a in arrays)
+
+
+def eps(array):
+    """Machine epsilon of the array's dtype, as a float."""
+    return float(namespace(array).finfo(array.dtype).eps)
+
+
+def accurate_matmul(a, b):
+    """a @ b, through float64 for float32 arrays of NumPy.
+
+    A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
+    more than the duality gap that float32 codes can reach.
+    """
+    if is_numpy_array(a) and a.dtype == np.float32:
+        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32)
+    return a @ b
+
+
+def to_numpy(array):
+    """Copy an array to host memory as NumPy; NumPy arrays and lists come back as they are."""
+    if not is_array_api_obj(array) or is_numpy_array(array):
+        return np.asarray(array)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return array.detach().cpu().numpy()
+    if hasattr(array, "get"):
+        return array.get()
+    return np.from_dlpack(array)
+
+
+def astype_like(value, like):
+    """`value` as an array in the namespace, dtype and device of `like`."""
+    xp = namespace(like)
+    if is_array_api_obj(value) and namespace(value) is xp:
+        return xp.astype(value, like.dtype, copy=False)
+    return xp.asarray(to_numpy(value), dtype=like.dtype, device=device_of(like))
+
+
+def take_rows(array, rows):
+    """Rows of an array at NumPy integer positions, wherever the array lives."""
+    if is_numpy_array(array):
+        return array[rows]
+    xp = namespace(array)
+    return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
+
+
+def same_home(**arrays):
+    """Raise unless all named arrays share one array library and one device."""
+    given = {name: a for name, a in arrays.items() if a is not None}
+    homes = {name: (namespace(a).__name__, str(device_of(a))) for name, a in given.items()}
+    (first, home), *rest = homes.items()
+    for name, other in rest:
+        if other != home:
+            raise ValueError(
+                f"{name} lives in {other[0]} on {other[1]}, but {first} lives in {home[0]} on "
+                f"{home[1]}; move one of them so that both share one array library and device."
+            )

@@ -1,0 +1,49 @@
+"""Slices of the batch, and the pool of threads that works on them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+_pools = {}
+
+# a pool's threads do not exist in a forked child: forget it there
+os.register_at_fork(after_in_child=_pools.clear) if hasattr(os, "register_at_fork") else None
+
+
+@cache
+def _controller():
+    return ThreadpoolController()
+
+
+def effective_n_jobs(n_jobs):
+    """Number of threads that `n_jobs` stands for.
+
+    None follows the limit that threadpoolctl reports for BLAS, so that one setting
+    (an environment variable, `threadpool_limits`, a joblib worker's share) rules both.
+    """
+    available = os.cpu_count() or 1
+    if n_jobs is None:
+        limits = [
+            lib.num_threads for lib in _controller().lib_controllers if lib.user_api == "blas"
+        ]
+        return max(1, min([available, *limits]))
+    if n_jobs < 0:
+        return max(1, available + 1 + n_jobs)
+    return n_jobs
+
+
+def slices(n_rows, size):
+    """Consecutive slices of at most `size` rows that cover `n_rows`."""
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def map_threads(function, items, n_jobs):
+    """Apply `function` to every item, on `n_jobs` threads, results in the items' order."""
+    if n_jobs == 1 or len(items) <= 1:
+        return [function(item) for item in items]
+    pool = _pools.get(n_jobs)
+    if pool is None:
+        pool = _pools.setdefault(n_jobs, ThreadPoolExecutor(n_jobs, "skdict_sup"))
+    return list(pool.map(function, items))

@@ -1,0 +1,97 @@
+"""Checks of what users pass, with messages that name the parameter, what came, what is expected."""
+
+import math
+import numbers
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
+
+from ._array import device_of, is_array, is_numpy, namespace, same_home, to_numpy
+
+__all__ = ["ConvergenceWarning", "check_matrix", "check_option", "check_scalar", "check_shapes"]
+
+
+def check_scalar(
+    value, name, *, low=-math.inf, high=math.inf, strict=False, integer=False, also=""
+):
+    """Return a number within [low, high], or (low, high] where strict."""
+    kind, word = (numbers.Integral, "an integer") if integer else (numbers.Real, "a number")
+    bound = f"{word} {'>' if strict else '>='} {low:g}" if low > -math.inf else word
+    bound += f" and <= {high:g}" if high < math.inf else ""
+    expected = f"{name} must be {bound} {also}".rstrip()
+    if isinstance(value, bool | np.bool_) or not isinstance(value, kind):
+        raise TypeError(f"{expected}, got {value!r} of type {type(value).__name__}.")
+    below = value <= low if strict else value < low
+    if below or value > high or not math.isfinite(value):
+        raise ValueError(f"{expected}, got {value!r}.")
+    return value
+
+
+def check_option(value, name, options):
+    """Return value if it is one of the options."""
+    if not (isinstance(value, str) and value in options):
+        raise ValueError(f"{name} must be one of {sorted(options)}, got {value!r}.")
+    return value
+
+
+def check_matrix(array, name, *, min_rows=1):
+    """Return a finite, floating, two-dimensional array in its own library.
+
+    Lists and integer arrays that NumPy reads as numbers become float64; arrays of other
+    libraries must be floating already, since a conversion there would hide a copy.
+    """
+    if not is_array(array) or is_numpy(array):
+        array = _as_float(array, name)
+    xp = namespace(array)
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must be 2-dimensional, (rows, columns), got shape {tuple(array.shape)}; "
+            f"a single signal is {name}[None, :]."
+        )
+    if not xp.isdtype(array.dtype, "real floating"):
+        raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
+    if array.shape[0] < min_rows or array.shape[1] < 1:
+        raise ValueError(
+            f"{name} must have at least {min_rows} row(s) and one column, got shape {tuple(array.shape)}."
+        )
+    # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
+    if not math.isfinite(float(xp.sum(array))) and not bool(xp.all(xp.isfinite(array))):
+        rows = to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), first in row {rows[0]}."
+        )
+    return array
+
+
+def _as_float(array, name):
+    if hasattr(array, "toarray"):
+        raise TypeError(
+            f"{name} must be a dense array, got {type(array).__name__}; use {name}.toarray()."
+        )
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    return array
+
+
+def check_shapes(X, dictionary, **codes):
+    """Raise unless signals, dictionary and arrays shaped like code fit together."""
+    same_home(X=X, dictionary=dictionary, **codes)
+    if X.shape[1] != dictionary.shape[1]:
+        raise ValueError(
+            f"dictionary must have one column per feature of X: got dictionary of shape "
+            f"{tuple(dictionary.shape)} for X with {X.shape[1]} features."
+        )
+    for name, code in codes.items():
+        if code is not None and tuple(code.shape) != (X.shape[0], dictionary.shape[0]):
+            raise ValueError(
+                f"{name} must have shape (n_samples, n_components) = "
+                f"{(X.shape[0], dictionary.shape[0])}, got {tuple(code.shape)}."
+            )
+
+
+def device_word(array):
+    """Human name of where an array lives."""
+    return f"{namespace(array).__name__} on {device_of(array)}"

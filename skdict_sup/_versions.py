@@ -1,0 +1,38 @@
+"""What a bug report needs to say about the machine."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = (
+    "skdict-sup",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "array-api-compat",
+    "threadpoolctl",
+    "cupy-cuda12x",
+    "torch",
+    "dask",
+    "matplotlib",
+)
+
+
+def show_versions():
+    """Print the versions of Python, of this package and of what it works with.
+
+    Examples
+    --------
+    >>> from skdict_sup import show_versions
+    >>> show_versions()  # doctest: +ELLIPSIS
+    python: ...
+    """
+    print(f"python: {sys.version.split()[0]}")
+    print(f"machine: {platform.platform()}, {os.cpu_count()} cores")
+    for package in _PACKAGES:
+        try:
+            print(f"{package}: {version(package)}")
+        except PackageNotFoundError:
+            print(f"{package}: not installed")

@@ -1,0 +1,161 @@
+"""`encode` and `lam_max`: the functional entry to sparse coding."""
+
+from ._array import is_array, namespace
+from ._validation import check_matrix, check_option, check_scalar, check_shapes
+from .priors import as_prior
+from .problem import Problem, resolve_prior
+from .reconstruction import as_reconstruction
+from .solvers import SOLVERS, solve
+
+__all__ = ["encode", "lam_max", "make_problem", "make_solver"]
+
+
+def make_solver(solver, max_iter=None):
+    """Solver record of a name; "auto" is the exact one."""
+    check_option(solver, "solver", {"auto", *SOLVERS})
+    if max_iter is not None:
+        check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None")
+    return SOLVERS["homotopy" if solver == "auto" else solver](max_iter)
+
+
+def make_problem(X, dictionary, prior, transfer, **codes):
+    """Checked signals and the problem that they pose, with lam="auto" resolved on them."""
+    X = check_matrix(X, "X")
+    dictionary = check_matrix(dictionary, "dictionary")
+    prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
+    check_shapes(X, dictionary, **codes)
+    dictionary = namespace(X).astype(dictionary, X.dtype, copy=False)
+    return X, Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
+
+
+def encode(
+    X,
+    dictionary,
+    *,
+    prior="elastic_net",
+    transfer="linear",
+    solver="auto",
+    tol=None,
+    max_iter=None,
+    init=None,
+    output="dense",
+    n_jobs=None,
+    verbose=0,
+):
+    r"""Sparse codes of signals over a dictionary, each with a certificate.
+
+    .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        Signals, float32 or float64, of NumPy or any library of the array API standard.
+    dictionary : array of shape (n_components, n_features)
+        Atoms as rows, of any norm; taken in the dtype of X.
+    prior : {"elastic_net"} or prior object, default="elastic_net"
+        Prior on the codes; :class:`~skdict_sup.ElasticNet` has lam, lam2 and positive. Its
+        lam="auto" is resolved on X.
+    transfer : {"linear"}, default="linear"
+        Map from w D to the signal.
+    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+        "homotopy" is exact, and what "auto" takes; the others iterate to `tol`.
+    tol : float or None, default=None
+        Relative duality gap at which a code counts as converged and iterative solvers stop; None is
+        1e-9 in float64 and 1e-5 in float32.
+    max_iter : int or None, default=None
+        Most iterations per signal; None leaves room enough for any problem in practice, and lets
+        signals that fall short be coded a second time in wider floats.
+    init : array of shape (n_samples, n_components), sparse matrix or None, default=None
+        Codes to start from.
+    output : {"dense", "sparse"}, default="dense"
+        "sparse" gives a SciPy CSR matrix, assembled slice by slice.
+    n_jobs : int or None, default=None
+        Threads; None takes as many as threadpoolctl grants to BLAS, -1 all cores. The result does
+        not depend on it.
+    verbose : int, default=0
+        Above 0, prints progress every two seconds.
+
+    Returns
+    -------
+    Solution
+        With code, kkt_residual, duality_gap, n_iter, converged and objective, one row per signal.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit, values are not finite, or a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once per call, if codes are above the tolerance.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", section "Formulation with expected cost".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdict_sup import ElasticNet, encode
+    >>> solution = encode(np.array([[3.0, 0.5]]), np.eye(2), prior=ElasticNet(lam=1.0))
+    >>> solution.code
+    array([[2., 0.]])
+    >>> bool(solution.converged.all())
+    True
+    """
+    check_option(output, "output", {"dense", "sparse"})
+    codes = {"init": init} if init is None or is_array(init) else {}
+    X, problem = make_problem(X, dictionary, prior, transfer, **codes)
+    if init is not None:
+        init = _check_init(init, X, problem)
+    if tol is not None:
+        check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
+    engine = make_solver(solver, max_iter)
+    return solve(
+        problem, X, engine, init=init, tol=tol, output=output, n_jobs=n_jobs, verbose=verbose
+    )
+
+
+def _check_init(init, X, problem):
+    expected = (X.shape[0], problem.dictionary.shape[0])
+    if hasattr(init, "tocsr"):
+        if init.shape != expected:
+            raise ValueError(f"init must have shape {expected}, got {init.shape}.")
+        return init.tocsr().astype(X.dtype)
+    init = check_matrix(init, "init")
+    check_shapes(X, problem.dictionary, init=init)
+    return namespace(X).astype(init, X.dtype, copy=False)
+
+
+def lam_max(X, dictionary, prior="elastic_net"):
+    r"""Smallest lam at which a signal's code is zero.
+
+    .. math:: \lambda_{\max}(x) = \max_j |\langle d_j, x \rangle|
+              \quad \text{(without the absolute value if codes are nonnegative)}
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        Signals.
+    dictionary : array of shape (n_components, n_features)
+        Atoms as rows.
+    prior : {"elastic_net"} or prior object, default="elastic_net"
+        Prior on the codes; its lam is not looked at.
+
+    Returns
+    -------
+    array of shape (n_samples,)
+        In the units of X times the norm of an atom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdict_sup import lam_max
+    >>> lam_max(np.array([[3.0, -4.0]]), np.eye(2))
+    array([4.])
+    """
+    X, dictionary = check_matrix(X, "X"), check_matrix(dictionary, "dictionary")
+    check_shapes(X, dictionary)
+    dictionary = namespace(X).astype(dictionary, X.dtype, copy=False)
+    return as_prior(prior).lam_max(X @ dictionary.T)

@@ -1,0 +1,34 @@
+"""Decorator that turns a reference body into a kernel."""
+
+from functools import cache, wraps
+from importlib import import_module
+
+from .._array import is_array
+from ._registry import REGISTRY
+
+
+@cache
+def _load(module, name):
+    return getattr(import_module(module, __package__), name)
+
+
+def kernel(reference):
+    """Dispatch calls of `reference` to the first compiled version that takes the arrays.
+
+    Floating array arguments decide; boolean arrays, scalars and None follow.
+    """
+    name = reference.__name__
+    versions = [v for v in REGISTRY if v.kernel == name]
+
+    @wraps(reference)
+    def call(*args, **kwargs):
+        arrays = [
+            a for a in (*args, *kwargs.values()) if is_array(a) and "bool" not in str(a.dtype)
+        ]
+        for version in versions:
+            if version.usable(*arrays):
+                return _load(version.module, name)(*args, **kwargs)
+        return reference(*args, **kwargs)
+
+    call.reference = reference
+    return call

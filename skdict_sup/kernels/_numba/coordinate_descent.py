@@ -1,0 +1,96 @@
+"""Cyclic coordinate descent on the Gram matrix, one signal after another."""
+
+import numpy as np
+from numba import njit
+
+from ._cholesky import options
+
+
+def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, init=None):
+    """See the kernel's contract."""
+    dtype = corr.dtype.type
+    gram, corr = np.ascontiguousarray(gram), np.ascontiguousarray(corr)
+    code, slope = np.zeros_like(corr), np.empty_like(corr)
+    if init is not None:
+        np.maximum(init, 0, out=code) if positive else np.copyto(code, init)
+    n_iter = np.zeros(corr.shape[0], np.int64)
+    _codes(
+        gram,
+        corr,
+        energy,
+        dtype(lam),
+        dtype(lam2),
+        positive,
+        dtype(tol),
+        max_iter,
+        code,
+        slope,
+        n_iter,
+    )
+    return code, slope, n_iter
+
+
+@njit(**options)
+def _refresh(gram, corr, w, u):
+    p = corr.shape[0]
+    for j in range(p):
+        u[j] = corr[j]
+    for i in range(p):
+        if w[i] != 0:
+            g, value = gram[i], w[i]
+            for j in range(p):
+                u[j] -= value * g[j]
+
+
+@njit(**options)
+def _sweep(gram, lam, lam2, positive, w, u, only_support):
+    p = w.shape[0]
+    for j in range(p):
+        norm = gram[j, j]
+        if norm == 0 or (only_support and w[j] == 0):
+            continue
+        pull = u[j] + norm * w[j]
+        value = lam * 0
+        if pull > lam:
+            value = (pull - lam) / (norm + lam2)
+        elif pull < -lam and not positive:
+            value = (pull + lam) / (norm + lam2)
+        change = value - w[j]
+        if change != 0:
+            w[j] = value
+            g = gram[j]
+            for c in range(p):
+                u[c] -= change * g[c]
+
+
+@njit(**options)
+def _gap_above(corr, energy, lam, lam2, positive, tol, w, u):
+    pull, l1, cross, squares = lam * 0, lam * 0, lam * 0, energy
+    for j in range(w.shape[0]):
+        free = u[j] - lam2 * w[j]
+        pull = max(pull, free if positive else abs(free))
+        l1 += lam * abs(w[j])
+        cross += w[j] * free
+        squares += w[j] * (lam2 * w[j] - corr[j] - u[j])
+    scale = lam / pull if pull > lam else lam * 0 + 1
+    gap = (1 - scale) ** 2 * squares / 2 + l1 - scale * cross
+    if lam == 0:
+        gap = lam * 0
+        for j in range(w.shape[0]):
+            gap += pull * abs(w[j])
+    return gap > tol * (squares / 2 + l1)
+
+
+@njit(**options)
+def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, n_iter):
+    for i in range(corr.shape[0]):
+        w, u = code[i], slope[i]
+        _refresh(gram, corr[i], w, u)
+        while n_iter[i] < max_iter:
+            _sweep(gram, lam, lam2, positive, w, u, False)
+            for _ in range(4):  # most of the way is made on the support
+                _sweep(gram, lam, lam2, positive, w, u, True)
+            n_iter[i] += 1
+            _refresh(gram, corr[i], w, u)
+            if not _gap_above(corr[i], energy[i], lam, lam2, positive, tol, w, u):
+                break

@@ -1,0 +1,100 @@
+"""Kernel: one symmetric system per signal, restricted to its support."""
+
+from .._array import device_of, eps, namespace
+from ._dispatch import kernel
+from ._rank import dependence
+
+_BUDGET = 2**21  # entries of the gathered systems held at once
+
+
+@kernel
+def support_solve(gram, lam2, support, rhs):
+    r"""Solve (G_SS + lam2 I) x_S = rhs_S for every row, with x = 0 off its support S.
+
+    An atom that depends linearly on the atoms before it in its row's support (its Cholesky pivot
+    is below `_rank.dependence` of its diagonal entry) gets x = 0, and the others solve the system without it.
+
+    Parameters
+    ----------
+    gram : array (n_components, n_components)
+    lam2 : float
+    support : boolean array (n_samples, n_components)
+    rhs : array (n_samples, n_components)
+
+    Returns
+    -------
+    x : array (n_samples, n_components)
+    """
+    xp = namespace(gram)
+    n, p = rhs.shape
+    # the support first, in the order of the atoms; stable, so that padding stays behind
+    order = xp.argsort(xp.astype(~support, xp.int64), axis=1, stable=True)
+    width = int(xp.max(xp.sum(xp.astype(support, xp.int64), axis=1))) if n else 0
+    if width == 0:
+        return xp.zeros_like(rhs)
+    rows = max(1, _BUDGET // width**2)
+    parts = [
+        _solve_rows(
+            gram,
+            lam2,
+            support[i : i + rows, :],
+            rhs[i : i + rows, :],
+            order[i : i + rows, :],
+            width,
+        )
+        for i in range(0, n, rows)
+    ]
+    return xp.concat(parts, axis=0)
+
+
+def _gather(xp, values, columns):
+    """values[i, columns[i, j]] through one flat take."""
+    n, p = values.shape
+    start = xp.arange(n, device=device_of(values))[:, None] * p
+    return xp.reshape(
+        xp.take(xp.reshape(values, (-1,)), xp.reshape(start + columns, (-1,))), columns.shape
+    )
+
+
+def _solve_rows(gram, lam2, support, rhs, order, width):
+    xp = namespace(gram)
+    p = gram.shape[0]
+    columns = order[:, :width]
+    held = _gather(xp, xp.astype(support, rhs.dtype), columns)  # 1 on the support, 0 on padding
+    pairs = xp.reshape(columns[:, :, None] * p + columns[:, None, :], (-1,))
+    H = xp.reshape(xp.take(xp.reshape(gram, (-1,)), pairs), (columns.shape[0], width, width))
+    H = H * held[:, :, None] * held[:, None, :]
+    x = _cholesky_solve(H, lam2, held, _gather(xp, rhs, columns) * held)
+    inverse = xp.argsort(order, axis=1, stable=True)  # back to the atoms' own order
+    padded = xp.concat(
+        [x, xp.zeros((x.shape[0], p - width), dtype=x.dtype, device=device_of(x))], axis=1
+    )
+    return _gather(xp, padded, inverse)
+
+
+def _cholesky_solve(H, lam2, held, rhs):
+    """Batched Cholesky, one column at a time over all signals; dependent columns drop out."""
+    xp = namespace(H)
+    width = H.shape[1]
+    below = xp.arange(width, device=device_of(H))
+    tolerance = dependence(eps(H))
+    diagonal = [H[:, j, j] + lam2 for j in range(width)]
+    columns, roots, y = [], [], []
+    rest = rhs
+    for j in range(width):
+        pivot = H[:, j, j] + lam2
+        alive = (pivot > tolerance * diagonal[j]) & (held[:, j] > 0)
+        root = xp.sqrt(xp.where(alive, pivot, xp.ones_like(pivot)))
+        beyond = alive[:, None] & (below > j)[None, :]
+        column = xp.where(beyond, H[:, :, j] / root[:, None], xp.zeros_like(rhs))
+        H = H - column[:, :, None] * column[:, None, :]
+        y.append(xp.where(alive, rest[:, j] / root, xp.zeros_like(root)))
+        rest = rest - column * y[j][:, None]
+        columns.append(column)
+        roots.append(root)
+    x = xp.zeros_like(rhs)
+    for j in range(width - 1, -1, -1):
+        value = (y[j] - xp.sum(columns[j] * x, axis=1)) / roots[j]
+        # a dropped column has y = 0 and an empty column, so its value is 0 of itself
+        x = xp.where((below == j)[None, :], value[:, None], x)
+    return x

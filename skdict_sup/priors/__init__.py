@@ -1,0 +1,30 @@
+"""Priors on the codes.
+
+A prior states phi, its optimality condition and its derivatives, and sees neither the signals
+nor a solver. `_protocol.Prior` lists what one's own prior must define; `as_prior` turns what a
+user passes (a name or an object) into a checked prior.
+"""
+
+from ._protocol import Prior
+from .elastic_net import ElasticNet
+
+__all__ = ["ElasticNet", "Prior", "as_prior"]
+
+_DEFAULTS = {"elastic_net": ElasticNet}
+
+
+def as_prior(prior):
+    """Checked prior object for a prior or the name of one with its default settings."""
+    if isinstance(prior, str):
+        if prior not in _DEFAULTS:
+            raise ValueError(
+                f"prior must be one of {sorted(_DEFAULTS)} or a prior object, got {prior!r}."
+            )
+        prior = _DEFAULTS[prior]()
+    if not hasattr(prior, "stationarity"):
+        raise TypeError(
+            f"prior must be one of {sorted(_DEFAULTS)} or a prior object such as ElasticNet(lam=0.1), "
+            f"got {prior!r} of type {type(prior).__name__}."
+        )
+    prior.check()
+    return prior

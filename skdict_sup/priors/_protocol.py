@@ -1,0 +1,42 @@
+"""What a prior on the codes has to know; the whole of what is asked of one's own.
+
+A prior is phi(w) = sum_j phi_j(w_j), convex, on the codes w of a batch (n_samples, n_components).
+`slope` is minus the gradient of the reconstruction term in the code, so that the optimality
+condition of a code reads: slope in the subdifferential of phi at w.
+"""
+
+from typing import Any, Protocol
+
+
+class Prior(Protocol):
+    """Methods of a prior, all batched over rows and written for any array namespace."""
+
+    def check(self) -> None:
+        """Raise ValueError or TypeError for a hyper-parameter out of range."""
+
+    def value(self, code: Any) -> Any:
+        """phi(w), summed over atoms: (n_samples,)."""
+
+    def stationarity(self, code: Any, slope: Any) -> Any:
+        """Distance of slope to the subdifferential of phi at w, entry by entry."""
+
+    def dual_scale(self, code: Any, slope: Any) -> Any:
+        """Largest s in [0, 1] for which s * slope is dual feasible: (n_samples,)."""
+
+    def fenchel_gap(self, code: Any, slope: Any, scale: Any) -> Any:
+        """phi(w) + phi*(s slope) - s <w, slope>, each term at or above zero: (n_samples,)."""
+
+    def lam_max(self, corr: Any) -> Any:
+        """Smallest lam at which the code of signals with these correlations is zero."""
+
+    def support(self, code: Any) -> Any:
+        """Entries that move freely with the data: where phi_j is twice differentiable."""
+
+    def curvature(self, code: Any) -> Any:
+        """Second derivative of phi_j on the support, a float or like code."""
+
+    def pull_back(self, code: Any, adjoint: Any) -> Any:
+        """Gradients for the hyper-parameters: a record with one field for each.
+
+        The entry for h is -<adjoint, d/dh phi'(w)>, summed over the batch.
+        """

@@ -1,0 +1,112 @@
+r"""The sparse-coding problem and its optimality condition, stated once.
+
+.. math:: P(w) = D_L(x \| f(wD)) + \varphi(w)
+
+The code of a signal x is the w that minimises P. With slope = -(gradient of the reconstruction in w),
+it is optimal exactly when slope lies in the subdifferential of phi at w. This condition stops the
+solvers, is what the tests ask of codes, and is what the implicit gradient differentiates.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ._array import accurate_matmul, eps, namespace, take_rows
+
+
+class Certificate(NamedTuple):
+    """How far codes are from the optimum: one entry for each signal."""
+
+    kkt_residual: Any
+    duality_gap: Any
+    objective: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A reconstruction term, a prior and a dictionary; signals come with each question."""
+
+    reconstruction: Any
+    prior: Any
+    dictionary: Any
+
+    @cached_property
+    def gram(self):
+        """Inner products of the atoms: (n_components, n_components)."""
+        return accurate_matmul(self.dictionary, self.dictionary.T)
+
+    @cached_property
+    def _softest(self):
+        """Smallest curvature of the reconstruction over directions that it sees."""
+        xp = namespace(self.gram)
+        values = xp.linalg.eigvalsh(self.gram)
+        floor = eps(values) * values.shape[0] * float(values[-1])
+        return min((v for v in map(float, values) if v > floor), default=1.0)
+
+    def corr(self, X):
+        """Inner products of signals and atoms: (n_samples, n_components)."""
+        return accurate_matmul(X, self.dictionary.T)
+
+    def energy(self, X):
+        """Squared norms of the signals: (n_samples,)."""
+        return namespace(X).sum(X * X, axis=-1)
+
+    def certify(self, X, code):
+        """Certificate of codes of X, from scratch."""
+        corr = self.corr(X)
+        return self.certificate(
+            corr, self.energy(X), code, self.reconstruction.slope(corr, code, self.gram)
+        )
+
+    def certificate(self, corr, energy, code, slope):
+        """Certificate of codes with known correlations, squared norms and slopes.
+
+        The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest scale
+        that is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so that it
+        does not drown in the rounding of P.
+        """
+        xp = namespace(code)
+        reconstruction, prior = self.reconstruction, self.prior
+        value = reconstruction.value(energy, corr, code, slope)
+        objective = value + prior.value(code)
+        violation = xp.max(prior.stationarity(code, slope), axis=-1)
+        scale = prior.dual_scale(code, slope)
+        gap = reconstruction.fenchel_gap(value, scale) + prior.fenchel_gap(code, slope, scale)
+        if getattr(prior, "lam", 1.0) == 0.0:
+            gap = xp.minimum(gap, self._strong_gap(code, slope))
+        top = xp.max(xp.abs(corr), axis=-1)
+        one = xp.ones_like(top)
+        floor = eps(code) * energy
+        bound = xp.maximum(objective, floor)
+        return Certificate(
+            violation / xp.where(top > 0, top, one),
+            xp.maximum(gap, xp.zeros_like(gap)) / xp.where(bound > 0, bound, one),
+            objective,
+        )
+
+    def _strong_gap(self, code, slope):
+        """Bound by strong convexity, ||subgradient||^2 / (2 curvature), for a prior without a dual ball."""
+        violation = self.prior.stationarity(code, slope)
+        curvature = self._softest + self.prior.curvature(code)
+        return 0.5 * namespace(code).sum(violation * violation, axis=-1) / curvature
+
+
+def resolve_prior(prior, X, dictionary):
+    """Prior with lam="auto" replaced by a fraction of the signals' median lam_max.
+
+    At most 10 000 evenly spaced signals vote; zero signals don't.
+    """
+    if not isinstance(getattr(prior, "lam", None), str):
+        return prior
+    if X.shape[0] > 10_000:
+        step = X.shape[0] // 10_000
+        X = X[::step, :]
+    xp = namespace(X)
+    tops = prior.lam_max(X @ dictionary.T)
+    order = xp.argsort(tops)
+    n_zero = int(xp.sum(xp.astype(tops <= 0, xp.int64)))
+    resolved = type(prior)(**prior.get_params())
+    middle = n_zero + (X.shape[0] - n_zero) // 2
+    # without a single nonzero signal any lam gives the same codes
+    median = float(take_rows(tops, [int(order[middle])])[0]) if n_zero < X.shape[0] else 1.0
+    return resolved.set_params(lam=prior.auto_fraction * median)

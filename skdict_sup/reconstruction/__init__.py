@@ -1,0 +1,17 @@
+"""Reconstruction terms: a transfer f and its matching loss, D_L(x || f(w D)).
+
+`as_reconstruction` turns the name of a transfer into its term.
+"""
+
+from .linear import Linear
+
+__all__ = ["Linear", "as_reconstruction"]
+
+_TRANSFERS = {"linear": Linear}
+
+
+def as_reconstruction(transfer):
+    """Reconstruction term of a transfer's name."""
+    if not isinstance(transfer, str) or transfer not in _TRANSFERS:
+        raise ValueError(f"transfer must be one of {sorted(_TRANSFERS)}, got {transfer!r}.")
+    return _TRANSFERS[transfer]()

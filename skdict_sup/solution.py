@@ -1,0 +1,53 @@
+"""Records that functions return: what was found, and how well."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Codes of a batch, each with its certificate.
+
+    Attributes
+    ----------
+    code : array or scipy.sparse.csr_matrix of shape (n_samples, n_components)
+        The sparse codes.
+    kkt_residual : array of shape (n_samples,)
+        Largest distance of an entry to its optimality condition, relative to the signal's
+        largest correlation with an atom.
+    duality_gap : array of shape (n_samples,)
+        Bound on the objective's distance to its minimum, relative to the objective.
+    n_iter : array of shape (n_samples,)
+        Iterations of the solver: changes of the support for "homotopy", sweeps for
+        "coordinate_descent", steps for "fista".
+    converged : boolean array of shape (n_samples,)
+        Whether the certificate is at or below the tolerance.
+    objective : array of shape (n_samples,)
+        Value of the sparse-coding objective at the code, in squared units of the signals.
+    """
+
+    code: Any
+    kkt_residual: Any
+    duality_gap: Any
+    n_iter: Any
+    converged: Any
+    objective: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Gradients of a scalar function of codes, pulled back through the coding.
+
+    Attributes
+    ----------
+    dictionary : array of shape (n_components, n_features)
+        Summed over the batch.
+    X : array of shape (n_samples, n_features)
+        One row for each signal.
+    prior : record
+        One field for each hyper-parameter of the prior, summed over the batch.
+    """
+
+    dictionary: Any
+    X: Any
+    prior: Any
