@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from numbers import Integral
 
 from threadpoolctl import ThreadpoolController
 
@@ -23,6 +24,11 @@ def effective_n_jobs(n_jobs):
     None follows the limit that threadpoolctl reports for BLAS, so that one setting
     (an environment variable, `threadpool_limits`, a joblib worker's share) rules both.
     """
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral | None):
+        kind = type(n_jobs).__name__
+        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r} of type {kind}.")
+    if n_jobs == 0:
+        raise ValueError("n_jobs must be above zero, negative (-1 for all cores) or None, got 0.")
     available = os.cpu_count() or 1
     if n_jobs is None:
         limits = [

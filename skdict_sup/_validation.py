@@ -8,7 +8,14 @@ from sklearn.exceptions import ConvergenceWarning  # the class that users alread
 
 from ._array import device_of, is_array, is_numpy, namespace, same_home, to_numpy
 
-__all__ = ["ConvergenceWarning", "check_matrix", "check_option", "check_scalar", "check_shapes"]
+__all__ = [
+    "ConvergenceWarning",
+    "check_matrix",
+    "check_option",
+    "check_scalar",
+    "check_shapes",
+    "check_sparse",
+]
 
 
 def check_scalar(
@@ -48,7 +55,7 @@ def check_matrix(array, name, *, min_rows=1):
             f"{name} must be 2-dimensional, (rows, columns), got shape {tuple(array.shape)}; "
             f"a single signal is {name}[None, :]."
         )
-    if not xp.isdtype(array.dtype, "real floating"):
+    if array.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
     if array.shape[0] < min_rows or array.shape[1] < 1:
         raise ValueError(
@@ -68,7 +75,12 @@ def _as_float(array, name):
         raise TypeError(
             f"{name} must be a dense array, got {type(array).__name__}; use {name}.toarray()."
         )
-    array = np.asarray(array)
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be 2-dimensional, with rows of one length: {error}"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
     if array.dtype not in (np.float32, np.float64):
@@ -90,6 +102,20 @@ def check_shapes(X, dictionary, **codes):
                 f"{name} must have shape (n_samples, n_components) = "
                 f"{(X.shape[0], dictionary.shape[0])}, got {tuple(code.shape)}."
             )
+
+
+def check_sparse(matrix, name, shape):
+    """Return a SciPy sparse matrix of codes as CSR, of this shape and finite."""
+    if tuple(matrix.shape) != shape:
+        raise ValueError(
+            f"{name} must have shape (n_samples, n_components) = {shape}, got {matrix.shape}."
+        )
+    if matrix.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}.")
+    matrix = matrix.tocsr()
+    if not np.isfinite(matrix.data).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity.")
+    return matrix
 
 
 def device_word(array):

@@ -1,7 +1,7 @@
 """`encode` and `lam_max`: the functional entry to sparse coding."""
 
 from ._array import is_array, namespace
-from ._validation import check_matrix, check_option, check_scalar, check_shapes
+from ._validation import check_matrix, check_option, check_scalar, check_shapes, check_sparse
 from .priors import as_prior
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
@@ -120,9 +120,7 @@ def encode(
 def _check_init(init, X, problem):
     expected = (X.shape[0], problem.dictionary.shape[0])
     if hasattr(init, "tocsr"):
-        if init.shape != expected:
-            raise ValueError(f"init must have shape {expected}, got {init.shape}.")
-        return init.tocsr().astype(X.dtype)
+        return check_sparse(init, "init", expected)
     init = check_matrix(init, "init")
     check_shapes(X, problem.dictionary, init=init)
     return namespace(X).astype(init, X.dtype, copy=False)

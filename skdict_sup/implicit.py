@@ -2,9 +2,9 @@
 
 import scipy.sparse
 
-from ._array import namespace
+from ._array import astype_like, namespace
 from ._threads import slices
-from ._validation import check_matrix, check_shapes
+from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
 from .kernels import support_solve
 from .solution import Gradients
@@ -93,20 +93,19 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
     -1.0
     """
     sparse = scipy.sparse.issparse(code)
-    code = code.tocsr() if sparse else check_matrix(code, "code")
+    code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")
     X, problem = make_problem(X, dictionary, prior, transfer, cotangent=cotangent)
     expected = (X.shape[0], problem.dictionary.shape[0])
-    if not sparse:
+    if sparse:
+        code = check_sparse(code, "code", expected)
+    else:
         check_shapes(X, problem.dictionary, code=code)
-    elif code.shape != expected:
-        raise ValueError(f"code must have shape {expected}, got {code.shape}.")
     xp = namespace(X)
     parts = []
     for rows in slices(X.shape[0], _CHUNK):
-        w = xp.asarray(code[rows].toarray()) if sparse else code[rows, :]
-        g = xp.astype(cotangent[rows, :], X.dtype, copy=False)
-        parts.append(vjp(problem, X[rows, :], xp.astype(w, X.dtype, copy=False), g))
+        w = astype_like(code[rows].toarray() if sparse else code[rows, :], X)
+        parts.append(vjp(problem, X[rows, :], w, astype_like(cotangent[rows, :], X)))
     return parts[0] if len(parts) == 1 else _join(xp, parts)
 
 

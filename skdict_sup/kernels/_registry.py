@@ -11,12 +11,8 @@ from .._array import is_numpy
 
 
 def numpy_floats(*arrays):
-    """NumPy arrays of one floating dtype that the compilers know."""
-    return (
-        is_numpy(*arrays)
-        and len({a.dtype.char for a in arrays}) == 1
-        and arrays[0].dtype.char in "fd"
-    )
+    """NumPy arrays of a floating dtype that the compilers know."""
+    return is_numpy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
 
 
 @dataclass(frozen=True)

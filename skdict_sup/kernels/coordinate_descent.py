@@ -73,5 +73,6 @@ def _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
     squares = energy - xp.sum(code * (corr + slope), axis=1) + lam2 * xp.sum(code * code, axis=1)
     gap = 0.5 * (1 - scale) ** 2 * squares + l1 - scale * xp.sum(code * free, axis=1)
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
-        gap = pull * xp.sum(xp.abs(code), axis=1)
+        violation = xp.where(code != 0, xp.abs(free), free) if positive else xp.abs(free)
+        gap = xp.max(violation, axis=1) * xp.sum(xp.abs(code), axis=1)
     return gap > tol * (0.5 * squares + l1)

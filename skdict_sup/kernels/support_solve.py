@@ -1,6 +1,7 @@
 """Kernel: one symmetric system per signal, restricted to its support."""
 
 from .._array import device_of, eps, namespace
+from .._threads import slices
 from ._dispatch import kernel
 from ._rank import dependence
 
@@ -37,12 +38,12 @@ def support_solve(gram, lam2, support, rhs):
         _solve_rows(
             gram,
             lam2,
-            support[i : i + rows, :],
-            rhs[i : i + rows, :],
-            order[i : i + rows, :],
+            support[part, :],
+            rhs[part, :],
+            order[part, :],
             width,
         )
-        for i in range(0, n, rows)
+        for part in slices(n, rows)
     ]
     return xp.concat(parts, axis=0)
 

@@ -5,6 +5,8 @@ nor a solver. `_protocol.Prior` lists what one's own prior must define; `as_prio
 user passes (a name or an object) into a checked prior.
 """
 
+import numpy as np
+
 from ._protocol import Prior
 from .elastic_net import ElasticNet
 
@@ -21,10 +23,19 @@ def as_prior(prior):
                 f"prior must be one of {sorted(_DEFAULTS)} or a prior object, got {prior!r}."
             )
         prior = _DEFAULTS[prior]()
-    if not hasattr(prior, "stationarity"):
+    if isinstance(prior, type) or not hasattr(prior, "stationarity"):
         raise TypeError(
             f"prior must be one of {sorted(_DEFAULTS)} or a prior object such as ElasticNet(lam=0.1), "
             f"got {prior!r} of type {type(prior).__name__}."
         )
     prior.check()
-    return prior
+    return _plain(prior)
+
+
+def _plain(prior):
+    """Prior whose numbers are Python's own: a NumPy float64 would widen float32 arrays."""
+    settings = prior.get_params() if hasattr(prior, "get_params") else {}
+    if not any(isinstance(value, np.generic) for value in settings.values()):
+        return prior
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items()}
+    return type(prior)(**plain)

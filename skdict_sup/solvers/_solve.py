@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import scipy.sparse
 
-from .._array import device_of, eps, is_numpy, namespace, take_rows, to_numpy
+from .._array import astype_like, device_of, eps, is_numpy, namespace, take_rows, to_numpy
 from .._threads import effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning
 from ..problem import Problem
@@ -31,7 +31,8 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     n, p = X.shape[0], problem.dictionary.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(X)) if tol is None else tol
-    width = max(16, min(512, _SLICE_BYTES // (p * X.dtype.itemsize), -(-n // 4)))
+    itemsize = xp.finfo(X.dtype).bits // 8
+    width = max(16, min(512, _SLICE_BYTES // (p * itemsize), -(-n // 4)))
     parts, start, last = [], time.perf_counter(), time.perf_counter()
     problem.gram  # once, before the threads ask for it
     for chunk in slices(n, _CHUNK):
@@ -39,7 +40,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
 
         def work(rows, corr=corr, energy=energy, chunk=chunk):
             where = slice(chunk.start + rows.start, chunk.start + rows.stop)
-            guess = None if init is None else _dense(init[where, :])
+            guess = None if init is None else _dense(init[where, :], X)
             part = _codes(problem, X[where, :], corr[rows, :], energy[rows], solver, tol, guess)
             return (_to_csr(part[0]), *part[1:]) if output == "sparse" else part
 
@@ -125,8 +126,8 @@ def _converged(kkt_residual, duality_gap, tol, problem):
     return good
 
 
-def _dense(code):
-    return code.toarray() if scipy.sparse.issparse(code) else code
+def _dense(code, like):
+    return astype_like(code.toarray(), like) if scipy.sparse.issparse(code) else code
 
 
 def _to_csr(code):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._array import device_of, namespace, take_rows, to_numpy
+from .._array import device_of, eps, namespace, take_rows, to_numpy
 
 _CHECK = 10  # steps between two looks at the duality gap
 
@@ -29,7 +29,7 @@ class FISTA:
         point, momentum = code, xp.ones(n, dtype=corr.dtype, device=device_of(corr))
         final, n_iter = [None] * n, [0] * n
         todo = list(range(n))
-        limit = self.max_iter or 100_000
+        limit, rounding = self.max_iter or 100_000, eps(corr)
         for iteration in range(1, limit + 1):
             if not todo:
                 break
@@ -47,7 +47,9 @@ class FISTA:
                 continue
             slope = corr - code @ gram
             gap = problem.certificate(corr, energy, code, slope).duality_gap
-            done = to_numpy(gap <= tol) | (iteration == limit)
+            # a step below rounding: these floats get no further
+            resting = xp.max(xp.abs(change), axis=1) <= rounding * xp.max(xp.abs(code), axis=1)
+            done = to_numpy((gap <= tol) | resting) | (iteration == limit)
             for row in done.nonzero()[0]:
                 final[todo[row]] = (code[int(row), :], slope[int(row), :])
                 n_iter[todo[row]] = iteration

@@ -75,9 +75,12 @@ def _gap_above(corr, energy, lam, lam2, positive, tol, w, u):
     scale = lam / pull if pull > lam else lam * 0 + 1
     gap = (1 - scale) ** 2 * squares / 2 + l1 - scale * cross
     if lam == 0:
-        gap = lam * 0
+        worst, total = lam * 0, lam * 0
         for j in range(w.shape[0]):
-            gap += pull * abs(w[j])
+            free = u[j] - lam2 * w[j]
+            worst = max(worst, free if positive and w[j] == 0 else abs(free))
+            total += abs(w[j])
+        gap = worst * total
     return gap > tol * (squares / 2 + l1)
 
 

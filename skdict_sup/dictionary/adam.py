@@ -1,0 +1,55 @@
+"""Adam, with one second moment for each atom, and the ball that atoms live in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._array import namespace
+
+_DECAY, _DECAY_SQUARES = 0.9, 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Running means of a gradient and of its squares."""
+
+    mean: Any
+    squares: Any
+    n_steps: int
+
+
+def start(array, *, by_row):
+    """Moments before the first gradient."""
+    xp = namespace(array)
+    squares = xp.zeros_like(array[:, :1]) if by_row else xp.zeros_like(array)
+    return Moments(xp.zeros_like(array), squares, 0)
+
+
+def direction(moments, gradient):
+    """Moments after a gradient, and the direction to step against.
+
+    With one second moment for each row, a row of the direction has norm about one for a steady
+    gradient, whatever the number of features, and the step does not depend on a rotation of them.
+
+    References
+    ----------
+    D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015.
+    """
+    xp = namespace(gradient)
+    n_steps = moments.n_steps + 1
+    squares = gradient * gradient
+    if moments.squares.shape != gradient.shape:
+        squares = xp.sum(squares, axis=1, keepdims=True)
+    mean = _DECAY * moments.mean + (1 - _DECAY) * gradient
+    squares = _DECAY_SQUARES * moments.squares + (1 - _DECAY_SQUARES) * squares
+    size = xp.sqrt(squares / (1 - _DECAY_SQUARES**n_steps))
+    step = (mean / (1 - _DECAY**n_steps)) / xp.where(size > 0, size, xp.ones_like(size))
+    return Moments(mean, squares, n_steps), step
+
+
+def project(dictionary, positive):
+    """Nearest atoms in the unit ball, or in its nonnegative part."""
+    xp = namespace(dictionary)
+    if positive:
+        dictionary = xp.maximum(dictionary, xp.zeros_like(dictionary))
+    norms = xp.sqrt(xp.sum(dictionary * dictionary, axis=1, keepdims=True))
+    return dictionary / xp.maximum(norms, xp.ones_like(norms))

@@ -1,0 +1,82 @@
+"""First atoms of a dictionary, all of unit norm."""
+
+from .._array import astype_like, device_of, namespace, take_rows, to_numpy
+
+INITS = ("data", "svd", "kmeans")
+
+
+def initial_dictionary(X, n_components, init, rng, positive=False):
+    """Unit-norm atoms: rows of the data, singular vectors, or means of clusters.
+
+    Parameters
+    ----------
+    X : array (n_samples, n_features)
+    n_components : int
+    init : {"data", "svd", "kmeans"}
+    rng : numpy.random.Generator
+    positive : bool
+        Whether to take absolute values (after a clip at zero for data and means).
+
+    Returns
+    -------
+    dictionary : array (n_components, n_features)
+    """
+    if init == "svd":
+        atoms = _singular_vectors(X, n_components, rng)
+    elif init == "kmeans":
+        atoms = _spherical_means(X, _rows(X, n_components, rng))
+    else:
+        atoms = _rows(X, n_components, rng)
+    xp = namespace(X)
+    return unit_norm(xp.abs(atoms) if positive else atoms)
+
+
+def unit_norm(atoms):
+    """Atoms scaled to norm one; zero atoms stay."""
+    xp = namespace(atoms)
+    norms = xp.sqrt(xp.sum(atoms * atoms, axis=1, keepdims=True))
+    return atoms / xp.where(norms > 0, norms, xp.ones_like(norms))
+
+
+def _rows(X, n_components, rng):
+    """Distinct nonzero signals; beyond their number, signals blurred by noise of a third of their norm."""
+    xp = namespace(X)
+    candidates = rng.permutation(X.shape[0])
+    norms = to_numpy(xp.sum(X * X, axis=1))
+    candidates = candidates[norms[candidates] > 0][:n_components]
+    missing = n_components - len(candidates)
+    atoms = unit_norm(take_rows(X, candidates))
+    if missing:
+        noise = rng.standard_normal((missing, X.shape[1]))
+        noise /= (noise**2).sum(axis=1, keepdims=True) ** 0.5
+        extra = astype_like(noise, X)
+        if len(candidates):
+            extra = take_rows(atoms, rng.integers(len(candidates), size=missing)) + extra / 3
+        atoms = xp.concat([atoms, extra], axis=0)
+    return atoms
+
+
+def _singular_vectors(X, n_components, rng):
+    """Right singular vectors of (at most 10 000 of) the signals, then data rows."""
+    xp = namespace(X)
+    sample = take_rows(X, rng.permutation(X.shape[0])[:10_000])
+    _, values, vectors = xp.linalg.svd(sample, full_matrices=False)
+    rank = int(xp.sum(xp.astype(values > 1e-6 * values[0], xp.int64))) if values[0] > 0 else 0
+    vectors = vectors[: min(rank, n_components), :]
+    missing = n_components - vectors.shape[0]
+    return xp.concat([vectors, _rows(X, missing, rng)], axis=0) if missing else vectors
+
+
+def _spherical_means(X, atoms, n_iter=10):
+    """k-means on the sphere: each atom becomes the mean direction of the signals nearest to it."""
+    xp = namespace(X)
+    X = unit_norm(X)
+    for _ in range(n_iter):
+        nearest = xp.argmax(X @ atoms.T, axis=1)
+        columns = xp.arange(atoms.shape[0], device=device_of(X))
+        member = xp.astype(nearest[:, None] == columns[None, :], X.dtype)
+        means = member.T @ X
+        empty = xp.sum(means * means, axis=1, keepdims=True) == 0
+        atoms = xp.where(empty, atoms, unit_norm(means))
+    return atoms
+

@@ -1,0 +1,137 @@
+r"""Task-driven dictionary learning: steps along the gradient through the codes.
+
+.. math:: \min_{D, W, b} \; \frac{1}{\sum_i c_i} \sum_i c_i \,\ell(y_i, W w(x_i, D) + b)
+          + \frac{\nu}{2} \|W\|^2, \quad \|d_j\| \le 1
+
+Inside, the head acts on codes divided by `code_scale`, their typical size, so that one step size
+serves signals of any scale; `coef` and `nu` below belong to these scaled codes.
+
+References
+----------
+J. Mairal, "Backpropagation rules for sparse coding", "Main result" and "Practical Implementation".
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._array import device_of, namespace, take_rows
+from ..implicit import vjp
+from ..problem import Problem
+from ..solvers import solve
+from . import adam
+
+AUTO_NU = 3e-5  # ridge on the head of scaled codes
+
+@dataclass(frozen=True)
+class SupervisedSettings:
+    """What stays the same over the steps; nu and code_scale as in the module's text."""
+
+    reconstruction: Any
+    prior: Any
+    solver: Any
+    loss: Any
+    nu: float
+    code_scale: float
+    positive_dictionary: bool
+    n_jobs: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class SupervisedState:
+    """Everything that learning needs to go on."""
+
+    dictionary: Any
+    coef: Any
+    intercept: Any
+    moments: tuple
+
+
+def start(dictionary, coef, intercept):
+    """State before the first step; coef is (n_outputs, n_components), intercept (n_outputs, 1)."""
+    moments = (
+        adam.start(dictionary, by_row=True),
+        adam.start(coef, by_row=False),
+        adam.start(intercept, by_row=False),
+    )
+    return SupervisedState(dictionary, coef, intercept, moments)
+
+
+def zero_head(dictionary, n_outputs):
+    """Head of zeros for a dictionary."""
+    xp = namespace(dictionary)
+    like = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
+    return xp.zeros((n_outputs, dictionary.shape[0]), **like), xp.zeros((n_outputs, 1), **like)
+
+
+def scores_of(code, state, code_scale):
+    """Scores of codes: (n_samples, n_outputs)."""
+    return (code / code_scale) @ state.coef.T + state.intercept[:, 0][None, :]
+
+
+def loss_and_gradients(state, X, target, weight, settings):
+    """Weighted mean loss of a mini-batch, gradients for dictionary, coef and intercept, and codes."""
+    xp = namespace(X)
+    problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
+    code = solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
+    loss, gradient = _head_loss(state, code, target, weight, settings)
+    cotangent = (gradient @ state.coef) / settings.code_scale
+    toward_dictionary = vjp(problem, X, code, cotangent).dictionary
+    toward_coef = gradient.T @ (code / settings.code_scale) + settings.nu * state.coef
+    return loss, (toward_dictionary, toward_coef, xp.sum(gradient, axis=0)[:, None]), code
+
+
+def _head_loss(state, code, target, weight, settings):
+    """Weighted mean loss, and its gradient in the scores."""
+    xp = namespace(code)
+    scores = scores_of(code, state, settings.code_scale)
+    share = weight / xp.sum(weight)
+    loss = xp.sum(share * settings.loss.value(scores, target))
+    loss = loss + 0.5 * settings.nu * xp.sum(state.coef * state.coef)
+    return loss, settings.loss.gradient(scores, target) * share[:, None]
+
+
+def step(state, X, target, weight, settings, rates):
+    """One step on a mini-batch: (state, loss, codes). rates: for the dictionary, for the head."""
+    loss, gradients, code = loss_and_gradients(state, X, target, weight, settings)
+    moments, steps = zip(*map(adam.direction, state.moments, gradients), strict=True)
+    dictionary_rate, head_rate = map(float, rates)  # a NumPy scalar would widen float32 arrays
+    moved = state.dictionary - dictionary_rate * steps[0]
+    state = SupervisedState(
+        dictionary=adam.project(moved, settings.positive_dictionary),
+        coef=state.coef - head_rate * steps[1],
+        intercept=state.intercept - head_rate * steps[2],
+        moments=moments,
+    )
+    return state, loss, code
+
+
+def fit_head(state, code, target, weight, settings, batches, head_rate):
+    """State with its head trained on fixed codes, over the given mini-batches, rate falling to zero."""
+    moments = list(state.moments[1:])
+    for done, rows in enumerate(batches):
+        part = take_rows(code, rows)
+        _, gradient = _head_loss(
+            state, part, take_rows(target, rows), take_rows(weight, rows), settings
+        )
+        xp = namespace(code)
+        toward = (
+            gradient.T @ (part / settings.code_scale) + settings.nu * state.coef,
+            xp.sum(gradient, axis=0)[:, None],
+        )
+        rate = head_rate * (1 - done / len(batches))
+        moments[0], coef_step = adam.direction(moments[0], toward[0])
+        moments[1], intercept_step = adam.direction(moments[1], toward[1])
+        state = replace(
+            state,
+            coef=state.coef - rate * coef_step,
+            intercept=state.intercept - rate * intercept_step,
+        )
+    return state
+
+
+def code_scale_of(code):
+    """Root mean square of the nonzero entries of codes; one where there are none."""
+    xp = namespace(code)
+    n_nonzero = float(xp.sum(xp.astype(code != 0, code.dtype)))
+    return float(xp.sqrt(xp.sum(code * code) / n_nonzero)) if n_nonzero else 1.0
+

@@ -1,0 +1,103 @@
+"""Whole passes over a data set: without labels, with labels, and what comes before either."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._array import astype_like, is_numpy, take_rows, to_numpy
+from ..problem import Problem
+from ..solvers import solve
+from . import online, supervised
+
+_HEAD_SAMPLES = 20_000  # signals whose codes are held to train the first head
+_WARM_STEPS = 200  # over which the step sizes rise
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Step sizes over a number of steps: a linear rise, then half a cosine down to zero.
+
+    `rate` is the length of an atom's step, in units of its norm; `head_rate` the size of a step of
+    the head on scaled codes.
+    """
+
+    rate: float
+    head_rate: float
+    n_steps: int
+
+    def rates(self, done):
+        """Step sizes after `done` steps."""
+        rise = min(1.0, (done + 1) / min(_WARM_STEPS, max(1, self.n_steps // 5)))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done / self.n_steps)))
+        return self.rate * rise * fall, self.head_rate * rise * fall
+
+
+def mini_batches(n_samples, batch_size, rng):
+    """Row numbers of one pass in random order, in parts of nearly equal size."""
+    n_batches = max(1, round(n_samples / batch_size))
+    return np.array_split(rng.permutation(n_samples), n_batches)
+
+
+def merge_repeated(X, target, weight, most=4096):
+    """Rows in a canonical order with repeated ones merged, for NumPy data of at most `most` rows.
+
+    A sample of weight two and the same sample twice then give the same fit, and so does any order
+    of the samples; larger data are left as they are, where sorting would cost more than it says.
+    """
+    used = weight > 0
+    if not used.all():
+        rows = np.flatnonzero(used)
+        X, target, weight = take_rows(X, rows), target[rows], weight[rows]
+    if not is_numpy(X) or X.shape[0] > most:
+        return X, target, weight
+    both = np.column_stack([X.astype(np.float64), target])
+    _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    return X[first], target[first], np.bincount(member.ravel(), weights=weight)
+
+
+def learn_unlabelled(X, state, settings, n_epochs, rng):
+    """Pass over the signals with online dictionary learning; yields (state, mean objective)."""
+    for _ in range(n_epochs):
+        total = 0.0
+        for rows in np.array_split(rng.permutation(X.shape[0]), -(-X.shape[0] // 4096)):
+            state, objective = online.learn(state, take_rows(X, rows), settings)
+            total += float(objective.sum())
+        yield state, total / X.shape[0]
+
+
+def first_head(state, X, target_of, weight, settings, batch_size, head_rate, rng):
+    """(state, settings) with the scale of the codes, and a head trained on the dictionary as it is."""
+    rows = rng.permutation(X.shape[0])[:_HEAD_SAMPLES]
+    signals = take_rows(X, rows)
+    problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
+    code = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs).code
+    n_batches = max(1, round(len(rows) / batch_size))
+    n_passes = max(5, -(-500 // n_batches))
+    batches = [part for _ in range(n_passes) for part in mini_batches(len(rows), batch_size, rng)]
+    targets, weights = astype_like(target_of(rows), X), astype_like(weight[rows], X)
+    return supervised.fit_head(state, code, targets, weights, settings, batches, head_rate)
+
+
+def scale_settings(settings, dictionary, X, rng, nu):
+    """Settings with the typical size of a code, and nu in its units ("auto" is free of scale)."""
+    rows = rng.permutation(X.shape[0])[:1000]
+    problem = Problem(settings.reconstruction, settings.prior, dictionary)
+    code = solve(problem, take_rows(X, rows), settings.solver, n_jobs=settings.n_jobs).code
+    scale = supervised.code_scale_of(code)
+    return replace(settings, code_scale=scale, nu=supervised.AUTO_NU if nu == "auto" else nu / scale**2)
+
+
+def learn_labelled(state, X, target_of, weight, settings, batch_size, rates_of, rng):
+    """One pass of supervised steps: (state, mean loss, mean number of nonzeros)."""
+    losses, sizes, n_nonzero = [], [], 0
+    for rows in mini_batches(X.shape[0], batch_size, rng):
+        targets, weights = astype_like(target_of(rows), X), astype_like(weight[rows], X)
+        rates = rates_of(state.moments[0].n_steps)
+        state, loss, code = supervised.step(
+            state, take_rows(X, rows), targets, weights, settings, rates
+        )
+        losses.append(float(loss))
+        sizes.append(float(weight[rows].sum()))
+        n_nonzero += int((to_numpy(code) != 0).sum())
+    return state, float(np.average(losses, weights=sizes)), n_nonzero / X.shape[0]

@@ -1,0 +1,143 @@
+"""What all estimators share: signals in, codes out."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._array import astype_like, is_array, is_numpy, same_home
+from .._validation import check_matrix, check_option, check_scalar
+from ..coding import make_solver
+from ..dictionary.initialise import INITS, initial_dictionary
+from ..priors import as_prior
+from ..problem import Problem
+from ..reconstruction import as_reconstruction
+from ..solvers import solve
+
+_MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
+
+
+class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
+
+    def transform(self, X):
+        """Encode signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``.
+        """
+        check_is_fitted(self)
+        return self._encode(self._signals(X, reset=False)).code
+
+    def inverse_transform(self, X):
+        """Reconstruct signals from codes, X @ components_.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse matrix of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Reconstructed signals.
+        """
+        check_is_fitted(self)
+        code = X.tocsr() if hasattr(X, "tocsr") else check_matrix(X, "X")
+        if code.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
+            )
+        return code @ self.components_
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _signals(self, X, *, reset):
+        """Checked signals, in their own array library."""
+        if is_array(X) and not is_numpy(X):
+            X = check_matrix(X, "X")
+            if reset:
+                self.n_features_in_ = X.shape[1]
+            elif X.shape[1] != self.n_features_in_:
+                raise ValueError(
+                    f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                    f"{self.n_features_in_} features as input."
+                )
+        else:
+            X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        if not reset:
+            same_home(X=X, components_=self.components_)
+        return X
+
+    def _terms(self):
+        """Checked (reconstruction, prior, solver) of the parameters."""
+        return as_reconstruction(self.transfer), as_prior(self.prior), make_solver(self.solver)
+
+    def _encode(self, X, **options):
+        """Solution for checked signals."""
+        reconstruction, _, solver = self._terms()
+        problem = Problem(reconstruction, self.prior_, astype_like(self.components_, X))
+        return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
+
+    def _check_learning(self):
+        """Raise unless the parameters that learning estimators share are in range."""
+        check_scalar(
+            self.n_components, "n_components", low=1, high=_MOST_COMPONENTS, integer=True
+        )
+        check_scalar(self.max_iter, "max_iter", low=1, integer=True)
+        if not isinstance(self.positive_dictionary, bool):
+            raise TypeError(
+                f"positive_dictionary must be True or False, got {self.positive_dictionary!r}."
+            )
+
+    def _first_atoms(self, X, rng):
+        """Dictionary to start from, for `init`."""
+        if isinstance(self.init, str):
+            check_option(self.init, "init", set(INITS))
+            return initial_dictionary(X, self.n_components, self.init, rng, self.positive_dictionary)
+        dictionary = check_matrix(self.init, "init")
+        expected = (self.n_components, X.shape[1])
+        if tuple(dictionary.shape) != expected:
+            raise ValueError(
+                f"init must be one of {sorted(INITS)} or an array of shape (n_components, "
+                f"n_features) = {expected}, got shape {tuple(dictionary.shape)}."
+            )
+        return astype_like(dictionary, X)
+
+
+def generator(random_state):
+    """NumPy generator for scikit-learn's random_state."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Restore an estimator's attributes if what is inside fails.
+
+    An interrupt restores them too, unless learning has published a state of its own by then.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException as error:
+        published = vars(estimator).get("_state") is not before.get("_state")
+        if isinstance(error, Exception) or not published:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+        raise

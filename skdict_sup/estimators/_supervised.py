@@ -1,0 +1,330 @@
+"""What the supervised regressor and classifier share: parameters, training, prediction."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from .._array import astype_like, namespace, take_rows, to_numpy
+from .._validation import check_option, check_scalar
+from ..dictionary import online, supervised, training
+from ..problem import resolve_prior
+from ._base import CodingEstimator, all_or_nothing, generator
+
+RATE, HEAD_SHARE = 0.08, 0.125  # learning_rate="auto": an atom's step, and the head's part of it
+
+
+class SupervisedDictionaryEstimator(CodingEstimator):
+    """Dictionary and linear head learned together; subclasses say what targets and losses are."""
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        prior="elastic_net",
+        transfer="linear",
+        loss="auto",
+        nu="auto",
+        init="data",
+        init_max_iter="auto",
+        learning_rate="auto",
+        batch_size="auto",
+        max_iter=30,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        positive_dictionary=False,
+        warm_start=False,
+        solver="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.prior = prior
+        self.transfer = transfer
+        self.loss = loss
+        self.nu = nu
+        self.init = init
+        self.init_max_iter = init_max_iter
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.positive_dictionary = positive_dictionary
+        self.warm_start = warm_start
+        self.solver = solver
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # a subclass defines _labels(y, reset), _targets(labels), _loss(), _strata(labels), _score(...)
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn dictionary and head.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each sample in the loss; a sample of weight two counts as two samples.
+
+        Returns
+        -------
+        object
+            The estimator itself. After an interrupt it holds the state of the last complete epoch,
+            from which ``warm_start=True`` and partial_fit go on.
+        """
+        with all_or_nothing(self):
+            warm = self.warm_start and hasattr(self, "_state")
+            X = self._signals(X, reset=not warm)
+            labels, weight = self._samples(X, y, sample_weight, reset=not warm)
+            rng = generator(self.random_state)
+            self._check_training()
+            held_out = None
+            if self.early_stopping:
+                X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
+            X, labels, weight = training.merge_repeated(X, labels, weight)
+            if warm:
+                state, settings = self._restart(), self._settings()
+                curves = [], []
+            else:
+                state, settings = self._start(X, labels, weight, rng)
+                curves = [], []
+            self._train(X, labels, weight, state, settings, rng, held_out, curves)
+        return self
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go on learning with one pass over further samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each sample in the loss.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+        """
+        with all_or_nothing(self):
+            first = not hasattr(self, "_state")
+            X = self._signals(X, reset=first)
+            labels, weight = self._samples(X, y, sample_weight, reset=first)
+            self._check_training()
+            rng = generator(self.random_state)
+            if first:
+                state, settings = self._start(X, labels, weight, rng)
+                losses = []
+            else:
+                state, settings = self._state, self._settings()
+                losses = list(self.loss_curve_)
+            rate, head_rate = self._rates()
+
+            def rates_of(done):
+                fall = (1 + done / 1000) ** -0.5
+                return rate * fall, head_rate * fall
+
+            state, loss, _ = training.learn_labelled(
+                state, X, self._targets(labels), weight, settings, self._batch(X), rates_of, rng
+            )
+            self._publish(state, settings, ([*losses, loss], []))
+        return self
+
+    def _head_scores(self, X):
+        check_is_fitted(self)
+        return self._scores(self._signals(X, reset=False))
+
+    def _scores(self, X):
+        code = self._encode(X).code
+        scores = code @ astype_like(self.coef_, code).T
+        return scores + astype_like(self.intercept_, code)[None, :]
+
+    def _samples(self, X, y, sample_weight, *, reset):
+        """Targets as a NumPy array (n_samples, columns), and weights of mean one, zero where unused."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        labels = self._labels(to_numpy(y), reset=reset)
+        if labels.shape[0] != X.shape[0]:
+            raise ValueError(
+                f"y must have one row per row of X: got {labels.shape[0]} rows of y for "
+                f"{X.shape[0]} of X."
+            )
+        plain = np.empty((X.shape[0], 1))
+        weight = _check_sample_weight(
+            None if sample_weight is None else to_numpy(sample_weight),
+            plain,
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+        weight = self._class_weighted(weight, labels)
+        if not weight.sum() > 0:
+            raise ValueError("sample_weight must be above zero for at least one sample, got none.")
+        if reset:
+            self._learn_targets(labels, weight)
+        return labels, weight
+
+    def _class_weighted(self, weight, labels):
+        return weight
+
+    def _learn_targets(self, labels, weight):
+        """Keep what maps targets to those of the loss, where there is anything to keep."""
+
+    def _check_training(self):
+        """Raise unless every parameter of the training is in range."""
+        self._check_learning()
+        self._terms()
+        for name in ("nu", "learning_rate", "batch_size", "init_max_iter"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                check_option(value, name, {"auto"})
+        if not isinstance(self.nu, str):
+            check_scalar(self.nu, "nu", low=0.0, also="or 'auto'")
+        if not isinstance(self.learning_rate, str):
+            check_scalar(self.learning_rate, "learning_rate", low=0.0, strict=True, also="or 'auto'")
+        if not isinstance(self.batch_size, str):
+            check_scalar(self.batch_size, "batch_size", low=1, integer=True, also="or 'auto'")
+        if not isinstance(self.init_max_iter, str):
+            check_scalar(self.init_max_iter, "init_max_iter", low=0, integer=True, also="or 'auto'")
+        check_scalar(self.validation_fraction, "validation_fraction", low=0.0, high=1.0, strict=True)
+        check_scalar(self.n_iter_no_change, "n_iter_no_change", low=1, integer=True)
+        check_scalar(self.tol, "tol", low=0.0)
+
+    def _batch(self, X):
+        if self.batch_size == "auto":
+            return int(min(256, max(32, X.shape[0] // 40)))
+        return self.batch_size
+
+    def _rates(self):
+        rate = RATE if self.learning_rate == "auto" else self.learning_rate
+        return rate, HEAD_SHARE * rate
+
+    def _hold_out(self, X, labels, weight, rng):
+        """Samples split into training and validation parts, by class where there are classes."""
+        seed = int(rng.integers(2**31))
+        rows = np.arange(X.shape[0])
+        try:
+            train, test = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=self._strata(labels),
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True needs samples to hold out: validation_fraction="
+                f"{self.validation_fraction} of {len(rows)} samples cannot be split ({error})."
+            ) from error
+        held_out = take_rows(X, test), labels[test], weight[test]
+        return take_rows(X, train), labels[train], weight[train], held_out
+
+    def _start(self, X, labels, weight, rng):
+        """State with a dictionary learned without labels and a head trained on it, and settings."""
+        reconstruction, prior, solver = self._terms()
+        dictionary = self._first_atoms(X, rng)
+        prior = resolve_prior(prior, X, dictionary)
+        n_epochs = self.init_max_iter
+        if n_epochs == "auto":
+            given = not isinstance(self.init, str)
+            n_epochs = 0 if given else int(min(20, max(1, -(-30_000 // X.shape[0]))))
+        without = online.OnlineSettings(
+            reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
+        )
+        first = online.start(dictionary)
+        for number, (first, objective) in enumerate(
+            training.learn_unlabelled(X, first, without, n_epochs, rng), start=1
+        ):
+            dictionary = online.published(first, without)
+            if self.verbose > 1:
+                print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
+        n_outputs = self._targets(labels)(np.arange(1)).shape[1]
+        state = supervised.start(dictionary, *supervised.zero_head(dictionary, n_outputs))
+        settings = supervised.SupervisedSettings(
+            reconstruction, prior, solver, self._loss(), 0.0, 1.0, self.positive_dictionary, self.n_jobs
+        )
+        settings = training.scale_settings(settings, dictionary, X, rng, self.nu)
+        batch, (_, head_rate) = self._batch(X), self._rates()
+        state = training.first_head(
+            state, X, self._targets(labels), weight, settings, batch, head_rate, rng
+        )
+        return state, settings
+
+    def _restart(self):
+        """State of a fitted estimator, with fresh moments: the schedule begins again."""
+        state = self._state
+        return supervised.start(state.dictionary, state.coef, state.intercept)
+
+    def _settings(self):
+        """Settings of a fitted estimator, with the parameters that may have changed since."""
+        reconstruction, _, solver = self._terms()
+        return replace(
+            self._learned_with,
+            reconstruction=reconstruction,
+            solver=solver,
+            n_jobs=self.n_jobs,
+        )
+
+    def _train(self, X, labels, weight, state, settings, rng, held_out, curves):
+        """Epochs of supervised steps, published one by one; the best kept if some are held out."""
+        batch = self._batch(X)
+        n_steps = self.max_iter * max(1, round(X.shape[0] / batch))
+        schedule = training.Schedule(*self._rates(), n_steps)
+        targets, best, waited, begin = self._targets(labels), None, 0, time.perf_counter()
+        losses, scores = curves
+        self._publish(state, settings, curves)
+        for epoch in range(1, self.max_iter + 1):
+            state, loss, n_nonzero = training.learn_labelled(
+                state, X, targets, weight, settings, batch, schedule.rates, rng
+            )
+            losses.append(loss)
+            self._publish(state, settings, curves)
+            line = f"epoch {epoch}/{self.max_iter}: loss {loss:.6g}, {n_nonzero:.1f} nonzeros"
+            if held_out is not None:
+                scores.append(self._held_out_score(*held_out))
+                self._publish(state, settings, curves)
+                line += f", validation score {scores[-1]:.4f}"
+                waited = 0 if best is None or scores[-1] > best[0] + self.tol else waited + 1
+                if best is None or scores[-1] > best[0]:
+                    best = scores[-1], state
+            if self.verbose:
+                print(f"{line}, {time.perf_counter() - begin:.1f} s", flush=True)
+            if waited >= self.n_iter_no_change:
+                break
+        if best is not None:
+            self._publish(best[1], settings, curves)
+            self.best_validation_score_ = best[0]
+
+    def _held_out_score(self, X, labels, weight):
+        return float(self._score(to_numpy(self._scores(X)), labels, weight))
+
+    def _publish(self, state, settings, curves):
+        """Attributes that users see, from a state."""
+        xp = namespace(state.dictionary)
+        self.components_ = state.dictionary
+        self.coef_, self.intercept_ = self._in_units(
+            state.coef / settings.code_scale, xp.reshape(state.intercept, (-1,))
+        )
+        self.prior_ = settings.prior
+        self.nu_ = settings.nu * settings.code_scale**2
+        self.loss_curve_, self.validation_scores_ = map(list, curves)
+        self.n_iter_ = len(self.loss_curve_)
+        self._learned_with, self._state = settings, state
+
+    def _in_units(self, coef, intercept):
+        """Head in the units of the targets."""
+        return coef, intercept

@@ -1,0 +1,229 @@
+"""OnlineDictionaryLearning: a dictionary without labels."""
+
+import numpy as np
+
+from .._validation import check_option, check_scalar
+from ..dictionary import online
+from ..dictionary.training import learn_unlabelled
+from ..problem import resolve_prior
+from ._base import CodingEstimator, all_or_nothing, generator
+
+
+class OnlineDictionaryLearning(CodingEstimator):
+    r"""Learn a dictionary without labels, then encode signals over it.
+
+    .. math:: \min_{D, w} \; \frac1n \sum_i \tfrac12 \|x_i - w_i D\|_2^2 + \varphi(w_i),
+              \quad \|d_j\|_2 \le 1
+
+    Mini-batches of signals are coded exactly, summed into two statistics that forget the past
+    slowly, and each atom moves to its optimum given them. Atoms that nothing uses start again from
+    the signals that are coded worst.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of atoms.
+    prior : {"elastic_net"} or prior object, default="elastic_net"
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved once,
+        on the first signals and atoms.
+    transfer : {"linear"}, default="linear"
+        Map from w D to the signal.
+    init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
+        First atoms: signals drawn at random, singular vectors, means of clusters, or given ones.
+    batch_size : int, default=256
+        Signals between two moves of the dictionary.
+    max_iter : int, default=20
+        Most passes of fit over the data.
+    tol : float, default=1e-3
+        Fit stops when a pass lowers the mean objective by less than this fraction of it; 0 never stops.
+    forgetting : float, default=2.0
+        The i-th of N signals counts (i / N)^forgetting in the statistics; 0 forgets nothing.
+    shuffle : bool, default=True
+        Whether each pass of fit takes the signals in random order.
+    positive_dictionary : bool, default=False
+        Whether atoms are nonnegative.
+    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+        See :func:`~skdict_sup.encode`.
+    output : {"dense", "sparse"}, default="dense"
+        "sparse" makes transform return a SciPy CSR matrix.
+    n_jobs : int or None, default=None
+        Threads; None takes as many as threadpoolctl grants to BLAS.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the first atoms and of the order of the signals.
+    verbose : int, default=0
+        Above 0, fit prints a line for each pass, transform its progress.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+        The atoms, of norm at most one.
+    prior_ : prior object
+        The prior, with lam resolved.
+    objective_curve_ : list of float
+        Mean objective of the signals at coding time, for each pass of fit or call of partial_fit.
+    n_iter_ : int
+        Passes of fit, or calls of partial_fit.
+    n_seen_ : int
+        Signals seen, over all passes.
+    n_revived_ : int
+        Atoms that started again because nothing used them.
+    n_features_in_ : int
+        Number of features of the signals.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the features, if fit saw any.
+
+    Notes
+    -----
+    The stream of signals alone decides: partial_fit over any way to cut it gives the statistics and
+    the dictionary of one fit with ``max_iter=1, shuffle=False`` (and the same first atoms and lam).
+
+    References
+    ----------
+    J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse
+    coding", JMLR 2010, algorithms 1 and 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import OnlineDictionaryLearning
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> learner = OnlineDictionaryLearning(20, max_iter=2, random_state=0).fit(X)
+    >>> learner.components_.shape
+    (20, 64)
+    """
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        prior="elastic_net",
+        transfer="linear",
+        init="data",
+        batch_size=256,
+        max_iter=20,
+        tol=1e-3,
+        forgetting=2.0,
+        shuffle=True,
+        positive_dictionary=False,
+        solver="auto",
+        output="dense",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.prior = prior
+        self.transfer = transfer
+        self.init = init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.forgetting = forgetting
+        self.shuffle = shuffle
+        self.positive_dictionary = positive_dictionary
+        self.solver = solver
+        self.output = output
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Learn the dictionary from scratch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        OnlineDictionaryLearning
+            The estimator itself. After an interrupt it holds the atoms of the last complete pass.
+        """
+        with all_or_nothing(self):
+            X = self._signals(X, reset=True)
+            rng = generator(self.random_state)
+            state, settings = self._start(X, rng)
+            order = rng if self.shuffle else _InOrder()
+            passes = learn_unlabelled(X, state, settings, self.max_iter, order)
+            curve = []
+            for state, objective in passes:
+                curve.append(objective)
+                self._publish(state, settings, curve)
+                if self.verbose:
+                    print(
+                        f"pass {len(curve)}/{self.max_iter}: objective {objective:.6g}", flush=True
+                    )
+                if self.tol and len(curve) > 1 and curve[-2] - curve[-1] < self.tol * curve[-2]:
+                    break
+        return self
+
+    def partial_fit(self, X, y=None):
+        """Go on learning with further signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        OnlineDictionaryLearning
+            The estimator itself.
+        """
+        with all_or_nothing(self):
+            first = not hasattr(self, "components_")
+            X = self._signals(X, reset=first)
+            if first:
+                state, settings = self._start(X, generator(self.random_state))
+            else:
+                state, settings = self._state, self._settings(self.prior_)
+            curve = [] if first else list(self.objective_curve_)
+            state, objective = online.learn(state, X, settings)
+            self._publish(state, settings, [*curve, float(objective.mean())])
+        return self
+
+    def _start(self, X, rng):
+        """First state and settings, parameters checked."""
+        self._check_learning()
+        check_scalar(self.batch_size, "batch_size", low=1, integer=True)
+        check_scalar(self.tol, "tol", low=0.0)
+        check_scalar(self.forgetting, "forgetting", low=0.0)
+        check_option(self.output, "output", {"dense", "sparse"})
+        _, prior, _ = self._terms()
+        dictionary = self._first_atoms(X, rng)
+        prior = resolve_prior(prior, X, dictionary)
+        return online.start(dictionary), self._settings(prior)
+
+    def _settings(self, prior):
+        reconstruction, _, solver = self._terms()
+        return online.OnlineSettings(
+            reconstruction,
+            prior,
+            solver,
+            self.batch_size,
+            self.forgetting,
+            self.positive_dictionary,
+            self.n_jobs,
+        )
+
+    def _publish(self, state, settings, curve):
+        self.components_ = online.published(state, settings)
+        self.prior_ = settings.prior
+        self.n_seen_, self.n_revived_ = state.n_seen, state.n_revived
+        self.objective_curve_, self.n_iter_ = list(curve), len(curve)
+        self._state = state
+
+    def _encode(self, X):
+        return super()._encode(X, output=self.output, verbose=self.verbose)
+
+
+class _InOrder:
+    """Stands in for a generator where the order of the signals is to be kept."""
+
+    def permutation(self, n):
+        return np.arange(n)

@@ -1,0 +1,122 @@
+"""SparseCoder: codes over a fixed dictionary."""
+
+from .._array import astype_like
+from .._validation import check_matrix, check_option, check_scalar, check_shapes
+from ..coding import make_solver
+from ..problem import resolve_prior
+from ._base import CodingEstimator, all_or_nothing
+
+
+class SparseCoder(CodingEstimator):
+    r"""Encode signals over a fixed dictionary.
+
+    .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
+
+    Parameters
+    ----------
+    dictionary : array of shape (n_components, n_features)
+        Atoms as rows, of any norm.
+    prior : {"elastic_net"} or prior object, default="elastic_net"
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved on
+        the signals passed to fit.
+    transfer : {"linear"}, default="linear"
+        Map from w D to the signal.
+    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+        See :func:`~skdict_sup.encode`.
+    tol : float or None, default=None
+        Relative duality gap at which a code counts as converged.
+    max_iter : int or None, default=None
+        Most iterations of the solver per signal.
+    output : {"dense", "sparse"}, default="dense"
+        "sparse" makes transform return a SciPy CSR matrix.
+    n_jobs : int or None, default=None
+        Threads; None takes as many as threadpoolctl grants to BLAS.
+    verbose : int, default=0
+        Above 0, transform prints its progress.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+        The dictionary, in the dtype of the signals.
+    prior_ : prior object
+        The prior, with lam resolved.
+    n_features_in_ : int
+        Number of features of the signals.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the features, if fit saw any.
+
+    See Also
+    --------
+    encode : The same as a function, with a certificate for each code.
+    OnlineDictionaryLearning : Learns the dictionary too.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", section "The Sparse Decomposition Problem".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdict_sup import ElasticNet, SparseCoder
+    >>> coder = SparseCoder(np.eye(2), prior=ElasticNet(lam=1.0))
+    >>> coder.fit_transform(np.array([[3.0, 0.5], [0.0, -2.0]]))
+    array([[ 2.,  0.],
+           [ 0., -1.]])
+    """
+
+    def __init__(
+        self,
+        dictionary,
+        *,
+        prior="elastic_net",
+        transfer="linear",
+        solver="auto",
+        tol=None,
+        max_iter=None,
+        output="dense",
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.dictionary = dictionary
+        self.prior = prior
+        self.transfer = transfer
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.output = output
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Check the parameters, and resolve lam="auto" on the signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        SparseCoder
+            The estimator itself.
+        """
+        with all_or_nothing(self):
+            X = self._signals(X, reset=True)
+            check_option(self.output, "output", {"dense", "sparse"})
+            if self.tol is not None:
+                check_scalar(self.tol, "tol", low=0.0, strict=True, also="or None")
+            _, prior, _ = self._terms()
+            dictionary = check_matrix(self.dictionary, "dictionary")
+            check_shapes(X, dictionary)
+            self.components_ = astype_like(dictionary, X)
+            self.prior_ = resolve_prior(prior, X, self.components_)
+        return self
+
+    def _terms(self):
+        reconstruction, prior, _ = super()._terms()
+        return reconstruction, prior, make_solver(self.solver, self.max_iter)
+
+    def _encode(self, X):
+        return super()._encode(X, tol=self.tol, output=self.output, verbose=self.verbose)

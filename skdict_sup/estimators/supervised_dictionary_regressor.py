@@ -1,0 +1,171 @@
+"""SupervisedDictionaryRegressor: a dictionary learned for a regression."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_array
+
+from .._array import astype_like
+from .._validation import check_option
+from ..losses import Square
+from ._supervised import SupervisedDictionaryEstimator
+
+
+class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimator):
+    r"""Predict targets by a linear model of sparse codes, dictionary and model learned together.
+
+    .. math:: \min_{D, W, b} \; \frac1n \sum_i \tfrac12 \|y_i - W w(x_i, D) - b\|_2^2
+              + \frac{\nu}{2} \|W\|_F^2, \quad \|d_j\|_2 \le 1
+
+    with w(x, D) the sparse code of x. For several targets the columns of W are a second dictionary,
+    linked to the first: one atom in the space of the signals, one in the space of the targets.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of atoms.
+    prior : {"elastic_net"} or prior object, default="elastic_net"
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved once,
+        on the first signals and atoms.
+    transfer : {"linear"}, default="linear"
+        Map from w D to the signal.
+    loss : {"auto", "square"}, default="auto"
+        Half the squared distance.
+    nu : float or "auto", default="auto"
+        Ridge on the head W, in squared units of the signals. "auto" is 3e-5 on codes scaled to a
+        nonzero entry of typical size one, and so free of the scale of the signals.
+    init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
+        First atoms of the unsupervised start, or given atoms.
+    init_max_iter : int or "auto", default="auto"
+        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is an
+        array.
+    learning_rate : float or "auto", default="auto"
+        Length of an atom's first steps, in units of the norm of an atom; the head's steps are an eighth
+        of it on scaled codes and targets. Both rise over the first steps and fall to zero along a
+        cosine. "auto" is 0.08.
+    batch_size : int or "auto", default="auto"
+        Samples in a step; "auto" is a fortieth of them, within 32 and 256.
+    max_iter : int, default=30
+        Epochs of supervised learning.
+    early_stopping : bool, default=False
+        Whether to hold out samples, stop when their score stops rising, and keep the best epoch.
+    validation_fraction : float, default=0.1
+        Part of the samples that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation score after which early stopping ends the fit.
+    tol : float, default=1e-4
+        Rise of the validation score that counts as better.
+    positive_dictionary : bool, default=False
+        Whether atoms are nonnegative.
+    warm_start : bool, default=False
+        Whether fit goes on from the last fit.
+    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+        See :func:`~skdict_sup.encode`.
+    n_jobs : int or None, default=None
+        Threads; None takes as many as threadpoolctl grants to BLAS.
+    random_state : int, RandomState instance or None, default=None
+        Seed of first atoms, mini-batches and held-out samples.
+    verbose : int, default=0
+        1 prints a line for each epoch, 2 for each pass of the unsupervised start too.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+        Atoms, of norm at most one.
+    coef_ : array of shape (n_outputs, n_components)
+        Head, in the units of the targets.
+    intercept_ : array of shape (n_outputs,)
+        Intercepts, in the units of the targets.
+    prior_ : prior object
+        The prior, with lam resolved.
+    nu_ : float
+        Ridge on the head.
+    loss_curve_ : list of float
+        Mean loss for each epoch, on targets scaled to unit variance.
+    validation_scores_ : list of float
+        Validation R2 for each epoch, if early_stopping.
+    best_validation_score_ : float
+        The best of them, if early_stopping.
+    n_iter_ : int
+        Epochs.
+    n_features_in_ : int
+        Number of features of the signals.
+    feature_names_in_ : array of shape (n_features_in_,)
+        Names of the features, if fit saw any.
+
+    See Also
+    --------
+    SupervisedDictionaryClassifier : The same for classification.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", sections "Main result" and "Application -
+    Multivariate Regression".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skdict_sup import SupervisedDictionaryRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = SupervisedDictionaryRegressor(20, max_iter=3, random_state=0).fit(X, y)
+    >>> model.predict(X[:2]).shape
+    (2,)
+    """
+
+    def predict(self, X):
+        """Targets of signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions, shaped like the y of fit.
+        """
+        scores = self._head_scores(X)
+        return scores[:, 0] if self._flat else scores
+
+    def _labels(self, y, *, reset):
+        """Targets in columns."""
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        flat, y = y.ndim == 1, y.reshape(len(y), -1)
+        if reset:
+            self._flat = flat
+        elif y.shape[1] != len(self._center):
+            raise ValueError(
+                f"y must have {len(self._center)} output(s) as in the first fit, got {y.shape[1]}."
+            )
+        return y
+
+    def _learn_targets(self, labels, weight):
+        self._center = np.average(labels, axis=0, weights=weight)
+        squares = np.average((labels - self._center) ** 2, axis=0, weights=weight).mean()
+        self._spread = float(np.sqrt(squares)) if squares > 0 else 1.0
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _loss(self):
+        check_option(self.loss, "loss", {"auto", "square"})
+        return Square()
+
+    def _targets(self, labels):
+        """Function from row numbers to targets of mean zero and unit variance."""
+        scaled = (labels - self._center) / self._spread
+        return lambda rows: scaled[rows]
+
+    def _in_units(self, coef, intercept):
+        spread = self._spread
+        center = astype_like(self._center, intercept)
+        return coef * spread, intercept * spread + center
+
+    def _strata(self, labels):
+        return None
+
+    def _score(self, scores, labels, weight):
+        return r2_score(labels, scores, sample_weight=weight)

@@ -1,0 +1,19 @@
+"""Losses of the supervised task, on scores = code W' + b.
+
+A loss knows scores and targets and nothing else; `_protocol.Loss` lists what one's own defines.
+Classification losses also turn scores into probabilities where they have a likelihood.
+"""
+
+from ._protocol import Loss
+from .logistic import Logistic
+from .softmax import Softmax
+from .square import Square
+from .squared_hinge import SquaredHinge
+
+__all__ = ["CLASSIFICATION_LOSSES", "Logistic", "Loss", "Softmax", "Square", "SquaredHinge"]
+
+CLASSIFICATION_LOSSES = {
+    "softmax": Softmax(),
+    "logistic": Logistic(),
+    "squared_hinge": SquaredHinge(),
+}

@@ -1,0 +1,211 @@
+"""The layers of the package, read from its imports; a failure names file and line.
+
+    7  demo   __main__                       the command line
+    6  nn   parallel   image   plotting      edges: nobody below imports them
+    5  estimators
+    4  dictionary   encoders
+    3  solvers   coding   implicit
+    2  problem   solution
+    1  priors   reconstruction   losses      kernels
+    0  _array   _validation   _threads   _versions
+
+A module imports from lower layers, or from its own package. Modules of one layer do not see each other.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skdict_sup
+
+ROOT = Path(skdict_sup.__file__).parent
+
+LAYERS = {
+    "_array": 0,
+    "_validation": 0,
+    "_threads": 0,
+    "_versions": 0,
+    "priors": 1,
+    "reconstruction": 1,
+    "losses": 1,
+    "kernels": 1,
+    "problem": 2,
+    "solution": 2,
+    "solvers": 3,
+    "coding": 3,
+    "implicit": 3,
+    "dictionary": 4,
+    "encoders": 4,
+    "estimators": 5,
+    "nn": 6,
+    "parallel": 6,
+    "image": 6,
+    "plotting": 6,
+    "demo": 7,
+    "__main__": 7,
+}
+
+# neighbours that may see each other, in one direction, each with its reason
+NEIGHBOURS = {
+    ("_validation", "_array"): "a check asks what library an array is of",
+    ("coding", "solvers"): "`encode` joins a problem and a solver by name",
+    ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
+    ("__main__", "demo"): "the command runs the demonstration",
+}
+
+# who may import what, besides the standard library
+BACKENDS = {
+    "numba": {"kernels"},
+    "cupy": {"_array", "kernels"},
+    "torch": {"_array", "kernels", "nn"},
+    "dask": {"_array", "parallel"},
+    "jax": {"_array"},
+    "array_api_compat": {"_array"},
+    "array_api_extra": {"_array"},
+    "array_api_strict": set(),
+}
+MAY_USE_SKLEARN = {"priors", "_validation"}  # BaseEstimator; the class of a warning
+MAY_DRAW = {"demo", "plotting"}
+MOST_LINES = 400
+
+
+def unit_of(path, root=ROOT):
+    """Package or module right below the root that a file belongs to."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return parts[0]
+
+
+def imports_of(path, root=ROOT):
+    """(line, dotted name, whether at module level) of all that a file imports.
+
+    Names within the package come out absolute; `from . import a` counts as an import of `.a`.
+    """
+    package = [root.name, *path.relative_to(root).parent.parts]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    late = {
+        id(inner)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        top = id(node) not in late
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            stem = ".".join([*base, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{stem}.{alias.name}", top) for alias in node.names)
+        elif isinstance(node, ast.Call) and _is_import_call(node):
+            yield node.lineno, node.args[0].value, top
+
+
+def _is_import_call(node):
+    name = getattr(node.func, "attr", getattr(node.func, "id", None))
+    constant = bool(node.args) and isinstance(node.args[0], ast.Constant)
+    return name in {"import_module", "__import__"} and constant
+
+
+def complaints_about(path, root=ROOT):
+    """Every broken rule in one file, as 'file:line: what and why'."""
+    unit = unit_of(path, root)
+    if unit == "__init__":
+        layer = None  # the front door names its modules, and imports none
+    elif unit in LAYERS:
+        layer = LAYERS[unit]
+    else:
+        yield f"{path}:1: {unit} has no layer; give it one in tests/test_architecture.py"
+        return
+    for line, name, at_module_level in imports_of(path, root):
+        where = f"{path}:{line}:"
+        first, *rest = name.split(".")
+        if first == root.name:
+            other = rest[0]
+            if layer is None:
+                yield f"{where} the front door imports {other} before anyone asks for it"
+            elif other == unit or other.startswith("__version__"):
+                continue
+            elif other not in LAYERS:
+                yield f"{where} {unit} imports {other}, which has no layer"
+            elif LAYERS[other] >= layer and (unit, other) not in NEIGHBOURS:
+                yield f"{where} {unit} (layer {layer}) imports {other} (layer {LAYERS[other]})"
+        elif first in BACKENDS and unit not in BACKENDS[first]:
+            yield f"{where} {unit} imports {first}; only {sorted(BACKENDS[first])} may"
+        elif first == "sklearn" and (layer or 0) < 5 and unit not in MAY_USE_SKLEARN:
+            yield f"{where} {unit} (layer {layer}) imports scikit-learn"
+        elif first == "matplotlib" and at_module_level and unit not in MAY_DRAW:
+            yield f"{where} {unit} imports matplotlib at module level"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_imports_go_down_the_layers(path):
+    assert not (found := list(complaints_about(path))), "\n" + "\n".join(found)
+
+
+def test_no_file_is_too_long():
+    files = [*ROOT.rglob("*.py"), *ROOT.rglob("*.cu"), *Path(__file__).parent.rglob("*.py")]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    too_long = [f"{path}: {n} lines" for path, n in lengths.items() if n > MOST_LINES]
+    assert not too_long, "\n" + "\n".join(too_long)
+
+
+def test_every_neighbour_is_needed():
+    # a permission that nobody uses is a hole in the wall
+    used = {
+        (unit_of(path), name.split(".")[1])
+        for path in ROOT.rglob("*.py")
+        for _, name, _ in imports_of(path)
+        if name.startswith(f"{ROOT.name}.")
+    }
+    present = {unit_of(path) for path in ROOT.rglob("*.py")}
+    unused = {pair for pair in NEIGHBOURS if set(pair) <= present} - used
+    assert not unused
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "complaint"),
+    [
+        ("priors/own.py", "from ..problem import Problem", "priors (layer 1) imports problem"),
+        ("priors/own.py", "from ..kernels import atom_update", "imports kernels (layer 1)"),
+        ("kernels/_registry.py", "from skdict_sup import priors", "imports priors (layer 1)"),
+        ("problem.py", "from . import estimators", "imports estimators (layer 5)"),
+        ("estimators/coder.py", "from ..plotting import show", "imports plotting (layer 6)"),
+        ("solvers/fast.py", "def f():\n    import torch", "solvers imports torch"),
+        ("solvers/fast.py", "import numba.core", "solvers imports numba"),
+        ("solvers/fast.py", "import_module('cupy')", "solvers imports cupy"),
+        ("dictionary/own.py", "from sklearn.cluster import KMeans", "imports scikit-learn"),
+        ("image/own.py", "import matplotlib.pyplot", "imports matplotlib at module level"),
+        ("novel.py", "import os", "novel has no layer"),
+        ("__init__.py", "from . import problem", "the front door imports problem"),
+    ],
+)
+def test_the_reader_of_imports_sees_what_is_forbidden(tmp_path, file, source, complaint):
+    root = tmp_path / "skdict_sup"
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("import math\n" + source, encoding="utf-8")
+    found = list(complaints_about(path, root))
+    assert len(found) == 1
+    assert complaint in found[0]
+    assert f"{path}:" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("priors/own.py", "from sklearn.base import BaseEstimator\nfrom .._array import eps"),
+        ("kernels/_numba/own.py", "import numba\nfrom .._rank import dependence"),
+        ("nn/layers.py", "import torch\nfrom ..implicit import code_vjp"),
+        ("estimators/own.py", "import sklearn\nfrom ..dictionary.online import step"),
+        ("image/own.py", "def show():\n    import matplotlib.pyplot"),
+    ],
+)
+def test_the_reader_of_imports_lets_pass_what_is_allowed(tmp_path, file, source):
+    root = tmp_path / "skdict_sup"
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source, encoding="utf-8")
+    assert list(complaints_about(path, root)) == []

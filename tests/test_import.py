@@ -1,0 +1,85 @@
+"""Importing the package is cheap, and its names arrive when they are asked for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skdict_sup
+
+HEAVY = ("cupy", "dask", "matplotlib", "numba", "numpy", "scipy", "sklearn", "torch")
+CALL = """
+import numpy as np
+X, D = np.array([[3.0, 0.5]]), np.eye(2)
+prior = skdict_sup.ElasticNet(lam=1.0)
+code = skdict_sup.encode(X, D, prior=prior).code
+skdict_sup.code_vjp(X, D, code, code, prior=prior)
+"""
+
+
+def run(script):
+    """Output of a fresh interpreter, in which every warning is an error."""
+    root = str(Path(skdict_sup.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def loaded_after(script, modules):
+    return run(f"{script}\nimport sys\nprint(*[m for m in {modules!r} if m in sys.modules])")
+
+
+def test_importing_loads_no_heavy_package():
+    assert loaded_after("import skdict_sup", HEAVY) == []
+
+
+def test_a_call_on_numpy_arrays_loads_no_other_library():
+    assert loaded_after(f"import skdict_sup{CALL}", ("cupy", "dask", "matplotlib", "torch")) == []
+
+
+def test_numba_arrives_with_the_first_compiled_kernel():
+    before = "import skdict_sup\nskdict_sup.encode, skdict_sup.code_vjp, skdict_sup.ElasticNet"
+    assert loaded_after(before, ("numba",)) == []
+    assert loaded_after(f"import skdict_sup{CALL}", ("numba",)) == ["numba"]
+
+
+def test_names_are_bound_at_first_use():
+    script = (
+        "import skdict_sup\n"
+        "print('encode' in vars(skdict_sup))\n"
+        "skdict_sup.encode\n"
+        "print('encode' in vars(skdict_sup))"
+    )
+    assert run(script) == ["False", "True"]
+
+
+@pytest.mark.parametrize("name", skdict_sup.__all__)
+def test_every_public_name_resolves(name):
+    value = getattr(skdict_sup, name)
+    assert value.__name__ == name
+    assert value.__doc__
+
+
+def test_public_names_are_sorted_unique_and_listed():
+    assert skdict_sup.__all__ == sorted(set(skdict_sup.__all__))
+    assert set(skdict_sup.__all__) == set(skdict_sup._HOMES)
+    assert set(skdict_sup.__all__) <= set(dir(skdict_sup))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'skdict_sup' has no attribute 'Lasso'"):
+        skdict_sup.Lasso  # noqa: B018
+
+
+def test_the_package_is_typed():
+    assert (Path(skdict_sup.__file__).parent / "py.typed").is_file()

@@ -1,0 +1,127 @@
+"""Threads: several at once, within a limit, and after a fork."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from problems import unit_atoms
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import skdict_sup
+from skdict_sup import ElasticNet, code_vjp, encode
+from skdict_sup._threads import effective_n_jobs, map_threads, slices
+
+PRIOR = ElasticNet(lam=0.1, lam2=0.01)
+
+
+@pytest.fixture(name="batch")
+def _batch():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(200, 8)), unit_atoms(rng, 12, 8)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_several_threads_may_call_at_once(batch, n_jobs):
+    X, D = batch
+
+    def work(seed):
+        rows = np.random.default_rng(seed).permutation(len(X))
+        code = encode(X[rows], D, prior=PRIOR, n_jobs=n_jobs).code
+        return rows, code, code_vjp(X[rows], D, code, code, prior=PRIOR).dictionary
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(12)))
+    code = encode(X, D, prior=PRIOR, n_jobs=1).code
+    gradient = code_vjp(X, D, code, code, prior=PRIOR).dictionary
+    for rows, found, found_gradient in results:
+        np.testing.assert_allclose(found, code[rows], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(found_gradient, gradient, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_works_under_joblib(batch, backend):
+    X, D = batch
+    call = joblib.delayed(encode)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        found = joblib.Parallel()(call(X[i::4], D, prior=PRIOR) for i in range(4))
+    code = encode(X, D, prior=PRIOR).code
+    for i, solution in enumerate(found):
+        np.testing.assert_allclose(solution.code, code[i::4], rtol=1e-10, atol=1e-12)
+
+
+FORK = """
+import os, sys, warnings
+import numpy as np
+from skdict_sup import ElasticNet, encode
+
+rng = np.random.default_rng(0)
+X, D, prior = rng.normal(size=(200, 8)), rng.normal(size=(12, 8)), ElasticNet(lam=0.5)
+before = encode(X, D, prior=prior, n_jobs=2).code
+with warnings.catch_warnings():
+    # Python 3.12 warns of any fork once threads have run: that it works here is the point
+    warnings.simplefilter("ignore", DeprecationWarning)
+    child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        status = 0 if (encode(X, D, prior=prior, n_jobs=2).code == before).all() else 2
+    finally:
+        os._exit(status)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+same = (encode(X, D, prior=prior, n_jobs=2).code == before).all()
+sys.exit(status if status else not same)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_works_in_a_child_that_was_forked_after_use():
+    root = str(Path(skdict_sup.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORK],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,  # a child that waits for threads it does not have would wait for ever
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_without_n_jobs_the_limit_of_threadpoolctl_holds(limit):
+    with threadpool_limits(limit, user_api="blas"):
+        granted = [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+        assert effective_n_jobs(None) == min([os.cpu_count(), *granted])
+        assert effective_n_jobs(None) <= limit
+        assert effective_n_jobs(3) == 3
+
+
+def test_negative_n_jobs_count_from_all_cores():
+    assert effective_n_jobs(-1) == os.cpu_count()
+    assert effective_n_jobs(-2) == max(1, os.cpu_count() - 1)
+    assert effective_n_jobs(-1000) == 1
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(0, 3), (1, 3), (3, 3), (10, 3)])
+def test_slices_cover_every_row_once(n_rows, size):
+    parts = slices(n_rows, size)
+    rows = np.arange(n_rows)
+    assert [len(rows[part]) <= size for part in parts] == [True] * len(parts)
+    np.testing.assert_array_equal(np.concatenate([rows[:0], *(rows[p] for p in parts)]), rows)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_the_order_of_the_items_and_errors_come_out(n_jobs):
+    assert map_threads(lambda i: i * i, range(50), n_jobs) == [i * i for i in range(50)]
+
+    def fail(i):
+        raise ValueError(f"item {i}")
+
+    with pytest.raises(ValueError, match="item 0"):
+        map_threads(fail, range(3), n_jobs)
