@@ -46,7 +46,7 @@ def eps(array):
 
 
 def accurate_matmul(a, b):
-    """a @ b, through float64 for float32 arrays of NumPy.
+    """Product of two matrices, through float64 for float32 arrays of NumPy.
 
     A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
     more than the duality gap that float32 codes can reach.

@@ -36,12 +36,14 @@ class Problem:
         return accurate_matmul(self.dictionary, self.dictionary.T)
 
     @cached_property
-    def _softest(self):
-        """Smallest curvature of the reconstruction over directions that it sees."""
+    def _curvatures(self):
+        """Smallest curvature of the reconstruction over all directions, and over those it sees."""
         xp = namespace(self.gram)
         values = xp.linalg.eigvalsh(self.gram)
         floor = eps(values) * values.shape[0] * float(values[-1])
-        return min((v for v in map(float, values) if v > floor), default=1.0)
+        seen = [value for value in map(float, values) if value > floor]
+        least = min(seen, default=1.0)
+        return (least if len(seen) == values.shape[0] else 0.0), least
 
     def corr(self, X):
         """Inner products of signals and atoms: (n_samples, n_components)."""
@@ -85,10 +87,18 @@ class Problem:
         )
 
     def _strong_gap(self, code, slope):
-        """Bound by strong convexity, ||subgradient||^2 / (2 curvature), for a prior without a dual ball."""
+        """Bound by strong convexity, ||subgradient||^2 / (2 curvature): without lam, no dual ball."""
+        xp = namespace(code)
         violation = self.prior.stationarity(code, slope)
-        curvature = self._softest + self.prior.curvature(code)
-        return 0.5 * namespace(code).sum(violation * violation, axis=-1) / curvature
+        squares = xp.sum(violation * violation, axis=-1)
+        least, least_seen = self._curvatures
+        curvature = least + self.prior.curvature(code)
+        if curvature == 0.0:
+            # gradients of least squares lie in the directions seen; subgradients under w >= 0 need not
+            if getattr(self.prior, "positive", False):
+                return xp.where(squares > 0, xp.full_like(squares, xp.inf), squares)
+            curvature = least_seen
+        return 0.5 * squares / curvature
 
 
 def resolve_prior(prior, X, dictionary):

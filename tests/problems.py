@@ -1,4 +1,4 @@
-"""Named small problems: easy ones with known answers, and every degenerate one that is promised."""
+"""Named small problems: easy ones with known answers, and the degenerate ones."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from skdict_sup import ElasticNet
 
 @dataclass(frozen=True, eq=False)
 class NamedProblem:
-    """Signals, atoms and a prior with numbers; `code` is the answer where it is known and unique."""
+    """Signals, atoms and a prior; `code` is the answer where it is known and unique."""
 
     name: str
     X: np.ndarray
@@ -136,6 +136,17 @@ def _nonnegative_least_squares():
     return X, D, ElasticNet(lam=0.0, positive=True), None
 
 
+def _nonnegative_least_squares_underdetermined():
+    X, D = _generic(25, n_components=10, n_features=4)
+    return X, D, ElasticNet(lam=0.0, positive=True), None
+
+
+def _ridge_of_dependent_atoms():
+    X, D = _generic(26, n_components=6, n_features=3)
+    code = X @ np.linalg.inv(D.T @ D + 1e-3 * np.eye(3)) @ D.T
+    return X, D, ElasticNet(lam=0.0, lam2=1e-3), code
+
+
 def _beyond_lam_max():
     X, D = _generic(15)
     return X, D, ElasticNet(lam=1.01 * np.abs(X @ D.T).max()), np.zeros((6, 5))
@@ -215,6 +226,8 @@ _MAKERS = (
     _ridge,
     _least_squares_underdetermined,
     _nonnegative_least_squares,
+    _nonnegative_least_squares_underdetermined,
+    _ridge_of_dependent_atoms,
     _beyond_lam_max,
     _at_lam_max,
     _positive,

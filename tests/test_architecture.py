@@ -9,7 +9,8 @@
     1  priors   reconstruction   losses      kernels
     0  _array   _validation   _threads   _versions
 
-A module imports from lower layers, or from its own package. Modules of one layer do not see each other.
+A module imports from lower layers, or from its own package; modules of one layer do not see each
+other, but for the NEIGHBOURS below.
 """
 
 import ast

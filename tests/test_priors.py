@@ -1,4 +1,4 @@
-"""Priors: the protocol, the conventions of scikit-learn, and the inequalities that certify codes."""
+"""Priors: the protocol, scikit-learn's conventions, and the inequalities that certify codes."""
 
 import numpy as np
 import oracles
@@ -142,16 +142,14 @@ def test_the_gap_bounds_the_distance_to_the_minimum(problem, seed):
     np.testing.assert_allclose(certificate.kkt_residual, residual, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "problem", [p for p in PROBLEMS if p.prior.lam > 0], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.prior.lam > 0], ids=lambda p: p.name)
 def test_the_gap_is_that_of_the_equivalent_lasso(problem):
     rng = np.random.default_rng(0)
     code = encode(problem.X, problem.dictionary, prior=problem.prior).code
     code = feasible(problem.prior, code + 0.1 * rng.normal(size=code.shape))
-    certificate = Problem(
-        as_reconstruction("linear"), problem.prior, problem.dictionary
-    ).certify(problem.X, code)
+    certificate = Problem(as_reconstruction("linear"), problem.prior, problem.dictionary).certify(
+        problem.X, code
+    )
     expected = oracles.duality_gap(problem.X, problem.dictionary, problem.prior, code)
     np.testing.assert_allclose(certificate.duality_gap, expected, rtol=1e-9, atol=1e-12)
 

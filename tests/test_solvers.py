@@ -33,7 +33,7 @@ def test_codes_are_optimal(problem, solver, dtype):
         slack = 64 * np.finfo(dtype).eps
         assert (oracles.duality_gap(*data) <= TOLERANCE[dtype] + slack).all()
     else:
-        # a gap relative to an objective of zero means nothing: below rounding of the energy it ends
+        # a gap relative to an objective of zero means nothing: the end is rounding of the energy
         excess = oracles.objective(*data) - oracles.least_squares_objective(*data[:3])
         rounding = np.finfo(dtype).eps * (oracles.double(problem.X) ** 2).sum(axis=1)
         allowed = TOLERANCE[dtype] * oracles.objective(*data) + rounding

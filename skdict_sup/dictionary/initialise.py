@@ -79,4 +79,3 @@ def _spherical_means(X, atoms, n_iter=10):
         empty = xp.sum(means * means, axis=1, keepdims=True) == 0
         atoms = xp.where(empty, atoms, unit_norm(means))
     return atoms
-

@@ -22,6 +22,7 @@ from . import adam
 
 AUTO_NU = 3e-5  # ridge on the head of scaled codes
 
+
 @dataclass(frozen=True)
 class SupervisedSettings:
     """What stays the same over the steps; nu and code_scale as in the module's text."""
@@ -134,4 +135,3 @@ def code_scale_of(code):
     xp = namespace(code)
     n_nonzero = float(xp.sum(xp.astype(code != 0, code.dtype)))
     return float(xp.sqrt(xp.sum(code * code) / n_nonzero)) if n_nonzero else 1.0
-

@@ -1,7 +1,9 @@
 """Whole passes over a data set: without labels, with labels, and what comes before either."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,23 @@ class Schedule:
         rise = min(1.0, (done + 1) / min(_WARM_STEPS, max(1, self.n_steps // 5)))
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done / self.n_steps)))
         return self.rate * rise * fall, self.head_rate * rise * fall
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Signals with targets (a function of NumPy row numbers) and weights, drawn in mini-batches."""
+
+    X: Any
+    target_of: Callable
+    weight: np.ndarray
+    batch_size: int
+    augment: Callable | None = None
+
+    def rows(self, rows):
+        """Signals, targets and weights at row numbers."""
+        X = take_rows(self.X, rows)
+        target, weight = self.target_of(rows), self.weight[rows]
+        return X, astype_like(target, X), astype_like(weight, X)
 
 
 def mini_batches(n_samples, batch_size, rng):
@@ -66,17 +85,18 @@ def learn_unlabelled(X, state, settings, n_epochs, rng):
         yield state, total / X.shape[0]
 
 
-def first_head(state, X, target_of, weight, settings, batch_size, head_rate, rng):
-    """(state, settings) with the scale of the codes, and a head trained on the dictionary as it is."""
-    rows = rng.permutation(X.shape[0])[:_HEAD_SAMPLES]
-    signals = take_rows(X, rows)
+def first_head(state, samples, settings, head_rate, rng):
+    """State with a head trained on the codes of (at most 20 000) samples."""
+    rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
+    X, target, weight = samples.rows(rows)
     problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
-    code = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs).code
-    n_batches = max(1, round(len(rows) / batch_size))
+    code = solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
+    n_batches = max(1, round(len(rows) / samples.batch_size))
     n_passes = max(5, -(-500 // n_batches))
-    batches = [part for _ in range(n_passes) for part in mini_batches(len(rows), batch_size, rng)]
-    targets, weights = astype_like(target_of(rows), X), astype_like(weight[rows], X)
-    return supervised.fit_head(state, code, targets, weights, settings, batches, head_rate)
+    batches = [
+        part for _ in range(n_passes) for part in mini_batches(len(rows), samples.batch_size, rng)
+    ]
+    return supervised.fit_head(state, code, target, weight, settings, batches, head_rate)
 
 
 def scale_settings(settings, dictionary, X, rng, nu):
@@ -85,19 +105,33 @@ def scale_settings(settings, dictionary, X, rng, nu):
     problem = Problem(settings.reconstruction, settings.prior, dictionary)
     code = solve(problem, take_rows(X, rows), settings.solver, n_jobs=settings.n_jobs).code
     scale = supervised.code_scale_of(code)
-    return replace(settings, code_scale=scale, nu=supervised.AUTO_NU if nu == "auto" else nu / scale**2)
+    return replace(
+        settings, code_scale=scale, nu=supervised.AUTO_NU if nu == "auto" else nu / scale**2
+    )
 
 
-def learn_labelled(state, X, target_of, weight, settings, batch_size, rates_of, rng):
+def learn_labelled(state, samples, settings, rates_of, rng):
     """One pass of supervised steps: (state, mean loss, mean number of nonzeros)."""
     losses, sizes, n_nonzero = [], [], 0
-    for rows in mini_batches(X.shape[0], batch_size, rng):
-        targets, weights = astype_like(target_of(rows), X), astype_like(weight[rows], X)
+    n_samples = samples.X.shape[0]
+    for rows in mini_batches(n_samples, samples.batch_size, rng):
+        X, target, weight = samples.rows(rows)
+        if samples.augment is not None:
+            X = augmented(X, samples.augment, rng)
         rates = rates_of(state.moments[0].n_steps)
-        state, loss, code = supervised.step(
-            state, take_rows(X, rows), targets, weights, settings, rates
-        )
+        state, loss, code = supervised.step(state, X, target, weight, settings, rates)
         losses.append(float(loss))
-        sizes.append(float(weight[rows].sum()))
+        sizes.append(float(samples.weight[rows].sum()))
         n_nonzero += int((to_numpy(code) != 0).sum())
-    return state, float(np.average(losses, weights=sizes)), n_nonzero / X.shape[0]
+    return state, float(np.average(losses, weights=sizes)), n_nonzero / n_samples
+
+
+def augmented(X, augment, rng):
+    """What `augment` makes of a batch, checked for shape, in the batch's library and dtype."""
+    changed = astype_like(augment(X, rng), X)
+    if changed.shape != X.shape:
+        raise ValueError(
+            f"augment must return signals of the shape it gets, {tuple(X.shape)}, "
+            f"got {tuple(changed.shape)}."
+        )
+    return changed

@@ -97,9 +97,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _check_learning(self):
         """Raise unless the parameters that learning estimators share are in range."""
-        check_scalar(
-            self.n_components, "n_components", low=1, high=_MOST_COMPONENTS, integer=True
-        )
+        check_scalar(self.n_components, "n_components", low=1, high=_MOST_COMPONENTS, integer=True)
         check_scalar(self.max_iter, "max_iter", low=1, integer=True)
         if not isinstance(self.positive_dictionary, bool):
             raise TypeError(
@@ -110,7 +108,9 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Dictionary to start from, for `init`."""
         if isinstance(self.init, str):
             check_option(self.init, "init", set(INITS))
-            return initial_dictionary(X, self.n_components, self.init, rng, self.positive_dictionary)
+            return initial_dictionary(
+                X, self.n_components, self.init, rng, self.positive_dictionary
+            )
         dictionary = check_matrix(self.init, "init")
         expected = (self.n_components, X.shape[1])
         if tuple(dictionary.shape) != expected:

@@ -36,6 +36,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        augment=None,
         positive_dictionary=False,
         warm_start=False,
         solver="auto",
@@ -57,6 +58,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.augment = augment
         self.positive_dictionary = positive_dictionary
         self.warm_start = warm_start
         self.solver = solver
@@ -139,7 +141,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
                 return rate * fall, head_rate * fall
 
             state, loss, _ = training.learn_labelled(
-                state, X, self._targets(labels), weight, settings, self._batch(X), rates_of, rng
+                state, self._passes(X, labels, weight), settings, rates_of, rng
             )
             self._publish(state, settings, ([*losses, loss], []))
         return self
@@ -196,19 +198,29 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         if not isinstance(self.nu, str):
             check_scalar(self.nu, "nu", low=0.0, also="or 'auto'")
         if not isinstance(self.learning_rate, str):
-            check_scalar(self.learning_rate, "learning_rate", low=0.0, strict=True, also="or 'auto'")
+            check_scalar(
+                self.learning_rate, "learning_rate", low=0.0, strict=True, also="or 'auto'"
+            )
         if not isinstance(self.batch_size, str):
             check_scalar(self.batch_size, "batch_size", low=1, integer=True, also="or 'auto'")
         if not isinstance(self.init_max_iter, str):
-            check_scalar(self.init_max_iter, "init_max_iter", low=0, integer=True, also="or 'auto'")
-        check_scalar(self.validation_fraction, "validation_fraction", low=0.0, high=1.0, strict=True)
+            check_scalar(
+                self.init_max_iter, "init_max_iter", low=0, integer=True, also="or 'auto'"
+            )
+        check_scalar(
+            self.validation_fraction, "validation_fraction", low=0.0, high=1.0, strict=True
+        )
         check_scalar(self.n_iter_no_change, "n_iter_no_change", low=1, integer=True)
         check_scalar(self.tol, "tol", low=0.0)
+        if self.augment is not None and not callable(self.augment):
+            raise TypeError(f"augment must be a callable or None, got {self.augment!r}.")
 
-    def _batch(self, X):
-        if self.batch_size == "auto":
-            return int(min(256, max(32, X.shape[0] // 40)))
-        return self.batch_size
+    def _passes(self, X, labels, weight):
+        """Samples as training draws them."""
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = int(min(256, max(32, X.shape[0] // 40)))
+        return training.Samples(X, self._targets(labels), weight, batch_size, self.augment)
 
     def _rates(self):
         rate = RATE if self.learning_rate == "auto" else self.learning_rate
@@ -255,13 +267,19 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         n_outputs = self._targets(labels)(np.arange(1)).shape[1]
         state = supervised.start(dictionary, *supervised.zero_head(dictionary, n_outputs))
         settings = supervised.SupervisedSettings(
-            reconstruction, prior, solver, self._loss(), 0.0, 1.0, self.positive_dictionary, self.n_jobs
+            reconstruction,
+            prior,
+            solver,
+            self._loss(),
+            0.0,
+            1.0,
+            self.positive_dictionary,
+            self.n_jobs,
         )
         settings = training.scale_settings(settings, dictionary, X, rng, self.nu)
-        batch, (_, head_rate) = self._batch(X), self._rates()
-        state = training.first_head(
-            state, X, self._targets(labels), weight, settings, batch, head_rate, rng
-        )
+        _, head_rate = self._rates()
+        data = self._passes(X, labels, weight)
+        state = training.first_head(state, data, settings, head_rate, rng)
         return state, settings
 
     def _restart(self):
@@ -281,15 +299,15 @@ class SupervisedDictionaryEstimator(CodingEstimator):
 
     def _train(self, X, labels, weight, state, settings, rng, held_out, curves):
         """Epochs of supervised steps, published one by one; the best kept if some are held out."""
-        batch = self._batch(X)
-        n_steps = self.max_iter * max(1, round(X.shape[0] / batch))
+        data = self._passes(X, labels, weight)
+        n_steps = self.max_iter * max(1, round(X.shape[0] / data.batch_size))
         schedule = training.Schedule(*self._rates(), n_steps)
-        targets, best, waited, begin = self._targets(labels), None, 0, time.perf_counter()
+        best, waited, begin = None, 0, time.perf_counter()
         losses, scores = curves
         self._publish(state, settings, curves)
         for epoch in range(1, self.max_iter + 1):
             state, loss, n_nonzero = training.learn_labelled(
-                state, X, targets, weight, settings, batch, schedule.rates, rng
+                state, data, settings, schedule.rates, rng
             )
             losses.append(loss)
             self._publish(state, settings, curves)

@@ -67,6 +67,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Epochs without a better validation score after which early stopping ends the fit.
     tol : float, default=1e-4
         Rise of the validation score that counts as better.
+    augment : callable or None, default=None
+        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)`` returns
+        signals of the same shape, from a batch and a NumPy generator.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary : bool, default=False
@@ -146,6 +149,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
+        augment=None,
         class_weight=None,
         positive_dictionary=False,
         warm_start=False,
@@ -169,6 +173,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             validation_fraction=validation_fraction,
             n_iter_no_change=n_iter_no_change,
             tol=tol,
+            augment=augment,
             positive_dictionary=positive_dictionary,
             warm_start=warm_start,
             solver=solver,
@@ -235,7 +240,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples, n_classes)
             Softmax or sigmoid of the scores; rows sum to one.
         """
-        return self._loss().probabilities(self._head_scores(X))
+        scores = self._head_scores(X)
+        return self._loss().probabilities(scores)
 
     @available_if(_has_likelihood)
     def predict_log_proba(self, X):

@@ -55,6 +55,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Epochs without a better validation score after which early stopping ends the fit.
     tol : float, default=1e-4
         Rise of the validation score that counts as better.
+    augment : callable or None, default=None
+        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)`` returns
+        signals of the same shape, from a batch and a NumPy generator.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False

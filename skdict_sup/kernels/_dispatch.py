@@ -26,7 +26,9 @@ def kernel(reference):
             a for a in (*args, *kwargs.values()) if is_array(a) and "bool" not in str(a.dtype)
         ]
         if len({a.dtype for a in arrays}) > 1:  # would silently promote, or miss a fast version
-            raise TypeError(f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}.")
+            raise TypeError(
+                f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}."
+            )
         for version in versions:
             if version.usable(*arrays):
                 return _load(version.module, name)(*args, **kwargs)

@@ -120,7 +120,7 @@ def _has_float64(xp, X):
 
 def _converged(kkt_residual, duality_gap, tol, problem):
     good = duality_gap <= tol
-    if problem.prior.lam == 0.0 and problem.prior.curvature(kkt_residual) == 0.0:
+    if getattr(problem.prior, "lam", 1.0) == 0.0 and problem.prior.curvature(kkt_residual) == 0.0:
         # least squares has no dual ball, and its gap is relative to an objective that may vanish
         good = good | (kkt_residual <= tol)
     return good

@@ -68,7 +68,7 @@ def backward(L, k, b):
 
 @njit(**options)
 def combine_rows(G, rows, k, weights, out):
-    """out = sum_r weights[r] * G[rows[r]], four rows at a time, in the precision of out."""
+    """Write sum_r weights[r] * G[rows[r]] to out, four rows at a time, in the precision of out."""
     p = out.shape[0]
     for j in range(p):
         out[j] = 0

@@ -1,0 +1,1 @@
+"""Benchmarks for asv: small classes, with compilation kept out of the timings by `setup`."""

@@ -1,0 +1,62 @@
+"""Time and memory of exact codes."""
+
+import numpy as np
+
+from skdict_sup import ElasticNet, encode
+
+from .common import learned, test_signals
+
+
+class Encode:
+    params = (
+        ["float32", "float64"],
+        [0.15, 0.05, 0.02],
+        ["homotopy", "coordinate_descent", "fista"],
+    )
+    param_names = ("dtype", "lam", "solver")
+
+    def setup(self, dtype, lam, solver):
+        self.X, self.dictionary = test_signals(512, dtype), learned(300, dtype)
+        self.options = {"prior": ElasticNet(lam=lam), "solver": solver}
+        encode(self.X[:64], self.dictionary, **self.options)  # compiles
+
+    def time_encode(self, dtype, lam, solver):
+        encode(self.X, self.dictionary, **self.options)
+
+    def peakmem_encode(self, dtype, lam, solver):
+        encode(self.X, self.dictionary, **self.options)
+
+
+class EncodeAgain:
+    """A second visit to the same signals, after a small step of the dictionary."""
+
+    params = ([0.15, 0.05, 0.02],)
+    param_names = ("lam",)
+
+    def setup(self, lam):
+        self.X, dictionary = test_signals(4096), learned(300)
+        self.prior = ElasticNet(lam=lam)
+        self.init = encode(self.X, dictionary, prior=self.prior).code
+        noise = np.random.default_rng(0).standard_normal(dictionary.shape)
+        self.dictionary = dictionary + 1e-3 * noise / np.linalg.norm(noise, axis=1)[:, None]
+        self.time_encode(lam)  # compiles
+
+    def time_encode(self, lam):
+        encode(self.X, self.dictionary, prior=self.prior, init=self.init)
+
+
+class EncodeMany:
+    """Codes that hold 400 MB when dense, and 10 MB when sparse."""
+
+    params = (["dense", "sparse"],)
+    param_names = ("output",)
+
+    def setup(self, output):
+        rng = np.random.default_rng(0)
+        self.X = rng.standard_normal((100_000, 64), dtype=np.float32)
+        self.dictionary = rng.standard_normal((1024, 64), dtype=np.float32)
+        self.dictionary /= np.linalg.norm(self.dictionary, axis=1, keepdims=True)
+        self.prior = ElasticNet(lam=2.0)
+
+    def peakmem_encode(self, output):
+        encode(self.X, self.dictionary, prior=self.prior, output=output)
