@@ -67,7 +67,9 @@ def _draw(images, n, rng):
     parts = []
     for image in images:
         windows = np.lib.stride_tricks.sliding_window_view(image, (PATCH, PATCH))
-        rows, columns = (rng.integers(side, size=2 * n // len(images)) for side in windows.shape[:2])
+        rows, columns = (
+            rng.integers(side, size=2 * n // len(images)) for side in windows.shape[:2]
+        )
         part = windows[rows, columns].reshape(-1, PATCH * PATCH).astype(np.float64)
         part -= part.mean(axis=1, keepdims=True)
         parts.append(part[part.std(axis=1) >= FLAT])
@@ -92,6 +94,6 @@ def learned(n_components, dtype="float64"):
     return np.load(path).astype(dtype)
 
 
-def test_signals(n, dtype="float64"):
+def to_encode(n, dtype="float64"):
     """Digits to encode."""
     return digits()[3][:n].astype(dtype)

@@ -4,7 +4,7 @@ import numpy as np
 
 from skdict_sup import ElasticNet, encode
 
-from .common import learned, test_signals
+from .common import learned, to_encode
 
 
 class Encode:
@@ -16,7 +16,7 @@ class Encode:
     param_names = ("dtype", "lam", "solver")
 
     def setup(self, dtype, lam, solver):
-        self.X, self.dictionary = test_signals(512, dtype), learned(300, dtype)
+        self.X, self.dictionary = to_encode(512, dtype), learned(300, dtype)
         self.options = {"prior": ElasticNet(lam=lam), "solver": solver}
         encode(self.X[:64], self.dictionary, **self.options)  # compiles
 
@@ -34,7 +34,7 @@ class EncodeAgain:
     param_names = ("lam",)
 
     def setup(self, lam):
-        self.X, dictionary = test_signals(4096), learned(300)
+        self.X, dictionary = to_encode(4096), learned(300)
         self.prior = ElasticNet(lam=lam)
         self.init = encode(self.X, dictionary, prior=self.prior).code
         noise = np.random.default_rng(0).standard_normal(dictionary.shape)

@@ -18,4 +18,7 @@ class Startup:
         return "from skdict_sup import OnlineDictionaryLearning", BASE
 
     def timeraw_first_call(self):
-        return "encode(X, X)", f"{BASE}; import numpy; X = numpy.eye(2); from skdict_sup import encode"
+        return (
+            "encode(X, X)",
+            f"{BASE}; import numpy; X = numpy.eye(2); from skdict_sup import encode",
+        )

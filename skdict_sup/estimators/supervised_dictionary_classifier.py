@@ -36,8 +36,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net"} or prior object, default="elastic_net"
-        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved once,
-        on the first signals and atoms.
+        Prior on the codes. The name stands for ``ElasticNet(lam="auto", lam2=0.1)``: the ridge
+        steadies the gradient. lam="auto" is resolved once, on the first signals and atoms.
     transfer : {"linear"}, default="linear"
         Map from w D to the signal.
     loss : {"auto", "softmax", "logistic", "squared_hinge"}, default="auto"
@@ -52,9 +52,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is an
         array.
     learning_rate : float or "auto", default="auto"
-        Length of an atom's first steps, in units of the norm of an atom; the head's steps are an eighth
-        of it on scaled codes. Both rise over the first steps and fall to zero along a cosine. "auto" is
-        0.08.
+        Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
+        eighth of it on scaled codes. Both rise over the first steps and fall to zero along a cosine. "auto" is
+        0.16.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -91,6 +91,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Labels.
     components_ : array of shape (n_components, n_features)
         Atoms, of norm at most one.
+    initial_components_ : array of shape (n_components, n_features)
+        Atoms after the unsupervised start (those of the last fit, for a warm one).
     coef_ : array of shape (n_outputs, n_components)
         Head; n_outputs is 1 for two classes with a binary loss, else the number of classes.
     intercept_ : array of shape (n_outputs,)

@@ -1,0 +1,123 @@
+"""Command line of the main job: options, data, comparison, table, figure."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .data import DataError, load_digits_splits, load_file
+from .figure import draw_atoms
+from .methods import compare
+
+_EPILOG = """Without --data: the handwritten digits bundled with scikit-learn, means over five
+stratified splits. A file given with --data holds the arrays x_train, y_train, x_test, y_test
+(images or vectors); its test part is used for the figures of the table alone."""
+
+
+def parser():
+    """Options of the command."""
+    options = argparse.ArgumentParser(
+        prog="python -m skdict_sup",
+        description="Compare linear classifiers on raw pixels, on codes over a dictionary learned "
+        "without labels, and on codes over a dictionary learned with them.",
+        epilog=_EPILOG,
+    )
+    options.add_argument("--data", type=Path, metavar="FILE.npz", help="data of your own")
+    options.add_argument(
+        "--components", type=int, metavar="N", help="atoms (default: 50 for the digits, else 100)"
+    )
+    options.add_argument(
+        "--lam", type=float, metavar="L", help="weight of the l1 norm, for signals of norm one"
+    )
+    options.add_argument("--epochs", type=int, metavar="N", help="supervised epochs (default: 30)")
+    options.add_argument(
+        "--output", type=Path, default=Path("."), metavar="DIR", help="folder of atoms.png"
+    )
+    options.add_argument("--quick", action="store_true", help="small setting, some seconds")
+    return options
+
+
+def main(arguments=None):
+    """Run the main job; the exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    options = parser().parse_args(arguments)
+    begin = time.perf_counter()
+    try:
+        _check(options)
+        data = load_file(options.data) if options.data else load_digits_splits()
+        if options.quick:
+            data = data.quick()
+        n_components = options.components or (100 if options.data else 50)
+        epochs = options.epochs or (5 if options.quick else 30)
+        print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
+        rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
+        print(_table(rows, data))
+        target = options.output / "atoms.png"
+        _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
+        print(f"atoms before and after supervision: {target}")
+        print(f"{time.perf_counter() - begin:.0f} s in all")
+    except DataError as error:
+        print(f"skdict_sup: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nskdict_sup: interrupted, nothing written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _check(options):
+    for name, least in (("components", 1), ("epochs", 1)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise DataError(f"--{name} must be at least {least}, got {value}")
+    if options.lam is not None and not 0 <= options.lam < float("inf"):
+        raise DataError(f"--lam must be a finite number at or above 0, got {options.lam}")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"--output {options.output} cannot be a folder: {error.strerror}"
+        ) from None
+
+
+def _progress(line):
+    print(f"  {line}", flush=True)
+
+
+def _table(rows, data):
+    """The result as text, one line for each method."""
+    error = "test error" if data.n_splits == 1 else f"test error, mean of {data.n_splits} splits"
+    head = ("", error, "nonzeros per code", "largest duality gap", "seconds")
+    lines = [head] + [
+        (
+            row.name,
+            f"{100 * row.error:.2f} %",
+            "" if row.nonzeros is None else f"{row.nonzeros:.1f}",
+            "" if row.gap is None else f"{row.gap:.0e}",
+            f"{row.seconds:.1f}",
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    text = [
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w)
+            for i, (c, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return "\n".join(["", text[0], "-" * len(text[0]), *text[1:], ""])
+
+
+def _write_whole(target, write):
+    """Write a file under another name and rename it, so that no half of it is ever seen."""
+    handle, name = tempfile.mkstemp(dir=target.parent, suffix=target.suffix)
+    os.close(handle)
+    try:
+        write(name)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
