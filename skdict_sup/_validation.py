@@ -1,4 +1,4 @@
-"""Checks of what users pass, with messages that name the parameter, what came, what is expected."""
+"""Checks of what users pass; messages name the parameter, what came and what is expected."""
 
 import math
 import numbers
@@ -59,13 +59,15 @@ def check_matrix(array, name, *, min_rows=1):
         raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
     if array.shape[0] < min_rows or array.shape[1] < 1:
         raise ValueError(
-            f"{name} must have at least {min_rows} row(s) and one column, got shape {tuple(array.shape)}."
+            f"{name} must have at least {min_rows} row(s) and one column, "
+            f"got shape {tuple(array.shape)}."
         )
     # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
     if not math.isfinite(float(xp.sum(array))) and not bool(xp.all(xp.isfinite(array))):
         rows = to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
         raise ValueError(
-            f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), first in row {rows[0]}."
+            f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), "
+            f"first in row {rows[0]}."
         )
     return array
 

@@ -60,8 +60,8 @@ def encode(
     solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
         "homotopy" is exact, and what "auto" takes; the others iterate to `tol`.
     tol : float or None, default=None
-        Relative duality gap at which a code counts as converged and iterative solvers stop; None is
-        1e-9 in float64 and 1e-5 in float32.
+        Relative duality gap at which a code counts as converged and iterative solvers stop; None
+        is 1e-9 in float64 and 1e-5 in float32.
     max_iter : int or None, default=None
         Most iterations per signal; None leaves room enough for any problem in practice, and lets
         signals that fall short be coded a second time in wider floats.

@@ -2,9 +2,9 @@ r"""The sparse-coding problem and its optimality condition, stated once.
 
 .. math:: P(w) = D_L(x \| f(wD)) + \varphi(w)
 
-The code of a signal x is the w that minimises P. With slope = -(gradient of the reconstruction in w),
-it is optimal exactly when slope lies in the subdifferential of phi at w. This condition stops the
-solvers, is what the tests ask of codes, and is what the implicit gradient differentiates.
+The code of a signal x is the w that minimises P. With slope = -(gradient of the reconstruction in
+w), it is optimal exactly when slope lies in the subdifferential of phi at w. This condition stops
+the solvers, is what the tests ask of codes, and is what the implicit gradient differentiates.
 """
 
 from dataclasses import dataclass
@@ -63,9 +63,9 @@ class Problem:
     def certificate(self, corr, energy, code, slope):
         """Certificate of codes with known correlations, squared norms and slopes.
 
-        The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest scale
-        that is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so that it
-        does not drown in the rounding of P.
+        The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest
+        scale that is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so
+        that it does not drown in the rounding of P.
         """
         xp = namespace(code)
         reconstruction, prior = self.reconstruction, self.prior
@@ -87,14 +87,14 @@ class Problem:
         )
 
     def _strong_gap(self, code, slope):
-        """Bound by strong convexity, ||subgradient||^2 / (2 curvature): without lam, no dual ball."""
+        """Bound by strong convexity, ||subgradient||^2 / (2 curvature): lam = 0 has no dual ball."""
         xp = namespace(code)
         violation = self.prior.stationarity(code, slope)
         squares = xp.sum(violation * violation, axis=-1)
         least, least_seen = self._curvatures
         curvature = least + self.prior.curvature(code)
         if curvature == 0.0:
-            # gradients of least squares lie in the directions seen; subgradients under w >= 0 need not
+            # gradients of least squares lie in the directions seen; those under w >= 0 need not
             if getattr(self.prior, "positive", False):
                 return xp.where(squares > 0, xp.full_like(squares, xp.inf), squares)
             curvature = least_seen

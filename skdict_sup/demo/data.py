@@ -85,7 +85,7 @@ def _read(path):
             missing = [key for key in _KEYS if key not in file]
             if missing:
                 raise DataError(
-                    f"{path}: must hold the arrays {', '.join(_KEYS)}; {', '.join(missing)} missing"
+                    f"{path}: must hold the arrays {', '.join(_KEYS)}; missing: {missing}"
                 )
             return {key: file[key] for key in _KEYS}
     except FileNotFoundError:

@@ -39,7 +39,7 @@ def unit_norm(atoms):
 
 
 def _rows(X, n_components, rng):
-    """Distinct nonzero signals; beyond their number, signals blurred by noise of a third of their norm."""
+    """Distinct nonzero signals; beyond their number, signals with noise of a third their norm."""
     xp = namespace(X)
     candidates = rng.permutation(X.shape[0])
     norms = to_numpy(xp.sum(X * X, axis=1))

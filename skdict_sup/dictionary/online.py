@@ -1,13 +1,13 @@
 """Dictionary learning without labels, one mini-batch at a time.
 
-The statistics weigh the i-th of N signals seen by (i / N)^forgetting, and the dictionary moves when a
-mini-batch of the stream is complete: both depend on the stream alone, not on the pieces in which it
-arrives. A mini-batch cut in two is coded with the same dictionary, the `anchor`.
+The statistics weigh the i-th of N signals seen by (i / N)^forgetting, and the dictionary moves
+when a mini-batch of the stream is complete: both depend on the stream alone, not on the pieces in
+which it arrives. A mini-batch cut in two is coded with the same dictionary, the `anchor`.
 
 References
 ----------
-J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse coding",
-JMLR 2010, algorithms 1 and 2, section 3.4.
+J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse
+coding", JMLR 2010, algorithms 1 and 2, section 3.4.
 """
 
 from dataclasses import dataclass, replace

@@ -70,7 +70,7 @@ def scores_of(code, state, code_scale):
 
 
 def loss_and_gradients(state, X, target, weight, settings):
-    """Weighted mean loss of a mini-batch, gradients for dictionary, coef and intercept, and codes."""
+    """Weighted mean loss of a batch, gradients for dictionary, coef and intercept, and codes."""
     xp = namespace(X)
     problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
     code = solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
@@ -107,7 +107,7 @@ def step(state, X, target, weight, settings, rates):
 
 
 def fit_head(state, code, target, weight, settings, batches, head_rate):
-    """State with its head trained on fixed codes, over the given mini-batches, rate falling to zero."""
+    """State with its head trained on fixed codes, at a rate that falls to zero over the batches."""
     moments = list(state.moments[1:])
     for done, rows in enumerate(batches):
         part = take_rows(code, rows)

@@ -37,7 +37,7 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Signals with targets (a function of NumPy row numbers) and weights, drawn in mini-batches."""
+    """Signals with targets (a function of row numbers) and weights, drawn in mini-batches."""
 
     X: Any
     target_of: Callable

@@ -156,7 +156,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         return scores + astype_like(self.intercept_, code)[None, :]
 
     def _samples(self, X, y, sample_weight, *, reset):
-        """Targets as a NumPy array (n_samples, columns), and weights of mean one, zero where unused."""
+        """Targets as a NumPy array (n_samples, columns), and weights, zero where unused."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
@@ -246,14 +246,14 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         return take_rows(X, train), labels[train], weight[train], held_out
 
     def _terms(self):
-        """Checked terms; here the name of the prior stands for a ridge that steadies the gradient."""
+        """Checked terms; the name of the prior stands for one with a ridge, for steady gradients."""
         reconstruction, prior, solver = super()._terms()
         if isinstance(self.prior, str) and self.prior == "elastic_net":
             prior.set_params(lam2=STEADY_LAM2)
         return reconstruction, prior, solver
 
     def _start(self, X, labels, weight, rng):
-        """State with a dictionary learned without labels and a head trained on it, and settings."""
+        """Settings, and a state: a dictionary learned without labels, a head trained on it."""
         reconstruction, prior, solver = self._terms()
         dictionary = self._first_atoms(X, rng)
         prior = resolve_prior(prior, X, dictionary)

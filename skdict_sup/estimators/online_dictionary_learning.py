@@ -24,8 +24,8 @@ class OnlineDictionaryLearning(CodingEstimator):
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net"} or prior object, default="elastic_net"
-        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved once,
-        on the first signals and atoms.
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved
+        once, on the first signals and atoms.
     transfer : {"linear"}, default="linear"
         Map from w D to the signal.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
@@ -35,7 +35,8 @@ class OnlineDictionaryLearning(CodingEstimator):
     max_iter : int, default=20
         Most passes of fit over the data.
     tol : float, default=1e-3
-        Fit stops when a pass lowers the mean objective by less than this fraction of it; 0 never stops.
+        Fit stops when a pass lowers the mean objective by less than this fraction of it; 0 never
+        stops.
     forgetting : float, default=2.0
         The i-th of N signals counts (i / N)^forgetting in the statistics; 0 forgets nothing.
     shuffle : bool, default=True
@@ -74,8 +75,9 @@ class OnlineDictionaryLearning(CodingEstimator):
 
     Notes
     -----
-    The stream of signals alone decides: partial_fit over any way to cut it gives the statistics and
-    the dictionary of one fit with ``max_iter=1, shuffle=False`` (and the same first atoms and lam).
+    The stream of signals alone decides: partial_fit over any way to cut it gives the statistics
+    and the dictionary of one fit with ``max_iter=1, shuffle=False`` (and the same first atoms and
+    lam).
 
     References
     ----------

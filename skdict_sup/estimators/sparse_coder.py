@@ -52,7 +52,8 @@ class SparseCoder(CodingEstimator):
 
     References
     ----------
-    J. Mairal, "Backpropagation rules for sparse coding", section "The Sparse Decomposition Problem".
+    J. Mairal, "Backpropagation rules for sparse coding", section "The Sparse Decomposition
+    Problem".
 
     Examples
     --------

@@ -22,14 +22,15 @@ def _has_likelihood(estimator):
 
 
 class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstimator):
-    r"""Classify signals by a linear model of their sparse codes, dictionary and model learned together.
+    r"""Classify signals by their sparse codes, dictionary and linear model learned together.
 
-    .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b) + \frac{\nu}{2} \|W\|_F^2,
+    .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b)
+              + \frac{\nu}{2} \|W\|_F^2,
               \quad \|d_j\|_2 \le 1
 
-    with w(x, D) the sparse code of x. The dictionary is first learned without labels, and the model on
-    its codes; then both follow the gradient of the loss, which passes through the codes by implicit
-    differentiation.
+    with w(x, D) the sparse code of x. The dictionary is first learned without labels, and the
+    model on its codes; then both follow the gradient of the loss, which passes through the codes
+    by implicit differentiation.
 
     Parameters
     ----------
@@ -44,17 +45,18 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
         against the rest for more classes. "auto" is "logistic" for two classes, else "softmax".
     nu : float or "auto", default="auto"
-        Ridge on the head W, in the units of the loss over squared units of W. "auto" is 3e-5 on codes
-        scaled to a nonzero entry of typical size one, and so free of the scale of the signals.
+        Ridge on the head W, in the units of the loss over squared units of W. "auto" is 3e-5 on
+        codes scaled to a nonzero entry of typical size one, and so free of the scale of the
+        signals.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is an
-        array.
+        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
+        an array.
     learning_rate : float or "auto", default="auto"
         Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
-        eighth of it on scaled codes. Both rise over the first steps and fall to zero along a cosine. "auto" is
-        0.16.
+        eighth of it on scaled codes. Both rise over the first steps and fall to zero along a
+        cosine. "auto" is 0.16.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -68,8 +70,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     tol : float, default=1e-4
         Rise of the validation score that counts as better.
     augment : callable or None, default=None
-        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)`` returns
-        signals of the same shape, from a batch and a NumPy generator.
+        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)``
+        returns signals of the same shape, from a batch and a NumPy generator.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary : bool, default=False

@@ -17,8 +17,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \tfrac12 \|y_i - W w(x_i, D) - b\|_2^2
               + \frac{\nu}{2} \|W\|_F^2, \quad \|d_j\|_2 \le 1
 
-    with w(x, D) the sparse code of x. For several targets the columns of W are a second dictionary,
-    linked to the first: one atom in the space of the signals, one in the space of the targets.
+    with w(x, D) the sparse code of x. For several targets the columns of W are a second
+    dictionary, linked to the first: one atom in the space of the signals, one in the space of the
+    targets.
 
     Parameters
     ----------
@@ -37,12 +38,12 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is an
-        array.
+        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
+        an array.
     learning_rate : float or "auto", default="auto"
         Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
-        eighth of it on scaled codes and targets. Both rise over the first steps and fall to zero along a
-        cosine. "auto" is 0.16.
+        eighth of it on scaled codes and targets. Both rise over the first steps and fall to zero
+        along a cosine. "auto" is 0.16.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -56,8 +57,8 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     tol : float, default=1e-4
         Rise of the validation score that counts as better.
     augment : callable or None, default=None
-        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)`` returns
-        signals of the same shape, from a batch and a NumPy generator.
+        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)``
+        returns signals of the same shape, from a batch and a NumPy generator.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False

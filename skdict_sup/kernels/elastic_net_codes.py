@@ -10,11 +10,11 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     r"""Exact codes argmin_w 1/2 w'(G + lam2 I)w - <corr, w> + lam ||w||_1, finished to rounding.
 
     Active-set descent: minimise on the support, stop at the first entry that would change
-    sign and let it go; once the support is stationary admit the atom that violates its bound most. An
-    atom that depends on the support enters in exchange for the entry that reaches zero first along
-    the direction that leaves the fit as it is. The objective decreases at every change, so no support
-    comes twice. (Without `init`, compiled versions may reach the first support by homotopy in lam;
-    the answer is the same.)
+    sign and let it go; once the support is stationary admit the atom that violates its bound most.
+    An atom that depends on the support enters in exchange for the entry that reaches zero first
+    along the direction that leaves the fit as it is. The objective decreases at every change, so
+    no support comes twice. (Without `init`, compiled versions may reach the first support by
+    homotopy in lam; the answer is the same.)
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
 
 
 def _start(xp, gram, lam2, code):
-    """code, its signs (nonzero = in the support), barred atoms, refinements since the last change."""
+    """Code, its signs (nonzero on the support), barred atoms, refinements since the last change."""
     device = device_of(code)
     if bool(xp.any(code != 0)):
         code = xp.where(_dependent(xp, gram, lam2, code != 0), xp.zeros_like(code), code)
@@ -86,7 +86,7 @@ def _start(xp, gram, lam2, code):
 
 
 def _dependent(xp, gram, lam2, support):
-    """Atoms of each support that the solve drops: it is exactly zero there for a generic right side."""
+    """Atoms of each support that the solve drops: exactly zero for a generic right-hand side."""
     generic = xp.cos(xp.arange(1, gram.shape[0] + 1, dtype=gram.dtype, device=device_of(gram)))
     rhs = generic[None, :] + xp.zeros(support.shape, dtype=gram.dtype, device=device_of(gram))
     return support & (support_solve.reference(gram, lam2, support, rhs) == 0)
@@ -116,7 +116,7 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
     lets_go = moving & (step <= 1)
     moved = code + xp.where(step < 1, step, xp.ones_like(step))[:, None] * delta
     gone = lets_go[:, None] & (atoms == leaver)
-    # an atom that leaves without having moved came in by rounding: it stays out until another moves
+    # an atom that leaves without having moved came in by rounding: barred until another moves
     barred = (barred & ~(lets_go & (step > 0))[:, None]) | (gone & (step == 0)[:, None])
     code = xp.where(moving[:, None], xp.where(gone, zero, moved), code)
     sign = xp.where(gone, zero, sign)

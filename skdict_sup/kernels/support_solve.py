@@ -13,7 +13,8 @@ def support_solve(gram, lam2, support, rhs):
     r"""Solve (G_SS + lam2 I) x_S = rhs_S for every row, with x = 0 off its support S.
 
     An atom that depends linearly on the atoms before it in its row's support (its Cholesky pivot
-    is below `_rank.dependence` of its diagonal entry) gets x = 0, and the others solve the system without it.
+    is below `_rank.dependence` of its diagonal entry) gets x = 0, and the others solve the system
+    without it.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def support_solve(gram, lam2, support, rhs):
     x : array (n_samples, n_components)
     """
     xp = namespace(gram)
-    n, p = rhs.shape
+    n = rhs.shape[0]
     # the support first, in the order of the atoms; stable, so that padding stays behind
     order = xp.argsort(xp.astype(~support, xp.int64), axis=1, stable=True)
     width = int(xp.max(xp.sum(xp.astype(support, xp.int64), axis=1))) if n else 0

@@ -24,5 +24,5 @@ class Linear:
         return 0.5 * xp.maximum(squares, xp.zeros_like(squares))
 
     def fenchel_gap(self, value, scale):
-        """Loss plus conjugate at s times the residual, minus their product: (1 - s)^2 times the loss."""
+        """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""
         return (1.0 - scale) ** 2 * value

@@ -34,7 +34,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     itemsize = xp.finfo(X.dtype).bits // 8
     width = max(16, min(512, _SLICE_BYTES // (p * itemsize), -(-n // 4)))
     parts, start, last = [], time.perf_counter(), time.perf_counter()
-    problem.gram  # once, before the threads ask for it
+    _ = problem.gram  # once, before the threads ask for it
     for chunk in slices(n, _CHUNK):
         corr, energy = problem.corr(X[chunk, :]), problem.energy(X[chunk, :])
 
@@ -65,7 +65,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
 
 
 def _codes(problem, X, corr, energy, solver, tol, init):
-    """One slice, with a second way for signals whose certificate fails: wider floats, then descent."""
+    """One slice, with a second way for signals whose certificate fails."""
     xp = namespace(corr)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
     certificate = problem.certificate(corr, energy, code, slope)
@@ -84,7 +84,7 @@ def _codes(problem, X, corr, energy, solver, tol, init):
 
 
 def _second_way(problem, X, solver, tol, certificate, rows):
-    """Codes of the few signals that degenerate atoms or short floats left short of the tolerance."""
+    """Codes of the few signals that degenerate atoms or short floats left above the tolerance."""
     xp = namespace(X)
     wide = problem
     if X.dtype == xp.float32 and _has_float64(xp, X):
@@ -139,8 +139,8 @@ def _warn(converged, duality_gap, tol):
     if failed.any():
         worst = to_numpy(duality_gap)[failed].max()
         warnings.warn(
-            f"{failed.sum()} of {failed.size} codes did not reach a relative duality gap of {tol:g} "
-            f"(largest {worst:.1e}); raise max_iter, tol or lam2, or try another solver.",
+            f"{failed.sum()} of {failed.size} codes did not reach a relative duality gap of {tol:g}"
+            f" (largest {worst:.1e}); raise max_iter, tol or lam2, or try another solver.",
             ConvergenceWarning,
             stacklevel=3,
         )

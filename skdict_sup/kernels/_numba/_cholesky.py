@@ -9,7 +9,7 @@ options = {"cache": True, "nogil": True, "fastmath": FAST, "error_model": "numpy
 
 @njit(**options)
 def append(L, k, diagonal, tolerance):
-    """Turn row k of L from entries of the matrix into entries of the factor; False if dependent."""
+    """Turn row k of L from the matrix into a row of the factor; False if it is dependent."""
     pivot = diagonal
     row = L[k]
     for r in range(k):
