@@ -87,7 +87,7 @@ class Problem:
         )
 
     def _strong_gap(self, code, slope):
-        """Bound by strong convexity, ||subgradient||^2 / (2 curvature): lam = 0 has no dual ball."""
+        """Bound by strong convexity, ||subgradient||^2 / (2 curvature), where no dual ball is."""
         xp = namespace(code)
         violation = self.prior.stationarity(code, slope)
         squares = xp.sum(violation * violation, axis=-1)

@@ -107,7 +107,7 @@ def step(state, X, target, weight, settings, rates):
 
 
 def fit_head(state, code, target, weight, settings, batches, head_rate):
-    """State with its head trained on fixed codes, at a rate that falls to zero over the batches."""
+    """State with its head trained on fixed codes, at a rate that falls to zero on the way."""
     moments = list(state.moments[1:])
     for done, rows in enumerate(batches):
         part = take_rows(code, rows)

@@ -246,7 +246,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         return take_rows(X, train), labels[train], weight[train], held_out
 
     def _terms(self):
-        """Checked terms; the name of the prior stands for one with a ridge, for steady gradients."""
+        """Checked terms; the prior's name stands for one with a ridge, for steady gradients."""
         reconstruction, prior, solver = super()._terms()
         if isinstance(self.prior, str) and self.prior == "elastic_net":
             prior.set_params(lam2=STEADY_LAM2)

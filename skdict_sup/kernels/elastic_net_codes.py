@@ -77,7 +77,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
 
 
 def _start(xp, gram, lam2, code):
-    """Code, its signs (nonzero on the support), barred atoms, refinements since the last change."""
+    """Code, its signs (nonzero on the support), barred atoms, refinements since a change."""
     device = device_of(code)
     if bool(xp.any(code != 0)):
         code = xp.where(_dependent(xp, gram, lam2, code != 0), xp.zeros_like(code), code)

@@ -25,7 +25,7 @@ def as_prior(prior):
         prior = _DEFAULTS[prior]()
     if isinstance(prior, type) or not hasattr(prior, "stationarity"):
         raise TypeError(
-            f"prior must be one of {sorted(_DEFAULTS)} or a prior object like ElasticNet(lam=0.1), "
+            f"prior must be one of {sorted(_DEFAULTS)} or an object like ElasticNet(lam=0.1), "
             f"got {prior!r} of type {type(prior).__name__}."
         )
     prior.check()

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse
@@ -9,9 +10,8 @@ import scipy.sparse
 from .._array import astype_like, device_of, eps, is_numpy, namespace, take_rows, to_numpy
 from .._threads import effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning
-from ..problem import Problem
 from ..solution import Solution
-from .coordinate_descent import CoordinateDescent
+from ._wide import is_extreme, narrow, second_way, widen
 
 _CHUNK = 4096  # signals whose correlations are held at once
 _SLICE_BYTES = 2**20  # of correlations in one slice: code, slope and Gram matrix share the cache
@@ -31,6 +31,8 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     n, p = X.shape[0], problem.dictionary.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(X)) if tol is None else tol
+    if is_extreme(X, problem.dictionary):
+        return _solve_wide(problem, X, solver, init, tol, output, n_jobs, verbose)
     itemsize = xp.finfo(X.dtype).bits // 8
     width = max(16, min(512, _SLICE_BYTES // (p * itemsize), -(-n // 4)))
     parts, start, last = [], time.perf_counter(), time.perf_counter()
@@ -64,58 +66,43 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     return Solution(code, kkt_residual, duality_gap, n_iter, converged, objective)
 
 
+def _solve_wide(problem, X, solver, init, tol, output, n_jobs, verbose):
+    """Solution by way of float64, in the dtype of X."""
+    wide, wide_X, init = widen(problem, X, init)
+    options = {"output": output, "n_jobs": n_jobs, "verbose": verbose}
+    solution = solve(wide, wide_X, solver, init=init, tol=tol, **options)
+    names = ("code", "kkt_residual", "duality_gap", "objective")
+    return replace(solution, **{n: narrow(getattr(solution, n), X.dtype) for n in names})
+
+
 def _codes(problem, X, corr, energy, solver, tol, init):
     """One slice, with a second way for signals whose certificate fails."""
     xp = namespace(corr)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
     certificate = problem.certificate(corr, energy, code, slope)
-    failed = ~to_numpy(_converged(certificate.kkt_residual, certificate.duality_gap, tol, problem))
+
+    def converged(certificate):
+        return _converged(certificate.kkt_residual, certificate.duality_gap, tol, problem)
+
+    failed = ~to_numpy(converged(certificate))
     n_iter = np.asarray(n_iter, dtype=np.int64)
     if failed.any() and solver.max_iter is None:
         rows = failed.nonzero()[0]
-        code = xp.asarray(code, copy=True)
-        again, certificate = _second_way(
-            problem, take_rows(X, rows), solver, tol, certificate, rows
+        again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
+        code, *certificate = (
+            _replaced(xp, *pair, rows)
+            for pair in zip((code, *certificate), (again, *found), strict=True)
         )
-        for place, row in enumerate(rows):
-            code[int(row), :] = again[place, :]
     n_iter = n_iter if is_numpy(code) else xp.asarray(n_iter, device=device_of(code))
     return code, n_iter, *certificate
 
 
-def _second_way(problem, X, solver, tol, certificate, rows):
-    """Codes of the few signals that degenerate atoms or short floats left above the tolerance."""
-    xp = namespace(X)
-    wide = problem
-    if X.dtype == xp.float32 and _has_float64(xp, X):
-        wide = Problem(
-            problem.reconstruction, problem.prior, xp.astype(problem.dictionary, xp.float64)
-        )
-        X = xp.astype(X, xp.float64)
-    corr, energy = wide.corr(X), wide.energy(X)
-    code, slope, _ = solver.codes(wide, corr, energy, tol, None)
-    found = wide.certificate(corr, energy, code, slope)
-    worse = ~_converged(found.kkt_residual, found.duality_gap, tol, problem) | ~(
-        found.duality_gap < xp.inf
-    )
-    if bool(xp.any(worse)) and not isinstance(solver, CoordinateDescent):
-        other, slope, _ = CoordinateDescent(max_iter=20_000).codes(wide, corr, energy, tol)
-        second = wide.certificate(corr, energy, other, slope)
-        better = worse & ~(second.duality_gap > found.duality_gap)
-        code = xp.where(better[:, None], other, code)
-        found = [xp.where(better, b, a) for a, b in zip(found, second, strict=True)]
-    dtype = problem.dictionary.dtype
-    merged = []
-    for before, after in zip(certificate, found, strict=True):
-        column = xp.asarray(before, copy=True)
-        for place, row in enumerate(rows):
-            column[int(row)] = xp.astype(after, dtype, copy=False)[place]
-        merged.append(column)
-    return xp.astype(code, dtype, copy=False), merged
-
-
-def _has_float64(xp, X):
-    return "float64" in xp.__array_namespace_info__().dtypes(device=device_of(X))
+def _replaced(xp, array, values, rows):
+    """A copy of an array with other values in some rows."""
+    array = xp.asarray(array, copy=True)
+    for place, row in enumerate(rows):
+        array[int(row), ...] = values[place, ...]
+    return array
 
 
 def _converged(kkt_residual, duality_gap, tol, problem):
@@ -139,7 +126,7 @@ def _warn(converged, duality_gap, tol):
     if failed.any():
         worst = to_numpy(duality_gap)[failed].max()
         warnings.warn(
-            f"{failed.sum()} of {failed.size} codes did not reach a relative duality gap of {tol:g}"
+            f"{failed.sum()} of {failed.size} codes are above a relative duality gap of {tol:g}"
             f" (largest {worst:.1e}); raise max_iter, tol or lam2, or try another solver.",
             ConvergenceWarning,
             stacklevel=3,
