@@ -36,7 +36,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"[\\/]plot_",  # only these are run
     "doc_module": ("skdict_sup",),
-    "reference_url": {"skdict_sup": None},
     "backreferences_dir": None,
     "show_memory": False,
 }
@@ -60,3 +59,16 @@ html_theme_options = {
     "footer_end": ["sphinx-version"],
 }
 html_sidebars = {"install": [], "api": []}
+
+# Labels of scikit-learn's user guide that inherited docstrings refer to.
+SKLEARN_LABELS = {"accuracy_score", "r2_score"}
+
+
+def plain_text(app, env, node, contnode):
+    """Words in place of a link into scikit-learn's guide, where there is no network."""
+    return contnode if node.get("reftarget") in SKLEARN_LABELS else None
+
+
+def setup(app):
+    """Answer after intersphinx, which has priority 500."""
+    app.connect("missing-reference", plain_text, priority=900)

@@ -7,6 +7,7 @@ w), it is optimal exactly when slope lies in the subdifferential of phi at w. Th
 the solvers, is what the tests ask of codes, and is what the implicit gradient differentiates.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -102,12 +103,12 @@ class Problem:
 
 
 def resolve_prior(prior, X, dictionary):
-    """Prior with lam="auto" replaced by a fraction of the signals' median lam_max.
+    """Copy of a prior with lam="auto" replaced by a fraction of the signals' median lam_max.
 
     At most 10 000 evenly spaced signals vote; zero signals don't.
     """
     if not isinstance(getattr(prior, "lam", None), str):
-        return prior
+        return copy(prior)
     if X.shape[0] > 10_000:
         step = X.shape[0] // 10_000
         X = X[::step, :]

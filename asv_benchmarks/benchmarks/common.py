@@ -31,18 +31,33 @@ def unit_rows(X):
     return X / np.where(norm > 0, norm, 1.0)
 
 
+def digits_name():
+    """What the digits are."""
+    return "digits" if data_file("mnist.npz") is None else "MNIST"
+
+
 @cache
-def digits(n_train=20_000):
-    """Handwritten digits as (name, signals to learn from, their labels, signals to encode)."""
+def _digits(part):
+    """Images and labels of "train" or "test", as they are stored."""
     path = data_file("mnist.npz")
     if path is None:
         X, y = load_digits(return_X_y=True)
-        return "digits", unit_rows(X[:1297]), y[:1297], unit_rows(X[1297:])
+        rows = slice(1297) if part == "train" else slice(1297, None)
+        return X[rows], y[rows]
     with np.load(path, allow_pickle=False) as data:
-        train, test = data["x_train"][:n_train], data["x_test"]
-        labels = data["y_train"][:n_train]
-    train, test = (unit_rows(x.reshape(len(x), -1) / 255.0) for x in (train, test))
-    return "MNIST", train, labels, test
+        X, y = data[f"x_{part}"], data[f"y_{part}"]
+    return X.reshape(len(X), -1), y
+
+
+def digits_to_learn(n=20_000, dtype="float64"):
+    """Digits with norm one, and their labels."""
+    X, y = _digits("train")
+    return unit_rows(X[:n].astype(dtype)), y[:n]
+
+
+def digits_to_encode(n=4096, dtype="float64"):
+    """Digits with norm one that no dictionary has seen."""
+    return unit_rows(_digits("test")[0][:n].astype(dtype))
 
 
 @cache
@@ -86,14 +101,8 @@ def learn(X, n_components, lam=0.15, max_iter=3):
 
 def learned(n_components, dtype="float64"):
     """Dictionary for the digits, kept on disk: every commit encodes over the same one."""
-    name, X, _, _ = digits()
-    path = CACHE / f"{name}-{n_components}.npy"
+    path = CACHE / f"{digits_name()}-{n_components}.npy"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, learn(X, n_components))
+        np.save(path, learn(digits_to_learn()[0], n_components))
     return np.load(path).astype(dtype)
-
-
-def to_encode(n, dtype="float64"):
-    """Digits to encode."""
-    return digits()[3][:n].astype(dtype)

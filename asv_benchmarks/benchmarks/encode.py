@@ -4,19 +4,15 @@ import numpy as np
 
 from skdict_sup import ElasticNet, encode
 
-from .common import learned, to_encode
+from .common import digits_to_encode, learned
 
 
 class Encode:
-    params = (
-        ["float32", "float64"],
-        [0.15, 0.05, 0.02],
-        ["homotopy", "coordinate_descent", "fista"],
-    )
+    params = (["float32", "float64"], [0.15, 0.05, 0.02], ["homotopy", "coordinate_descent"])
     param_names = ("dtype", "lam", "solver")
 
     def setup(self, dtype, lam, solver):
-        self.X, self.dictionary = to_encode(512, dtype), learned(300, dtype)
+        self.X, self.dictionary = digits_to_encode(1024, dtype), learned(300, dtype)
         self.options = {"prior": ElasticNet(lam=lam), "solver": solver}
         encode(self.X[:64], self.dictionary, **self.options)  # compiles
 
@@ -27,6 +23,20 @@ class Encode:
         encode(self.X, self.dictionary, **self.options)
 
 
+class Fista:
+    """Few signals and a wide tolerance: first-order steps are slow near the solution."""
+
+    params = ([0.15, 0.05],)
+    param_names = ("lam",)
+
+    def setup(self, lam):
+        self.X, self.dictionary = digits_to_encode(32), learned(100)
+        self.prior = ElasticNet(lam=lam)
+
+    def time_encode(self, lam):
+        encode(self.X, self.dictionary, prior=self.prior, solver="fista", tol=1e-3)
+
+
 class EncodeAgain:
     """A second visit to the same signals, after a small step of the dictionary."""
 
@@ -34,7 +44,7 @@ class EncodeAgain:
     param_names = ("lam",)
 
     def setup(self, lam):
-        self.X, dictionary = to_encode(4096), learned(300)
+        self.X, dictionary = digits_to_encode(4096), learned(300)
         self.prior = ElasticNet(lam=lam)
         self.init = encode(self.X, dictionary, prior=self.prior).code
         noise = np.random.default_rng(0).standard_normal(dictionary.shape)

@@ -4,7 +4,7 @@ import numpy as np
 
 from skdict_sup import ElasticNet, code_vjp, encode
 
-from .common import learned, to_encode
+from .common import digits_to_encode, learned
 
 
 class CodeVjp:
@@ -12,7 +12,7 @@ class CodeVjp:
     param_names = ("dtype", "lam")
 
     def setup(self, dtype, lam):
-        self.X, self.dictionary = to_encode(1024, dtype), learned(300, dtype)
+        self.X, self.dictionary = digits_to_encode(1024, dtype), learned(300, dtype)
         self.prior = ElasticNet(lam=lam)
         self.code = encode(self.X, self.dictionary, prior=self.prior).code
         rng = np.random.default_rng(0)

@@ -2,7 +2,7 @@
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
 
-from .common import digits, learned
+from .common import digits_to_learn, learned
 
 
 class Epoch:
@@ -11,8 +11,7 @@ class Epoch:
     number = 1  # an epoch changes the estimator: each starts from a fresh one
 
     def setup(self, dtype):
-        _, X, y, _ = digits()
-        self.X, self.y = X[:10_000].astype(dtype), y[:10_000]
+        self.X, self.y = digits_to_learn(10_000, dtype)
         options = {"prior": ElasticNet(lam=0.15), "init": learned(100, dtype), "random_state": 0}
         self.unsupervised = OnlineDictionaryLearning(100, **options)
         self.supervised = SupervisedDictionaryClassifier(100, **options)

@@ -10,6 +10,7 @@ from functools import partial
 import joblib
 import numpy as np
 from _common import Contender, arguments, machine, microseconds, number, publish, table
+from benchmarks import common
 from sklearn.decomposition import sparse_encode
 
 from skdict_sup import ElasticNet, encode
@@ -113,7 +114,11 @@ def measure(kind, X, D, lam, n_slow, repeats):
 
 def problems(quick):
     """Pairs of (kind, signals, dictionary, signals to code, signals for scikit-learn)."""
-    digits, train, _, test = common.digits()
+    digits, train, test = (
+        common.digits_name(),
+        common.digits_to_learn()[0],
+        common.digits_to_encode(),
+    )
     kind, patches_train, patches_test = common.patches()
     plan = [(digits, train, test, atoms, 4096, 512) for atoms in (100, 200, 300)]
     plan += [(kind, patches_train, patches_test, 256, 4096, 256)]

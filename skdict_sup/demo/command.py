@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ..estimators import MOST_COMPONENTS
 from .data import DataError, load_digits_splits, load_file
 from .figure import draw_atoms
 from .methods import compare
@@ -54,7 +55,10 @@ def main(arguments=None):
         rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
         print(_table(rows, data))
         target = options.output / "atoms.png"
-        _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
+        try:
+            _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
+        except OSError as error:
+            raise DataError(f"{target} cannot be written: {error.strerror}") from None
         print(f"atoms before and after supervision: {target}")
         print(f"{time.perf_counter() - begin:.0f} s in all")
     except DataError as error:
@@ -67,10 +71,10 @@ def main(arguments=None):
 
 
 def _check(options):
-    for name, least in (("components", 1), ("epochs", 1)):
+    for name, most in (("components", MOST_COMPONENTS), ("epochs", 1_000_000)):
         value = getattr(options, name)
-        if value is not None and value < least:
-            raise DataError(f"--{name} must be at least {least}, got {value}")
+        if value is not None and not 1 <= value <= most:
+            raise DataError(f"--{name} must be from 1 to {most}, got {value}")
     if options.lam is not None and not 0 <= options.lam < float("inf"):
         raise DataError(f"--lam must be a finite number at or above 0, got {options.lam}")
     try:

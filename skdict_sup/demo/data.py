@@ -1,6 +1,5 @@
 """Data of the main job: bundled digits in five splits, or a file in one."""
 
-import zipfile
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,16 +53,21 @@ def load_digits_splits():
 def load_file(path):
     """Data of an .npz file; raises DataError with one line on what is wrong."""
     arrays = _read(path)
-    n_train = len(arrays["x_train"])
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or len(x) == 0:
+        if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or x.size == 0:
             raise DataError(
                 f"{path}: x_{part} must hold n > 0 images or vectors and y_{part} n labels, got "
                 f"shapes {x.shape} and {y.shape}"
             )
-        if x.dtype.kind not in "fiub" or not np.isfinite(x).all():
-            raise DataError(f"{path}: x_{part} must hold finite numbers, got dtype {x.dtype}")
+        if x.dtype.kind not in "fiub" or (x.dtype.kind == "f" and not _within_float32(x)):
+            raise DataError(
+                f"{path}: x_{part} must hold finite numbers of float32 range, got dtype {x.dtype}"
+            )
+        if y.dtype.kind not in "iubU" and not _whole(y):
+            raise DataError(
+                f"{path}: y_{part} must hold labels, integers or strings, got dtype {y.dtype}"
+            )
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         raise DataError(
             f"{path}: x_train and x_test must hold signals of one shape, got "
@@ -75,25 +79,33 @@ def load_file(path):
     shape = X.shape[1:] if X.ndim == 3 else None
     X = X.reshape(len(X), -1).astype(np.float32)
     y = np.concatenate([arrays["y_train"], arrays["y_test"]])
-    rows = np.arange(len(X))
-    return Data(path.name, X, y, shape, [(rows[:n_train], rows[n_train:])])
+    splits = [tuple(np.split(np.arange(len(X)), [len(arrays["x_train"])]))]
+    return Data(path.name, X, y, shape, splits)
+
+
+def _within_float32(x):
+    return bool((np.abs(x) <= np.finfo(np.float32).max).all())
+
+
+def _whole(y):
+    return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y == np.round(y)).all())
 
 
 def _read(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in _KEYS if key not in file]
-            if missing:
-                raise DataError(
-                    f"{path}: must hold the arrays {', '.join(_KEYS)}; missing: {missing}"
-                )
-            return {key: file[key] for key in _KEYS}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in _KEYS if key in archive}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+    except Exception as error:  # damage can raise anything, from zlib.error to SyntaxError
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not an .npz file of plain arrays ({reason})") from None
+    missing = [key for key in _KEYS if not isinstance(arrays.get(key), np.ndarray)]
+    if missing:
         raise DataError(
-            f"{path}: not an .npz file of plain arrays ({error})".splitlines()[0]
-        ) from None
+            f"{path}: must hold the arrays {', '.join(_KEYS)}; missing: {', '.join(missing)}"
+        )
+    return arrays
 
 
 def normalise(X):

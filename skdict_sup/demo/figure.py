@@ -9,7 +9,7 @@ def draw_atoms(path, atoms, image_shape, most=50):
 
     before, after = (dictionary[:most] for dictionary in atoms)
     columns = 10
-    figure = Figure(figsize=(11, 0.56 * -(-len(before) // columns) + 0.6), layout="constrained")
+    figure = Figure(figsize=(11, 0.52 * -(-len(before) // columns) + 0.5), layout="constrained")
     for axes, dictionary, title in zip(
         figure.subplots(1, 2),
         (before, after),
@@ -17,7 +17,7 @@ def draw_atoms(path, atoms, image_shape, most=50):
         strict=True,
     ):
         axes.imshow(_mosaic(dictionary, image_shape, columns), cmap="gray", vmin=-1, vmax=1)
-        axes.set_title(title, fontsize=12)
+        axes.set_title(title, fontsize=12, pad=8)
         axes.set_axis_off()
     figure.savefig(path, dpi=110)
 

@@ -51,7 +51,8 @@ def _rows(X, n_components, rng):
         noise /= (noise**2).sum(axis=1, keepdims=True) ** 0.5
         extra = astype_like(noise, X)
         if len(candidates):
-            extra = take_rows(atoms, rng.integers(len(candidates), size=missing)) + extra / 3
+            blurred = take_rows(atoms, rng.integers(len(candidates), size=missing)) + extra / 3
+            extra = unit_norm(blurred)
         atoms = xp.concat([atoms, extra], axis=0)
     return atoms
 

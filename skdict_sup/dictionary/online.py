@@ -87,7 +87,7 @@ def learn(state, X, settings):
     objectives, first = [], 0
     while first < X.shape[0]:
         room = settings.batch_size - state.n_seen % settings.batch_size
-        piece = X[first : first + room, :]
+        piece = X[first : min(first + room, X.shape[0]), :]
         problem = Problem(settings.reconstruction, settings.prior, state.anchor)
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
         objective = to_numpy(solution.objective)

@@ -20,8 +20,6 @@ from ..problem import Problem
 from ..solvers import solve
 from . import adam
 
-AUTO_NU = 3e-5  # ridge on the head of scaled codes
-
 
 @dataclass(frozen=True)
 class SupervisedSettings:

@@ -99,15 +99,19 @@ def first_head(state, samples, settings, head_rate, rng):
     return supervised.fit_head(state, code, target, weight, settings, batches, head_rate)
 
 
-def scale_settings(settings, dictionary, X, rng, nu):
-    """Settings with the typical size of a code, and nu in its units ("auto" is free of scale)."""
-    rows = rng.permutation(X.shape[0])[:1000]
+def scale_settings(settings, dictionary, samples, rng, nu):
+    """Settings with the typical size of a code, and nu in its units.
+
+    "auto" is one over the total weight of the samples, as is the ridge of a logistic regression
+    with C=1 in scikit-learn, on codes of typical size one.
+    """
+    rows = rng.permutation(samples.X.shape[0])[:1000]
     problem = Problem(settings.reconstruction, settings.prior, dictionary)
-    code = solve(problem, take_rows(X, rows), settings.solver, n_jobs=settings.n_jobs).code
+    signals = take_rows(samples.X, rows)
+    code = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs).code
     scale = supervised.code_scale_of(code)
-    return replace(
-        settings, code_scale=scale, nu=supervised.AUTO_NU if nu == "auto" else nu / scale**2
-    )
+    scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
+    return replace(settings, code_scale=scale, nu=scaled_nu)
 
 
 def learn_labelled(state, samples, settings, rates_of, rng):

@@ -1,11 +1,13 @@
 """Estimators: parameters and prose; the numerics live in the layers below."""
 
+from ._base import MOST_COMPONENTS
 from .online_dictionary_learning import OnlineDictionaryLearning
 from .sparse_coder import SparseCoder
 from .supervised_dictionary_classifier import SupervisedDictionaryClassifier
 from .supervised_dictionary_regressor import SupervisedDictionaryRegressor
 
 __all__ = [
+    "MOST_COMPONENTS",
     "OnlineDictionaryLearning",
     "SparseCoder",
     "SupervisedDictionaryClassifier",

@@ -8,15 +8,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, is_array, is_numpy, same_home
+from .._threads import effective_n_jobs
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
+from ..dictionary.adam import project
 from ..dictionary.initialise import INITS, initial_dictionary
 from ..priors import as_prior
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
 
-_MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
+MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
 
 
 class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -87,22 +89,39 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _terms(self):
         """Checked (reconstruction, prior, solver) of the parameters."""
-        return as_reconstruction(self.transfer), as_prior(self.prior), make_solver(self.solver)
+        return as_reconstruction(self.transfer), as_prior(self.prior), self._solver()
+
+    def _solver(self):
+        """Checked solver."""
+        return make_solver(self.solver)
 
     def _encode(self, X, **options):
         """Solution for checked signals."""
-        reconstruction, _, solver = self._terms()
+        self._check_running()
+        reconstruction = as_reconstruction(self.transfer)
         problem = Problem(reconstruction, self.prior_, astype_like(self.components_, X))
-        return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
+        return solve(problem, X, self._solver(), n_jobs=self.n_jobs, **options)
 
     def _check_learning(self):
         """Raise unless the parameters that learning estimators share are in range."""
-        check_scalar(self.n_components, "n_components", low=1, high=_MOST_COMPONENTS, integer=True)
+        check_scalar(self.n_components, "n_components", low=1, high=MOST_COMPONENTS, integer=True)
         check_scalar(self.max_iter, "max_iter", low=1, integer=True)
-        if not isinstance(self.positive_dictionary, bool):
-            raise TypeError(
-                f"positive_dictionary must be True or False, got {self.positive_dictionary!r}."
-            )
+        check_scalar(self.tol, "tol", low=0.0)
+        self._check_running()
+        self._check_switches("positive_dictionary")
+
+    def _check_running(self):
+        """Raise unless the parameters that do not change the result are in range."""
+        effective_n_jobs(self.n_jobs)
+        if not isinstance(self.verbose, bool):
+            check_scalar(self.verbose, "verbose", low=0, integer=True)
+
+    def _check_switches(self, *names):
+        """Raise unless the named parameters are True or False."""
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}.")
 
     def _first_atoms(self, X, rng):
         """Dictionary to start from, for `init`."""
@@ -118,12 +137,19 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"init must be one of {sorted(INITS)} or an array of shape (n_components, "
                 f"n_features) = {expected}, got shape {tuple(dictionary.shape)}."
             )
-        return astype_like(dictionary, X)
+        return project(astype_like(dictionary, X), self.positive_dictionary)
 
 
 def generator(random_state):
     """NumPy generator for scikit-learn's random_state."""
-    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+    try:
+        source = check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state must be an integer from 0 to 2**32 - 1, a numpy.random.RandomState or "
+            f"None, got {random_state!r}."
+        ) from None
+    return np.random.default_rng(source.randint(2**31, size=4))
 
 
 @contextmanager

@@ -93,12 +93,12 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             labels, weight = self._samples(X, y, sample_weight, reset=not warm)
             rng = generator(self.random_state)
             self._check_training()
+            X, labels, weight = training.merge_repeated(X, labels, weight)
             held_out = None
             if self.early_stopping:
                 X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
-            X, labels, weight = training.merge_repeated(X, labels, weight)
             if warm:
-                state, settings = self._restart(), self._settings()
+                state, settings = self._restart(), self._settings(labels)
             else:
                 state, settings = self._start(X, labels, weight, rng)
             self._train(X, labels, weight, state, settings, rng, held_out)
@@ -126,13 +126,14 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             X = self._signals(X, reset=first)
             labels, weight = self._samples(X, y, sample_weight, reset=first)
             self._check_training()
+            X, labels, weight = training.merge_repeated(X, labels, weight)
             rng = generator(self.random_state)
             if first:
                 state, settings = self._start(X, labels, weight, rng)
                 self.initial_components_ = state.dictionary
                 losses = []
             else:
-                state, settings = self._state, self._settings()
+                state, settings = self._state, self._settings(labels)
                 losses = list(self.loss_curve_)
             rate, head_rate = self._rates()
 
@@ -190,6 +191,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
     def _check_training(self):
         """Raise unless every parameter of the training is in range."""
         self._check_learning()
+        self._check_switches("early_stopping", "warm_start")
         self._terms()
         for name in ("nu", "learning_rate", "batch_size", "init_max_iter"):
             value = getattr(self, name)
@@ -211,7 +213,6 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             self.validation_fraction, "validation_fraction", low=0.0, high=1.0, strict=True
         )
         check_scalar(self.n_iter_no_change, "n_iter_no_change", low=1, integer=True)
-        check_scalar(self.tol, "tol", low=0.0)
         if self.augment is not None and not callable(self.augment):
             raise TypeError(f"augment must be a callable or None, got {self.augment!r}.")
 
@@ -281,9 +282,9 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             self.positive_dictionary,
             self.n_jobs,
         )
-        settings = training.scale_settings(settings, dictionary, X, rng, self.nu)
         _, head_rate = self._rates()
         data = self._passes(X, labels, weight)
+        settings = training.scale_settings(settings, dictionary, data, rng, self.nu)
         state = training.first_head(state, data, settings, head_rate, rng)
         return state, settings
 
@@ -292,13 +293,21 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         state = self._state
         return supervised.start(state.dictionary, state.coef, state.intercept)
 
-    def _settings(self):
+    def _settings(self, labels):
         """Settings of a fitted estimator, with the parameters that may have changed since."""
         reconstruction, _, solver = self._terms()
+        before = self._state.coef.shape[0]
+        n_outputs = self._targets(labels)(np.arange(1)).shape[1]
+        if n_outputs != before:
+            raise ValueError(
+                f"loss must have {before} output(s) to go on learning, as in the first fit; got "
+                f"{self.loss!r}, which has {n_outputs}."
+            )
         return replace(
             self._learned_with,
             reconstruction=reconstruction,
             solver=solver,
+            loss=self._loss(),
             n_jobs=self.n_jobs,
         )
 
@@ -347,6 +356,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self.nu_ = settings.nu * settings.code_scale**2
         self.loss_curve_, self.validation_scores_ = map(list, curves)
         self.n_iter_ = len(self.loss_curve_)
+        vars(self).pop("best_validation_score_", None)  # that of an earlier fit
         self._learned_with, self._state = settings, state
 
     def _in_units(self, coef, intercept):

@@ -146,6 +146,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         """
         with all_or_nothing(self):
             X = self._signals(X, reset=True)
+            self._check_parameters()
             rng = generator(self.random_state)
             state, settings = self._start(X, rng)
             order = rng if self.shuffle else _InOrder()
@@ -180,6 +181,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         with all_or_nothing(self):
             first = not hasattr(self, "components_")
             X = self._signals(X, reset=first)
+            self._check_parameters()
             if first:
                 state, settings = self._start(X, generator(self.random_state))
             else:
@@ -189,13 +191,19 @@ class OnlineDictionaryLearning(CodingEstimator):
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
 
-    def _start(self, X, rng):
-        """First state and settings, parameters checked."""
+    def _check_parameters(self):
+        """Raise unless every parameter of the learning is in range."""
         self._check_learning()
+        self._check_switches("shuffle")
         check_scalar(self.batch_size, "batch_size", low=1, integer=True)
-        check_scalar(self.tol, "tol", low=0.0)
         check_scalar(self.forgetting, "forgetting", low=0.0)
+
+    def _check_running(self):
+        super()._check_running()
         check_option(self.output, "output", {"dense", "sparse"})
+
+    def _start(self, X, rng):
+        """First state and settings."""
         _, prior, _ = self._terms()
         dictionary = self._first_atoms(X, rng)
         prior = resolve_prior(prior, X, dictionary)

@@ -40,6 +40,8 @@ class SparseCoder(CodingEstimator):
         The dictionary, in the dtype of the signals.
     prior_ : prior object
         The prior, with lam resolved.
+    n_iter_ : int
+        Passes of fit over the signals: one.
     n_features_in_ : int
         Number of features of the signals.
     feature_names_in_ : array of shape (n_features_in_,)
@@ -105,19 +107,23 @@ class SparseCoder(CodingEstimator):
         """
         with all_or_nothing(self):
             X = self._signals(X, reset=True)
-            check_option(self.output, "output", {"dense", "sparse"})
-            if self.tol is not None:
-                check_scalar(self.tol, "tol", low=0.0, strict=True, also="or None")
+            self._check_running()
             _, prior, _ = self._terms()
             dictionary = check_matrix(self.dictionary, "dictionary")
             check_shapes(X, dictionary)
             self.components_ = astype_like(dictionary, X)
             self.prior_ = resolve_prior(prior, X, self.components_)
+            self.n_iter_ = 1
         return self
 
-    def _terms(self):
-        reconstruction, prior, _ = super()._terms()
-        return reconstruction, prior, make_solver(self.solver, self.max_iter)
+    def _check_running(self):
+        super()._check_running()
+        check_option(self.output, "output", {"dense", "sparse"})
+        if self.tol is not None:
+            check_scalar(self.tol, "tol", low=0.0, strict=True, also="or None")
+
+    def _solver(self):
+        return make_solver(self.solver, self.max_iter)
 
     def _encode(self, X):
         return super()._encode(X, tol=self.tol, output=self.output, verbose=self.verbose)

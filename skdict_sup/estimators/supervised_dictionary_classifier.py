@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
@@ -45,9 +45,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
         against the rest for more classes. "auto" is "logistic" for two classes, else "softmax".
     nu : float or "auto", default="auto"
-        Ridge on the head W, in the units of the loss over squared units of W. "auto" is 3e-5 on
-        codes scaled to a nonzero entry of typical size one, and so free of the scale of the
-        signals.
+        Ridge on the head W, in units of the loss. "auto" is one over the number of samples (their
+        total weight) on codes scaled to a nonzero entry of typical size one: the ridge of
+        scikit-learn's C=1, free of the scale of the signals.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"
@@ -283,6 +283,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     def _labels(self, y, *, reset):
         """Class numbers as a column."""
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         if reset:
             known = getattr(self, "_known_classes", None)

@@ -33,8 +33,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     loss : {"auto", "square"}, default="auto"
         Half the squared distance.
     nu : float or "auto", default="auto"
-        Ridge on the head W, in squared units of the signals. "auto" is 3e-5 on codes scaled to a
-        nonzero entry of typical size one, and so free of the scale of the signals.
+        Ridge on the head W, in squared units of the signals. "auto" is one over the number of
+        samples (their total weight) on codes scaled to a nonzero entry of typical size one: the
+        ridge of scikit-learn's C=1, free of the scale of the signals.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"

@@ -28,7 +28,7 @@ class Logistic:
         xp = namespace(scores)
         positive = _sigmoid(scores)
         if scores.shape[1] == 1:
-            return xp.concat([1 - positive, positive], axis=1)
+            return xp.concat([_sigmoid(-scores), positive], axis=1)
         total = xp.sum(positive, axis=1, keepdims=True)
         return positive / xp.where(total > 0, total, xp.ones_like(total))
 

@@ -14,8 +14,8 @@ class Softmax:
     def value(self, scores, target):
         """Loss of each sample."""
         xp = namespace(scores)
-        top = xp.max(scores, axis=1, keepdims=True)
-        log_sum = xp.log(xp.sum(xp.exp(scores - top), axis=1)) + top[:, 0]
+        scores = scores - xp.max(scores, axis=1, keepdims=True)
+        log_sum = xp.log(xp.sum(xp.exp(scores), axis=1))
         return log_sum * xp.sum(target, axis=1) - xp.sum(target * scores, axis=1)
 
     def gradient(self, scores, target):

@@ -1,0 +1,75 @@
+"""Scikit-learn's own checks of its estimator contract: all of them, no expected failures."""
+
+import functools
+
+import numpy as np
+import pytest
+from problems import unit_atoms
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from skdict_sup import (
+    OnlineDictionaryLearning,
+    SparseCoder,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+)
+
+
+@parametrize_with_checks(
+    [
+        OnlineDictionaryLearning(5, max_iter=5, random_state=0),
+        SupervisedDictionaryRegressor(5, max_iter=5, random_state=0),
+        SupervisedDictionaryClassifier(5, max_iter=5, random_state=0),
+    ]
+)
+def test_estimators_that_learn(estimator, check):
+    check(estimator)
+
+
+# The dictionary of a coder fixes the width of signals, and each check brings signals of its own.
+
+WIDTHS = range(1, 25)
+
+
+def coder(n_features):
+    return SparseCoder(unit_atoms(np.random.default_rng(0), 6, n_features))
+
+
+def check_name(check):
+    return check.func.__name__
+
+
+@pytest.fixture(name="misfits")
+def _misfits(monkeypatch):
+    """Shapes of the dictionaries that the signals of a fit did not fit."""
+    fit, seen = SparseCoder.fit, []
+
+    @functools.wraps(fit)
+    def noting(self, X, y=None):
+        try:
+            return fit(self, X, y)
+        except ValueError as error:
+            if "one column per feature" in str(error):
+                seen.append(self.dictionary.shape)
+            raise
+
+    monkeypatch.setattr(SparseCoder, "fit", noting)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "check",
+    [check for _, check in estimator_checks_generator(coder(2))],
+    ids=check_name,
+)
+def test_a_coder_whose_dictionary_fits_the_signals(check, misfits):
+    for width in WIDTHS:
+        misfits.clear()
+        try:
+            check(coder(width))
+        except Exception:
+            if not misfits:
+                raise
+        if not misfits:
+            return
+    pytest.fail(f"{check_name(check)} has signals of no width in {WIDTHS}: {misfits}")

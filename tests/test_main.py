@@ -1,0 +1,128 @@
+"""The main job: its table, its figure, and what an interrupt leaves."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from stripes import arrays, run, saved
+
+import skdict_sup
+from skdict_sup.demo import command, methods
+from skdict_sup.demo.data import normalise, shifts
+
+NAMES = ("linear on raw pixels", "linear on unsupervised codes", "supervised dictionary")
+
+
+def assert_table_and_figure(text, folder):
+    for name in NAMES:
+        assert re.search(rf"^{name} +\d+\.\d\d %", text, re.MULTILINE), name
+    codes = re.findall(r"%  +\d+\.\d  +(\d+e[+-]\d+)  +\d+\.\d$", text, re.MULTILINE)
+    assert len(codes) == 2
+    assert all(float(gap) <= 1e-5 for gap in codes)
+    assert [path.name for path in folder.iterdir()] == ["atoms.png"]
+    picture = imread(folder / "atoms.png")
+    assert min(picture.shape[:2]) > 30
+    assert picture[..., :3].std() > 0.05  # something is drawn
+    assert (folder / "atoms.png").stat().st_mode & 0o777 == 0o644
+
+
+# --- what it makes ----------------------------------------------------------------------------
+
+
+def test_the_command_on_the_digits(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "skdict_sup", "--quick", "--output", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(skdict_sup.__file__).parents[1],
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "digits of scikit-learn: 1000 signals of 8x8" in done.stdout
+    assert_table_and_figure(done.stdout, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "60 signals of 6x6"),
+        (arrays((17, 16)), "60 signals of 17x16"),  # large enough to be shifted
+        ({k: v.reshape(len(v), -1) for k, v in arrays().items() if k[0] == "x"}, "signals of 36 "),
+        ({k: (255 * v).astype(np.uint16) for k, v in arrays().items() if k[0] == "x"}, "6x6"),
+        ({k: np.where(v, "yes", "no") for k, v in arrays().items() if k[0] == "y"}, "6x6"),
+        (arrays(n_train=5), "5 signals of 6x6"),
+    ],
+    ids=["images", "large_images", "vectors", "integers", "strings", "few"],
+)
+def test_data_of_ones_own(tmp_path, capsys, changed, said):
+    path = saved(tmp_path / "stripes.npz", **changed)
+    output = tmp_path / "new" / "folder"
+    assert run(output, "--data", path) == 0
+    found = capsys.readouterr()
+    assert found.err == ""
+    assert re.search(rf"^stripes\.npz: .*{said}", found.out)
+    assert "5 atoms, 2 epochs" in found.out
+    assert_table_and_figure(found.out, output)
+
+
+def test_lam_is_that_of_the_codes(tmp_path, capsys):
+    path = saved(tmp_path / "stripes.npz")
+    counts = []
+    for lam in (0.05, 0.6, 2.0):
+        assert run(tmp_path / "out", "--data", path, "--lam", lam) == 0
+        found = re.findall(r"%  +(\d+\.\d)  +\d+e", capsys.readouterr().out)
+        counts.append([float(count) for count in found])
+    few, some, none = counts[1], counts[0], counts[2]
+    assert none == [0.0, 0.0]  # signals and atoms have norm one: lam_max is at most one
+    assert all(0 < f < s for f, s in zip(few, some, strict=True))
+
+
+def test_shifts_move_images_by_at_most_a_pixel():
+    image = np.zeros((1, 5, 5))
+    image[0, 2, 2] = 1.0
+    X = np.repeat(normalise(image.reshape(1, -1)), 200, axis=0)
+    moved = shifts((5, 5))(X, np.random.default_rng(0)).reshape(200, 5, 5)
+    places = {tuple(map(int, np.unravel_index(m.argmax(), m.shape))) for m in moved}
+    assert places == {(i, j) for i in (1, 2, 3) for j in (1, 2, 3)}
+    np.testing.assert_allclose(np.linalg.norm(moved.reshape(200, -1), axis=1), 1.0)
+    np.testing.assert_allclose(moved.mean(axis=(1, 2)), 0.0, atol=1e-15)
+
+
+# --- interrupts -------------------------------------------------------------------------------
+
+
+def _interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def _interrupt_half_way(path, *arguments):
+    Path(path).write_bytes(b"half a picture")
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "replacement"),
+    [
+        (command, "load_file", _interrupt),
+        (methods, "encode", _interrupt),
+        (methods.SupervisedDictionaryClassifier, "fit", _interrupt),
+        (command, "draw_atoms", _interrupt_half_way),
+    ],
+)
+@pytest.mark.parametrize("before", [None, b"an older picture"])
+def test_an_interrupt_leaves_no_file_behind(
+    tmp_path, capsys, monkeypatch, module, name, replacement, before
+):
+    path = saved(tmp_path / "stripes.npz")
+    output = tmp_path / "out"
+    output.mkdir()
+    if before is not None:
+        (output / "atoms.png").write_bytes(before)
+    monkeypatch.setattr(module, name, replacement)
+    assert run(output, "--data", path) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert [p.read_bytes() for p in output.iterdir()] == ([] if before is None else [before])

@@ -1,0 +1,236 @@
+"""Dictionary learning without labels: its statistics, its streams, what it finds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from learners import digits
+from problems import unit_atoms
+
+from skdict_sup import ElasticNet, OnlineDictionaryLearning
+from skdict_sup.dictionary import online
+
+PRIOR = ElasticNet(lam=0.3, lam2=0.01)
+
+
+def random_codes(n_samples=30, n_components=4, n_features=5, seed=0):
+    rng = np.random.default_rng(seed)
+    code = rng.normal(size=(n_samples, n_components)) * rng.integers(
+        0, 2, (n_samples, n_components)
+    )
+    return rng.normal(size=(n_samples, n_features)), code
+
+
+def cuts(n_samples):
+    """Places to cut a stream of signals at, in order."""
+    return st.lists(st.integers(1, n_samples - 1), max_size=6, unique=True).map(sorted)
+
+
+def assert_same_state(found, expected, rtol=1e-9):
+    for name in ("anchor", "code_moment", "cross_moment"):
+        a, b = getattr(found, name), getattr(expected, name)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
+    np.testing.assert_array_equal(found.uses, expected.uses)
+    assert (found.n_seen, found.n_revived) == (expected.n_seen, expected.n_revived)
+
+
+# --- statistics -------------------------------------------------------------------------------
+
+
+@given(cuts(30), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
+def test_statistics_are_weighted_sums_however_the_stream_is_cut(places, forgetting):
+    X, code = random_codes()
+    state = online.start(np.zeros((4, 5)))
+    for rows in np.split(np.arange(30), places):
+        state = online.accumulate(state, X[rows], code[rows], forgetting)
+    weight = (np.arange(1, 31) / 30) ** forgetting
+    close = {"rtol": 1e-12, "atol": 1e-12}
+    np.testing.assert_allclose(state.code_moment, (weight * code.T) @ code, **close)
+    np.testing.assert_allclose(state.cross_moment, (weight * code.T) @ X, **close)
+    np.testing.assert_array_equal(state.uses, (code != 0).sum(axis=0))
+    assert state.n_seen == 30
+
+
+def test_the_dictionary_minimises_what_the_statistics_say():
+    X, code = random_codes(n_samples=50)
+    state = online.accumulate(online.start(unit_atoms(np.random.default_rng(1), 4, 5)), X, code, 0)
+    settings = OnlineDictionaryLearning(prior=PRIOR)._settings(PRIOR)
+
+    def cost(dictionary):
+        return 0.5 * ((X - code @ dictionary) ** 2).sum()
+
+    costs = [cost(state.anchor)]
+    for _ in range(200):
+        moved = online._move(state, settings)
+        costs.append(cost(moved))
+        state = online.replace(state, anchor=moved)
+    assert (np.diff(costs) <= 1e-12 * costs[0]).all()
+    # optimal over the product of balls: each atom is its own best response
+    D = state.anchor
+    assert np.linalg.norm(D, axis=1).max() <= 1 + 1e-12
+    gradient = code.T @ (code @ D - X)
+    for atom, slope in zip(D, gradient, strict=True):
+        if np.linalg.norm(atom) < 1 - 1e-9:
+            np.testing.assert_allclose(slope, 0, atol=1e-8)
+        else:  # on the sphere the slope points inwards, along the atom
+            np.testing.assert_allclose(slope, (slope @ atom) * atom, atol=1e-8)
+            assert slope @ atom < 0
+
+
+# --- streams ----------------------------------------------------------------------------------
+
+
+def learner(**params):
+    settings = {"n_components": 5, "prior": PRIOR, "init": digits()[0][:5], "batch_size": 32}
+    return OnlineDictionaryLearning(**settings | params)
+
+
+@given(cuts(150), st.sampled_from([1, 32, 50, 150, 400]))
+def test_partial_fit_is_fit_however_the_stream_is_cut(places, batch_size):
+    X = digits()[0][:150]
+    whole = learner(batch_size=batch_size, max_iter=1, shuffle=False).fit(X)
+    pieces = learner(batch_size=batch_size)
+    sizes = []
+    for part in np.split(X, places):
+        pieces.partial_fit(part)
+        sizes.append(len(part))
+    assert_same_state(pieces._state, whole._state)
+    np.testing.assert_allclose(pieces.components_, whole.components_, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        np.average(pieces.objective_curve_, weights=sizes), whole.objective_curve_[0], rtol=1e-9
+    )
+    assert pieces.n_seen_ == whole.n_seen_ == 150
+
+
+def test_partial_fit_goes_on_from_fit():
+    X = digits()[0]
+    twice = learner(max_iter=2, shuffle=False, tol=0.0).fit(X)
+    once_more = learner(max_iter=1, shuffle=False).fit(X).partial_fit(X)
+    assert_same_state(once_more._state, twice._state)
+    np.testing.assert_allclose(once_more.components_, twice.components_, rtol=1e-9, atol=1e-9)
+
+
+def test_the_objective_falls_from_pass_to_pass():
+    X = digits(500)[0]
+    curve = OnlineDictionaryLearning(15, prior=PRIOR, max_iter=6, tol=0.0, random_state=0).fit(X)
+    curve = np.array(curve.objective_curve_)
+    assert len(curve) == 6
+    assert (np.diff(curve) < 0).all()
+    assert curve[-1] < 0.9 * curve[0]
+
+
+def test_fit_stops_when_the_objective_no_longer_falls():
+    X = digits(300)[0]
+    model = OnlineDictionaryLearning(5, max_iter=200, tol=1e-2, random_state=0).fit(X)
+    curve = np.array(model.objective_curve_)
+    falls = (curve[:-1] - curve[1:]) / curve[:-1]
+    assert model.n_iter_ == len(curve) < 200
+    assert (falls[:-1] >= 1e-2).all()
+    assert falls[-1] < 1e-2
+
+
+# --- atoms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("init", ["data", "svd", "kmeans"])
+def test_atoms_stay_in_the_unit_ball(init):
+    X = 255 * digits()[0]
+    model = OnlineDictionaryLearning(12, init=init, max_iter=3, random_state=0).fit(X)
+    norms = np.linalg.norm(model.components_, axis=1)
+    assert norms.max() <= 1 + 1e-12
+    # the l1 norm wants atoms as long as they may be
+    assert np.median(norms) > 1 - 1e-9
+
+
+def test_planted_atoms_are_found_again():
+    rng = np.random.default_rng(0)
+    planted = unit_atoms(rng, 10, 20)
+    code = rng.normal(size=(1500, 10)) * (rng.random((1500, 10)) < 0.1)
+    X = code @ planted + 0.01 * rng.normal(size=(1500, 20))
+    model = OnlineDictionaryLearning(
+        10, prior=ElasticNet(lam=0.3), max_iter=30, batch_size=100, tol=0.0, random_state=0
+    ).fit(X)
+    cosines = np.abs(planted @ model.components_.T)
+    assert cosines.max(axis=1).min() > 0.99
+    assert len(set(cosines.argmax(axis=1))) == 10  # an atom of its own for each
+    chance = np.abs(planted @ unit_atoms(np.random.default_rng(1), 10, 20).T).max(axis=1)
+    assert chance.max() < 0.9
+
+
+def test_an_atom_that_nothing_uses_starts_again():
+    # the last pixel is dark in all signals, and so is of no use to any
+    X = np.hstack([digits(400)[0], np.zeros((400, 1))])
+    dead = np.eye(65)[-1:]
+    model = OnlineDictionaryLearning(
+        5, prior=PRIOR, init=np.vstack([X[:4], dead]), batch_size=32, max_iter=3, tol=0.0
+    ).fit(X)
+    assert model.n_revived_ == 1
+    assert np.abs(model.components_[:, -1]).max() < 1e-12
+    assert (model.transform(X)[:, -1] != 0).any()
+    kept = OnlineDictionaryLearning(
+        5, prior=PRIOR, init=X[:5], batch_size=32, max_iter=3, tol=0.0
+    ).fit(X)
+    assert kept.n_revived_ == 0
+
+
+def test_atoms_without_a_signal_to_start_from_stay():
+    model = OnlineDictionaryLearning(3, batch_size=4, max_iter=8, random_state=0, tol=0.0)
+    model.fit(np.zeros((20, 6)))
+    np.testing.assert_allclose(np.linalg.norm(model.components_, axis=1), 1)
+    assert model.n_revived_ == 0
+    assert not model.transform(np.zeros((2, 6))).any()
+
+
+@pytest.mark.parametrize("init", ["data", "svd", "kmeans"])
+def test_positive_atoms(init):
+    X = digits()[0] - 0.3
+    params = {"init": init, "max_iter": 3, "random_state": 0, "prior": PRIOR}
+    free = OnlineDictionaryLearning(8, **params).fit(X)
+    positive = OnlineDictionaryLearning(8, positive_dictionary=True, **params).fit(X)
+    assert free.components_.min() < -0.1
+    assert positive.components_.min() >= 0
+    assert positive.components_.max() > 0.1
+
+
+def test_positive_codes_and_atoms_factorise_positive_signals():
+    X = digits()[0]
+    prior = ElasticNet(lam=0.01, positive=True)
+    model = OnlineDictionaryLearning(
+        15, prior=prior, positive_dictionary=True, max_iter=10, random_state=0
+    ).fit(X)
+    code = model.transform(X)
+    assert min(code.min(), model.components_.min()) >= 0
+    error = np.linalg.norm(X - model.inverse_transform(code)) / np.linalg.norm(X)
+    assert error < 0.5
+
+
+# --- dtypes and libraries ---------------------------------------------------------------------
+
+
+def test_float32_is_kept_and_near_float64():
+    X = digits()[0]
+    params = {"max_iter": 3, "tol": 0.0, "random_state": 0}
+    wide, short = learner(**params).fit(X), learner(**params).fit(X.astype(np.float32))
+    state = short._state
+    for array in (state.anchor, state.code_moment, state.cross_moment, state.worst):
+        assert array.dtype == np.float32
+    np.testing.assert_allclose(short.components_, wide.components_, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_library_keeps_the_same_statistics(xp, dtype):
+    X = digits()[0][:80]
+    init = unit_atoms(np.random.default_rng(0), 4, 64)
+    settings = learner(prior=PRIOR)._settings(PRIOR)
+    expected, objective = online.learn(online.start(init), X, settings)
+    state = online.start(xp.asarray(init, dtype=dtype))
+    found, mine = online.learn(state, xp.asarray(X, dtype=dtype), settings)
+    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    for name in ("anchor", "code_moment", "cross_moment"):
+        a, b = getattr(found, name), getattr(expected, name)
+        assert xp.is_mine(a)
+        assert str(a.dtype).endswith(np.dtype(dtype).name)
+        np.testing.assert_allclose(
+            xp.to_numpy(a), b, rtol=tolerance, atol=tolerance * np.abs(b).max()
+        )
+    np.testing.assert_allclose(mine, objective, rtol=tolerance)

@@ -1,0 +1,227 @@
+"""The pieces of training: step sizes, mini-batches, repeated samples, the optimiser."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from learners import digits
+from problems import unit_atoms
+
+from skdict_sup import ElasticNet, encode
+from skdict_sup.dictionary import adam, supervised, training
+from skdict_sup.losses import Softmax
+from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.solvers import SOLVERS
+
+# --- step sizes -------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 3000), st.floats(0.01, 10), st.floats(0.01, 10))
+def test_step_sizes_rise_then_fall_to_zero(n_steps, rate, head_rate):
+    schedule = training.Schedule(rate, head_rate, n_steps)
+    pairs = np.array([schedule.rates(done) for done in range(n_steps)])
+    assert (pairs > 0).all()
+    assert (pairs <= [rate * (1 + 1e-12), head_rate * (1 + 1e-12)]).all()
+    np.testing.assert_allclose(pairs[:, 1] * rate, pairs[:, 0] * head_rate, rtol=1e-12)
+    top = int(pairs[:, 0].argmax())
+    assert (np.diff(pairs[: top + 1, 0]) >= 0).all()
+    assert (np.diff(pairs[top:, 0]) <= 0).all()
+    assert top <= max(200, n_steps // 5)
+    # past the end, as after a fit that goes on, nothing moves
+    assert schedule.rates(n_steps) == schedule.rates(n_steps + 7) == (0.0, 0.0)
+
+
+# --- mini-batches -----------------------------------------------------------------------------
+
+
+@given(st.integers(1, 500), st.integers(1, 600), st.integers(0, 99))
+def test_mini_batches_hold_every_sample_once(n_samples, batch_size, seed):
+    parts = training.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
+    sizes = [len(part) for part in parts]
+    assert sorted(np.concatenate(parts)) == list(range(n_samples))
+    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) <= 1.5 * batch_size + 1
+    again = training.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
+    assert all((a == b).all() for a, b in zip(parts, again, strict=True))
+
+
+def test_augmented_signals_are_checked():
+    X, rng = np.ones((3, 2), np.float32), np.random.default_rng(0)
+    doubled = training.augmented(X, lambda X, rng: X.astype(np.float64) * 2, rng)
+    assert doubled.dtype == np.float32
+    np.testing.assert_array_equal(doubled, 2)
+    with pytest.raises(ValueError, match=r"augment must .*\(3, 2\), got \(3, 1\)"):
+        training.augmented(X, lambda X, rng: X[:, :1], rng)
+
+
+# --- repeated samples -------------------------------------------------------------------------
+
+
+def repeated(seed=0):
+    rng = np.random.default_rng(seed)
+    X, target = rng.normal(size=(8, 3)), rng.integers(0, 2, (8, 1)).astype(float)
+    return X, target, rng.integers(0, 4, 8), rng
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_repetition_weight_and_order_are_one_thing(seed):
+    X, target, times, rng = repeated(seed)
+    times[0] = 2
+    weighted = training.merge_repeated(X, target, times.astype(float))
+    rows = rng.permutation(np.repeat(np.arange(8), times))
+    listed = training.merge_repeated(X[rows], target[rows], np.ones(len(rows)))
+    for a, b in zip(weighted, listed, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(weighted[0]) == (times > 0).sum()
+    assert weighted[2].sum() == times.sum()
+
+
+def test_equal_signals_with_other_targets_are_kept_apart():
+    X = np.zeros((3, 2))
+    found, target, weight = training.merge_repeated(X, np.array([[0.0], [1.0], [0.0]]), np.ones(3))
+    assert found.shape == (2, 2)
+    np.testing.assert_array_equal(target, [[0], [1]])
+    np.testing.assert_array_equal(weight, [2, 1])
+
+
+def test_large_data_are_left_in_order_but_for_weights_of_zero():
+    X, target, times, _ = repeated()
+    weight = times.astype(float)
+    found = training.merge_repeated(X, target, weight, most=3)
+    for a, b in zip(found, (X, target, weight), strict=True):
+        np.testing.assert_array_equal(a, b[times > 0])
+
+
+# --- the optimiser ----------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_steps_of_atoms_turn_with_the_features(seed):
+    # one second moment for each row: a rotation of the features rotates the steps, no more
+    rng = np.random.default_rng(seed)
+    rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    plain = turned = adam.start(np.zeros((3, 5)), by_row=True)
+    for _ in range(4):
+        gradient = rng.normal(size=(3, 5)) * [[1.0], [1e-3], [1e3]]
+        plain, step = adam.direction(plain, gradient)
+        turned, turned_step = adam.direction(turned, gradient @ rotation)
+        np.testing.assert_allclose(turned_step, step @ rotation, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_steps_along_a_steady_gradient_have_size_one(by_row, scale):
+    gradient = scale * np.random.default_rng(0).normal(size=(4, 7))
+    moments = adam.start(gradient, by_row=by_row)
+    for _ in range(50):
+        moments, step = adam.direction(moments, gradient)
+        size = np.linalg.norm(step, axis=1) if by_row else np.abs(step)
+        np.testing.assert_allclose(size, 1, rtol=1e-9)
+        assert (step * gradient > 0).all()
+    assert moments.n_steps == 50
+
+
+def test_steps_are_those_of_adam():
+    # Kingma and Ba 2015, algorithm 1, without its guard against a division by zero
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(6, 2, 3))
+    moments, m, v = adam.start(gradients[0], by_row=False), 0.0, 0.0
+    for t, gradient in enumerate(gradients, start=1):
+        moments, step = adam.direction(moments, gradient)
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        expected = (m / (1 - 0.9**t)) / np.sqrt(v / (1 - 0.999**t))
+        np.testing.assert_allclose(step, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("by_row", [True, False])
+def test_without_a_gradient_there_is_no_step(by_row):
+    gradient = np.zeros((2, 3))
+    _, step = adam.direction(adam.start(gradient, by_row=by_row), gradient)
+    np.testing.assert_array_equal(step, 0)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_project_gives_the_nearest_atoms_of_the_ball(positive):
+    rng = np.random.default_rng(0)
+    atoms = rng.normal(size=(50, 4)) * rng.uniform(0.1, 3, (50, 1))
+    atoms[::9] = 0.2 * np.abs(atoms[::9])
+    found = adam.project(atoms, positive)
+    assert np.linalg.norm(found, axis=1).max() <= 1 + 1e-15
+    assert not positive or found.min() >= 0
+    np.testing.assert_allclose(adam.project(found, positive), found, rtol=1e-15)
+    # nearest: no point of the set lies on the far side of the atom's plane through its projection
+    points = adam.project(3 * rng.normal(size=(200, 4)), positive)
+    reach = np.einsum("ij,kij->ki", atoms - found, points[:, None] - found[None])
+    assert reach.max() <= 1e-12
+    inside = np.linalg.norm(atoms, axis=1) <= 1
+    if positive:
+        inside &= (atoms >= 0).all(axis=1)
+    np.testing.assert_array_equal(found[inside], atoms[inside])
+    assert inside.any()
+
+
+def test_every_library_takes_the_same_steps(xp):
+    rng = np.random.default_rng(0)
+    gradient, atoms = rng.normal(size=(3, 4)), 2 * rng.normal(size=(3, 4))
+    for by_row in (True, False):
+        _, expected = adam.direction(adam.start(gradient, by_row=by_row), gradient)
+        mine = xp.asarray(gradient, dtype=np.float32)
+        moments, step = adam.direction(adam.start(mine, by_row=by_row), mine)
+        assert str(step.dtype).endswith("float32")
+        assert str(moments.squares.dtype).endswith("float32")
+        np.testing.assert_allclose(xp.to_numpy(step), expected, rtol=1e-5)
+    for positive in (True, False):
+        found = adam.project(xp.asarray(atoms), positive)
+        np.testing.assert_allclose(xp.to_numpy(found), adam.project(atoms, positive), rtol=1e-15)
+
+
+# --- heads and scales -------------------------------------------------------------------------
+
+
+def head_problem(nu=1e-3):
+    X, y = digits(200, n_classes=3)
+    dictionary = unit_atoms(np.random.default_rng(0), 12, 64)
+    prior = ElasticNet(lam=0.3, lam2=0.1)
+    solver = SOLVERS["homotopy"](None)
+    settings = supervised.SupervisedSettings(
+        as_reconstruction("linear"), prior, solver, Softmax(), nu, 1.0, False, 1
+    )
+    target = np.eye(3)[y]
+    state = supervised.start(dictionary, *supervised.zero_head(dictionary, 3))
+    return X, target, state, settings
+
+
+def test_the_first_head_nears_the_best_one_on_its_codes():
+    X, target, state, settings = head_problem(nu=1e-2)
+    data = training.Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    trained = training.first_head(state, data, settings, 0.02, np.random.default_rng(0))
+    np.testing.assert_array_equal(trained.dictionary, state.dictionary)
+
+    def loss_of(state):
+        return float(supervised.loss_and_gradients(state, X, target, np.ones(200), settings)[0])
+
+    # the convex problem of the head alone, by plain gradient descent
+    code = encode(X, state.dictionary, prior=settings.prior).code
+    coef, intercept = state.coef, state.intercept
+    rate = 1 / (0.5 * (np.linalg.norm(code, 2) ** 2 / 200 + 1) + 1e-2)
+    for _ in range(20_000):
+        gradient = Softmax().gradient(code @ coef.T + intercept.T, target) / 200
+        coef = coef - rate * (gradient.T @ code + 1e-2 * coef)
+        intercept = intercept - rate * gradient.sum(axis=0)[:, None]
+    best = loss_of(supervised.start(state.dictionary, coef, intercept))
+    start = loss_of(state)
+    assert start == pytest.approx(np.log(3))
+    assert best <= loss_of(trained) < best + 0.05 * (start - best)
+
+
+def test_settings_scale_with_the_codes():
+    X, target, state, settings = head_problem()
+    data = training.Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    rng = np.random.default_rng(0)
+    scaled = training.scale_settings(settings, state.dictionary, data, rng, 2.0)
+    code = encode(X, state.dictionary, prior=settings.prior).code
+    expected = np.sqrt((code[code != 0] ** 2).mean())
+    assert scaled.code_scale == pytest.approx(expected, rel=1e-12)
+    # the ridge nu on W is nu / scale^2 on the head of scaled codes, scale W
+    assert scaled.nu == pytest.approx(2.0 / expected**2, rel=1e-12)
+    assert supervised.code_scale_of(np.zeros((3, 2))) == 1.0
