@@ -11,7 +11,7 @@ from array_api_compat import device as device_of
 from array_api_compat import is_array_api_obj, is_numpy_array
 
 __all__ = [
-    "accurate_matmul",
+    "accurate",
     "astype_like",
     "device_of",
     "eps",
@@ -45,15 +45,15 @@ def eps(array):
     return float(namespace(array).finfo(array.dtype).eps)
 
 
-def accurate_matmul(a, b):
-    """Product of two matrices, through float64 for float32 arrays of NumPy.
+def accurate(array):
+    """The array as a factor of products that need accuracy: in float64 if float32 in NumPy.
 
     A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
     more than the duality gap that float32 codes can reach.
     """
-    if is_numpy_array(a) and a.dtype == np.float32:
-        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32)
-    return a @ b
+    if is_numpy_array(array) and array.dtype == np.float32:
+        return array.astype(np.float64)
+    return array
 
 
 def to_numpy(array):

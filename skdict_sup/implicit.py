@@ -3,7 +3,7 @@
 import scipy.sparse
 
 from ._array import astype_like, namespace
-from ._threads import slices
+from ._threads import one_blas_thread, slices
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
 from .kernels import support_solve
@@ -29,6 +29,7 @@ def vjp(problem, X, code, cotangent):
     return Gradients(dictionary, toward_X, problem.prior.pull_back(code, beta))
 
 
+@one_blas_thread()
 def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="linear"):
     r"""Pull gradients with respect to codes back to what the codes were computed from.
 
@@ -72,7 +73,7 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
     Notes
     -----
     The codes are differentiable wherever no atom off the support touches its bound,
-    |slope_j| < lam; at such kinks the result is the derivative with the support held fixed.
+    ``|slope_j| < lam``; at such kinks the result is the derivative with the support held fixed.
     An atom that depends linearly on others of its support is held at its value.
 
     References

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ._array import accurate_matmul, eps, namespace, take_rows
+from ._array import accurate, astype_like, eps, namespace, take_rows
 
 
 class Certificate(NamedTuple):
@@ -34,7 +34,11 @@ class Problem:
     @cached_property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
-        return accurate_matmul(self.dictionary, self.dictionary.T)
+        return astype_like(self._factor @ self._factor.T, self.dictionary)
+
+    @cached_property
+    def _factor(self):
+        return accurate(self.dictionary)
 
     @cached_property
     def _curvatures(self):
@@ -48,7 +52,7 @@ class Problem:
 
     def corr(self, X):
         """Inner products of signals and atoms: (n_samples, n_components)."""
-        return accurate_matmul(X, self.dictionary.T)
+        return astype_like(accurate(X) @ self._factor.T, X)
 
     def energy(self, X):
         """Squared norms of the signals: (n_samples,)."""

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import skdict_sup
 from skdict_sup import ElasticNet, code_vjp, encode
-from skdict_sup._threads import effective_n_jobs, map_threads, slices
+from skdict_sup._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 
 PRIOR = ElasticNet(lam=0.1, lam2=0.01)
 
@@ -125,3 +125,28 @@ def test_results_come_in_the_order_of_the_items_and_errors_come_out(n_jobs):
 
     with pytest.raises(ValueError, match="item 0"):
         map_threads(fail, range(3), n_jobs)
+
+
+def _blas_threads():
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+
+def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
+    with threadpool_limits(2, "blas"):
+        wanted = effective_n_jobs(None)
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        assert set(_blas_threads()) == {1}
+        assert effective_n_jobs(None) == wanted  # the user's limit, not the one held here
+        first.__exit__(None, None, None)
+        assert set(_blas_threads()) == {1}
+        second.__exit__(None, None, None)
+        assert set(_blas_threads()) == {2}
+
+
+def test_blas_is_given_back_after_an_error():
+    before = _blas_threads()
+    with pytest.raises(RuntimeError, match="inside"), one_blas_thread():
+        raise RuntimeError("inside")
+    assert _blas_threads() == before

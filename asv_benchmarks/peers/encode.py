@@ -120,7 +120,7 @@ def problems(quick):
         common.digits_to_encode(),
     )
     kind, patches_train, patches_test = common.patches()
-    plan = [(digits, train, test, atoms, 4096, 512) for atoms in (100, 200, 300)]
+    plan = [(digits, train, test, atoms, 4096, 256) for atoms in (100, 200, 300)]
     plan += [(kind, patches_train, patches_test, 256, 4096, 256)]
     plan += [(kind, patches_train, patches_test, 1024, 1024, 64)]
     if quick:

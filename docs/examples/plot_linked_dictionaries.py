@@ -154,4 +154,5 @@ for line, (name, original) in zip(panels, test.items(), strict=True):
         panel.set_title(title)
         panel.axis("off")
 
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -41,7 +41,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self._encode(self._signals(X, reset=False)).code
 
     def inverse_transform(self, X):
-        """Reconstruct signals from codes, X @ components_.
+        """Reconstruct signals from codes, ``X @ components_``.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _first_atoms(self, X, rng):
         """Dictionary to start from, for `init`."""
-        if isinstance(self.init, str):
+        if self.init is None or isinstance(self.init, str):
             check_option(self.init, "init", set(INITS))
             return initial_dictionary(
                 X, self.n_components, self.init, rng, self.positive_dictionary

@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
+from .._threads import one_blas_thread
 from .._validation import check_option, check_scalar
 from ..dictionary import online, supervised, training
 from ..problem import resolve_prior
@@ -87,7 +88,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             The estimator itself. After an interrupt it holds the state of the last complete epoch,
             from which ``warm_start=True`` and partial_fit go on.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
             labels, weight = self._samples(X, y, sample_weight, reset=not warm)
@@ -121,7 +122,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         object
             The estimator itself.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_blas_thread():
             first = not hasattr(self, "_state")
             X = self._signals(X, reset=first)
             labels, weight = self._samples(X, y, sample_weight, reset=first)

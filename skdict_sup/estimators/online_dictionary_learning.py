@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._threads import one_blas_thread
 from .._validation import check_option, check_scalar
 from ..dictionary import online
 from ..dictionary.training import learn_unlabelled
@@ -70,7 +71,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         Atoms that started again because nothing used them.
     n_features_in_ : int
         Number of features of the signals.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of the features, if fit saw any.
 
     Notes
@@ -144,7 +145,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself. After an interrupt it holds the atoms of the last complete pass.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_blas_thread():
             X = self._signals(X, reset=True)
             self._check_parameters()
             rng = generator(self.random_state)
@@ -178,7 +179,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself.
         """
-        with all_or_nothing(self):
+        with all_or_nothing(self), one_blas_thread():
             first = not hasattr(self, "components_")
             X = self._signals(X, reset=first)
             self._check_parameters()

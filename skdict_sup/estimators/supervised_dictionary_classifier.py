@@ -113,7 +113,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Epochs.
     n_features_in_ : int
         Number of features of the signals.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of the features, if fit saw any.
 
     See Also

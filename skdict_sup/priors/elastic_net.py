@@ -30,7 +30,7 @@ class ElasticNet(BaseEstimator):
     ----------
     lam : float or "auto", default="auto"
         Weight of the l1 norm, in the units of the signals (times the norm of an atom):
-        the code of x is zero from max_j |<d_j, x>| upwards. "auto" is free of scale:
+        the code of x is zero from ``max_j |<d_j, x>|`` upwards. "auto" is free of scale:
         it is resolved once, at fit or in the call, to 0.2 times the median of
         :func:`~skdict_sup.lam_max` over the signals.
     lam2 : float, default=0.0

@@ -8,12 +8,12 @@ import numpy as np
 import scipy.sparse
 
 from .._array import astype_like, device_of, eps, is_numpy, namespace, take_rows, to_numpy
-from .._threads import effective_n_jobs, map_threads, slices
+from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning
 from ..solution import Solution
 from ._wide import is_extreme, narrow, second_way, widen
 
-_CHUNK = 4096  # signals whose correlations are held at once
+_CHUNK = 4096  # signals between two looks at the clock
 _SLICE_BYTES = 2**20  # of correlations in one slice: code, slope and Gram matrix share the cache
 
 
@@ -22,6 +22,7 @@ def default_tol(dtype_eps):
     return 1e-9 if dtype_eps < 1e-10 else 1e-5
 
 
+@one_blas_thread()
 def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
     """Codes of the signals X for a problem, by a solver; a `Solution`.
 
@@ -38,15 +39,15 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     parts, start, last = [], time.perf_counter(), time.perf_counter()
     _ = problem.gram  # once, before the threads ask for it
     for chunk in slices(n, _CHUNK):
-        corr, energy = problem.corr(X[chunk, :]), problem.energy(X[chunk, :])
 
-        def work(rows, corr=corr, energy=energy, chunk=chunk):
-            where = slice(chunk.start + rows.start, chunk.start + rows.stop)
+        def work(rows, first=chunk.start):
+            where = slice(first + rows.start, first + rows.stop)
             guess = None if init is None else _dense(init[where, :], X)
-            part = _codes(problem, X[where, :], corr[rows, :], energy[rows], solver, tol, guess)
+            part = _codes(problem, X[where, :], solver, tol, guess)
             return (_to_csr(part[0]), *part[1:]) if output == "sparse" else part
 
-        parts += map_threads(work, slices(corr.shape[0], width), n_jobs if is_numpy(X) else 1)
+        pieces = slices(chunk.stop - chunk.start, width)
+        parts += map_threads(work, pieces, n_jobs if is_numpy(X) else 1)
         now = time.perf_counter()
         if verbose and (now - last > 2.0 or chunk.stop == n):
             rate = chunk.stop / max(now - start, 1e-9)
@@ -75,9 +76,10 @@ def _solve_wide(problem, X, solver, init, tol, output, n_jobs, verbose):
     return replace(solution, **{n: narrow(getattr(solution, n), X.dtype) for n in names})
 
 
-def _codes(problem, X, corr, energy, solver, tol, init):
+def _codes(problem, X, solver, tol, init):
     """One slice, with a second way for signals whose certificate fails."""
-    xp = namespace(corr)
+    xp = namespace(X)
+    corr, energy = problem.corr(X), problem.energy(X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
     certificate = problem.certificate(corr, energy, code, slope)
 
@@ -129,5 +131,5 @@ def _warn(converged, duality_gap, tol):
             f"{failed.sum()} of {failed.size} codes are above a relative duality gap of {tol:g}"
             f" (largest {worst:.1e}); raise max_iter, tol or lam2, or try another solver.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=5,  # past solve, its decorator and encode
         )

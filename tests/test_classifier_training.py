@@ -1,0 +1,129 @@
+"""How a classifier trains: in pieces, on and on, with held-out samples, on signals that move."""
+
+import numpy as np
+import pytest
+from learners import assert_same, classifier, digits, learned
+
+from skdict_sup import SupervisedDictionaryClassifier
+from skdict_sup.losses import CLASSIFICATION_LOSSES
+
+every_loss = pytest.mark.parametrize("loss", sorted(CLASSIFICATION_LOSSES))
+
+
+def problem(n_classes=3, n_samples=160):
+    return digits(n_samples, n_classes)
+
+
+def assert_same_fit(found, expected, **close):
+    assert_same(learned(found), learned(expected), **close)
+
+
+def test_partial_fit_learns_in_pieces():
+    X, y = problem(n_samples=400)
+    model, scores = classifier(max_iter=1), []
+    zeros = X[y == 0][:20]
+    model.partial_fit(zeros, np.zeros(20, int), classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert (model.predict(X) == 0).all()  # all it has heard of
+    for rows in np.array_split(np.arange(400), 8) * 4:
+        model.partial_fit(X[rows], y[rows])
+        scores.append(model.score(X, y))
+    assert scores[-1] > 0.75  # chance is a third
+    assert model.n_iter_ == len(model.loss_curve_) == 33
+    with pytest.raises(ValueError, match=r"y must hold labels among .*, got .*3.* too"):
+        model.partial_fit(X, np.full(400, 3))
+    with pytest.raises(ValueError, match="at least two classes, got one"):
+        classifier().partial_fit(X, np.zeros(400))
+
+
+def test_partial_fit_takes_its_classes_from_the_first_call():
+    X, y = problem()
+    model = classifier().partial_fit(X, y)
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert_same_fit(model, classifier().partial_fit(X, y, classes=[2, 1, 0]))
+    assert "_known_classes" not in vars(model)
+
+
+@every_loss
+def test_warm_start_goes_on(loss):
+    X, y = problem()
+    model = classifier(loss=loss, warm_start=True).fit(X, y)
+    first, lam = model.loss_curve_, model.prior_.lam
+    components = model.components_
+    model.set_params(max_iter=8).fit(X, y)
+    np.testing.assert_array_equal(model.initial_components_, components)
+    assert model.loss_curve_[-1] < 0.9 * first[-1]
+    assert model.prior_.lam == lam
+    cold = classifier(loss=loss, max_iter=8).fit(X, y)
+    assert model.loss_curve_[0] < cold.loss_curve_[0]
+
+
+def test_warm_start_keeps_classes_and_outputs():
+    X, y = problem()
+    model = classifier(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="y must hold labels among"):
+        model.fit(X, y + 1)
+    assert model.fit(X[y > 0], y[y > 0]).classes_.tolist() == [0, 1, 2]
+
+    # as many outputs, one for each class: another loss may take over
+    model.set_params(loss="logistic", max_iter=5).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+    assert model.score(X, y) > 0.85
+    binary = classifier(warm_start=True, loss="softmax").fit(X[y < 2], y[y < 2])
+    with pytest.raises(ValueError, match=r"loss must have 2 output.*'logistic', which has 1"):
+        binary.set_params(loss="logistic").fit(X[y < 2], y[y < 2])
+
+
+class Watched(SupervisedDictionaryClassifier):
+    """A classifier that notes its atoms, head and score whenever it is validated."""
+
+    def _held_out_score(self, X, labels, weight):
+        score = super()._held_out_score(X, labels, weight)
+        self.notes_.append((score, self.components_, self.coef_, len(X)))
+        return score
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    X, y = digits(300)
+    model = Watched(
+        6, init_max_iter=1, max_iter=12, early_stopping=True, learning_rate=1.0, random_state=0
+    )
+    model.notes_ = []
+    model.fit(X, y)
+    scores = [note[0] for note in model.notes_]
+    assert model.validation_scores_ == scores
+    assert model.best_validation_score_ == max(scores)
+    best = int(np.argmax(scores))
+    assert best < len(scores) - 1  # at such steps the last epoch is not the best
+    np.testing.assert_array_equal(model.components_, model.notes_[best][1])
+    np.testing.assert_array_equal(model.coef_, model.notes_[best][2])
+    assert {note[3] for note in model.notes_} == {30}
+
+
+def test_early_stopping_stops_when_nothing_gets_better():
+    X, y = problem()
+    params = {"early_stopping": True, "max_iter": 30, "n_iter_no_change": 3}
+    model = classifier(tol=1.0, **params).fit(X, y)  # accuracy cannot rise by more than one
+    assert model.n_iter_ == len(model.validation_scores_) == 4
+    later = model.set_params(early_stopping=False, max_iter=2).fit(X, y)
+    assert later.validation_scores_ == []
+    assert not hasattr(later, "best_validation_score_")
+
+
+def test_augment_sees_every_mini_batch_and_nothing_else():
+    X, y = problem()
+    seen = []
+
+    def augment(batch, rng):
+        assert isinstance(rng, np.random.Generator)
+        seen.append(batch.copy())
+        return batch
+
+    model = classifier(augment=augment, max_iter=3, batch_size=40).fit(X, y)
+    assert [len(batch) for batch in seen] == [40] * 12
+    for epoch in range(3):
+        rows = np.vstack(seen[4 * epoch : 4 * epoch + 4])
+        np.testing.assert_array_equal(np.unique(rows, axis=0), np.unique(X, axis=0))
+    assert_same_fit(model, classifier(max_iter=3, batch_size=40).fit(X, y))
+    model.predict(X)
+    assert len(seen) == 12
