@@ -32,7 +32,12 @@ def parser():
     options.add_argument(
         "--lam", type=float, metavar="L", help="weight of the l1 norm, for signals of norm one"
     )
-    options.add_argument("--epochs", type=int, metavar="N", help="supervised epochs (default: 30)")
+    options.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="supervised epochs (default: 60 for the digits, else 30)",
+    )
     options.add_argument(
         "--output", type=Path, default=Path("."), metavar="DIR", help="folder of atoms.png"
     )
@@ -50,7 +55,7 @@ def main(arguments=None):
         if options.quick:
             data = data.quick()
         n_components = options.components or (100 if options.data else 50)
-        epochs = options.epochs or (5 if options.quick else 30)
+        epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
         print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
         rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
         print(_table(rows, data))

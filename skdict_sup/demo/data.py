@@ -116,17 +116,24 @@ def normalise(X):
 
 
 def shifts(image_shape):
-    """Function (X, rng) that moves each image by up to one pixel, its border repeated."""
-    rows, columns = image_shape
+    """Function (X, rng) that moves each image at random, its border repeated.
+
+    By up to one whole pixel; on small images, where a pixel is much, by up to half of one, the
+    images interpolated.
+    """
+    half = min(image_shape) < 16
 
     def shift(X, rng):
-        images = np.pad(X.reshape(-1, rows, columns), ((0, 0), (1, 1), (1, 1)), mode="edge")
-        down, right = rng.integers(0, 3, (2, len(X)))
-        out = np.empty((len(X), rows, columns), X.dtype)
-        for d in range(3):
-            for r in range(3):
-                here = (down == d) & (right == r)
-                out[here] = images[here, d : d + rows, r : r + columns]
-        return normalise(out.reshape(X.shape))
+        images = np.pad(X.reshape(-1, *image_shape), ((0, 0), (1, 1), (1, 1)), mode="edge")
+        for axis in (1, 2):
+            by = rng.uniform(-0.5, 0.5, len(X)) if half else rng.integers(-1, 2, len(X))
+            images = _moved(images, by.astype(X.dtype)[:, None, None], axis)
+        return normalise(images[:, 1:-1, 1:-1].reshape(X.shape))
 
     return shift
+
+
+def _moved(images, by, axis):
+    """Images moved along an axis by fractions of a pixel, between -1 and 1, interpolated."""
+    beside = np.where(by > 0, np.roll(images, 1, axis), np.roll(images, -1, axis))
+    return images + np.abs(by) * (beside - images)

@@ -6,20 +6,9 @@ INITS = ("data", "svd", "kmeans")
 
 
 def initial_dictionary(X, n_components, init, rng, positive=False):
-    """Unit-norm atoms: rows of the data, singular vectors, or means of clusters.
+    """Unit-norm atoms (n_components, n_features): data rows, singular vectors or cluster means.
 
-    Parameters
-    ----------
-    X : array (n_samples, n_features)
-    n_components : int
-    init : {"data", "svd", "kmeans"}
-    rng : numpy.random.Generator
-    positive : bool
-        Whether to take absolute values (after a clip at zero for data and means).
-
-    Returns
-    -------
-    dictionary : array (n_components, n_features)
+    `positive` takes absolute values; `rng` is a NumPy generator.
     """
     if init == "svd":
         atoms = _singular_vectors(X, n_components, rng)
