@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from learners import assert_same, classifier, digits, learned
 
-from skdict_sup import SupervisedDictionaryClassifier
+from skdict_sup import ElasticNet, SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES
 
 every_loss = pytest.mark.parametrize("loss", sorted(CLASSIFICATION_LOSSES))
@@ -127,3 +127,16 @@ def test_augment_sees_every_mini_batch_and_nothing_else():
     assert_same_fit(model, classifier(max_iter=3, batch_size=40).fit(X, y))
     model.predict(X)
     assert len(seen) == 12
+
+
+def test_warm_start_takes_up_a_prior_and_a_ridge_given_since():
+    X, y = problem()
+    model = classifier(warm_start=True).fit(X, y)
+    sparse = ElasticNet(lam=2 * model.prior_.lam, lam2=0.1)
+    before = (model.transform(X) != 0).sum()
+    model.set_params(prior=sparse, nu=0.5).fit(X, y)
+    assert model.prior_.lam == sparse.lam
+    assert model.nu_ == pytest.approx(0.5)
+    assert (model.transform(X) != 0).sum() < before
+    with pytest.raises(ValueError, match=r"n_components must be \d+ to go on learning"):
+        model.set_params(n_components=3).fit(X, y)

@@ -296,7 +296,14 @@ class SupervisedDictionaryEstimator(CodingEstimator):
 
     def _settings(self, labels):
         """Settings of a fitted estimator, with the parameters that may have changed since."""
-        reconstruction, _, solver = self._terms()
+        reconstruction, prior, solver = self._terms()
+        learned = self._learned_with
+        n_components = self._state.dictionary.shape[0]
+        if self.n_components != n_components:
+            raise ValueError(
+                f"n_components must be {n_components} to go on learning, as in the first fit; got "
+                f"{self.n_components}."
+            )
         before = self._state.coef.shape[0]
         n_outputs = self._targets(labels)(np.arange(1)).shape[1]
         if n_outputs != before:
@@ -304,11 +311,15 @@ class SupervisedDictionaryEstimator(CodingEstimator):
                 f"loss must have {before} output(s) to go on learning, as in the first fit; got "
                 f"{self.loss!r}, which has {n_outputs}."
             )
+        automatic = isinstance(getattr(prior, "lam", None), str)
         return replace(
-            self._learned_with,
+            learned,
             reconstruction=reconstruction,
+            prior=learned.prior if automatic else prior,
             solver=solver,
             loss=self._loss(),
+            nu=learned.nu if self.nu == "auto" else self.nu / learned.code_scale**2,
+            positive_dictionary=self.positive_dictionary,
             n_jobs=self.n_jobs,
         )
 

@@ -77,7 +77,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False
-        Whether fit goes on from the last fit.
+        Whether fit goes on from the last fit, with a prior or nu that were set since.
     solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
         See :func:`~skdict_sup.encode`.
     n_jobs : int or None, default=None

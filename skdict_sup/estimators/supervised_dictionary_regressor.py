@@ -11,7 +11,9 @@ from ..losses import Square
 from ._supervised import SupervisedDictionaryEstimator
 
 
-class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimator):
+class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
+    RegressorMixin, SupervisedDictionaryEstimator
+):
     r"""Predict targets by a linear model of sparse codes, dictionary and model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \tfrac12 \|y_i - W w(x_i, D) - b\|_2^2
@@ -63,7 +65,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False
-        Whether fit goes on from the last fit.
+        Whether fit goes on from the last fit, with a prior or nu that were set since.
     solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
         See :func:`~skdict_sup.encode`.
     n_jobs : int or None, default=None
