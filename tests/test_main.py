@@ -81,15 +81,30 @@ def test_lam_is_that_of_the_codes(tmp_path, capsys):
     assert all(0 < f < s for f, s in zip(few, some, strict=True))
 
 
-def test_shifts_move_images_by_at_most_a_pixel():
-    image = np.zeros((1, 5, 5))
-    image[0, 2, 2] = 1.0
+def moved_point(side):
+    """A bright point in the middle of an image, moved 200 times."""
+    image = np.zeros((1, side, side))
+    image[0, side // 2, side // 2] = 1.0
     X = np.repeat(normalise(image.reshape(1, -1)), 200, axis=0)
-    moved = shifts((5, 5))(X, np.random.default_rng(0)).reshape(200, 5, 5)
+    moved = shifts((side, side))(X, np.random.default_rng(0))
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1.0)
+    np.testing.assert_allclose(moved.mean(axis=1), 0.0, atol=1e-15)
+    return moved.reshape(200, side, side)
+
+
+def test_shifts_move_large_images_by_at_most_a_whole_pixel():
+    moved = moved_point(17)
     places = {tuple(map(int, np.unravel_index(m.argmax(), m.shape))) for m in moved}
-    assert places == {(i, j) for i in (1, 2, 3) for j in (1, 2, 3)}
-    np.testing.assert_allclose(np.linalg.norm(moved.reshape(200, -1), axis=1), 1.0)
-    np.testing.assert_allclose(moved.mean(axis=(1, 2)), 0.0, atol=1e-15)
+    assert places == {(i, j) for i in (7, 8, 9) for j in (7, 8, 9)}
+
+
+def test_shifts_move_small_images_by_at_most_half_a_pixel():
+    moved = moved_point(5)
+    ink = moved - moved.min(axis=(1, 2), keepdims=True)
+    ink /= ink.sum(axis=(1, 2), keepdims=True)
+    centres = np.stack([ink.sum(axis=2) @ np.arange(5), ink.sum(axis=1) @ np.arange(5)])
+    assert np.abs(centres - 2).max() <= 0.5 + 1e-12
+    assert (centres.std(axis=1) > 0.2).all()  # 1 / sqrt(12) for a uniform move
 
 
 # --- interrupts -------------------------------------------------------------------------------
