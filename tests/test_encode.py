@@ -1,5 +1,6 @@
 """`encode`: agreement with independent libraries, and what it promises about its arguments."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, lars_path_gram
 
-from skdict_sup import ElasticNet, encode
+from skdict_sup import ElasticNet, encode, lam_max
 from skdict_sup.solvers import SOLVERS
 
 every_solver = pytest.mark.parametrize("solver", sorted(SOLVERS))
@@ -194,3 +195,17 @@ def test_verbose_reports_progress(batch, capsys):
     assert capsys.readouterr().out == ""
     encode(*batch, prior=PRIOR, verbose=1)
     assert capsys.readouterr().out.startswith("encode: 300/300 signals")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_output_needs_little_memory_beyond_the_signals(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40_000, 64)).astype(dtype)
+    dictionary = unit_atoms(rng, 16, 64).astype(dtype)
+    prior = ElasticNet(lam=float(np.quantile(lam_max(X, dictionary), 0.9)))
+    encode(X[:100], dictionary, prior=prior, output="sparse")  # compile first
+    tracemalloc.start()
+    encode(X, dictionary, prior=prior, output="sparse", n_jobs=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2

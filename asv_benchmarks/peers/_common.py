@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+import skdict_sup
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "asv_benchmarks"))  # the data are those of the asv suite
 
@@ -87,7 +89,8 @@ def _version(package):
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        # the package itself may be measured from its source tree
+        return skdict_sup.__version__ if package == "skdict-sup" else "not installed"
 
 
 def arguments(description, name):

@@ -18,7 +18,7 @@ def _is_extreme(array):
     xp = namespace(array)
     if array.dtype != xp.float32 or not _has_float64(xp, array) or 0 in array.shape:
         return False
-    top = float(xp.max(xp.abs(array)))
+    top = max(float(xp.max(array)), -float(xp.min(array)))  # abs would copy a whole data set
     return top > _EXTREME or 0 < top < 1 / _EXTREME
 
 
