@@ -69,24 +69,29 @@ def scores_of(code, state, code_scale):
 
 def loss_and_gradients(state, X, target, weight, settings):
     """Weighted mean loss of a batch, gradients for dictionary, coef and intercept, and codes."""
-    xp = namespace(X)
-    problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
-    code = solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
-    loss, gradient = _head_loss(state, code, target, weight, settings)
+    problem, code = encoded(X, state.dictionary, settings)
+    loss, gradient, toward_head = _head_loss(state, code, target, weight, settings)
     cotangent = (gradient @ state.coef) / settings.code_scale
     toward_dictionary = vjp(problem, X, code, cotangent).dictionary
-    toward_coef = gradient.T @ (code / settings.code_scale) + settings.nu * state.coef
-    return loss, (toward_dictionary, toward_coef, xp.sum(gradient, axis=0)[:, None]), code
+    return loss, (toward_dictionary, *toward_head), code
+
+
+def encoded(X, dictionary, settings):
+    """The sparse-coding problem of a dictionary, and the codes of signals for it."""
+    problem = Problem(settings.reconstruction, settings.prior, dictionary)
+    return problem, solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
 
 
 def _head_loss(state, code, target, weight, settings):
-    """Weighted mean loss, and its gradient in the scores."""
+    """Weighted mean loss, its gradient in the scores, and those for coef and intercept."""
     xp = namespace(code)
     scores = scores_of(code, state, settings.code_scale)
     share = weight / xp.sum(weight)
     loss = xp.sum(share * settings.loss.value(scores, target))
     loss = loss + 0.5 * settings.nu * xp.sum(state.coef * state.coef)
-    return loss, settings.loss.gradient(scores, target) * share[:, None]
+    gradient = settings.loss.gradient(scores, target) * share[:, None]
+    toward_coef = gradient.T @ (code / settings.code_scale) + settings.nu * state.coef
+    return loss, gradient, (toward_coef, xp.sum(gradient, axis=0)[:, None])
 
 
 def step(state, X, target, weight, settings, rates):
@@ -109,13 +114,8 @@ def fit_head(state, code, target, weight, settings, batches, head_rate):
     moments = list(state.moments[1:])
     for done, rows in enumerate(batches):
         part = take_rows(code, rows)
-        _, gradient = _head_loss(
+        _, _, toward = _head_loss(
             state, part, take_rows(target, rows), take_rows(weight, rows), settings
-        )
-        xp = namespace(code)
-        toward = (
-            gradient.T @ (part / settings.code_scale) + settings.nu * state.coef,
-            xp.sum(gradient, axis=0)[:, None],
         )
         rate = head_rate * (1 - done / len(batches))
         moments[0], coef_step = adam.direction(moments[0], toward[0])

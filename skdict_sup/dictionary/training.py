@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from .._array import astype_like, is_numpy, take_rows, to_numpy
-from ..problem import Problem
-from ..solvers import solve
 from . import online, supervised
 
 _HEAD_SAMPLES = 20_000  # signals whose codes are held to train the first head
@@ -89,8 +87,7 @@ def first_head(state, samples, settings, head_rate, rng):
     """State with a head trained on the codes of (at most 20 000) samples."""
     rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
     X, target, weight = samples.rows(rows)
-    problem = Problem(settings.reconstruction, settings.prior, state.dictionary)
-    code = solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
+    _, code = supervised.encoded(X, state.dictionary, settings)
     n_batches = max(1, round(len(rows) / samples.batch_size))
     n_passes = max(5, -(-500 // n_batches))
     batches = [
@@ -106,9 +103,7 @@ def scale_settings(settings, dictionary, samples, rng, nu):
     with C=1 in scikit-learn, on codes of typical size one.
     """
     rows = rng.permutation(samples.X.shape[0])[:1000]
-    problem = Problem(settings.reconstruction, settings.prior, dictionary)
-    signals = take_rows(samples.X, rows)
-    code = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs).code
+    _, code = supervised.encoded(take_rows(samples.X, rows), dictionary, settings)
     scale = supervised.code_scale_of(code)
     scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
     return replace(settings, code_scale=scale, nu=scaled_nu)

@@ -194,28 +194,27 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self._check_learning()
         self._check_switches("early_stopping", "warm_start")
         self._terms()
-        for name in ("nu", "learning_rate", "batch_size", "init_max_iter"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                check_option(value, name, {"auto"})
-        if not isinstance(self.nu, str):
-            check_scalar(self.nu, "nu", low=0.0, also="or 'auto'")
-        if not isinstance(self.learning_rate, str):
-            check_scalar(
-                self.learning_rate, "learning_rate", low=0.0, strict=True, also="or 'auto'"
-            )
-        if not isinstance(self.batch_size, str):
-            check_scalar(self.batch_size, "batch_size", low=1, integer=True, also="or 'auto'")
-        if not isinstance(self.init_max_iter, str):
-            check_scalar(
-                self.init_max_iter, "init_max_iter", low=0, integer=True, also="or 'auto'"
-            )
+        self._check_number_or_auto("nu", low=0.0)
+        self._check_number_or_auto("learning_rate", low=0.0, strict=True)
+        self._check_number_or_auto("batch_size", low=1, integer=True)
+        self._check_number_or_auto("init_max_iter", low=0, integer=True)
         check_scalar(
             self.validation_fraction, "validation_fraction", low=0.0, high=1.0, strict=True
         )
         check_scalar(self.n_iter_no_change, "n_iter_no_change", low=1, integer=True)
         if self.augment is not None and not callable(self.augment):
             raise TypeError(f"augment must be a callable or None, got {self.augment!r}.")
+
+    def _check_number_or_auto(self, name, **bounds):
+        value = getattr(self, name)
+        if isinstance(value, str):
+            check_option(value, name, {"auto"})
+        else:
+            check_scalar(value, name, also="or 'auto'", **bounds)
+
+    def _n_outputs(self, labels):
+        """Number of scores that the loss asks for."""
+        return self._targets(labels)(np.arange(1)).shape[1]
 
     def _passes(self, X, labels, weight):
         """Samples as training draws them."""
@@ -271,8 +270,8 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             dictionary = online.published(learned, without)
             if self.verbose > 1:
                 print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
-        n_outputs = self._targets(labels)(np.arange(1)).shape[1]
-        state = supervised.start(dictionary, *supervised.zero_head(dictionary, n_outputs))
+        head = supervised.zero_head(dictionary, self._n_outputs(labels))
+        state = supervised.start(dictionary, *head)
         settings = supervised.SupervisedSettings(
             reconstruction,
             prior,
@@ -305,7 +304,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
                 f"{self.n_components}."
             )
         before = self._state.coef.shape[0]
-        n_outputs = self._targets(labels)(np.arange(1)).shape[1]
+        n_outputs = self._n_outputs(labels)
         if n_outputs != before:
             raise ValueError(
                 f"loss must have {before} output(s) to go on learning, as in the first fit; got "
