@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
 
-from ._array import device_of, is_array, is_numpy, namespace, same_home, to_numpy
+from ._array import is_array, is_numpy, namespace, same_home, to_numpy
 
 __all__ = [
     "ConvergenceWarning",
@@ -41,7 +41,7 @@ def check_option(value, name, options):
     return value
 
 
-def check_matrix(array, name, *, min_rows=1):
+def check_matrix(array, name):
     """Return a finite, floating, two-dimensional array in its own library.
 
     Lists and integer arrays that NumPy reads as numbers become float64; arrays of other
@@ -57,10 +57,9 @@ def check_matrix(array, name, *, min_rows=1):
         )
     if array.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
-    if array.shape[0] < min_rows or array.shape[1] < 1:
+    if 0 in array.shape:
         raise ValueError(
-            f"{name} must have at least {min_rows} row(s) and one column, "
-            f"got shape {tuple(array.shape)}."
+            f"{name} must have at least 1 row(s) and one column, got shape {tuple(array.shape)}."
         )
     # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
     if not math.isfinite(float(xp.sum(array))) and not bool(xp.all(xp.isfinite(array))):
@@ -118,8 +117,3 @@ def check_sparse(matrix, name, shape):
     if not np.isfinite(matrix.data).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity.")
     return matrix
-
-
-def device_word(array):
-    """Human name of where an array lives."""
-    return f"{namespace(array).__name__} on {device_of(array)}"
