@@ -1,0 +1,130 @@
+"""Active-set descent of one signal from a code near its end: exact to rounding."""
+
+import numpy as np
+from numba import njit
+
+from ._active import enter, leave, solve
+from ._rows import axpy, fill, find, residual
+from ._vectors import choose, greatest, lanes, less, load, magnitude, options, splat, store
+
+
+@njit(**options)
+def _release(p, k, state):
+    """Let every atom at rest enter again."""
+    live = state.live
+    fill(live, p, live.dtype.type(1))
+    for r in range(k):
+        live[state.active[r]] = 0
+
+
+@njit(**options)
+def _pulls(u, live, p, positive, out):
+    """Write the pull of every live atom to out, zero for others; returns the largest."""
+    top = splat(u.dtype.type(0))
+    for j in range(0, p, lanes(u)):
+        here = load(u, j)
+        if not positive:
+            here = magnitude(here)
+        here = here * load(live, j)
+        store(out, j, here)
+        top = choose(less(top, here), here, top)
+    return greatest(top)
+
+
+@njit(**options)
+def _excess(lam, lam2, k, state):
+    """Write the gradients of active atoms to `column`; returns the largest magnitude."""
+    zero = lam - lam
+    worst = zero
+    for r in range(k):
+        j = state.active[r]
+        state.u[j] -= lam2 * state.values[r]
+        state.column[r] = state.u[j] - lam * state.signs[r]
+        worst = max(worst, abs(state.column[r]))
+    return worst
+
+
+@njit(**options)
+def _shorten(k, state):
+    """Newton step `solution`, up to the first change of sign; the step and who is there."""
+    values, signs, move = state.values, state.signs, state.solution
+    zero, one = values.dtype.type(0), values.dtype.type(1)
+    step, leaver = one, -1
+    for r in range(k):
+        if (values[r] + move[r]) * signs[r] <= zero:
+            until = -values[r] / move[r] if values[r] != zero else zero
+            if leaver < 0 or until < step:
+                step, leaver = until, r
+    axpy(step, move, values, k)
+    return step, leaver
+
+
+@njit(**options)
+def _exchange(lam, sign, floor, k, state):
+    """Who leaves for an atom that is the combination `solution` of active ones, and its value.
+
+    The move along which the fit stays as it is ends where the first entry reaches zero.
+    """
+    values, signs, combination = state.values, state.signs, state.solution
+    zero = values.dtype.type(0)
+    leaver, start, gain = -1, zero, -lam
+    for r in range(k):
+        shrink = sign * combination[r] * signs[r]
+        gain += lam * shrink
+        if shrink > zero and (leaver < 0 or abs(values[r]) < start * shrink):
+            leaver, start = r, abs(values[r]) / shrink
+    if leaver < 0 or gain <= floor:
+        return -1, zero
+    axpy(-start * sign, combination, values, k)
+    return leaver, start
+
+
+@njit(**options)
+def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state):
+    """Refine, let go, admit, exchange until signal i is optimal; u is left up to date."""
+    u, live, p = state.u, state.live, gram.shape[0]
+    zero, one = u.dtype.type(0), u.dtype.type(1)
+    top = zero
+    for j in range(p):
+        top = max(top, abs(corr[i, j]))
+    floor = top * np.finfo(u.dtype).eps
+    _release(p, k, state)
+    refined = 0
+    while True:
+        residual(gram, corr, i, state.active, k, state.values, u)
+        worst = _excess(lam, lam2, k, state)
+        if worst > floor and refined < 3:
+            solve(state.inverse, k, state.column, state.solution)
+            step, leaver = _shorten(k, state)
+            refined += 1
+            if leaver >= 0:
+                leave(leaver, k, state)
+                k -= 1
+                if step > zero:
+                    _release(p, k, state)
+                # else it came in by rounding, without having moved: it stays out
+                count += 1
+                refined = 0
+            continue
+        largest = _pulls(u, live, p, positive, state.pulls)
+        if largest - lam <= floor or count >= limit or k >= state.inverse.shape[0] - 1:
+            break
+        count += 1
+        refined = 0
+        entrant = find(state.pulls, p, largest)
+        live[entrant] = zero
+        sign = one if u[entrant] > zero else -one
+        if not enter(gram, lam2, tolerance, entrant, sign, k, state):
+            leaver, start = _exchange(lam, sign, floor, k, state)
+            if leaver < 0:
+                continue
+            leave(leaver, k, state)
+            k -= 1
+            if start > zero:
+                _release(p, k, state)
+                live[entrant] = zero
+            if not enter(gram, lam2, tolerance, entrant, sign, k, state):
+                continue
+            state.values[k] = sign * start
+        k += 1
+    return k, count

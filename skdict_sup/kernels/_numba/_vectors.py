@@ -1,0 +1,309 @@
+"""Explicit vectors of 512 bits for numba, which compilers split where registers are shorter.
+
+Loops over short rows of several arrays are what the exact codes consist of; written one number at
+a time they run at a third of the speed, for want of proof that the arrays don't overlap.
+Reading a row through its matrix, instead of slicing the matrix, costs no reference counting.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+BYTES = 64
+# NaN and infinity keep their meaning: bounds such as infinite steps rely on them
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+# no reference counts: every array is the caller's, and outlives the call
+options = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": FAST,
+    "error_model": "numpy",
+    "_nrt": False,
+}
+_INDEX = ir.IntType(64)
+
+
+class Vector(types.Type):
+    """BYTES of floats side by side; in "wide" ones float64 stands for the dtype of the arrays."""
+
+    def __init__(self, dtype):
+        self.dtype, self.lanes = dtype, 8 * BYTES // dtype.bitwidth
+        super().__init__(f"Vector({dtype})")
+
+
+class Mask(types.Type):
+    """One truth value for each lane."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(f"Mask({lanes})")
+
+
+def _scalar(dtype):
+    return ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
+
+
+def _llvm(vector):
+    return ir.VectorType(_scalar(vector.dtype), vector.lanes)
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, _llvm(kind))
+
+
+@register_model(Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
+
+
+def _place(context, builder, kind, array, index, stored):
+    """Pointer to the entry of an array at an index, as a pointer to a vector."""
+    data = context.make_array(kind)(context, builder, array)
+    entry = cgutils.get_item_pointer(context, builder, kind, data, index)
+    return builder.bitcast(entry, stored.as_pointer())
+
+
+def _access(dimensions, wide):
+    """Pair of intrinsics (load, store) for arrays of one or two dimensions."""
+    index = (types.int64,) * dimensions
+
+    def kinds(array):
+        vector = Vector(types.float64 if wide else array.dtype)
+        return vector, ir.VectorType(_scalar(array.dtype), vector.lanes), array.dtype.bitwidth // 8
+
+    def load(array):
+        vector, stored, align = kinds(array)
+
+        def code(context, builder, signature, args):
+            place = _place(context, builder, array, args[0], args[1:], stored)
+            value = builder.load(place, align=align)
+            return value if stored == _llvm(vector) else builder.fpext(value, _llvm(vector))
+
+        return vector(array, *index), code
+
+    def store(array):
+        vector, stored, align = kinds(array)
+
+        def code(context, builder, signature, args):
+            place = _place(context, builder, array, args[0], args[1:-1], stored)
+            value = args[-1] if stored == _llvm(vector) else builder.fptrunc(args[-1], stored)
+            builder.store(value, place, align=align)
+            return context.get_dummy_value()
+
+        return types.void(array, *index, vector), code
+
+    return load, store
+
+
+_load, _store = _access(1, wide=False)
+_load_row, _store_row = _access(2, wide=False)
+_load_wide, _store_wide = _access(1, wide=True)
+_load_row_wide, _ = _access(2, wide=True)
+
+
+@intrinsic
+def load(context, array, j):
+    """Lanes array[j], array[j + 1] and so on."""
+    return _load(array)
+
+
+@intrinsic
+def load_row(context, matrix, i, j):
+    """Lanes matrix[i, j], matrix[i, j + 1] and so on."""
+    return _load_row(matrix)
+
+
+@intrinsic
+def load_wide(context, array, j):
+    """`load`, converted to float64."""
+    return _load_wide(array)
+
+
+@intrinsic
+def load_row_wide(context, matrix, i, j):
+    """`load_row`, converted to float64."""
+    return _load_row_wide(matrix)
+
+
+@intrinsic
+def store(context, array, j, vector):
+    """Write lanes to array[j], array[j + 1] and so on."""
+    return _store(array)
+
+
+@intrinsic
+def store_row(context, matrix, i, j, vector):
+    """Write lanes to matrix[i, j], matrix[i, j + 1] and so on."""
+    return _store_row(matrix)
+
+
+@intrinsic
+def store_wide(context, array, j, vector):
+    """`store` of float64 lanes, rounded to the dtype of the array."""
+    return _store_wide(array)
+
+
+@intrinsic
+def lanes(context, array):
+    """Number of lanes in a vector of the array's dtype."""
+    count = 8 * BYTES // array.dtype.bitwidth
+
+    def code(context, builder, signature, args):
+        return context.get_constant(types.int64, count)
+
+    return types.int64(array), code
+
+
+@intrinsic
+def splat(context, number):
+    """The same number in every lane."""
+    vector = Vector(number)
+
+    def code(context, builder, signature, args):
+        undefined = ir.Constant(_llvm(vector), ir.Undefined)
+        first = builder.insert_element(undefined, args[0], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None)
+        return builder.shuffle_vector(first, undefined, zeros)
+
+    return vector(number), code
+
+
+def _arithmetic(symbol, instruction):
+    @intrinsic
+    def apply(context, a, b):
+        def code(context, builder, signature, args):
+            return getattr(builder, instruction)(*args, flags=tuple(FAST))
+
+        return a(a, b), code
+
+    @overload(symbol)
+    def _(a, b):
+        if isinstance(a, Vector) and a == b:
+            return lambda a, b: apply(a, b)
+
+
+for _symbol, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_symbol, _instruction)
+
+
+def _comparison(symbol):
+    def code(context, builder, signature, args):
+        return builder.fcmp_ordered(symbol, *args)
+
+    return code
+
+
+@intrinsic
+def less(context, a, b):
+    """Lanes where a < b."""
+    return Mask(a.lanes)(a, b), _comparison("<")
+
+
+@intrinsic
+def equal(context, a, b):
+    """Lanes where a == b."""
+    return Mask(a.lanes)(a, b), _comparison("==")
+
+
+@intrinsic
+def both(context, a, b):
+    """Lanes where both masks are true."""
+
+    def code(context, builder, signature, args):
+        return builder.and_(*args)
+
+    return a(a, b), code
+
+
+@intrinsic
+def choose(context, mask, a, b):
+    """Lanes of a where the mask is true, of b elsewhere."""
+
+    def code(context, builder, signature, args):
+        return builder.select(*args)
+
+    return a(mask, a, b), code
+
+
+def _call(builder, name, vector, result, args):
+    """Call of an LLVM intrinsic on one vector."""
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    name = f"llvm.{name}.v{vector.lanes}f{vector.dtype.bitwidth}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+@intrinsic
+def magnitude(context, a):
+    """Absolute values."""
+
+    def code(context, builder, signature, args):
+        return _call(builder, "fabs", a, _llvm(a), args)
+
+    return a(a), code
+
+
+@intrinsic
+def total(context, a):
+    """Sum over the lanes."""
+
+    def code(context, builder, signature, args):
+        value, width = args[0], a.lanes
+        while width > 1:
+            width //= 2
+            halves = [
+                builder.shuffle_vector(
+                    value,
+                    value,
+                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(k, k + width))),
+                )
+                for k in (0, width)
+            ]
+            value = builder.fadd(*halves)
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return a.dtype(a), code
+
+
+def _extreme(name):
+    def typed(context, a):
+        def code(context, builder, signature, args):
+            return _call(builder, f"vector.reduce.{name}", a, _scalar(a.dtype), args)
+
+        return a.dtype(a), code
+
+    return typed
+
+
+least = intrinsic(_extreme("fmin"))
+greatest = intrinsic(_extreme("fmax"))
+
+
+@intrinsic
+def bits(context, mask):
+    """The mask as the lowest bits of an integer."""
+
+    def code(context, builder, signature, args):
+        return builder.zext(builder.bitcast(args[0], ir.IntType(mask.lanes)), _INDEX)
+
+    return types.int64(mask), code
+
+
+@intrinsic
+def lowest(context, integer):
+    """Place of the lowest bit of an integer that is not zero."""
+
+    def code(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), code
