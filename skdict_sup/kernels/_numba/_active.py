@@ -29,11 +29,12 @@ State = namedtuple(
         "pulls",  # |u| of these
         "near",  # the atoms close to the bound, and of each: its place here,
         "place",
-        "near_u",  # entry of u,
-        "near_du",  # derivative of that in the bound,
+        "near_u",  # entry of u over the bound,
+        "near_du",  # derivative of u in the bound,
         "near_live",  # and whether it may enter
-        "rows",  # the columns `near` of the rows of G of active atoms, flat
+        "rows",  # the columns `near` of the rows of G of active atoms, flat and scaled
         "row",  # which of these rows belongs to an active atom
+        "weights",  # the direction, scaled back
     ),
 )
 
@@ -47,6 +48,9 @@ def state(p, dtype, capacity):
 
     def floats(n):
         return aligned(n, dtype)
+
+    def short_floats(n):
+        return aligned(n, np.dtype(np.float32))
 
     def integers(n):
         return np.empty(n, np.int64)
@@ -65,13 +69,14 @@ def state(p, dtype, capacity):
         u=u,
         live=floats(long),
         pulls=floats(long),
-        near=integers(long),
+        near=integers(long + 8),
         place=integers(long),
-        near_u=floats(long),
-        near_du=floats(long),
-        near_live=floats(long),
-        rows=floats((capacity + 1) * (long + 2 * lanes_)),
+        near_u=short_floats(long + 8),
+        near_du=short_floats(long + 8),
+        near_live=short_floats(long + 8),
+        rows=short_floats((capacity + 1) * (long + 16)),
         row=integers(wide),
+        weights=short_floats(wide),
     )
 
 

@@ -87,13 +87,15 @@ def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, stat
     top = zero
     for j in range(p):
         top = max(top, abs(corr[i, j]))
-    floor = top * np.finfo(u.dtype).eps
+    # one rounding of the sum to dtype, and a few within it
+    floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
     _release(p, k, state)
-    refined = 0
+    refined, before = 0, top
     while True:
         residual(gram, corr, i, state.active, k, state.values, u)
         worst = _excess(lam, lam2, k, state)
-        if worst > floor and refined < 3:
+        if worst > floor and (refined == 0 or worst + worst < before):
+            before = worst
             solve(state.inverse, k, state.column, state.solution)
             step, leaver = _shorten(k, state)
             refined += 1

@@ -1,4 +1,8 @@
-"""Homotopy: follow the code of one signal from its lam_max down to lam (alias LARS-lasso)."""
+"""Homotopy: follow the code of one signal from its lam_max down to lam (alias LARS-lasso).
+
+The bound goes down in stages. A stage follows, in float32 and in units of its first bound, the
+atoms that may reach the bound in it; what this forgets or rounds, the end of the stage sees.
+"""
 
 import numpy as np
 from numba import njit
@@ -6,126 +10,153 @@ from numba import njit
 from ._active import enter, leave
 from ._descend import descend
 from ._rows import axpy, combine, contact, crossing, fill, find, largest, residual, select
-from ._vectors import lanes, load_row, options, store
+from ._vectors import lanes, load_row_wide, load_wide, options, splat, store_wide
 
-# Few atoms are close to the bound: a stage lowers it by a part, and follows those atoms only that
-# can meet it by then. What this forgets, the exact descent at the end of the stage brings in.
-LONG_ROW = 3072  # bytes of a row of G beyond which stages pay
-STAGE = 0.7  # the bound at the end of a stage over that at its beginning
-REACH = 0.5  # how far below that bound a followed atom may begin, over the bound's change
-
-
-@njit(**options)
-def _follow(gram, lowest_pull, positive, k, state):
-    """Collect the atoms to follow, and their columns of the active rows; returns how many."""
-    near, u, p = state.near, state.u, gram.shape[0]
-    zero, one = u.dtype.type(0), u.dtype.type(1)
-    count = select(u, p, lowest_pull, positive, near)
-    width = _width(count, u)
-    for h in range(count):
-        state.near_u[h] = u[near[h]]
-        state.place[near[h]] = h
-    fill(state.near_live, width, one)
-    for h in range(count, width):
-        near[h], state.near_u[h], state.near_live[h] = 0, zero, zero
-    for r in range(state.row.shape[0]):
-        state.row[r] = r
-    for r in range(k):
-        _copy_row(gram, state.active[r], r, width, state)
-        state.near_live[state.place[state.active[r]]] = zero
-    return count
+LONG = 384  # atoms beyond which it pays to follow those close to the bound only
+SHORT_STAGE = np.float32(0.6)  # bound at the end over that at the beginning, for near atoms
+REACH = np.float32(0.2)  # how far below the last bound an atom is near, over the bound's change
+LONG_STAGE = np.float32(1e-3)  # the same ratio, for all atoms: float32 carries no further
+FLAT = np.float32(2.0**-17)  # speed toward the bound that counts as none
+SLACK = np.float32(2.0**-15)  # excess over the bound, relative, that the end of a stage lets pass
 
 
 @njit(**options)
-def _width(count, u):
+def _whole(count, array):
     """Entries up to the next whole vector."""
-    L = lanes(u)
+    L = lanes(array)
     return (count + L - 1) // L * L
 
 
 @njit(**options)
-def _copy_row(gram, j, row, width, state):
-    near, rows, start, p = state.near, state.rows, row * width, gram.shape[0]
-    L = lanes(rows)
-    if width < p or p < L:
-        for h in range(width):
-            rows[start + h] = gram[j, near[h]]
-        return
-    for h in range(0, p, L):  # all atoms are near
-        h = min(h, p - L)
-        store(rows, start + h, load_row(gram, j, h))
-    for h in range(p, width):
-        rows[start + h] = rows.dtype.type(0)
+def _follow(gram, grain, mu, pull, positive, k, state):
+    """Collect the atoms with a pull above the given one, and their columns of the active rows."""
+    near, near_u, near_live, u = state.near, state.near_u, state.near_live, state.u
+    zero, one = np.float32(0), np.float32(1)
+    count = select(u, gram.shape[0], pull, positive, near)
+    width = _whole(count, near_u)
+    unit = u.dtype.type(1) / mu
+    for h in range(count):
+        near_u[h] = u[near[h]] * unit
+        state.place[near[h]] = h
+    fill(near_live, width, one)
+    for h in range(count, width):
+        near[h], near_u[h], near_live[h] = 0, zero, zero
+    for r in range(state.row.shape[0]):
+        state.row[r] = r
+    for r in range(k):
+        _copy_row(gram, grain, state.active[r], r, width, state)
+        near_live[state.place[state.active[r]]] = zero
+    return count
 
 
 @njit(**options)
-def _stage(gram, lam2, tolerance, mu, target, positive, entrant, limit, count, k, near, state):
-    """Follow the chosen atoms from bound mu to the target; returns active atoms and changes."""
-    values, signs, direction = state.values, state.signs, state.direction
-    near_u, near_live = state.near_u, state.near_live
+def _copy_row(gram, grain, j, row, width, state):
+    near, rows, start, p = state.near, state.rows, row * width, gram.shape[0]
+    L = 8  # lanes of float64
+    if width < p or p < L:
+        for h in range(width):
+            rows[start + h] = gram[j, near[h]] * grain
+        return
+    scale = splat(np.float64(grain))
+    for h in range(0, p, L):  # all atoms are near
+        h = min(h, p - L)
+        store_wide(rows, start + h, load_row_wide(gram, j, h) * scale)
+    for h in range(p, width):
+        rows[start + h] = np.float32(0)
+
+
+@njit(**options)
+def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, near, state):
+    """Follow the chosen atoms from bound mu to end * mu; returns active atoms and changes."""
+    values, signs, direction, weights = state.values, state.signs, state.direction, state.weights
+    near_u, near_du, near_live = state.near_u, state.near_du, state.near_live
     zero, one = values.dtype.type(0), values.dtype.type(1)
-    width = _width(near, near_u)
+    width = _whole(near, near_u)
+    scale = splat(1.0 / np.float64(grain))
+    bound = np.float32(1)
+    entrant = -1
+    if k == 0:  # the first atom
+        top = largest(near_u, near, positive)
+        entrant = find(near_u, near, top)
+        if entrant < 0:
+            entrant = find(near_u, near, -top)
     while count < limit and k < state.inverse.shape[0] - 1:
         if entrant >= 0:
             count += 1
             j = state.near[entrant]
-            near_live[entrant] = zero
-            sign = one if near_u[entrant] > zero else -one
+            near_live[entrant] = np.float32(0)
+            sign = one if near_u[entrant] > np.float32(0) else -one
             if enter(gram, lam2, tolerance, j, sign, k, state):
-                _copy_row(gram, j, state.row[k], width, state)
+                _copy_row(gram, grain, j, state.row[k], width, state)
                 k += 1
-        combine(state.rows, width, state.row, k, direction, width, state.near_du)
-        step, entrant = contact(
-            near_u, state.near_du, near_live, width, mu, tolerance, mu - target, positive
+        for r in range(0, k, 8):
+            store_wide(weights, r, load_wide(direction, r) * scale)
+        combine(state.rows, width, state.row, k, weights, width, near_du)
+        near_step, entrant = contact(
+            near_u, near_du, near_live, width, bound, FLAT, bound - end, positive
         )
-        step, leaver = crossing(values, direction, signs, k, max(step, zero))
+        ahead = max(near_step, np.float32(0)) * mu
+        step, leaver = crossing(values, direction, signs, k, ahead)
+        if leaver >= 0:
+            near_step, entrant = np.float32(step / mu), -1
+        near_step = max(near_step, np.float32(0))
         axpy(step, direction, values, k)
-        axpy(-step, state.near_du, near_u, width)
-        mu -= step
+        axpy(-near_step, near_du, near_u, width)
+        bound -= near_step
         if leaver >= 0:
             count += 1
-            entrant = -1
             leave(leaver, k, state)
             k -= 1
             if step > zero:  # else it came in by a tie and stays out
-                fill(near_live, near, one)
+                fill(near_live, near, np.float32(1))
                 for h in range(near, width):
-                    near_live[h] = zero
+                    near_live[h] = np.float32(0)
                 for r in range(k):
-                    near_live[state.place[state.active[r]]] = zero
+                    near_live[state.place[state.active[r]]] = np.float32(0)
         elif entrant < 0:
             break
     return k, count
 
 
 @njit(**options)
-def path(gram, corr, i, lam, lam2, tolerance, positive, limit, state):
+def path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state):
     """Active atoms and values of signal i near its code; returns their number and the changes."""
     u, p = state.u, gram.shape[0]
+    one = u.dtype.type(1)
     for j in range(p):
         u[j] = corr[i, j]
     mu = largest(u, p, positive)
-    noise = np.finfo(u.dtype).eps * mu * u.dtype.type(1024)
-    in_stages = p * u.itemsize > LONG_ROW
+    last = mu * np.finfo(u.dtype).eps  # below it, one stage more
     k, count = 0, 0
     while mu > lam and count < limit:
-        target = max(lam, u.dtype.type(STAGE) * mu) if in_stages else lam
-        pull = target - u.dtype.type(REACH) * (mu - target) if in_stages else u.dtype.type(-1)
-        near = _follow(gram, pull, positive, k, state)
-        entrant = -1
-        if k == 0:
-            entrant = find(state.near_u, near, mu)
-            if entrant < 0:
-                entrant = find(state.near_u, near, -mu)
+        end, pull = LONG_STAGE, -one
+        if p > LONG:
+            end = SHORT_STAGE
+            pull = mu * u.dtype.type(end - REACH * (np.float32(1) - end))
+        target = mu * u.dtype.type(end)
+        if target < lam or target < last:
+            target = lam
+        near = _follow(gram, grain, mu, pull, positive, k, state)
         k, count = _stage(
-            gram, lam2, tolerance, mu, target, positive, entrant, limit, count, k, near, state
+            gram,
+            grain,
+            lam2,
+            tolerance,
+            mu,
+            np.float32(target / mu),
+            positive,
+            limit,
+            count,
+            k,
+            near,
+            state,
         )
         mu = target
         if mu > lam:
             residual(gram, corr, i, state.active, k, state.values, u)
             for r in range(k):
                 u[state.active[r]] -= lam2 * state.values[r]
-            if largest(u, p, positive) > mu + noise:
+            if largest(u, p, positive) > mu * (one + u.dtype.type(SLACK)):
                 k, count = descend(
                     gram, corr, i, mu, lam2, tolerance, positive, limit, count, k, state
                 )

@@ -10,6 +10,7 @@ from ._vectors import (
     choose,
     equal,
     greatest,
+    lane_of,
     lanes,
     least,
     less,
@@ -157,26 +158,38 @@ def residual(gram, corr, i, active, k, values, u):
         return
     zero = splat(0.0)
     j = 0
-    while j + 4 * L <= p:
+    while j + 8 * L <= p:
         a, b, c, d = zero, zero, zero, zero
+        e, f, g, h = zero, zero, zero, zero
         for r in range(k):
             row, weight = active[r], splat(np.float64(values[r]))
             a = a + weight * load_row_wide(gram, row, j)
             b = b + weight * load_row_wide(gram, row, j + L)
             c = c + weight * load_row_wide(gram, row, j + 2 * L)
             d = d + weight * load_row_wide(gram, row, j + 3 * L)
+            e = e + weight * load_row_wide(gram, row, j + 4 * L)
+            f = f + weight * load_row_wide(gram, row, j + 5 * L)
+            g = g + weight * load_row_wide(gram, row, j + 6 * L)
+            h = h + weight * load_row_wide(gram, row, j + 7 * L)
         store_wide(u, j, load_row_wide(corr, i, j) - a)
         store_wide(u, j + L, load_row_wide(corr, i, j + L) - b)
         store_wide(u, j + 2 * L, load_row_wide(corr, i, j + 2 * L) - c)
         store_wide(u, j + 3 * L, load_row_wide(corr, i, j + 3 * L) - d)
-        j += 4 * L
-    while j < p:
-        j = min(j, p - L)  # the last vector may overlap the one before
-        a = zero
+        store_wide(u, j + 4 * L, load_row_wide(corr, i, j + 4 * L) - e)
+        store_wide(u, j + 5 * L, load_row_wide(corr, i, j + 5 * L) - f)
+        store_wide(u, j + 6 * L, load_row_wide(corr, i, j + 6 * L) - g)
+        store_wide(u, j + 7 * L, load_row_wide(corr, i, j + 7 * L) - h)
+        j += 8 * L
+    while j < p:  # the last two vectors may overlap those before
+        j, j1 = min(j, p - L), min(j + L, p - L)
+        a, b = zero, zero
         for r in range(k):
-            a = a + splat(np.float64(values[r])) * load_row_wide(gram, active[r], j)
+            row, weight = active[r], splat(np.float64(values[r]))
+            a = a + weight * load_row_wide(gram, row, j)
+            b = b + weight * load_row_wide(gram, row, j1)
         store_wide(u, j, load_row_wide(corr, i, j) - a)
-        j += L
+        store_wide(u, j1, load_row_wide(corr, i, j1) - b)
+        j += 2 * L
 
 
 @njit(**options)
@@ -185,25 +198,27 @@ def contact(u, du, live, n, mu, flat, step, positive):
 
     Entries count that are live, and that approach the bound faster than `flat`.
     """
+    L = lanes(u)
     zero, one = splat(u.dtype.type(0)), splat(u.dtype.type(1))
-    bound, slow = splat(mu), splat(flat)
-    entry = -1
-    nearest = splat(step)
-    for j in range(0, n, lanes(u)):
-        here, change = load(u, j), load(du, j)
+    bound, slow, here = splat(mu), splat(flat), zero
+    distance, speed, where = splat(step), one, splat(u.dtype.type(-1))
+    for j in range(0, n, L):
+        entry, change = load(u, j), load(du, j)
         if not positive:
-            upper = less(bound * change, here)  # which of the two bounds comes first
-            here = choose(upper, here, zero - here)
+            upper = less(bound * change, entry)  # which of the two bounds comes first
+            entry = choose(upper, entry, zero - entry)
             change = choose(upper, change, zero - change)
-        closing, distance = one - change, bound - here
-        meets = both(less(slow, closing), less(zero, load(live, j)))
-        meets = both(meets, less(distance, nearest * closing))
-        if bits(meets):  # few do: a division is dear
-            steps = choose(meets, distance / closing, nearest)
-            step = least(steps)
-            nearest = splat(step)
-            entry = j + lowest(bits(equal(steps, nearest)))
-    return step, entry
+        closing, gap = one - change, bound - entry
+        sooner = both(less(slow, closing), less(zero, load(live, j)))
+        sooner = both(sooner, less(gap * speed, distance * closing))  # no division here
+        distance, speed = choose(sooner, gap, distance), choose(sooner, closing, speed)
+        where = choose(sooner, here, where)
+        here = here + one
+    steps = distance / speed
+    nearest = least(steps)
+    lane = lowest(bits(equal(steps, splat(nearest))))
+    vector = np.int64(lane_of(where, lane))
+    return nearest, vector * L + lane if vector >= 0 else -1
 
 
 @njit(**options)

@@ -290,6 +290,16 @@ greatest = intrinsic(_extreme("fmax"))
 
 
 @intrinsic
+def lane_of(context, a, index):
+    """One lane."""
+
+    def code(context, builder, signature, args):
+        return builder.extract_element(args[0], builder.trunc(args[1], ir.IntType(32)))
+
+    return a.dtype(a, types.int64), code
+
+
+@intrinsic
 def bits(context, mask):
     """The mask as the lowest bits of an integer."""
 

@@ -23,12 +23,15 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     n, p = corr.shape
     number = dtype.type
     bounds = number(lam), number(lam2), number(dependence(np.finfo(dtype).eps))
+    top = gram.diagonal().max(initial=0.0)
+    grain = number(1 / top) if top > 0 else number(1)
     limit = max_iter or 100 + 10 * p
     done, capacity = 0, min(p, _CAPACITY)
     while done < n:
         space = state(p, dtype, capacity + 1)
         done = _codes(
             gram,
+            grain,
             corr,
             *bounds,
             positive,
@@ -62,6 +65,7 @@ def _load(gram, code, i, lam2, tolerance, state):
 @njit(**options)
 def _codes(
     gram,
+    grain,
     corr,
     lam,
     lam2,
@@ -83,7 +87,7 @@ def _codes(
         if warm:
             k = _load(gram, code, i, lam2, tolerance, state)
         else:
-            k, count = path(gram, corr, i, lam, lam2, tolerance, positive, limit, state)
+            k, count = path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state)
         k, count = descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state)
         if k >= state.inverse.shape[0] - 1 and k < p:
             return i
