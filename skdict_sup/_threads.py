@@ -84,9 +84,10 @@ def one_blas_thread():
                 _guard.limits.restore_original_limits()
 
 
-def slices(n_rows, size):
-    """Consecutive slices of at most `size` rows that cover `n_rows`."""
-    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+def slices(n_rows, size, first=0):
+    """Consecutive slices of at most `size` rows that cover `n_rows` from row `first` on."""
+    stop = first + n_rows
+    return [slice(start, min(start + size, stop)) for start in range(first, stop, size)]
 
 
 def map_threads(function, items, n_jobs):

@@ -10,6 +10,7 @@ from ._array import is_array, is_numpy, namespace, same_home, to_numpy
 
 __all__ = [
     "ConvergenceWarning",
+    "check_finite",
     "check_matrix",
     "check_option",
     "check_scalar",
@@ -41,8 +42,8 @@ def check_option(value, name, options):
     return value
 
 
-def check_matrix(array, name):
-    """Return a finite, floating, two-dimensional array in its own library.
+def check_matrix(array, name, finite=True):
+    """Return a floating, two-dimensional array in its own library; finite unless told otherwise.
 
     Lists and integer arrays that NumPy reads as numbers become float64; arrays of other
     libraries must be floating already, since a conversion there would hide a copy.
@@ -61,6 +62,14 @@ def check_matrix(array, name):
         raise ValueError(
             f"{name} must have at least 1 row(s) and one column, got shape {tuple(array.shape)}."
         )
+    if finite:
+        check_finite(array, name)
+    return array
+
+
+def check_finite(array, name):
+    """Raise if an entry of a matrix is NaN or infinite."""
+    xp = namespace(array)
     # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
     if not math.isfinite(float(xp.sum(array))) and not bool(xp.all(xp.isfinite(array))):
         rows = to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
@@ -68,7 +77,6 @@ def check_matrix(array, name):
             f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), "
             f"first in row {rows[0]}."
         )
-    return array
 
 
 def _as_float(array, name):

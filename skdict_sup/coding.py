@@ -18,11 +18,14 @@ def make_solver(solver, max_iter=None):
     return SOLVERS["homotopy" if solver == "auto" else solver](max_iter)
 
 
-def make_problem(X, dictionary, prior, transfer, **codes):
-    """Checked signals and the problem that they pose, with lam="auto" resolved on them."""
-    X = check_matrix(X, "X")
-    dictionary = check_matrix(dictionary, "dictionary")
+def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
+    """Checked signals and the problem that they pose, with lam="auto" resolved on them.
+
+    With `finite=False` whoever sees the signals next has to refuse those that are not finite.
+    """
     prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
+    X = check_matrix(X, "X", finite or isinstance(getattr(prior, "lam", None), str))
+    dictionary = check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary, **codes)
     dictionary = namespace(X).astype(dictionary, X.dtype, copy=False)
     return X, Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
@@ -106,7 +109,7 @@ def encode(
     """
     check_option(output, "output", {"dense", "sparse"})
     codes = {"init": init} if init is None or is_array(init) else {}
-    X, problem = make_problem(X, dictionary, prior, transfer, **codes)
+    X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if init is not None:
         init = _check_init(init, X, problem)
     if tol is not None:

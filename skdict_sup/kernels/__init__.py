@@ -12,7 +12,14 @@ whose arrays they can take:
 
 from .atom_update import atom_update
 from .coordinate_descent import coordinate_descent
+from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
 from .support_solve import support_solve
 
-__all__ = ["atom_update", "coordinate_descent", "elastic_net_codes", "support_solve"]
+__all__ = [
+    "atom_update",
+    "coordinate_descent",
+    "elastic_net_certificate",
+    "elastic_net_codes",
+    "support_solve",
+]

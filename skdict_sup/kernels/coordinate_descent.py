@@ -2,6 +2,7 @@
 
 from .._array import device_of, namespace
 from ._dispatch import kernel
+from .elastic_net_certificate import elastic_net_certificate
 
 
 @kernel
@@ -63,16 +64,9 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
 
 
 def _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
-    """Whether the duality gap is above tol times the objective (`problem.py` has the formula)."""
-    free = slope - lam2 * code
-    pull = xp.max(free if positive else xp.abs(free), axis=1)
-    scale = xp.where(
-        pull > lam, lam / xp.where(pull > lam, pull, xp.ones_like(pull)), xp.ones_like(pull)
-    )
-    l1 = lam * xp.sum(xp.abs(code), axis=1)
-    squares = energy - xp.sum(code * (corr + slope), axis=1) + lam2 * xp.sum(code * code, axis=1)
-    gap = 0.5 * (1 - scale) ** 2 * squares + l1 - scale * xp.sum(code * free, axis=1)
+    """Whether the duality gap is above tol times the objective."""
+    certify = elastic_net_certificate.reference
+    violation, _, gap, objective = certify(corr, energy, code, slope, lam, lam2, positive)
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
-        violation = xp.where(code != 0, xp.abs(free), free) if positive else xp.abs(free)
-        gap = xp.max(violation, axis=1) * xp.sum(xp.abs(code), axis=1)
-    return gap > tol * (0.5 * squares + l1)
+        gap = violation * xp.sum(xp.abs(code), axis=1)
+    return gap > tol * objective

@@ -2,19 +2,18 @@
 
 import time
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import scipy.sparse
 
 from .._array import astype_like, device_of, eps, is_numpy, namespace, take_rows, to_numpy
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
-from .._validation import ConvergenceWarning
+from .._validation import ConvergenceWarning, check_finite
 from ..solution import Solution
 from ._wide import is_extreme, narrow, second_way, widen
 
 _CHUNK = 4096  # signals between two looks at the clock
-_SLICE_BYTES = 2**20  # of correlations in one slice: code, slope and Gram matrix share the cache
+_SLICE = 512  # signals in a slice: enough for a fast matrix product, few enough for the caches
 
 
 def default_tol(dtype_eps):
@@ -27,26 +26,37 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     """Codes of the signals X for a problem, by a solver; a `Solution`.
 
     The slices depend on the shape of the batch alone, so the result does not depend on n_jobs.
+    Signals that are not finite raise, before any of their slice is coded.
     """
     xp = namespace(X)
     n, p = X.shape[0], problem.dictionary.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(X)) if tol is None else tol
-    if is_extreme(X, problem.dictionary):
-        return _solve_wide(problem, X, solver, init, tol, output, n_jobs, verbose)
-    itemsize = xp.finfo(X.dtype).bits // 8
-    width = max(16, min(512, _SLICE_BYTES // (p * itemsize), -(-n // 4)))
+    width = max(16, min(_SLICE, -(-n // 4)))
+    in_place = output == "dense" and is_numpy(X)
+    whole = np.empty((n, p), X.dtype) if in_place else None
     parts, start, last = [], time.perf_counter(), time.perf_counter()
     _ = problem.gram  # once, before the threads ask for it
+    extreme = is_extreme(problem.dictionary)
+
+    def work(where):
+        guess = None if init is None else _dense(init[where, :], X)
+        signals = X[where, :]
+        if extreme or is_extreme(signals):
+            check_finite(X, "X")
+            code, *rest = _wide_codes(problem, signals, solver, tol, guess)
+        else:
+            energy = problem.energy(signals)
+            if not bool(xp.all(xp.isfinite(energy))):
+                check_finite(X, "X")
+            code, *rest = _codes(problem, signals, energy, solver, tol, guess)
+        if in_place:
+            whole[where] = code
+            return rest
+        return (_to_csr(code) if output == "sparse" else code, *rest)
+
     for chunk in slices(n, _CHUNK):
-
-        def work(rows, first=chunk.start):
-            where = slice(first + rows.start, first + rows.stop)
-            guess = None if init is None else _dense(init[where, :], X)
-            part = _codes(problem, X[where, :], solver, tol, guess)
-            return (_to_csr(part[0]), *part[1:]) if output == "sparse" else part
-
-        pieces = slices(chunk.stop - chunk.start, width)
+        pieces = slices(chunk.stop - chunk.start, width, chunk.start)
         parts += map_threads(work, pieces, n_jobs if is_numpy(X) else 1)
         now = time.perf_counter()
         if verbose and (now - last > 2.0 or chunk.stop == n):
@@ -56,30 +66,32 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
                 flush=True,
             )
             last = now
-    code, n_iter, *certificate = zip(*parts, strict=True)
-    code = (
-        scipy.sparse.vstack(code, format="csr") if output == "sparse" else xp.concat(code, axis=0)
-    )
-    kkt_residual, duality_gap, objective = (xp.concat(list(c), axis=0) for c in certificate)
-    n_iter = xp.concat(list(n_iter), axis=0)
+    columns = list(zip(*parts, strict=True))
+    code = whole if in_place else _joined(xp, columns.pop(0), output)
+    n_iter, kkt_residual, duality_gap, objective = (xp.concat(list(c), axis=0) for c in columns)
     converged = _converged(kkt_residual, duality_gap, tol, problem)
     _warn(converged, duality_gap, tol)
     return Solution(code, kkt_residual, duality_gap, n_iter, converged, objective)
 
 
-def _solve_wide(problem, X, solver, init, tol, output, n_jobs, verbose):
-    """Solution by way of float64, in the dtype of X."""
+def _joined(xp, codes, output):
+    if output == "sparse":
+        return scipy.sparse.vstack(codes, format="csr")
+    return xp.concat(list(codes), axis=0)
+
+
+def _wide_codes(problem, X, solver, tol, init):
+    """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
-    options = {"output": output, "n_jobs": n_jobs, "verbose": verbose}
-    solution = solve(wide, wide_X, solver, init=init, tol=tol, **options)
-    names = ("code", "kkt_residual", "duality_gap", "objective")
-    return replace(solution, **{n: narrow(getattr(solution, n), X.dtype) for n in names})
+    found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
+    code, n_iter, *certificate = found
+    return narrow(code, X.dtype), n_iter, *(narrow(c, X.dtype) for c in certificate)
 
 
-def _codes(problem, X, solver, tol, init):
+def _codes(problem, X, energy, solver, tol, init):
     """One slice, with a second way for signals whose certificate fails."""
     xp = namespace(X)
-    corr, energy = problem.corr(X), problem.energy(X)
+    corr = problem.corr(X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
     certificate = problem.certificate(corr, energy, code, slope)
 

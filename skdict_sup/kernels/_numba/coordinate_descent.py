@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from ._cholesky import options
+from .elastic_net_certificate import certify_row
 
 
 def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, init=None):
@@ -64,24 +65,13 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
 
 
 @njit(**options)
-def _gap_above(corr, energy, lam, lam2, positive, tol, w, u):
-    pull, l1, cross, squares = lam * 0, lam * 0, lam * 0, energy
-    for j in range(w.shape[0]):
-        free = u[j] - lam2 * w[j]
-        pull = max(pull, free if positive else abs(free))
-        l1 += lam * abs(w[j])
-        cross += w[j] * free
-        squares += w[j] * (lam2 * w[j] - corr[j] - u[j])
-    scale = lam / pull if pull > lam else lam * 0 + 1
-    gap = (1 - scale) ** 2 * squares / 2 + l1 - scale * cross
-    if lam == 0:
-        worst, total = lam * 0, lam * 0
-        for j in range(w.shape[0]):
-            free = u[j] - lam2 * w[j]
-            worst = max(worst, free if positive and w[j] == 0 else abs(free))
-            total += abs(w[j])
-        gap = worst * total
-    return gap > tol * (squares / 2 + l1)
+def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
+    violation, _, gap, objective = certify_row(corr, energy, code, slope, i, lam, lam2, positive)
+    if lam == 0:  # the dual ball is a point: stop by the optimality condition
+        gap = lam
+        for j in range(code.shape[1]):
+            gap += violation * abs(code[i, j])
+    return gap > tol * objective
 
 
 @njit(**options)
@@ -95,5 +85,5 @@ def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, 
                 _sweep(gram, lam, lam2, positive, w, u, True)
             n_iter[i] += 1
             _refresh(gram, corr[i], w, u)
-            if not _gap_above(corr[i], energy[i], lam, lam2, positive, tol, w, u):
+            if not _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
                 break

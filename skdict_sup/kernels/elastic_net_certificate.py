@@ -1,0 +1,55 @@
+"""Kernel: how far elastic-net codes are from the optimum."""
+
+from .._array import namespace
+from ._dispatch import kernel
+
+
+@kernel
+def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
+    r"""Optimality violation, duality gap and objective of 1/2 ||x - w D||^2 + lam ||w||_1 + ...
+
+    With u = slope - lam2 w and r the residual, the dual point is s r, for the largest s in [0, 1]
+    with s u in the dual ball. The gap is summed as Fenchel-Young gaps, each at or above zero, so
+    that it does not drown in the rounding of the objective:
+    (1 - s)^2/2 (||r||^2 + lam2 ||w||^2) + lam ||w||_1 - s <w, u>.
+
+    Parameters
+    ----------
+    corr : array (n_samples, n_components)
+        Inner products of signals and atoms.
+    energy : array (n_samples,)
+        Squared norms of the signals.
+    code, slope : array (n_samples, n_components)
+        Codes w, and corr - w G.
+    lam, lam2 : float
+    positive : bool
+
+    Returns
+    -------
+    violation : array (n_samples,)
+        Largest distance of slope to the subdifferential of the prior.
+    top : array (n_samples,)
+        Largest magnitude in corr.
+    gap, objective : array (n_samples,)
+
+    References
+    ----------
+    H. Zou, T. Hastie, "Regularization and variable selection via the elastic net", 2005, lemma 1
+    (the ridge as rows appended to the signals).
+    """
+    xp = namespace(corr)
+    zero = xp.zeros_like(corr)
+    free = slope - lam2 * code
+    pull = free if positive else xp.abs(free)
+    at_rest = xp.maximum(pull - lam, zero)
+    moving = xp.abs(free - lam * xp.sign(code))
+    violation = xp.max(xp.where(code != 0, moving, at_rest), axis=1)
+    squares = 0.5 * (energy - xp.sum(code * (corr + slope), axis=1))
+    squares = xp.maximum(squares, xp.zeros_like(squares))
+    ridge = 0.5 * lam2 * xp.sum(code * code, axis=1)
+    l1 = lam * xp.sum(xp.abs(code), axis=1)
+    pull = xp.max(pull, axis=1)
+    beyond = pull > lam
+    scale = xp.where(beyond, lam / xp.where(beyond, pull, xp.ones_like(pull)), xp.ones_like(pull))
+    gap = (1.0 - scale) ** 2 * (squares + ridge) + l1 - scale * xp.sum(code * free, axis=1)
+    return violation, xp.max(xp.abs(corr), axis=1), gap, squares + ridge + l1
