@@ -11,6 +11,7 @@ from array_api_compat import device as device_of
 from array_api_compat import is_array_api_obj, is_numpy_array
 
 __all__ = [
+    "ROWS",
     "accurate",
     "astype_like",
     "device_of",
@@ -21,7 +22,10 @@ __all__ = [
     "same_home",
     "take_rows",
     "to_numpy",
+    "whole_rows",
 ]
+
+ROWS = 48  # a multiple of the tiles of matrix products
 
 
 def namespace(*arrays):
@@ -54,6 +58,20 @@ def accurate(array):
     if is_numpy_array(array) and array.dtype == np.float32:
         return array.astype(np.float64)
     return array
+
+
+def whole_rows(array):
+    """The array with rows of zeros up to a multiple of ROWS, for NumPy; others as they are.
+
+    Matrix products round the last few rows in another way than full tiles; so filled up, a row of
+    a product depends on nothing but that row.
+    """
+    missing = -array.shape[0] % ROWS
+    if not missing or not is_numpy_array(array):
+        return array
+    filled = np.zeros((array.shape[0] + missing, array.shape[1]), array.dtype)
+    filled[: array.shape[0]] = array
+    return filled
 
 
 def to_numpy(array):

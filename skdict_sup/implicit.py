@@ -3,10 +3,10 @@
 import scipy.sparse
 
 from ._array import astype_like, namespace
-from ._threads import one_blas_thread, slices
+from ._threads import effective_n_jobs, one_blas_thread, slices
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
-from .kernels import support_solve
+from .kernels import linear_vjp, support_solve
 from .solution import Gradients
 
 _CHUNK = 4096  # signals whose adjoints are held at once
@@ -20,13 +20,12 @@ def adjoint(problem, code, cotangent):
     return support_solve(problem.gram, prior.curvature(code), prior.support(code), cotangent)
 
 
-def vjp(problem, X, code, cotangent):
+def vjp(problem, X, code, cotangent, n_jobs=None):
     """`code_vjp` for a problem and arrays that fit."""
     beta = adjoint(problem, code, cotangent)
-    residual = problem.reconstruction.residual(X, code, problem.dictionary)
-    toward_X = beta @ problem.dictionary
-    dictionary = beta.T @ residual - code.T @ toward_X
-    return Gradients(dictionary, toward_X, problem.prior.pull_back(code, beta))
+    jobs = effective_n_jobs(n_jobs)
+    toward_dictionary, toward_X = linear_vjp(X, problem.dictionary, code, beta, jobs)
+    return Gradients(toward_dictionary, toward_X, problem.prior.pull_back(code, beta))
 
 
 @one_blas_thread()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ._array import accurate, astype_like, eps, namespace, take_rows
+from ._array import accurate, astype_like, eps, namespace, take_rows, whole_rows
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet
 from .reconstruction.linear import Linear
@@ -55,7 +55,8 @@ class Problem:
 
     def corr(self, X):
         """Inner products of signals and atoms: (n_samples, n_components)."""
-        return astype_like(accurate(X) @ self._factor.T, X)
+        product = whole_rows(accurate(X)) @ self._factor.T
+        return astype_like(product[: X.shape[0], :], X)
 
     def energy(self, X):
         """Squared norms of the signals: (n_samples,)."""

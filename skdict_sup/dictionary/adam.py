@@ -36,13 +36,14 @@ def direction(moments, gradient):
     """
     xp = namespace(gradient)
     n_steps = moments.n_steps + 1
-    squares = gradient * gradient
-    if moments.squares.shape != gradient.shape:
-        squares = xp.sum(squares, axis=1, keepdims=True)
+    if moments.squares.shape == gradient.shape:
+        squares = gradient * gradient
+    else:
+        squares = xp.vecdot(gradient, gradient, axis=-1)[:, None]
     mean = _DECAY * moments.mean + (1 - _DECAY) * gradient
     squares = _DECAY_SQUARES * moments.squares + (1 - _DECAY_SQUARES) * squares
-    size = xp.sqrt(squares / (1 - _DECAY_SQUARES**n_steps))
-    step = (mean / (1 - _DECAY**n_steps)) / xp.where(size > 0, size, xp.ones_like(size))
+    size = (1 - _DECAY**n_steps) * xp.sqrt(squares / (1 - _DECAY_SQUARES**n_steps))
+    step = mean / xp.where(size > 0, size, xp.ones_like(size))
     return Moments(mean, squares, n_steps), step
 
 
@@ -51,5 +52,5 @@ def project(dictionary, positive):
     xp = namespace(dictionary)
     if positive:
         dictionary = xp.maximum(dictionary, xp.zeros_like(dictionary))
-    norms = xp.sqrt(xp.sum(dictionary * dictionary, axis=1, keepdims=True))
+    norms = xp.sqrt(xp.vecdot(dictionary, dictionary, axis=-1))[:, None]
     return dictionary / xp.maximum(norms, xp.ones_like(norms))

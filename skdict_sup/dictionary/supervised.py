@@ -72,7 +72,7 @@ def loss_and_gradients(state, X, target, weight, settings):
     problem, code = encoded(X, state.dictionary, settings)
     loss, gradient, toward_head = _head_loss(state, code, target, weight, settings)
     cotangent = (gradient @ state.coef) / settings.code_scale
-    toward_dictionary = vjp(problem, X, code, cotangent).dictionary
+    toward_dictionary = vjp(problem, X, code, cotangent, settings.n_jobs).dictionary
     return loss, (toward_dictionary, *toward_head), code
 
 

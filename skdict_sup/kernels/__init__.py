@@ -14,6 +14,7 @@ from .atom_update import atom_update
 from .coordinate_descent import coordinate_descent
 from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
+from .linear_vjp import linear_vjp
 from .support_solve import support_solve
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "coordinate_descent",
     "elastic_net_certificate",
     "elastic_net_codes",
+    "linear_vjp",
     "support_solve",
 ]

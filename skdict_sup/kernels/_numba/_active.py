@@ -24,6 +24,8 @@ State = namedtuple(
         "column",  # H's new column, or a right-hand side
         "solution",  # H^-1 column
         "steps",
+        "least",  # smallest pivot, relative, since there was no active atom
+        "trouble",  # atoms that left the path, and whether its end can't be trusted
         "u",  # corr - (G + lam2 I) code
         "live",  # 1 for atoms that may enter, 0 for others
         "pulls",  # |u| of these
@@ -66,11 +68,13 @@ def state(p, dtype, capacity):
         column=floats(wide),
         solution=floats(wide),
         steps=floats(wide),
+        least=floats(1),
+        trouble=integers(2),
         u=u,
         live=floats(long),
         pulls=floats(long),
         near=integers(long + 8),
-        place=integers(long),
+        place=np.zeros(long, np.int64),
         near_u=short_floats(long + 8),
         near_du=short_floats(long + 8),
         near_live=short_floats(long + 8),
@@ -115,20 +119,31 @@ def _add_outer(inverse, k, scale, v):
 
 @njit(**options)
 def _refine(gram, lam2, j, k, state):
-    """Improve solution = H^-1 column for atom j by its residual; returns the pivot."""
+    """Improve solution = H^-1 column for atom j by its residual; returns a pivot that holds.
+
+    The pivot is the least value of a quadratic form, known up to <solution, residual> and to the
+    rounding of its terms; zero if it is not known to be positive.
+    """
     active, column, solution, steps = state.active, state.column, state.solution, state.steps
-    for r in range(k):
-        i = active[r]
-        rest = np.float64(gram[j, i]) - np.float64(lam2) * np.float64(solution[r])
-        for c in range(k):
-            rest -= np.float64(solution[c]) * np.float64(gram[active[c], i])
-        column[r] = rest
-    solve(state.inverse, k, column, steps)
-    axpy(column.dtype.type(1), steps, solution, k)
-    pivot = np.float64(gram[j, j]) + np.float64(lam2)
-    for r in range(k):
-        pivot -= np.float64(solution[r]) * np.float64(gram[j, active[r]])
-    return column.dtype.type(pivot)
+    diagonal = np.float64(gram[j, j]) + np.float64(lam2)
+    pivot = 0.0
+    for _ in range(4):
+        pivot, doubt, size = diagonal, 0.0, np.sqrt(diagonal)
+        for r in range(k):
+            i, value = active[r], np.float64(solution[r])
+            rest = np.float64(gram[j, i]) - np.float64(lam2) * value
+            for c in range(k):
+                rest -= np.float64(solution[c]) * np.float64(gram[active[c], i])
+            column[r] = rest
+            pivot -= value * (np.float64(gram[j, i]) + rest)
+            doubt += abs(value * rest)
+            size += abs(value) * np.sqrt(np.float64(gram[i, i]) + np.float64(lam2))
+        doubt += 4 * np.finfo(np.float64).eps * size * size
+        if doubt < 0.01 * pivot:
+            break
+        solve(state.inverse, k, column, steps)
+        axpy(column.dtype.type(1), steps, solution, k)
+    return column.dtype.type(pivot if doubt < 0.5 * pivot else 0.0)
 
 
 @njit(**options)
@@ -156,10 +171,14 @@ def enter(gram, lam2, tolerance, j, sign, k, state):
     solve(inverse, k, column, solution)
     diagonal = gram[j, j] + lam2
     pivot = diagonal - dot(column, solution, k)
-    if pivot < 32 * np.sqrt(np.finfo(column.dtype).eps) * diagonal:
+    # cancellation in this pivot, or in an earlier one and so in the inverse
+    unit = np.finfo(column.dtype).eps
+    least = one if k == 0 else state.least[0]
+    if pivot < max(32 * np.sqrt(unit), 1024 * unit / least) * diagonal:
         pivot = _refine(gram, lam2, j, k, state)
     if not pivot > tolerance * diagonal:
         return False
+    state.least[0] = min(least, pivot / diagonal)
     solution[k] = -one
     _add_outer(inverse, k + 1, one / pivot, solution)
     active[k], state.values[k], state.signs[k], direction[k] = j, zero, sign, zero

@@ -81,7 +81,10 @@ def _exchange(lam, sign, floor, k, state):
 
 @njit(**options)
 def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state):
-    """Refine, let go, admit, exchange until signal i is optimal; u is left up to date."""
+    """Refine, let go, admit, exchange until signal i is optimal; u is left up to date.
+
+    `trouble[1]` is set if the inverse is too far from one to make the active atoms stationary.
+    """
     u, live, p = state.u, state.live, gram.shape[0]
     zero, one = u.dtype.type(0), u.dtype.type(1)
     top = zero
@@ -90,16 +93,21 @@ def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, stat
     # one rounding of the sum to dtype, and a few within it
     floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
     _release(p, k, state)
-    refined, before = 0, top
+    refined, before, stopped = 0, top, False
     while True:
         residual(gram, corr, i, state.active, k, state.values, u)
         worst = _excess(lam, lam2, k, state)
+        if stopped:
+            break
         if worst > floor and (refined == 0 or worst + worst < before):
             before = worst
             solve(state.inverse, k, state.column, state.solution)
             step, leaver = _shorten(k, state)
             refined += 1
             if leaver >= 0:
+                stopped = count >= limit
+                if stopped:
+                    continue
                 leave(leaver, k, state)
                 k -= 1
                 if step > zero:
@@ -108,12 +116,17 @@ def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, stat
                 count += 1
                 refined = 0
             continue
+        if worst > 1024 * floor:
+            state.trouble[1] = 1
+            break
         largest = _pulls(u, live, p, positive, state.pulls)
         if largest - lam <= floor or count >= limit or k >= state.inverse.shape[0] - 1:
             break
         count += 1
         refined = 0
         entrant = find(state.pulls, p, largest)
+        if entrant < 0:
+            break
         live[entrant] = zero
         sign = one if u[entrant] > zero else -one
         if not enter(gram, lam2, tolerance, entrant, sign, k, state):

@@ -33,27 +33,35 @@ def _follow(gram, grain, mu, pull, positive, k, state):
     near, near_u, near_live, u = state.near, state.near_u, state.near_live, state.u
     zero, one = np.float32(0), np.float32(1)
     count = select(u, gram.shape[0], pull, positive, near)
-    width = _whole(count, near_u)
     unit = u.dtype.type(1) / mu
     for h in range(count):
-        near_u[h] = u[near[h]] * unit
         state.place[near[h]] = h
+    for r in range(k):  # active atoms are at the bound, if rounding left them there
+        j = state.active[r]
+        if state.place[j] >= count or near[state.place[j]] != j:
+            near[count], state.place[j] = j, count
+            count += 1
+    width = _whole(count, near_u)
+    for h in range(count):
+        near_u[h] = u[near[h]] * unit
     fill(near_live, width, one)
     for h in range(count, width):
         near[h], near_u[h], near_live[h] = 0, zero, zero
     for r in range(state.row.shape[0]):
         state.row[r] = r
     for r in range(k):
-        _copy_row(gram, grain, state.active[r], r, width, state)
+        _copy_row(gram, grain, state.active[r], r, count, state)
         near_live[state.place[state.active[r]]] = zero
     return count
 
 
 @njit(**options)
-def _copy_row(gram, grain, j, row, width, state):
-    near, rows, start, p = state.near, state.rows, row * width, gram.shape[0]
+def _copy_row(gram, grain, j, row, count, state):
+    near, rows, p = state.near, state.rows, gram.shape[0]
+    width = _whole(count, state.near_u)
+    start = row * width
     L = 8  # lanes of float64
-    if width < p or p < L:
+    if count < p or p < L or near[0] != 0:
         for h in range(width):
             rows[start + h] = gram[j, near[h]] * grain
         return
@@ -87,7 +95,7 @@ def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, nea
             near_live[entrant] = np.float32(0)
             sign = one if near_u[entrant] > np.float32(0) else -one
             if enter(gram, lam2, tolerance, j, sign, k, state):
-                _copy_row(gram, grain, j, state.row[k], width, state)
+                _copy_row(gram, grain, j, state.row[k], near, state)
                 k += 1
         for r in range(0, k, 8):
             store_wide(weights, r, load_wide(direction, r) * scale)
@@ -104,9 +112,15 @@ def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, nea
         axpy(-near_step, near_du, near_u, width)
         bound -= near_step
         if leaver >= 0:
+            if count == limit:
+                break
             count += 1
             leave(leaver, k, state)
             k -= 1
+            state.trouble[0] += 1
+            if state.trouble[0] > 16 + 2 * k:  # atoms come and go: ties that float32 can't tell
+                state.trouble[1] = 1
+                break
             if step > zero:  # else it came in by a tie and stays out
                 fill(near_live, near, np.float32(1))
                 for h in range(near, width):
@@ -127,9 +141,10 @@ def path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state):
         u[j] = corr[i, j]
     mu = largest(u, p, positive)
     last = mu * np.finfo(u.dtype).eps  # below it, one stage more
-    k, count = 0, 0
-    while mu > lam and count < limit:
-        end, pull = LONG_STAGE, -one
+    k, count, room = 0, 0, state.inverse.shape[0] - 1
+    state.trouble[:] = 0
+    while mu > lam and count < limit and k < room and not state.trouble[1]:
+        end, pull = LONG_STAGE, u.dtype.type(-np.inf)
         if p > LONG:
             end = SHORT_STAGE
             pull = mu * u.dtype.type(end - REACH * (np.float32(1) - end))

@@ -216,7 +216,10 @@ def contact(u, du, live, n, mu, flat, step, positive):
         here = here + one
     steps = distance / speed
     nearest = least(steps)
-    lane = lowest(bits(equal(steps, splat(nearest))))
+    there = bits(equal(steps, splat(nearest)))
+    if not there:
+        return step, -1
+    lane = lowest(there)
     vector = np.int64(lane_of(where, lane))
     return nearest, vector * L + lane if vector >= 0 else -1
 

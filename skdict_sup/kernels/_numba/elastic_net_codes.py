@@ -85,11 +85,23 @@ def _codes(
     for i in range(first, n):
         count = 0
         if warm:
+            state.trouble[1] = 0
             k = _load(gram, code, i, lam2, tolerance, state)
         else:
             k, count = path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state)
-        k, count = descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state)
-        if k >= state.inverse.shape[0] - 1 and k < p:
+        room = state.inverse.shape[0] - 1
+        for _ in range(2):
+            if k == room and room <= p:
+                break
+            if state.trouble[1]:  # once more, from nothing
+                k = 0
+                state.trouble[1] = 0
+            k, count = descend(
+                gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state
+            )
+            if not state.trouble[1]:
+                break
+        if k == room and room <= p:
             return i
         n_iter[i] = count
         for j in range(p):
