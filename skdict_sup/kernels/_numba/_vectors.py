@@ -22,7 +22,10 @@ options = {
     "fastmath": FAST,
     "error_model": "numpy",
     "_nrt": False,
+    "no_cfunc_wrapper": True,  # which nothing calls
 }
+# for functions that only other compiled functions call: no door from Python, which takes time
+inner = {**options, "cache": False, "no_cpython_wrapper": True}
 _INDEX = ir.IntType(64)
 
 

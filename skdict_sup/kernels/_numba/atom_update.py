@@ -21,7 +21,8 @@ def _update(dictionary, code_moment, cross_moment, positive):
         weight = code_moment[j, j]
         if weight <= 0:
             continue
-        atom[:] = cross_moment[j]
+        for c in range(m):
+            atom[c] = cross_moment[j, c]
         for i in range(p):
             value = code_moment[j, i]
             if value != 0:

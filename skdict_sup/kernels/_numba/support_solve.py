@@ -23,7 +23,10 @@ def _solve(gram, lam2, support, rhs, tolerance, x):
     n, p = rhs.shape
     size = 1
     for i in range(n):
-        size = max(size, support[i].sum())
+        count = 0
+        for j in range(p):
+            count += support[i, j]
+        size = max(size, count)
     L = np.zeros((size, size), gram.dtype)
     act, y = np.empty(p, np.int64), np.empty(size, gram.dtype)
     for i in range(n):
