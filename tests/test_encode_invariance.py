@@ -44,6 +44,19 @@ def test_coding_in_pieces_gives_the_same_codes(batch):
         np.testing.assert_allclose(np.vstack(pieces), whole, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
+@pytest.mark.parametrize(("p", "m"), [(70, 150), (300, 97)])
+def test_a_code_depends_on_its_signal_alone(p, m, dtype):
+    # large enough for the products of matrices to round their last rows in another way
+    rng = np.random.default_rng(1)
+    D, X = unit_atoms(rng, p, m).astype(dtype), rng.normal(size=(700, m)).astype(dtype)
+    whole = encode(X, D, prior=ElasticNet(lam=1.5), n_jobs=2)
+    for first, last in ((0, 1), (3, 10), (100, 149), (0, 481), (219, 700)):
+        part = encode(X[first:last], D, prior=ElasticNet(lam=1.5), n_jobs=1)
+        np.testing.assert_array_equal(part.code, whole.code[first:last])
+        np.testing.assert_array_equal(part.duality_gap, whole.duality_gap[first:last])
+
+
 def test_more_signals_than_are_held_at_once():
     rng = np.random.default_rng(2)
     X, D = rng.normal(size=(9000, 3)), np.eye(3)

@@ -1,4 +1,4 @@
-"""What the comparisons share: interleaved timings, Markdown tables, and a word on the machine."""
+"""What the comparisons share: interleaved timings, Markdown tables, figures, the machine."""
 
 import argparse
 import os
@@ -19,6 +19,10 @@ import skdict_sup
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "asv_benchmarks"))  # the data are those of the asv suite
 
+THREADS = 2
+PAUSE = 0.03  # seconds before each timed call: threads of BLAS and OpenMP spin on after theirs
+QUICK = "**A quick run: it shows that the script works, and no more.**"
+
 
 @dataclass
 class Contender:
@@ -29,22 +33,27 @@ class Contender:
     blas: int
 
 
-def microseconds(contenders, repeats):
-    """Median time for each signal, by name: after a warm-up, all take turns."""
+def interleaved(contenders, repeats, warm_up=True):
+    """Median seconds and last result of each contender, by name; all take turns."""
     controller = ThreadpoolController()
-    seconds = {name: [] for name in contenders}
-    for repeat in range(repeats + 1):
+    seconds, results = {name: [] for name in contenders}, {}
+    for repeat in range(repeats + warm_up):
         for name, contender in contenders.items():
+            time.sleep(PAUSE)
             with controller.limit(limits=contender.blas, user_api="blas"):
                 start = time.perf_counter()
-                contender.run()
+                result = contender.run()
                 stop = time.perf_counter()
-            if repeat:
+            if repeat >= warm_up:
                 seconds[name].append(stop - start)
-    return {
-        name: 1e6 * float(np.median(seconds[name])) / contender.n_signals
-        for name, contender in contenders.items()
-    }
+            results[name] = result
+    return {name: (float(np.median(seconds[name])), results[name]) for name in contenders}
+
+
+def microseconds(contenders, repeats):
+    """Median time for each signal, by name: after a warm-up, all take turns."""
+    found = interleaved(contenders, repeats)
+    return {name: 1e6 * found[name][0] / contenders[name].n_signals for name in contenders}
 
 
 def table(header, rows):
@@ -59,12 +68,12 @@ def number(value, digits=3):
         return "-"
     if value == 0:
         return "0"
-    if abs(value) < 1e-2:
+    if abs(value) < 1e-3:
         return f"{value:.0e}"
-    return f"{value:.{max(0, digits - 1 - int(np.floor(np.log10(max(abs(value), 1e-2)))))}f}"
+    return f"{value:.{max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))}f}"
 
 
-def machine(packages, threads):
+def machine(packages, threads=f"{THREADS} for each contender"):
     """Lines of a Markdown list that say where, when and with what the figures were made."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     versions = ", ".join(f"{package} {_version(package)}" for package in packages)
@@ -72,7 +81,7 @@ def machine(packages, threads):
         f"- date: {date.today().isoformat()}",
         f"- machine: {_cpu()}, {os.cpu_count()} cores, {platform.system()}; load when the run"
         f" began: {load}",
-        f"- threads: {threads} for each contender",
+        f"- threads: {threads}",
         f"- versions: Python {platform.python_version()}, {versions}",
     ]
 
@@ -93,8 +102,29 @@ def _version(package):
         return skdict_sup.__version__ if package == "skdict-sup" else "not installed"
 
 
-def arguments(description, name):
-    """Command line of a comparison whose page is docs/results/<name>.md."""
+def opening(title, script, about, quick, files=()):
+    """First lines of a page; `files` are the data files that the comparison would rather have."""
+    from benchmarks import common  # reads no data, but imports the package
+
+    lines = [f"# {title}", ""]
+    lines += [f"Written by `python asv_benchmarks/peers/{script}`; not edited by hand.", ""]
+    lines += [*about, ""]
+    if quick:
+        lines += [QUICK, ""]
+    if any(common.data_file(name) is None for name in files):
+        lines += [
+            "The larger data sets were not found (`SKDICT_DATA` names their folder):"
+            " scikit-learn's digits and sample images stand in for those that are missing.",
+            "",
+        ]
+    return lines
+
+
+def arguments(description, name, parts=()):
+    """Command line of a comparison whose page is docs/results/<name>.md.
+
+    Where it has `parts`, `--only` runs one of them, which is printed and not written to the page.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--quick", action="store_true", help="few cells and signals: shows that the script works"
@@ -102,14 +132,17 @@ def arguments(description, name):
     parser.add_argument(
         "--output", type=Path, help=f"page to write (default: docs/results/{name}.md; quick: none)"
     )
+    if parts:
+        parser.add_argument("--only", choices=parts, help="run and print one part of the page")
     options = parser.parse_args()
-    if options.output is None and not options.quick:
+    whole = not options.quick and not (parts and options.only)
+    if options.output is None and whole:
         options.output = ROOT / "docs" / "results" / f"{name}.md"
     return options
 
 
-def publish(lines, path):
-    """Write a page, or print it if there is no path."""
+def publish(lines, path, draw=None):
+    """Write a page, and its figure beside it by `draw(path)`; print it if there is no path."""
     text = "\n".join(lines) + "\n"
     if path is None:
         print(text)
@@ -117,3 +150,13 @@ def publish(lines, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     print(f"wrote {path}")
+    if draw is not None:
+        draw(path.with_suffix(".png"))
+        print(f"wrote {path.with_suffix('.png')}")
+
+
+def new_figure(width, height):
+    """Figure in inches, which needs no display."""
+    from matplotlib.figure import Figure  # at first use: the tables need no plots
+
+    return Figure(figsize=(width, height), layout="constrained")
