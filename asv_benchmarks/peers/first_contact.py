@@ -53,17 +53,16 @@ def measure_imports(repeats):
 
 
 def measure_call(name, path, repeats):
-    """Medians for one function: a process with an empty cache, and one with the cache it left."""
-    found = {"compile": [], "load": [], "first": [], "second process": [], "warm": []}
-    for _ in range(repeats):
-        with tempfile.TemporaryDirectory() as cache:
-            empty, filled = (child("call", name, path, cache=cache) for _ in range(2))
-        found["first"].append(empty["first"])
-        found["compile"].append(empty["first"] - empty["warm"])
-        found["second process"].append(filled["first"])
-        found["load"].append(filled["first"] - filled["warm"])
-        found["warm"].append(filled["warm"])
-    return {key: median(values) for key, values in found.items()}
+    """For one function: a process with an empty cache, and medians of those that find it full."""
+    with tempfile.TemporaryDirectory() as cache:
+        empty, *filled = (child("call", name, path, cache=cache) for _ in range(1 + repeats))
+    return {
+        "first": empty["first"],
+        "compile": empty["first"] - empty["warm"],
+        "second process": median(run["first"] for run in filled),
+        "load": median(run["first"] - run["warm"] for run in filled),
+        "warm": median(run["warm"] for run in filled),
+    }
 
 
 def measure_calls(quick):
@@ -91,8 +90,8 @@ def page(imports, calls, about, quick):
     keys = ("first", "compile", "second process", "load", "warm")
     return [
         *lines,
-        "Seconds; every figure is the median of fresh processes, in each of which"
-        " `import sklearn.decomposition` came first and is not counted.",
+        "Seconds, in fresh processes, in each of which `import sklearn.decomposition` came first"
+        " and is not counted. Compilation is run once, all else is the median of five processes.",
         "",
         "## Import",
         "",
