@@ -9,10 +9,6 @@ from .._array import namespace
 class Linear:
     """Squared loss on the reconstruction w D, stated through Gram matrix and correlations."""
 
-    def residual(self, X, code, dictionary):
-        """Signals minus their reconstructions: (n_samples, n_features)."""
-        return X - code @ dictionary
-
     def slope(self, corr, code, gram):
         """Minus the gradient in the code: (x - w D) D' = corr - w G."""
         return corr - code @ gram
