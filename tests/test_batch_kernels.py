@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from problems import PROBLEMS, unit_atoms
 
 from skdict_sup import ElasticNet, code_vjp, encode
-from skdict_sup.kernels import elastic_net_certificate, linear_vjp
+from skdict_sup.kernels import code_moments, elastic_net_certificate, linear_vjp
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction.linear import Linear
 
@@ -288,3 +288,42 @@ def test_gradients_over_many_columns_are_the_derivatives_of_the_codes(lam, share
         error = max(error, abs(found.dictionary[atom, column] - expected))
         most = max(most, abs(expected))
     assert error <= 1e-6 * most
+
+
+# --- moments of codes --------------------------------------------------------------------------
+
+
+@SHARES
+@every_dtype
+@pytest.mark.parametrize("m", [1, 31, 33, 64, 130, 200])
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_compiled_moments_equal_the_reference(m, share, n_jobs, dtype):
+    X, _, code, weighted = pulled(9, 40, m, share, dtype, seed=m)
+    before = [a.copy() for a in (X, code, weighted)]
+    assert_moments_agree(X, code, weighted, n_jobs)
+    for mine, other in zip((X, code, weighted), before, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 30),
+    st.integers(1, 140),
+    st.floats(0, 0.3),
+    st.integers(0, 2**32 - 1),
+)
+def test_compiled_moments_of_any_shape_equal_the_reference(n, p, m, share, seed):
+    X, _, code, weighted = pulled(n, p, m, share, seed=seed)
+    assert_moments_agree(X, code, weighted, 1)
+    assert_moments_agree(*map(np.asfortranarray, (X, code, weighted)), 2)
+
+
+def assert_moments_agree(X, code, weighted, n_jobs):
+    found = code_moments(X, code, weighted, n_jobs)
+    wide = [oracles.double(a) for a in (X, code, weighted)]
+    expected = code_moments.reference(*wide)
+    sizes = code_moments.reference(*map(np.abs, wide))
+    for mine, other, size in zip(found, expected, sizes, strict=True):
+        assert mine.dtype == X.dtype
+        assert mine.shape == other.shape
+        assert (np.abs(mine - other) <= 64 * np.finfo(X.dtype).eps * size).all()

@@ -67,7 +67,8 @@ def repeated(seed=0):
 def test_repetition_weight_and_order_are_one_thing(seed):
     X, target, times, rng = repeated(seed)
     times[0] = 2
-    weighted = training.merge_repeated(X, target, times.astype(float))
+    samples = training.weighted_rows(X, target, times.astype(float))
+    weighted = training.merge_repeated(*samples)
     rows = rng.permutation(np.repeat(np.arange(8), times))
     listed = training.merge_repeated(X[rows], target[rows], np.ones(len(rows)))
     for a, b in zip(weighted, listed, strict=True):
@@ -84,11 +85,18 @@ def test_equal_signals_with_other_targets_are_kept_apart():
     np.testing.assert_array_equal(weight, [2, 1])
 
 
-def test_large_data_are_left_in_order_but_for_weights_of_zero():
+def test_large_data_are_left_in_order():
     X, target, times, _ = repeated()
+    given = X, target, times.astype(float)
+    for a, b in zip(training.merge_repeated(*given, most=3), given, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_samples_of_weight_zero_are_left_out(seed):
+    X, target, times, _ = repeated(seed)
     weight = times.astype(float)
-    found = training.merge_repeated(X, target, weight, most=3)
-    for a, b in zip(found, (X, target, weight), strict=True):
+    for a, b in zip(training.weighted_rows(X, target, weight), (X, target, weight), strict=True):
         np.testing.assert_array_equal(a, b[times > 0])
 
 

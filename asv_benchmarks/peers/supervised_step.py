@@ -83,6 +83,7 @@ def measure_step(X, y, dictionary, lam, repeats):
         "nonzeros": (ours != 0).sum() / len(X),
         "moved": float(np.abs(state.dictionary - dictionary).max()),
         "codes": float(np.abs(code - ours).max()),
+        "above": int((~results["encode"][1].converged).sum()),
         "times": {name: 1e6 * seconds / len(X) for name, (seconds, _) in results.items()},
     }
     if spams:
@@ -145,7 +146,7 @@ def main():
     dictionary = common.learn(common.digits_to_learn(2000 if quick else 20_000)[0], atoms)
     steps, epochs = [], []
     with warnings.catch_warnings():
-        # single precision may stop above its tolerance at small lam
+        # single precision may stop above its tolerance at small lam: the page counts them
         warnings.filterwarnings("ignore", category=ConvergenceWarning)
         for dtype in ("float64", "float32"):
             D = dictionary.astype(dtype)

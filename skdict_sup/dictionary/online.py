@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .._array import astype_like, device_of, namespace, take_rows, to_numpy
-from ..kernels import atom_update
+from .._threads import effective_n_jobs
+from ..kernels import atom_update, code_moments
 from ..problem import Problem
 from ..solvers import solve
 from .initialise import unit_norm
@@ -66,17 +67,18 @@ def start(dictionary):
     )
 
 
-def accumulate(state, X, code, forgetting):
+def accumulate(state, X, code, forgetting, n_jobs=None):
     """State with the statistics of further signals; the same for any way to cut the stream."""
     xp = namespace(X)
     seen, total = state.n_seen, state.n_seen + X.shape[0]
     weights = (np.arange(seen + 1, total + 1) / total) ** forgetting
     fade = (seen / total) ** forgetting if seen else 0.0
     weighted = code * astype_like(weights, X)[:, None]
+    code_moment, cross_moment = code_moments(X, code, weighted, effective_n_jobs(n_jobs))
     return replace(
         state,
-        code_moment=fade * state.code_moment + weighted.T @ code,
-        cross_moment=fade * state.cross_moment + weighted.T @ X,
+        code_moment=fade * state.code_moment + code_moment,
+        cross_moment=fade * state.cross_moment + cross_moment,
         uses=state.uses + to_numpy(xp.sum(xp.astype(code != 0, xp.int64), axis=0)),
         n_seen=total,
     )
@@ -91,7 +93,7 @@ def learn(state, X, settings):
         problem = Problem(settings.reconstruction, settings.prior, state.anchor)
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
         objective = to_numpy(solution.objective)
-        state = accumulate(state, piece, solution.code, settings.forgetting)
+        state = accumulate(state, piece, solution.code, settings.forgetting, settings.n_jobs)
         state = _remember(state, piece, objective)
         if state.n_seen % settings.batch_size == 0:
             state = _advance(state, settings)

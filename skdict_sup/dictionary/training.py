@@ -56,16 +56,21 @@ def mini_batches(n_samples, batch_size, rng):
     return np.array_split(rng.permutation(n_samples), n_batches)
 
 
+def weighted_rows(X, target, weight):
+    """Samples without those of weight zero."""
+    used = weight > 0
+    if used.all():
+        return X, target, weight
+    rows = np.flatnonzero(used)
+    return take_rows(X, rows), target[rows], weight[rows]
+
+
 def merge_repeated(X, target, weight, most=4096):
     """Rows in a canonical order with repeated ones merged, for NumPy data of at most `most` rows.
 
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
-    used = weight > 0
-    if not used.all():
-        rows = np.flatnonzero(used)
-        X, target, weight = take_rows(X, rows), target[rows], weight[rows]
     if not is_numpy(X) or X.shape[0] > most:
         return X, target, weight
     both = np.column_stack([X.astype(np.float64), target])

@@ -94,7 +94,8 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             labels, weight = self._samples(X, y, sample_weight, reset=not warm)
             rng = generator(self.random_state)
             self._check_training()
-            X, labels, weight = training.merge_repeated(X, labels, weight)
+            samples = training.weighted_rows(X, labels, weight)
+            X, labels, weight = training.merge_repeated(*samples)
             held_out = None
             if self.early_stopping:
                 X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
@@ -127,7 +128,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             X = self._signals(X, reset=first)
             labels, weight = self._samples(X, y, sample_weight, reset=first)
             self._check_training()
-            X, labels, weight = training.merge_repeated(X, labels, weight)
+            X, labels, weight = training.weighted_rows(X, labels, weight)
             rng = generator(self.random_state)
             if first:
                 state, settings = self._start(X, labels, weight, rng)

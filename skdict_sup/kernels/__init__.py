@@ -11,6 +11,7 @@ whose arrays they can take:
 """
 
 from .atom_update import atom_update
+from .code_moments import code_moments
 from .coordinate_descent import coordinate_descent
 from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
@@ -19,6 +20,7 @@ from .support_solve import support_solve
 
 __all__ = [
     "atom_update",
+    "code_moments",
     "coordinate_descent",
     "elastic_net_certificate",
     "elastic_net_codes",

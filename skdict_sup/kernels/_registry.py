@@ -29,6 +29,7 @@ REGISTRY = (
     Version("elastic_net_codes", "numba", "._numba.elastic_net_codes", numpy_floats),
     Version("elastic_net_certificate", "numba", "._numba.elastic_net_certificate", numpy_floats),
     Version("coordinate_descent", "numba", "._numba.coordinate_descent", numpy_floats),
+    Version("code_moments", "numba", "._numba.code_moments", numpy_floats),
     Version("linear_vjp", "numba", "._numba.linear_vjp", numpy_floats),
     Version("support_solve", "numba", "._numba.support_solve", numpy_floats),
     Version("atom_update", "numba", "._numba.atom_update", numpy_floats),

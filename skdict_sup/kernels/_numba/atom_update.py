@@ -1,41 +1,47 @@
-"""One pass of block coordinate descent over the atoms."""
+"""One pass of block coordinate descent over the atoms, in blocks that share a matrix product."""
 
 import numpy as np
 from numba import njit
 
-from ._cholesky import options
+from ._vectors import options
+
+_BLOCK = 32  # atoms: within a block, each waits for those before it
 
 
 def atom_update(dictionary, code_moment, cross_moment, positive):
     """See the kernel's contract."""
     out = np.array(dictionary, order="C")
-    _update(out, np.ascontiguousarray(code_moment), np.ascontiguousarray(cross_moment), positive)
+    for first in range(0, len(out), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        rest = cross_moment[block] - code_moment[block] @ out
+        moment = np.ascontiguousarray(code_moment[block, block])
+        _update(out[block], moment, np.ascontiguousarray(rest), positive)
     return out
 
 
 @njit(**options)
-def _update(dictionary, code_moment, cross_moment, positive):
-    p, m = dictionary.shape
-    atom = np.empty(m, dictionary.dtype)
+def _update(atoms, moment, rest, positive):
+    """Move the atoms of a block, with rest = b - a D as it was before any of them moved."""
+    p, m = atoms.shape
+    zero, one = moment.dtype.type(0), moment.dtype.type(1)
     for j in range(p):
-        weight = code_moment[j, j]
-        if weight <= 0:
+        weight = moment[j, j]
+        if weight <= zero:
             continue
+        norm = zero
         for c in range(m):
-            atom[c] = cross_moment[j, c]
-        for i in range(p):
-            value = code_moment[j, i]
-            if value != 0:
-                row = dictionary[i]
-                for c in range(m):
-                    atom[c] -= value * row[c]
-        norm = weight * 0
-        for c in range(m):
-            entry = dictionary[j, c] + atom[c] / weight
-            if positive and entry < 0:
-                entry = weight * 0
-            atom[c] = entry
+            entry = atoms[j, c] + rest[j, c] / weight
+            if positive and entry < zero:
+                entry = zero
+            rest[j, c] = entry
             norm += entry * entry
-        norm = max(norm**0.5, weight / weight)
+        norm = max(norm**0.5, one)
         for c in range(m):
-            dictionary[j, c] = atom[c] / norm
+            entry = rest[j, c] / norm
+            rest[j, c] = entry - atoms[j, c]
+            atoms[j, c] = entry
+        for later in range(j + 1, p):
+            value = moment[later, j]
+            if value != zero:
+                for c in range(m):
+                    rest[later, c] -= value * rest[j, c]

@@ -3,47 +3,20 @@
 import numpy as np
 from numba import njit
 
-from ..._threads import map_threads, slices
 from ..linear_vjp import linear_vjp as _dense
+from ._nonzeros import nonzeros, over_columns
 from ._vectors import lanes, load_row, options, splat, store_row
-
-_SPARSE = 0.2  # share of nonzeros beyond which matrix products are faster
-_WIDTH = 64  # columns that a thread takes come in multiples of this
 
 
 def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
     """See the kernel's contract."""
-    n, m = X.shape
-    count = np.count_nonzero(code)
-    if count > _SPARSE * code.size:
+    found = nonzeros(code, adjoint)
+    if found is None:
         return _dense.reference(X, dictionary, code, adjoint)
-    X, dictionary, code, adjoint = map(np.ascontiguousarray, (X, dictionary, code, adjoint))
-    starts, atoms = np.zeros(n + 1, np.int64), np.empty(count, np.int64)
-    values, weights = np.empty(count, X.dtype), np.empty(count, X.dtype)
-    _collect(code, adjoint, starts, atoms, values, weights)
-    gradient, toward_X = np.zeros_like(dictionary), np.empty_like(X)
-
-    def columns(part):
-        arrays = X, dictionary, starts, atoms, values, weights
-        _accumulate(*arrays, part.start, part.stop, gradient, toward_X)
-
-    # columns are independent: threads share no sum, so the result does not depend on them
-    width = -(-m // (n_jobs * _WIDTH)) * _WIDTH
-    map_threads(columns, slices(m, width), n_jobs)
-    return gradient, toward_X
-
-
-@njit(**options)
-def _collect(code, adjoint, starts, atoms, values, weights):
-    """Nonzeros of the codes, row by row."""
-    zero, count = code.dtype.type(0), 0
-    for i in range(code.shape[0]):
-        for atom in range(code.shape[1]):
-            if code[i, atom] != zero:
-                atoms[count], values[count] = atom, code[i, atom]
-                weights[count] = adjoint[i, atom]
-                count += 1
-        starts[i + 1] = count
+    arrays = np.ascontiguousarray(X), np.ascontiguousarray(dictionary), *found
+    out = np.zeros(dictionary.shape, X.dtype), np.empty(X.shape, X.dtype)
+    over_columns(lambda *part: _accumulate(*arrays, *part, *out), X.shape[1], n_jobs)
+    return out
 
 
 @njit(**options)

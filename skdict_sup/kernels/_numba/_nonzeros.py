@@ -1,0 +1,40 @@
+"""The nonzeros of a batch of codes, and the sharing of columns between threads."""
+
+import numpy as np
+from numba import njit
+
+from ..._threads import map_threads, slices
+from ._vectors import options
+
+_SPARSE = 0.2  # share of nonzeros beyond which matrix products are faster
+_WIDTH = 64  # columns that a thread takes come in multiples of this
+
+
+def nonzeros(code, other):
+    """(starts, atoms, values, values of the other array), or None where codes are not sparse."""
+    count = np.count_nonzero(code)
+    if count > _SPARSE * code.size:
+        return None
+    starts, atoms = np.zeros(code.shape[0] + 1, np.int64), np.empty(count, np.int64)
+    values, others = np.empty(count, code.dtype), np.empty(count, code.dtype)
+    _collect(*map(np.ascontiguousarray, (code, other)), starts, atoms, values, others)
+    return starts, atoms, values, others
+
+
+def over_columns(function, n_columns, n_jobs):
+    """Call function(first, last) on ranges of columns, which share no sum, on threads."""
+    width = -(-n_columns // (n_jobs * _WIDTH)) * _WIDTH
+    parts = slices(n_columns, width)
+    map_threads(lambda part: function(part.start, part.stop), parts, n_jobs)
+
+
+@njit(**options)
+def _collect(code, other, starts, atoms, values, others):
+    zero, count = code.dtype.type(0), 0
+    for i in range(code.shape[0]):
+        for atom in range(code.shape[1]):
+            if code[i, atom] != zero:
+                atoms[count], values[count] = atom, code[i, atom]
+                others[count] = other[i, atom]
+                count += 1
+        starts[i + 1] = count
