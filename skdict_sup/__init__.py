@@ -10,6 +10,8 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "ElasticNet": "priors",
+    "KL": "priors",
+    "Lp": "priors",
     "Gradients": "solution",
     "OnlineDictionaryLearning": "estimators",
     "Solution": "solution",
@@ -23,8 +25,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "KL",
     "ElasticNet",
     "Gradients",
+    "Lp",
     "OnlineDictionaryLearning",
     "Solution",
     "SparseCoder",

@@ -14,15 +14,18 @@ __all__ = [
     "ROWS",
     "accurate",
     "astype_like",
+    "dense",
     "device_of",
     "eps",
     "is_array",
     "is_numpy",
+    "is_sparse",
     "namespace",
+    "put_rows",
+    "rows_times",
     "same_home",
     "take_rows",
     "to_numpy",
-    "whole_rows",
 ]
 
 ROWS = 48  # a multiple of the tiles of matrix products
@@ -44,6 +47,16 @@ def is_numpy(*arrays):
     return all(is_numpy_array(a) for a in arrays)
 
 
+def is_sparse(value):
+    """Whether value is a SciPy sparse matrix or array."""
+    return hasattr(value, "tocsr")
+
+
+def dense(array):
+    """The array, or a sparse matrix (of few rows) as a NumPy array."""
+    return array.toarray() if is_sparse(array) else array
+
+
 def eps(array):
     """Machine epsilon of the array's dtype, as a float."""
     return float(namespace(array).finfo(array.dtype).eps)
@@ -60,18 +73,19 @@ def accurate(array):
     return array
 
 
-def whole_rows(array):
-    """The array with rows of zeros up to a multiple of ROWS, for NumPy; others as they are.
+def rows_times(array, matrix):
+    """Matrix product of which each row depends on nothing but that row, bit for bit, for NumPy.
 
-    Matrix products round the last few rows in another way than full tiles; so filled up, a row of
-    a product depends on nothing but that row.
+    Matrix products round the last few rows in another way than full tiles: rows of zeros fill
+    them up to a multiple of ROWS.
     """
-    missing = -array.shape[0] % ROWS
+    n = array.shape[0]
+    missing = -n % ROWS
     if not missing or not is_numpy_array(array):
-        return array
-    filled = np.zeros((array.shape[0] + missing, array.shape[1]), array.dtype)
-    filled[: array.shape[0]] = array
-    return filled
+        return array @ matrix
+    filled = np.zeros((n + missing, array.shape[1]), array.dtype)
+    filled[:n] = array
+    return (filled @ matrix)[:n]
 
 
 def to_numpy(array):
@@ -88,6 +102,8 @@ def to_numpy(array):
 
 def astype_like(value, like):
     """`value` as an array in the namespace, dtype and device of `like`."""
+    if is_sparse(like):
+        return np.asarray(to_numpy(value), dtype=like.dtype)
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
         return xp.astype(value, like.dtype, copy=False)
@@ -96,15 +112,27 @@ def astype_like(value, like):
 
 def take_rows(array, rows):
     """Rows of an array at NumPy integer positions, wherever the array lives."""
-    if is_numpy_array(array):
+    if is_numpy_array(array) or is_sparse(array):
         return array[rows]
     xp = namespace(array)
     return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
 
 
+def put_rows(array, values, rows):
+    """A copy of an array with other values at NumPy integer positions."""
+    if is_numpy_array(array):
+        array = array.copy()
+        array[rows] = values
+        return array
+    order = np.arange(array.shape[0])
+    order[rows] = array.shape[0] + np.arange(len(rows))
+    return take_rows(namespace(array).concat([array, values], axis=0), order)
+
+
 def same_home(**arrays):
     """Raise unless all named arrays share one array library and one device."""
     given = {name: a for name, a in arrays.items() if a is not None}
+    given = {name: a.data if is_sparse(a) else a for name, a in given.items()}
     homes = {name: (namespace(a).__name__, str(device_of(a))) for name, a in given.items()}
     (first, home), *rest = homes.items()
     for name, other in rest:

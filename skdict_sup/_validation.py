@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
 
-from ._array import is_array, is_numpy, namespace, same_home, to_numpy
+from ._array import is_array, is_numpy, is_sparse, namespace, same_home, to_numpy
 
 __all__ = [
     "ConvergenceWarning",
@@ -15,6 +15,7 @@ __all__ = [
     "check_option",
     "check_scalar",
     "check_shapes",
+    "check_signals",
     "check_sparse",
 ]
 
@@ -65,6 +66,23 @@ def check_matrix(array, name, finite=True):
     if finite:
         check_finite(array, name)
     return array
+
+
+def check_signals(X, finite=True):
+    """Return signals: a matrix as of `check_matrix`, or a SciPy sparse one as CSR."""
+    if not is_sparse(X):
+        return check_matrix(X, "X", finite)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(
+            f"X must have 2 dimensions, at least 1 row(s) and one column, got shape {X.shape}."
+        )
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold real numbers, got dtype {X.dtype}.")
+    X = X.tocsr()
+    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+    if not np.isfinite(X.data).all():
+        raise ValueError("X must be finite, got NaN or infinity.")
+    return X
 
 
 def check_finite(array, name):

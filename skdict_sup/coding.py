@@ -1,7 +1,14 @@
 """`encode` and `lam_max`: the functional entry to sparse coding."""
 
 from ._array import is_array, namespace
-from ._validation import check_matrix, check_option, check_scalar, check_shapes, check_sparse
+from ._validation import (
+    check_matrix,
+    check_option,
+    check_scalar,
+    check_shapes,
+    check_signals,
+    check_sparse,
+)
 from .priors import as_prior
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
@@ -10,12 +17,18 @@ from .solvers import SOLVERS, solve
 __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
 
 
-def make_solver(solver, max_iter=None):
-    """Solver record of a name; "auto" is the exact one."""
+def make_solver(solver, reconstruction, prior, max_iter=None):
+    """Solver record of a name, for a problem of these terms; "auto" is the first that fits."""
     check_option(solver, "solver", {"auto", *SOLVERS})
     if max_iter is not None:
         check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None")
-    return SOLVERS["homotopy" if solver == "auto" else solver](max_iter)
+    fitting = [name for name, kind in SOLVERS.items() if kind.handles(reconstruction, prior)]
+    chosen = fitting[0] if solver == "auto" and fitting else solver
+    if chosen not in fitting:
+        these = f"prior {prior!r} with transfer={reconstruction.name!r}"
+        able = f"one of {['auto', *fitting]}" if fitting else "another prior: none handles it"
+        raise ValueError(f"solver must be, for {these}, {able}; got {solver!r}.")
+    return SOLVERS[chosen](max_iter)
 
 
 def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
@@ -24,10 +37,11 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     With `finite=False` whoever sees the signals next has to refuse those that are not finite.
     """
     prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
-    X = check_matrix(X, "X", finite or isinstance(getattr(prior, "lam", None), str))
+    X = check_signals(X, finite or isinstance(getattr(prior, "lam", None), str))
     dictionary = check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary, **codes)
-    dictionary = namespace(X).astype(dictionary, X.dtype, copy=False)
+    reconstruction.check(X)
+    dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
     return X, Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
 
 
@@ -48,23 +62,30 @@ def encode(
     r"""Sparse codes of signals over a dictionary, each with a certificate.
 
     .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
+              \quad \text{or} \quad
+              \arg\min_w \; \mathrm{KL}(x \,\|\, \mathrm{softmax}(w D)) + \varphi(w)
 
     Parameters
     ----------
-    X : array of shape (n_samples, n_features)
-        Signals, float32 or float64, of NumPy or any library of the array API standard.
+    X : array or SciPy sparse matrix of shape (n_samples, n_features)
+        Signals, float32 or float64, of NumPy or any library of the array API standard; a sparse
+        matrix is read slice by slice.
     dictionary : array of shape (n_components, n_features)
         Atoms as rows, of any norm; taken in the dtype of X.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
-        Prior on the codes; :class:`~skdict_sup.ElasticNet` has lam, lam2 and positive. Its
-        lam="auto" is resolved on X.
-    transfer : {"linear"}, default="linear"
-        Map from w D to the signal.
-    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
-        "homotopy" is exact, and what "auto" takes; the others iterate to `tol`.
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
+        Prior on the codes: :class:`~skdict_sup.ElasticNet`, :class:`~skdict_sup.KL`,
+        :class:`~skdict_sup.Lp` or one's own. What is "auto" in it is resolved on X.
+    transfer : {"linear", "softmax"}, default="linear"
+        Map from w D to the signal; "softmax" is for signals that are distributions, such as
+        normalised counts of words.
+    solver : {"auto", "homotopy", "newton", "fista", "coordinate_descent", \
+              "exponentiated_gradient", "reweighted"}, default="auto"
+        "auto" takes the best that fits: the exact "homotopy" for elastic-net codes, "newton" for
+        smooth priors, "fista" for an elastic net with the softmax transfer, "reweighted" for
+        powers below one. The others are for comparison.
     tol : float or None, default=None
-        Relative duality gap at which a code counts as converged and iterative solvers stop; None
-        is 1e-9 in float64 and 1e-5 in float32.
+        Relative duality gap, for smooth priors relative optimality residual, at which a code
+        counts as converged and iterative solvers stop; None is 1e-9 in float64, 1e-5 in float32.
     max_iter : int or None, default=None
         Most iterations per signal; None leaves room enough for any problem in practice, and lets
         signals that fall short be coded a second time in wider floats.
@@ -95,7 +116,8 @@ def encode(
 
     References
     ----------
-    J. Mairal, "Backpropagation rules for sparse coding", section "Formulation with expected cost".
+    J. Mairal, "Backpropagation rules for sparse coding", section "Formulation with expected cost";
+    D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equations 2 to 4.
 
     Examples
     --------
@@ -114,7 +136,7 @@ def encode(
         init = _check_init(init, X, problem)
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
-    engine = make_solver(solver, max_iter)
+    engine = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
     return solve(
         problem, X, engine, init=init, tol=tol, output=output, n_jobs=n_jobs, verbose=verbose
     )
@@ -126,7 +148,7 @@ def _check_init(init, X, problem):
         return check_sparse(init, "init", expected)
     init = check_matrix(init, "init")
     check_shapes(X, problem.dictionary, init=init)
-    return namespace(X).astype(init, X.dtype, copy=False)
+    return namespace(init).astype(init, X.dtype, copy=False)
 
 
 def lam_max(X, dictionary, prior="elastic_net"):
@@ -135,13 +157,15 @@ def lam_max(X, dictionary, prior="elastic_net"):
     .. math:: \lambda_{\max}(x) = \max_j |\langle d_j, x \rangle|
               \quad \text{(without the absolute value if codes are nonnegative)}
 
+    for elastic nets; smooth priors have no zero codes, and infinity here.
+
     Parameters
     ----------
     X : array of shape (n_samples, n_features)
         Signals.
     dictionary : array of shape (n_components, n_features)
         Atoms as rows.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes; its lam is not looked at.
 
     Returns
@@ -156,7 +180,7 @@ def lam_max(X, dictionary, prior="elastic_net"):
     >>> lam_max(np.array([[3.0, -4.0]]), np.eye(2))
     array([4.])
     """
-    X, dictionary = check_matrix(X, "X"), check_matrix(dictionary, "dictionary")
+    X, dictionary = check_signals(X), check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary)
-    dictionary = namespace(X).astype(dictionary, X.dtype, copy=False)
+    dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
     return as_prior(prior).lam_max(X @ dictionary.T)

@@ -1,14 +1,15 @@
 """Gradients through the codes by implicit differentiation of the optimality condition."""
 
+import numpy as np
 import scipy.sparse
 
-from ._array import astype_like, namespace
-from ._threads import effective_n_jobs, one_blas_thread, slices
+from ._array import ROWS, astype_like, dense, is_numpy, namespace
+from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
-from .kernels import linear_vjp, support_solve
 from .solution import Gradients
 
+_SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
 _CHUNK = 4096  # signals whose adjoints are held at once
 
 __all__ = ["adjoint", "code_vjp", "vjp"]
@@ -16,16 +17,25 @@ __all__ = ["adjoint", "code_vjp", "vjp"]
 
 def adjoint(problem, code, cotangent):
     """Solution of the implicit system, H_SS adjoint_S = cotangent_S, zero off the support."""
-    prior = problem.prior
-    return support_solve(problem.gram, prior.curvature(code), prior.support(code), cotangent)
+    curvature, support = problem.prior.curvature(code), problem.prior.support(code)
+    return problem.reconstruction.solve(code, curvature, support, cotangent, problem)
 
 
 def vjp(problem, X, code, cotangent, n_jobs=None):
     """`code_vjp` for a problem and arrays that fit."""
-    beta = adjoint(problem, code, cotangent)
-    jobs = effective_n_jobs(n_jobs)
-    toward_dictionary, toward_X = linear_vjp(X, problem.dictionary, code, beta, jobs)
-    return Gradients(toward_dictionary, toward_X, problem.prior.pull_back(code, beta))
+    jobs, n = effective_n_jobs(n_jobs), code.shape[0]
+    problem.reconstruction.prepare(problem)
+
+    def work(rows):
+        return adjoint(problem, code[rows, :], cotangent[rows, :])
+
+    width = min(_SLICE, ROWS * -(-n // (2 * ROWS * jobs)))
+    if is_numpy(code) and jobs > 1 and width < n:
+        beta = np.concatenate(map_threads(work, slices(n, width), jobs))
+    else:
+        beta = work(slice(None))
+    toward = problem.reconstruction.vjp(X, code, beta, problem, jobs)
+    return Gradients(*toward, problem.prior.pull_back(code, beta))
 
 
 @one_blas_thread()
@@ -34,18 +44,21 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
 
     For a scalar function L of the codes with gradient g = dL/dw, the optimality condition gives
 
-    .. math:: \beta_S = (D_S D_S^\top + \lambda_2 I)^{-1} g_S, \quad \beta_{S^c} = 0,
+    .. math:: \beta_S = (D_S J D_S^\top + \mathrm{diag}\, \varphi''(w_S))^{-1} g_S, \quad
+              \beta_{S^c} = 0,
 
-        \nabla_D L = -w^\top (\beta D) + \beta^\top (x - w D), \qquad \nabla_x L = \beta D,
+        \nabla_D L = -w^\top (\beta D J) + \beta^\top (x - r), \qquad
+        \nabla_x L = \beta D, \qquad
+        \partial_h L = -\langle \beta, \partial_h \varphi'(w) \rangle,
 
-        \partial_\lambda L = -\langle \beta, \mathrm{sign}(w) \rangle, \qquad
-        \partial_{\lambda_2} L = -\langle \beta, w \rangle,
-
-    with S the support of the code. It knows the equation that the codes solve, not the solver.
+    with S the support of the code, r = w D and J = I for the linear transfer, r = softmax(w D) and
+    J = diag(r) - r r' for the other, and h any hyper-parameter of the prior: lam and lam2 of an
+    elastic net (phi'' = lam2), lam and p of KL, lam and the exponent of Lp. It knows the equation
+    that the codes solve, not the solver.
 
     Parameters
     ----------
-    X : array of shape (n_samples, n_features)
+    X : array or SciPy sparse matrix of shape (n_samples, n_features)
         Signals.
     dictionary : array of shape (n_components, n_features)
         Atoms as rows.
@@ -53,9 +66,9 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
         Exact codes of X, from :func:`~skdict_sup.encode` with the same prior.
     cotangent : array of shape (n_samples, n_components)
         Gradient of the scalar function with respect to each code.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior that the codes were computed with.
-    transfer : {"linear"}, default="linear"
+    transfer : {"linear", "softmax"}, default="linear"
         Transfer that the codes were computed with.
 
     Returns
@@ -71,14 +84,16 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
 
     Notes
     -----
-    The codes are differentiable wherever no atom off the support touches its bound,
+    Elastic-net codes are differentiable wherever no atom off the support touches its bound,
     ``|slope_j| < lam``; at such kinks the result is the derivative with the support held fixed.
-    An atom that depends linearly on others of its support is held at its value.
+    An atom that depends linearly on others of its support is held at its value. Codes of smooth
+    priors are differentiable everywhere. For the softmax transfer the gradient for X is meant
+    along the simplex: any multiple of ones may be added to a row.
 
     References
     ----------
     J. Mairal, "Backpropagation rules for sparse coding", section "Main result"; D. Bradley,
-    J. Bagnell, "Differentiable sparse coding", section 3.2.
+    J. Bagnell, "Differentiable sparse coding", 2008, equation 9 and appendix C.
 
     Examples
     --------
@@ -101,11 +116,11 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
         code = check_sparse(code, "code", expected)
     else:
         check_shapes(X, problem.dictionary, code=code)
-    xp = namespace(X)
+    xp = namespace(cotangent)
     parts = []
     for rows in slices(X.shape[0], _CHUNK):
-        w = astype_like(code[rows].toarray() if sparse else code[rows, :], X)
-        parts.append(vjp(problem, X[rows, :], w, astype_like(cotangent[rows, :], X)))
+        pair = (astype_like(dense(a[rows, :]), problem.dictionary) for a in (code, cotangent))
+        parts.append(vjp(problem, dense(X[rows, :]), *pair))
     return parts[0] if len(parts) == 1 else _join(xp, parts)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ._array import accurate, astype_like, eps, namespace, take_rows, whole_rows
+from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet
 from .reconstruction.linear import Linear
@@ -55,19 +55,17 @@ class Problem:
 
     def corr(self, X):
         """Inner products of signals and atoms: (n_samples, n_components)."""
-        product = whole_rows(accurate(X)) @ self._factor.T
-        return astype_like(product[: X.shape[0], :], X)
+        return astype_like(rows_times(accurate(X), self._factor.T), X)
 
     def energy(self, X):
-        """Squared norms of the signals: (n_samples,)."""
-        return namespace(X).vecdot(X, X, axis=-1)
+        """Part of the loss that no code changes: (n_samples,)."""
+        return self.reconstruction.energy(X)
 
     def certify(self, X, code):
         """Certificate of codes of X, from scratch."""
         corr = self.corr(X)
-        return self.certificate(
-            corr, self.energy(X), code, self.reconstruction.slope(corr, code, self.gram)
-        )
+        slope = self.reconstruction.slope(corr, code, self)
+        return self.certificate(corr, self.energy(X), code, slope)
 
     def certificate(self, corr, energy, code, slope):
         """Certificate of codes with known correlations, squared norms and slopes.
@@ -96,11 +94,24 @@ class Problem:
         if type(prior) is ElasticNet and type(reconstruction) is Linear:  # the same in one pass
             settings = prior.lam, prior.lam2, prior.positive
             return elastic_net_certificate(corr, energy, code, slope, *settings)
-        value = reconstruction.value(energy, corr, code, slope)
+        value = reconstruction.value(energy, corr, code, slope, self)
         violation = xp.max(prior.stationarity(code, slope), axis=-1)
         scale = prior.dual_scale(code, slope)
         gap = reconstruction.fenchel_gap(value, scale) + prior.fenchel_gap(code, slope, scale)
         return violation, xp.max(xp.abs(corr), axis=-1), gap, value + prior.value(code)
+
+    def reached(self, kkt_residual, duality_gap, tol):
+        """Whether codes are exact to tol: by their residual for smooth priors, else by their gap.
+
+        The gap of a smooth prior is of the order of the residual squared: it says less.
+        """
+        if self.prior.smooth:
+            return kkt_residual <= tol
+        good = duality_gap <= tol
+        if getattr(self.prior, "lam", 1.0) == 0.0 and self.prior.curvature(kkt_residual) == 0.0:
+            # least squares has no dual ball, and its gap is relative to what may vanish
+            good = good | (kkt_residual <= tol)
+        return good
 
     def _strong_gap(self, code, slope):
         """Bound by strong convexity, ||subgradient||^2 / (2 curvature), where no dual ball is."""
@@ -118,21 +129,32 @@ class Problem:
 
 
 def resolve_prior(prior, X, dictionary):
-    """Copy of a prior with lam="auto" replaced by a fraction of the signals' median lam_max.
+    """Copy of a prior with what is "auto" resolved, in proportion to a typical correlation.
 
-    At most 10 000 evenly spaced signals vote; zero signals don't.
+    That is the median over the signals of the largest correlation with an atom. At most 10 000
+    evenly spaced signals vote; zero signals don't.
     """
-    if not isinstance(getattr(prior, "lam", None), str):
-        return copy(prior)
+    prior = copy(prior)
+    if hasattr(prior, "check_components"):
+        prior.check_components(dictionary.shape[0])
+    settings = prior.get_params() if hasattr(prior, "get_params") else {}
+    auto = [name for name, value in settings.items() if isinstance(value, str)]
+    if not auto:
+        return prior
+    scale = _median_correlation(X, dictionary, getattr(prior, "positive", False))
+    values = prior.automatic(scale)
+    return type(prior)(**settings).set_params(**{name: values[name] for name in auto})
+
+
+def _median_correlation(X, dictionary, positive):
+    """Median of the signals' largest correlations with an atom; one without a nonzero signal."""
     if X.shape[0] > 10_000:
-        step = X.shape[0] // 10_000
-        X = X[::step, :]
-    xp = namespace(X)
-    tops = prior.lam_max(X @ dictionary.T)
+        X = X[:: X.shape[0] // 10_000, :]
+    corr = X @ dictionary.T
+    xp = namespace(corr)
+    tops = xp.max(corr if positive else xp.abs(corr), axis=-1)
+    tops = xp.maximum(tops, xp.zeros_like(tops))
     order = xp.argsort(tops)
     n_zero = int(xp.sum(xp.astype(tops <= 0, xp.int64)))
-    resolved = type(prior)(**prior.get_params())
     middle = n_zero + (X.shape[0] - n_zero) // 2
-    # without a single nonzero signal any lam gives the same codes
-    median = float(take_rows(tops, [int(order[middle])])[0]) if n_zero < X.shape[0] else 1.0
-    return resolved.set_params(lam=prior.auto_fraction * median)
+    return float(take_rows(tops, [int(order[middle])])[0]) if n_zero < X.shape[0] else 1.0

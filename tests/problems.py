@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skdict_sup import ElasticNet
+from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.solvers import SOLVERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,12 @@ class NamedProblem:
         return NamedProblem(
             self.name, self.X.astype(dtype), self.dictionary.astype(dtype), self.prior, self.code
         )
+
+
+def solvers_for(prior, transfer="linear"):
+    """Names of the solvers that say that they handle a prior with a transfer."""
+    terms = as_reconstruction(transfer), prior
+    return sorted(name for name, solver in SOLVERS.items() if solver.handles(*terms))
 
 
 def soft_threshold(corr, lam):

@@ -58,8 +58,8 @@ MATRICES = [
     Bad("{}", X.astype(complex), TypeError, ("real numbers", "complex128")),
     Bad("{}", [[1.0, 2.0], [1.0]], ValueError, ("2-dimensional", "rows")),
     Bad("{}", None, TypeError, ("real numbers", "object")),
-    Bad("{}", scipy.sparse.csr_matrix(X), TypeError, ("dense", "csr_matrix", "toarray()")),
 ]
+SPARSE = Bad("{}", scipy.sparse.csr_matrix(X), TypeError, ("dense", "csr_matrix", "toarray()"))
 for_all_matrices = [
     (call, Bad(name, bad.value, bad.error, bad.words))
     for call, names in (
@@ -69,6 +69,15 @@ for_all_matrices = [
     )
     for name in names
     for bad in MATRICES
+]
+for_dense_matrices = [
+    (call, Bad(name, SPARSE.value, SPARSE.error, SPARSE.words))
+    for call, names in (
+        (call_encode, ("dictionary",)),
+        (call_lam_max, ("dictionary",)),
+        (call_code_vjp, ("dictionary", "cotangent")),
+    )
+    for name in names
 ]
 OTHERS = [
     (call_encode, Bad("dictionary", np.eye(4), ValueError, ("(4, 4)", "X with 3 features"))),
@@ -111,7 +120,7 @@ OTHERS = [
 
 @pytest.mark.parametrize(
     ("call", "bad"),
-    [*for_all_matrices, *OTHERS],
+    [*for_all_matrices, *for_dense_matrices, *OTHERS],
     ids=lambda value: str(getattr(value, "__name__", value)),
 )
 def test_the_message_names_parameter_given_and_expected(call, bad):

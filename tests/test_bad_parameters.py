@@ -33,6 +33,7 @@ TABLE = [
     (EVERY, "prior__positive", [1, "yes"], TypeError, "True or False"),
     (EVERY, "transfer", ["relu", None], ValueError, "linear"),
     (EVERY, "solver", ["lars", None], ValueError, "homotopy"),
+    (EVERY, "split_sign", [1, "yes"], TypeError, "True or False"),
     (EVERY, "n_jobs", [0], ValueError, "None"),
     (EVERY, "n_jobs", [1.5, "all"], TypeError, "an integer or None"),
     (EVERY, "verbose", [-1], ValueError, "an integer >= 0"),

@@ -9,15 +9,14 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 from hypothesis import given
-from problems import BY_NAME, PROBLEMS, tied_problems, unit_atoms
+from problems import BY_NAME, PROBLEMS, solvers_for, tied_problems, unit_atoms
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, lars_path_gram
 
 from skdict_sup import ElasticNet, encode, lam_max
-from skdict_sup.solvers import SOLVERS
 
-every_solver = pytest.mark.parametrize("solver", sorted(SOLVERS))
+every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 
 
 @pytest.fixture(name="batch")

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from problems import unit_atoms
+from problems import solvers_for, unit_atoms
 
 from skdict_sup import ElasticNet, encode, lam_max
-from skdict_sup.solvers import SOLVERS
 
-every_solver = pytest.mark.parametrize("solver", sorted(SOLVERS))
+every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 
 
 @pytest.fixture(name="batch")

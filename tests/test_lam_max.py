@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from problems import PROBLEMS, tied_problems, unit_atoms
+from problems import PROBLEMS, solvers_for, tied_problems, unit_atoms
 
 from skdict_sup import ElasticNet, encode, lam_max
-from skdict_sup.solvers import SOLVERS
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -32,7 +31,7 @@ def test_codes_are_zero_from_it_upwards_and_nowhere_below(problem):
             assert encode(x[None, :], D, prior=below).code.any()
 
 
-@pytest.mark.parametrize("solver", sorted(SOLVERS))
+@pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 def test_every_solver_finds_the_zero_code_above_it(problem, solver):
     top = float(lam_max(problem.X, problem.dictionary, problem.prior).max())

@@ -3,15 +3,14 @@
 import numpy as np
 import oracles
 import pytest
-from problems import BY_NAME, PROBLEMS
+from problems import BY_NAME, PROBLEMS, solvers_for
 
-from skdict_sup import encode
-from skdict_sup.solvers import SOLVERS
+from skdict_sup import ElasticNet, encode
 
 TOLERANCE = {np.float64: 1e-9, np.float32: 1e-5}
 
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
-every_solver = pytest.mark.parametrize("solver", sorted(SOLVERS))
+every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 
 

@@ -1,7 +1,8 @@
 """First atoms of a dictionary, all of unit norm."""
 
-from .._array import astype_like, device_of, namespace, take_rows, to_numpy
+from .._array import astype_like, dense, device_of, is_sparse, namespace, take_rows, to_numpy
 
+_PART = 2000  # sparse signals that first atoms are made from, at least
 INITS = ("data", "svd", "kmeans")
 
 
@@ -10,6 +11,10 @@ def initial_dictionary(X, n_components, init, rng, positive=False):
 
     `positive` takes absolute values; `rng` is a NumPy generator.
     """
+    if is_sparse(X):  # a part of it will do, which need not stay sparse
+        part = max(_PART, 4 * n_components)
+        X = take_rows(X, rng.permutation(X.shape[0])[:part]) if X.shape[0] > part else X
+        X = dense(X)
     if init == "svd":
         atoms = _singular_vectors(X, n_components, rng)
     elif init == "kmeans":

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, device_of, namespace, take_rows, to_numpy
+from .._array import astype_like, dense, device_of, namespace, take_rows, to_numpy
 from .._threads import effective_n_jobs
 from ..kernels import atom_update, code_moments
 from ..problem import Problem
@@ -89,7 +89,7 @@ def learn(state, X, settings):
     objectives, first = [], 0
     while first < X.shape[0]:
         room = settings.batch_size - state.n_seen % settings.batch_size
-        piece = X[first : min(first + room, X.shape[0]), :]
+        piece = dense(X[first : min(first + room, X.shape[0]), :])
         problem = Problem(settings.reconstruction, settings.prior, state.anchor)
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
         objective = to_numpy(solution.objective)

@@ -32,6 +32,7 @@ class SupervisedSettings:
     nu: float
     code_scale: float
     positive_dictionary: bool
+    split_sign: bool
     n_jobs: int | None
 
 
@@ -55,23 +56,33 @@ def start(dictionary, coef, intercept):
     return SupervisedState(dictionary, coef, intercept, moments)
 
 
-def zero_head(dictionary, n_outputs):
+def zero_head(dictionary, n_outputs, split_sign):
     """Head of zeros for a dictionary."""
     xp = namespace(dictionary)
     like = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
-    return xp.zeros((n_outputs, dictionary.shape[0]), **like), xp.zeros((n_outputs, 1), **like)
+    n_features = dictionary.shape[0] * (2 if split_sign else 1)
+    return xp.zeros((n_outputs, n_features), **like), xp.zeros((n_outputs, 1), **like)
 
 
-def scores_of(code, state, code_scale):
-    """Scores of codes: (n_samples, n_outputs)."""
-    return (code / code_scale) @ state.coef.T + state.intercept[:, 0][None, :]
+def features_of(code, prior, split_sign):
+    """What the head sees of codes: themselves, or their two halves side by side."""
+    return namespace(code).concat(prior.halves(code), axis=1) if split_sign else code
+
+
+def _toward_code(code, toward_features, settings):
+    """Gradient in the codes, for one in what the head sees of them."""
+    if not settings.split_sign:
+        return toward_features
+    p, slope = code.shape[1], settings.prior.half_slope(code)
+    return toward_features[:, :p] * slope + toward_features[:, p:] * (slope - 1.0)
 
 
 def loss_and_gradients(state, X, target, weight, settings):
     """Weighted mean loss of a batch, gradients for dictionary, coef and intercept, and codes."""
     problem, code = encoded(X, state.dictionary, settings)
-    loss, gradient, toward_head = _head_loss(state, code, target, weight, settings)
-    cotangent = (gradient @ state.coef) / settings.code_scale
+    features = features_of(code, settings.prior, settings.split_sign)
+    loss, gradient, toward_head = _head_loss(state, features, target, weight, settings)
+    cotangent = _toward_code(code, (gradient @ state.coef) / settings.code_scale, settings)
     toward_dictionary = vjp(problem, X, code, cotangent, settings.n_jobs).dictionary
     return loss, (toward_dictionary, *toward_head), code
 
@@ -82,15 +93,16 @@ def encoded(X, dictionary, settings):
     return problem, solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
 
 
-def _head_loss(state, code, target, weight, settings):
+def _head_loss(state, features, target, weight, settings):
     """Weighted mean loss, its gradient in the scores, and those for coef and intercept."""
-    xp = namespace(code)
-    scores = scores_of(code, state, settings.code_scale)
+    xp = namespace(features)
+    features = features / settings.code_scale
+    scores = features @ state.coef.T + state.intercept[:, 0][None, :]
     share = weight / xp.sum(weight)
     loss = xp.sum(share * settings.loss.value(scores, target))
     loss = loss + 0.5 * settings.nu * xp.sum(state.coef * state.coef)
     gradient = settings.loss.gradient(scores, target) * share[:, None]
-    toward_coef = gradient.T @ (code / settings.code_scale) + settings.nu * state.coef
+    toward_coef = gradient.T @ features + settings.nu * state.coef
     return loss, gradient, (toward_coef, xp.sum(gradient, axis=0)[:, None])
 
 
@@ -109,11 +121,11 @@ def step(state, X, target, weight, settings, rates):
     return state, loss, code
 
 
-def fit_head(state, code, target, weight, settings, batches, head_rate):
-    """State with its head trained on fixed codes, at a rate that falls to zero on the way."""
+def fit_head(state, features, target, weight, settings, batches, head_rate):
+    """State with its head trained on features of codes, at a rate that falls to zero."""
     moments = list(state.moments[1:])
     for done, rows in enumerate(batches):
-        part = take_rows(code, rows)
+        part = take_rows(features, rows)
         _, _, toward = _head_loss(
             state, part, take_rows(target, rows), take_rows(weight, rows), settings
         )
@@ -129,7 +141,9 @@ def fit_head(state, code, target, weight, settings, batches, head_rate):
 
 
 def code_scale_of(code):
-    """Root mean square of the nonzero entries of codes; one where there are none."""
+    """Root mean square of the entries of codes above a hundredth of the largest; one without."""
     xp = namespace(code)
-    n_nonzero = float(xp.sum(xp.astype(code != 0, code.dtype)))
-    return float(xp.sqrt(xp.sum(code * code) / n_nonzero)) if n_nonzero else 1.0
+    size = xp.abs(code)
+    large = xp.astype((size > 0.01 * xp.max(size)), code.dtype)
+    n_large = float(xp.sum(large))
+    return float(xp.sqrt(xp.sum(large * code * code) / n_large)) if n_large else 1.0

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, is_numpy, take_rows, to_numpy
-from . import online, supervised
+from .._array import astype_like, dense, is_numpy, is_sparse, take_rows, to_numpy
+from . import online, projected, supervised
 
 _HEAD_SAMPLES = 20_000  # signals whose codes are held to train the first head
 _WARM_STEPS = 200  # over which the step sizes rise
@@ -66,24 +66,31 @@ def weighted_rows(X, target, weight):
 
 
 def merge_repeated(X, target, weight, most=4096):
-    """Rows in a canonical order with repeated ones merged, for NumPy data of at most `most` rows.
+    """Rows in a canonical order with repeated ones merged, for host data of at most `most` rows.
 
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
-    if not is_numpy(X) or X.shape[0] > most:
+    small = X.shape[0] <= most and (is_numpy(X) or (is_sparse(X) and X.shape[1] <= most))
+    if not small:
         return X, target, weight
-    both = np.column_stack([X.astype(np.float64), target])
+    both = np.column_stack([dense(X).astype(np.float64), target])
     _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
     return X[first], target[first], np.bincount(member.ravel(), weights=weight)
 
 
+def learner_of(reconstruction):
+    """Module that learns without labels: closed updates where the loss is quadratic in atoms."""
+    return online if reconstruction.name == "linear" else projected
+
+
 def learn_unlabelled(X, state, settings, n_epochs, rng):
-    """Pass over the signals with online dictionary learning; yields (state, mean objective)."""
+    """Pass over the signals with dictionary learning; yields (state, mean objective)."""
+    learner = learner_of(settings.reconstruction)
     for _ in range(n_epochs):
         total = 0.0
         for rows in np.array_split(rng.permutation(X.shape[0]), -(-X.shape[0] // 4096)):
-            state, objective = online.learn(state, take_rows(X, rows), settings)
+            state, objective = learner.learn(state, take_rows(X, rows), settings)
             total += float(objective.sum())
         yield state, total / X.shape[0]
 
@@ -93,12 +100,13 @@ def first_head(state, samples, settings, head_rate, rng):
     rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
     X, target, weight = samples.rows(rows)
     _, code = supervised.encoded(X, state.dictionary, settings)
+    features = supervised.features_of(code, settings.prior, settings.split_sign)
     n_batches = max(1, round(len(rows) / samples.batch_size))
     n_passes = max(5, -(-500 // n_batches))
     batches = [
         part for _ in range(n_passes) for part in mini_batches(len(rows), samples.batch_size, rng)
     ]
-    return supervised.fit_head(state, code, target, weight, settings, batches, head_rate)
+    return supervised.fit_head(state, features, target, weight, settings, batches, head_rate)
 
 
 def scale_settings(settings, dictionary, samples, rng, nu):
@@ -109,7 +117,8 @@ def scale_settings(settings, dictionary, samples, rng, nu):
     """
     rows = rng.permutation(samples.X.shape[0])[:1000]
     _, code = supervised.encoded(take_rows(samples.X, rows), dictionary, settings)
-    scale = supervised.code_scale_of(code)
+    features = supervised.features_of(code, settings.prior, settings.split_sign)
+    scale = supervised.code_scale_of(features)
     scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
     return replace(settings, code_scale=scale, nu=scaled_nu)
 
@@ -120,6 +129,7 @@ def learn_labelled(state, samples, settings, rates_of, rng):
     n_samples = samples.X.shape[0]
     for rows in mini_batches(n_samples, samples.batch_size, rng):
         X, target, weight = samples.rows(rows)
+        X = dense(X)
         if samples.augment is not None:
             X = augmented(X, samples.augment, rng)
         rates = rates_of(state.moments[0].n_steps)

@@ -3,11 +3,12 @@
 from contextlib import contextmanager
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._array import astype_like, is_array, is_numpy, same_home
+from .._array import astype_like, is_array, is_numpy, is_sparse, namespace, same_home
 from .._threads import effective_n_jobs
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
@@ -35,13 +36,22 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Returns
         -------
         array of shape (n_samples, n_components)
-            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``.
+            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``. With
+            ``split_sign=True`` twice as many columns: their positive, then their negative halves.
         """
         check_is_fitted(self)
-        return self._encode(self._signals(X, reset=False)).code
+        return self._features(self._encode(self._signals(X, reset=False)).code)
+
+    def _features(self, code):
+        """What users and the head see of codes: themselves, or their two halves."""
+        if not self.split_sign:
+            return code
+        if is_sparse(code):
+            return csr_matrix(np.hstack(self.prior_.halves(code.toarray())))
+        return namespace(code).concat(self.prior_.halves(code), axis=1)
 
     def inverse_transform(self, X):
-        """Reconstruct signals from codes, ``X @ components_``.
+        """Reconstruct signals from codes: the transfer of ``X @ components_``.
 
         Parameters
         ----------
@@ -59,15 +69,20 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise ValueError(
                 f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
             )
-        return code @ self.components_
+        if self.split_sign:
+            p = self.components_.shape[0]
+            code = code[:, :p] - code[:, p:]
+        reconstruction = as_reconstruction(self.transfer)
+        return reconstruction.reconstruct(code, Problem(reconstruction, None, self.components_))
 
     @property
     def _n_features_out(self):
-        return self.components_.shape[0]
+        return self.components_.shape[0] * (2 if self.split_sign else 1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
         return tags
 
     def _signals(self, X, *, reset):
@@ -82,25 +97,31 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                     f"{self.n_features_in_} features as input."
                 )
         else:
-            X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+            floats = [np.float64, np.float32]
+            X = validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr")
         if not reset:
             same_home(X=X, components_=self.components_)
+        as_reconstruction(self.transfer).check(X)
         return X
 
     def _terms(self):
         """Checked (reconstruction, prior, solver) of the parameters."""
-        return as_reconstruction(self.transfer), as_prior(self.prior), self._solver()
+        reconstruction, prior = as_reconstruction(self.transfer), as_prior(self.prior)
+        if self.split_sign and getattr(prior, "positive", False):
+            raise ValueError("split_sign=True needs signed codes, got a prior with positive=True.")
+        return reconstruction, prior, self._solver(reconstruction, prior)
 
-    def _solver(self):
+    def _solver(self, reconstruction, prior):
         """Checked solver."""
-        return make_solver(self.solver)
+        return make_solver(self.solver, reconstruction, prior)
 
     def _encode(self, X, **options):
         """Solution for checked signals."""
         self._check_running()
         reconstruction = as_reconstruction(self.transfer)
         problem = Problem(reconstruction, self.prior_, astype_like(self.components_, X))
-        return solve(problem, X, self._solver(), n_jobs=self.n_jobs, **options)
+        solver = self._solver(reconstruction, self.prior_)
+        return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
 
     def _check_learning(self):
         """Raise unless the parameters that learning estimators share are in range."""
@@ -113,6 +134,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _check_running(self):
         """Raise unless the parameters that do not change the result are in range."""
         effective_n_jobs(self.n_jobs)
+        self._check_switches("split_sign")
         if not isinstance(self.verbose, bool):
             check_scalar(self.verbose, "verbose", low=0, integer=True)
 

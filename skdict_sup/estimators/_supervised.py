@@ -42,6 +42,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         positive_dictionary=False,
         warm_start=False,
         solver="auto",
+        split_sign=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -64,6 +65,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self.positive_dictionary = positive_dictionary
         self.warm_start = warm_start
         self.solver = solver
+        self.split_sign = split_sign
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -154,9 +156,9 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         return self._scores(self._signals(X, reset=False))
 
     def _scores(self, X):
-        code = self._encode(X).code
-        scores = code @ astype_like(self.coef_, code).T
-        return scores + astype_like(self.intercept_, code)[None, :]
+        features = self._features(self._encode(X).code)
+        scores = features @ astype_like(self.coef_, features).T
+        return scores + astype_like(self.intercept_, features)[None, :]
 
     def _samples(self, X, y, sample_weight, *, reset):
         """Targets as a NumPy array (n_samples, columns), and weights, zero where unused."""
@@ -193,7 +195,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
     def _check_training(self):
         """Raise unless every parameter of the training is in range."""
         self._check_learning()
-        self._check_switches("early_stopping", "warm_start")
+        self._check_switches("early_stopping", "warm_start", "split_sign")
         self._terms()
         self._check_number_or_auto("nu", low=0.0)
         self._check_number_or_auto("learning_rate", low=0.0, strict=True)
@@ -266,12 +268,13 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         without = online.OnlineSettings(
             reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
         )
-        passes = training.learn_unlabelled(X, online.start(dictionary), without, n_epochs, rng)
+        learner = training.learner_of(reconstruction)
+        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
         for number, (learned, objective) in enumerate(passes, start=1):
-            dictionary = online.published(learned, without)
+            dictionary = learner.published(learned, without)
             if self.verbose > 1:
                 print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
-        head = supervised.zero_head(dictionary, self._n_outputs(labels))
+        head = supervised.zero_head(dictionary, self._n_outputs(labels), self.split_sign)
         state = supervised.start(dictionary, *head)
         settings = supervised.SupervisedSettings(
             reconstruction,
@@ -281,6 +284,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             0.0,
             1.0,
             self.positive_dictionary,
+            self.split_sign,
             self.n_jobs,
         )
         _, head_rate = self._rates()
@@ -305,6 +309,11 @@ class SupervisedDictionaryEstimator(CodingEstimator):
                 f"{self.n_components}."
             )
         before = self._state.coef.shape[0]
+        if self.split_sign != learned.split_sign:
+            raise ValueError(
+                f"split_sign must be {learned.split_sign} to go on learning, as in the first fit; "
+                f"got {self.split_sign}."
+            )
         n_outputs = self._n_outputs(labels)
         if n_outputs != before:
             raise ValueError(

@@ -5,7 +5,7 @@ import numpy as np
 from .._threads import one_blas_thread
 from .._validation import check_option, check_scalar
 from ..dictionary import online
-from ..dictionary.training import learn_unlabelled
+from ..dictionary.training import learn_unlabelled, learner_of
 from ..problem import resolve_prior
 from ._base import CodingEstimator, all_or_nothing, generator
 
@@ -24,11 +24,12 @@ class OnlineDictionaryLearning(CodingEstimator):
     ----------
     n_components : int, default=100
         Number of atoms.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved
         once, on the first signals and atoms.
-    transfer : {"linear"}, default="linear"
-        Map from w D to the signal.
+    transfer : {"linear", "softmax"}, default="linear"
+        Map from w D to the signal; "softmax" is for signals that are distributions, such as
+        normalised counts of words.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms: signals drawn at random, singular vectors, means of clusters, or given ones.
     batch_size : int, default=256
@@ -44,10 +45,14 @@ class OnlineDictionaryLearning(CodingEstimator):
         Whether each pass of fit takes the signals in random order.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
-    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+    solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     output : {"dense", "sparse"}, default="dense"
         "sparse" makes transform return a SciPy CSR matrix.
+    split_sign : bool, default=False
+        Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
+        positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
+        features, and mostly helps linear models.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -110,6 +115,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         positive_dictionary=False,
         solver="auto",
         output="dense",
+        split_sign=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -126,6 +132,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.positive_dictionary = positive_dictionary
         self.solver = solver
         self.output = output
+        self.split_sign = split_sign
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -188,7 +195,8 @@ class OnlineDictionaryLearning(CodingEstimator):
             else:
                 state, settings = self._state, self._settings(self.prior_)
             curve = [] if first else list(self.objective_curve_)
-            state, objective = online.learn(state, X, settings)
+            learner = learner_of(settings.reconstruction)
+            state, objective = learner.learn(state, X, settings)
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
 
@@ -205,10 +213,10 @@ class OnlineDictionaryLearning(CodingEstimator):
 
     def _start(self, X, rng):
         """First state and settings."""
-        _, prior, _ = self._terms()
+        reconstruction, prior, _ = self._terms()
         dictionary = self._first_atoms(X, rng)
         prior = resolve_prior(prior, X, dictionary)
-        return online.start(dictionary), self._settings(prior)
+        return learner_of(reconstruction).start(dictionary), self._settings(prior)
 
     def _settings(self, prior):
         reconstruction, _, solver = self._terms()
@@ -223,7 +231,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         )
 
     def _publish(self, state, settings, curve):
-        self.components_ = online.published(state, settings)
+        self.components_ = learner_of(settings.reconstruction).published(state, settings)
         self.prior_ = settings.prior
         self.n_seen_, self.n_revived_ = state.n_seen, state.n_revived
         self.objective_curve_, self.n_iter_ = list(curve), len(curve)

@@ -16,12 +16,13 @@ class SparseCoder(CodingEstimator):
     ----------
     dictionary : array of shape (n_components, n_features)
         Atoms as rows, of any norm.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved on
         the signals passed to fit.
-    transfer : {"linear"}, default="linear"
-        Map from w D to the signal.
-    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+    transfer : {"linear", "softmax"}, default="linear"
+        Map from w D to the signal; "softmax" is for signals that are distributions, such as
+        normalised counts of words.
+    solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     tol : float or None, default=None
         Relative duality gap at which a code counts as converged.
@@ -29,6 +30,10 @@ class SparseCoder(CodingEstimator):
         Most iterations of the solver per signal.
     output : {"dense", "sparse"}, default="dense"
         "sparse" makes transform return a SciPy CSR matrix.
+    split_sign : bool, default=False
+        Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
+        positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
+        features, and mostly helps linear models.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     verbose : int, default=0
@@ -77,6 +82,7 @@ class SparseCoder(CodingEstimator):
         tol=None,
         max_iter=None,
         output="dense",
+        split_sign=False,
         n_jobs=None,
         verbose=0,
     ):
@@ -87,6 +93,7 @@ class SparseCoder(CodingEstimator):
         self.tol = tol
         self.max_iter = max_iter
         self.output = output
+        self.split_sign = split_sign
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -122,8 +129,8 @@ class SparseCoder(CodingEstimator):
         if self.tol is not None:
             check_scalar(self.tol, "tol", low=0.0, strict=True, also="or None")
 
-    def _solver(self):
-        return make_solver(self.solver, self.max_iter)
+    def _solver(self, reconstruction, prior):
+        return make_solver(self.solver, reconstruction, prior, self.max_iter)
 
     def _encode(self, X):
         return super()._encode(X, tol=self.tol, output=self.output, verbose=self.verbose)

@@ -36,11 +36,12 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     ----------
     n_components : int, default=100
         Number of atoms.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes. The name stands for ``ElasticNet(lam="auto", lam2=0.1)``: the ridge
         steadies the gradient. lam="auto" is resolved once, on the first signals and atoms.
-    transfer : {"linear"}, default="linear"
-        Map from w D to the signal.
+    transfer : {"linear", "softmax"}, default="linear"
+        Map from w D to the signal; "softmax" is for signals that are distributions, such as
+        normalised counts of words.
     loss : {"auto", "softmax", "logistic", "squared_hinge"}, default="auto"
         "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
         against the rest for more classes. "auto" is "logistic" for two classes, else "softmax".
@@ -78,8 +79,11 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Whether atoms are nonnegative.
     warm_start : bool, default=False
         Whether fit goes on from the last fit, with a prior or nu that were set since.
-    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+    solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
+    split_sign : bool, default=False
+        Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
+        its positive and negative parts, or for KL the code over [D, -D].
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -158,6 +162,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         positive_dictionary=False,
         warm_start=False,
         solver="auto",
+        split_sign=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -181,6 +186,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             positive_dictionary=positive_dictionary,
             warm_start=warm_start,
             solver=solver,
+            split_sign=split_sign,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

@@ -27,11 +27,12 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     ----------
     n_components : int, default=100
         Number of atoms.
-    prior : {"elastic_net"} or prior object, default="elastic_net"
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes. The name stands for ``ElasticNet(lam="auto", lam2=0.1)``: the ridge
         steadies the gradient. lam="auto" is resolved once, on the first signals and atoms.
-    transfer : {"linear"}, default="linear"
-        Map from w D to the signal.
+    transfer : {"linear", "softmax"}, default="linear"
+        Map from w D to the signal; "softmax" is for signals that are distributions, such as
+        normalised counts of words.
     loss : {"auto", "square"}, default="auto"
         Half the squared distance.
     nu : float or "auto", default="auto"
@@ -66,8 +67,11 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         Whether atoms are nonnegative.
     warm_start : bool, default=False
         Whether fit goes on from the last fit, with a prior or nu that were set since.
-    solver : {"auto", "homotopy", "coordinate_descent", "fista"}, default="auto"
+    solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
+    split_sign : bool, default=False
+        Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
+        its positive and negative parts, or for KL the code over [D, -D].
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None

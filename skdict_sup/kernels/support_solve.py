@@ -9,19 +9,23 @@ _BUDGET = 2**21  # entries of the gathered systems held at once
 
 
 @kernel
-def support_solve(gram, lam2, support, rhs):
-    r"""Solve (G_SS + lam2 I) x_S = rhs_S for every row, with x = 0 off its support S.
+def support_solve(gram, curvature, support, rhs, tol=None):
+    r"""Solve (G_SS + diag(c_S)) x_S = rhs_S for every row, with x = 0 off its support S.
 
     An atom that depends linearly on the atoms before it in its row's support (its Cholesky pivot
     is below `_rank.dependence` of its diagonal entry) gets x = 0, and the others solve the system
-    without it.
+    without it. (Curvatures in an array are above zero: no atom depends on others then.)
 
     Parameters
     ----------
     gram : array (n_components, n_components)
-    lam2 : float
+    curvature : float, or array (n_samples, n_components)
+        c, the same for all entries or one for each.
     support : boolean array (n_samples, n_components)
     rhs : array (n_samples, n_components)
+    tol : float or None
+        Norm of the residual relative to that of rhs, both scaled by 1 / sqrt(c), that will do;
+        None for rounding error. Only curvatures in an array make use of it.
 
     Returns
     -------
@@ -35,17 +39,13 @@ def support_solve(gram, lam2, support, rhs):
     if width == 0:
         return xp.zeros_like(rhs)
     rows = max(1, _BUDGET // width**2)
-    parts = [
-        _solve_rows(
-            gram,
-            lam2,
-            support[part, :],
-            rhs[part, :],
-            order[part, :],
-            width,
-        )
-        for part in slices(n, rows)
-    ]
+    parts = []
+    for part in slices(n, rows):
+        systems = support[part, :], rhs[part, :], order[part, :], width
+        if isinstance(curvature, float):
+            parts.append(_solve_rows(gram, curvature, *systems))
+        else:
+            parts.append(_solve_curved(gram, curvature[part, :], *systems))
     return xp.concat(parts, axis=0)
 
 
@@ -60,18 +60,38 @@ def _gather(xp, values, columns):
 
 def _solve_rows(gram, lam2, support, rhs, order, width):
     xp = namespace(gram)
+    H, held = _systems(xp, gram, support, rhs, order, width)
+    x = _cholesky_solve(H, lam2, held, _gather(xp, rhs, order[:, :width]) * held)
+    return _spread(xp, x, order)
+
+
+def _solve_curved(gram, curvature, support, rhs, order, width):
+    """Scaled to I + S G S, with S = diag(c)^(-1/2): its eigenvalues are one or more."""
+    xp = namespace(gram)
+    H, held = _systems(xp, gram, support, rhs, order, width)
+    scale = held / xp.sqrt(_gather(xp, curvature, order[:, :width]))
+    H = H * scale[:, :, None] * scale[:, None, :]
+    H = H + xp.eye(width, dtype=H.dtype, device=device_of(H))[None, :, :]
+    b = _gather(xp, rhs, order[:, :width]) * scale
+    return _spread(xp, xp.linalg.solve(H, b[:, :, None])[:, :, 0] * scale, order)
+
+
+def _systems(xp, gram, support, rhs, order, width):
+    """Gathered Gram matrices, zero on the padding, and 1 where there is none."""
     p = gram.shape[0]
     columns = order[:, :width]
-    held = _gather(xp, xp.astype(support, rhs.dtype), columns)  # 1 on the support, 0 on padding
+    held = _gather(xp, xp.astype(support, rhs.dtype), columns)
     pairs = xp.reshape(columns[:, :, None] * p + columns[:, None, :], (-1,))
     H = xp.reshape(xp.take(xp.reshape(gram, (-1,)), pairs), (columns.shape[0], width, width))
-    H = H * held[:, :, None] * held[:, None, :]
-    x = _cholesky_solve(H, lam2, held, _gather(xp, rhs, columns) * held)
-    inverse = xp.argsort(order, axis=1, stable=True)  # back to the atoms' own order
-    padded = xp.concat(
-        [x, xp.zeros((x.shape[0], p - width), dtype=x.dtype, device=device_of(x))], axis=1
-    )
-    return _gather(xp, padded, inverse)
+    return H * held[:, :, None] * held[:, None, :], held
+
+
+def _spread(xp, x, order):
+    """Values of the gathered entries back in the atoms' own order, zeros elsewhere."""
+    inverse = xp.argsort(order, axis=1, stable=True)
+    rest = order.shape[1] - x.shape[1]
+    zeros = xp.zeros((x.shape[0], rest), dtype=x.dtype, device=device_of(x))
+    return _gather(xp, xp.concat([x, zeros], axis=1), inverse)
 
 
 def _cholesky_solve(H, lam2, held, rhs):

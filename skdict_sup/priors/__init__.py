@@ -9,10 +9,12 @@ import numpy as np
 
 from ._protocol import Prior
 from .elastic_net import ElasticNet
+from .kl import KL
+from .lp import Lp
 
-__all__ = ["ElasticNet", "Prior", "as_prior"]
+__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior"]
 
-_DEFAULTS = {"elastic_net": ElasticNet}
+_DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
 
 
 def as_prior(prior):

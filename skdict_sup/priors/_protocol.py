@@ -9,7 +9,13 @@ from typing import Any, Protocol
 
 
 class Prior(Protocol):
-    """Methods of a prior, all batched over rows and written for any array namespace."""
+    """Methods of a prior, all batched over rows and written for any array namespace.
+
+    A prior that is `smooth` is coded by Newton's method, which asks for the methods of
+    `SmoothPrior` as well; any other needs `prox`, and is coded by FISTA.
+    """
+
+    smooth: bool
 
     def check(self) -> None:
         """Raise ValueError or TypeError for a hyper-parameter out of range."""
@@ -29,14 +35,42 @@ class Prior(Protocol):
     def lam_max(self, corr: Any) -> Any:
         """Smallest lam at which the code of signals with these correlations is zero."""
 
+    def automatic(self, scale: float) -> dict:
+        """Values for the hyper-parameters that may be "auto", given a typical correlation."""
+
     def support(self, code: Any) -> Any:
         """Entries that move freely with the data: where phi_j is twice differentiable."""
 
     def curvature(self, code: Any) -> Any:
         """Second derivative of phi_j on the support, a float or like code."""
 
+    def halves(self, code: Any) -> tuple:
+        """Nonnegative (plus, minus) with w = plus - minus, for signed codes."""
+
+    def half_slope(self, code: Any) -> Any:
+        """Derivative of plus in w, entry by entry; that of minus is one less."""
+
     def pull_back(self, code: Any, adjoint: Any) -> Any:
         """Gradients for the hyper-parameters: a record with one field for each.
 
         The entry for h is -<adjoint, d/dh phi'(w)>, summed over the batch.
         """
+
+    def prox(self, point: Any, step: float) -> Any:
+        """argmin_w 1/2 ||w - point||^2 + step * phi(w); not asked of smooth priors."""
+
+
+class SmoothPrior(Prior, Protocol):
+    """What a smooth prior knows besides, entry by entry."""
+
+    def gradient(self, code: Any) -> Any:
+        """phi'(w)."""
+
+    def code_at(self, slope: Any) -> Any:
+        """The w with phi'(w) = slope, as large as floats go."""
+
+    def mobility(self, code: Any) -> Any:
+        """1 / phi''(w), zero where that is infinite."""
+
+    def reach(self, mobility: Any) -> Any:
+        """Largest |w| up to which phi'' is at least 1 / mobility."""

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 
 from .._array import namespace
 from .._validation import check_scalar
+from ._halves import SignHalves
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class ElasticNetGradients:
     lam2: Any
 
 
-class ElasticNet(BaseEstimator):
+class ElasticNet(SignHalves, BaseEstimator):
     r"""Elastic-net prior on the codes.
 
     .. math:: \varphi(w) = \lambda \|w\|_1 + \tfrac{\lambda_2}{2} \|w\|_2^2,
@@ -52,7 +53,7 @@ class ElasticNet(BaseEstimator):
     {'lam': 0.1, 'lam2': 0.001, 'positive': False}
     """
 
-    auto_fraction = 0.2  # of the median lam_max: some ten nonzeros on images and digits alike
+    smooth = False
 
     def __init__(self, lam="auto", lam2=0.0, positive=False):
         self.lam = lam
@@ -66,6 +67,10 @@ class ElasticNet(BaseEstimator):
         check_scalar(self.lam2, "lam2", low=0.0)
         if not isinstance(self.positive, bool):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
+
+    def automatic(self, scale):
+        """Values of what is "auto", for signals whose lam_max is typically `scale`."""
+        return {"lam": 0.2 * scale}  # some ten nonzeros on images and digits alike
 
     def value(self, code):
         """Value of the prior at each code, (n_samples,)."""
@@ -107,6 +112,14 @@ class ElasticNet(BaseEstimator):
         cross = xp.sum(code * (slope - self.lam2 * code), axis=-1)
         ridge = 0.5 * self.lam2 * (1.0 - scale) ** 2 * xp.sum(code * code, axis=-1)
         return self.lam * xp.sum(xp.abs(code), axis=-1) - scale * cross + ridge
+
+    def prox(self, point, step):
+        """Proximal map of step * phi: shrink, then scale."""
+        xp = namespace(point)
+        shrunk = xp.abs(point) - step * self.lam
+        size = xp.maximum(shrunk, xp.zeros_like(shrunk)) / (1 + step * self.lam2)
+        sign = xp.astype(point > 0, point.dtype) if self.positive else xp.sign(point)
+        return sign * size
 
     def lam_max(self, corr):
         """Smallest lam with a zero code, for each signal: (n_samples,)."""

@@ -4,10 +4,11 @@
 """
 
 from .linear import Linear
+from .softmax import Softmax
 
-__all__ = ["Linear", "as_reconstruction"]
+__all__ = ["Linear", "Softmax", "as_reconstruction"]
 
-_TRANSFERS = {"linear": Linear}
+_TRANSFERS = {"linear": Linear, "softmax": Softmax}
 
 
 def as_reconstruction(transfer):

@@ -2,18 +2,37 @@
 
 from dataclasses import dataclass
 
-from .._array import namespace
+from .._array import namespace, rows_times
+from ..kernels import linear_vjp, support_solve
 
 
 @dataclass(frozen=True)
 class Linear:
     """Squared loss on the reconstruction w D, stated through Gram matrix and correlations."""
 
-    def slope(self, corr, code, gram):
-        """Minus the gradient in the code: (x - w D) D' = corr - w G."""
-        return corr - code @ gram
+    name = "linear"
+    roughness = 1.0  # bound on the second derivative in w D
 
-    def value(self, energy, corr, code, slope):
+    def check(self, X):
+        """Any signal can be reconstructed."""
+
+    def prepare(self, atoms):
+        """Compute what threads would all ask for."""
+        _ = atoms.gram
+
+    def energy(self, X):
+        """Squared norms of the signals: (n_samples,)."""
+        return namespace(X).vecdot(X, X, axis=-1)
+
+    def reconstruct(self, code, atoms):
+        """W D."""
+        return code @ atoms.dictionary
+
+    def slope(self, corr, code, atoms):
+        """Minus the gradient in the code: (x - w D) D' = corr - w G."""
+        return corr - rows_times(code, atoms.gram)
+
+    def value(self, energy, corr, code, slope, atoms):
         """Loss of each code, from squared norms and correlations: (n_samples,)."""
         xp = namespace(code)
         squares = energy - xp.sum(code * (corr + slope), axis=-1)
@@ -22,3 +41,19 @@ class Linear:
     def fenchel_gap(self, value, scale):
         """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""
         return (1.0 - scale) ** 2 * value
+
+    def product(self, direction, code, atoms):
+        """Hessian in the code times a direction."""
+        return rows_times(direction, atoms.gram)
+
+    def diagonal(self, code, atoms):
+        """Diagonal of the Hessian in the code, or a bound on it: like code, or one row."""
+        return namespace(code).linalg.diagonal(atoms.gram)[None, :]
+
+    def solve(self, code, curvature, support, rhs, atoms, tol=None):
+        """Solve (G + diag(curvature)) x = rhs on the support, with x = 0 off it."""
+        return support_solve(atoms.gram, curvature, support, rhs, tol)
+
+    def vjp(self, X, code, adjoint, atoms, n_jobs):
+        """Gradients for the dictionary, summed over the batch, and for the signals."""
+        return linear_vjp(X, atoms.dictionary, code, adjoint, n_jobs)

@@ -4,15 +4,35 @@ A solver is a frozen record of settings with one method,
 
     codes(problem, corr, energy, tol, init) -> code, slope, n_iter
 
-for a slice of the batch. `solve` cuts the batch into slices, runs a solver on them and certifies
-what came back.
+for a slice of the batch, and says which problems it `handles`. `solve` cuts the batch into
+slices, runs a solver on them and certifies what came back.
 """
 
 from ._solve import solve
 from .coordinate_descent import CoordinateDescent
+from .exponentiated_gradient import ExponentiatedGradient
 from .fista import FISTA
 from .homotopy import Homotopy
+from .newton import Newton
+from .reweighted import Reweighted
 
-__all__ = ["FISTA", "SOLVERS", "CoordinateDescent", "Homotopy", "solve"]
+__all__ = [
+    "FISTA",
+    "SOLVERS",
+    "CoordinateDescent",
+    "ExponentiatedGradient",
+    "Homotopy",
+    "Newton",
+    "Reweighted",
+    "solve",
+]
 
-SOLVERS = {"homotopy": Homotopy, "coordinate_descent": CoordinateDescent, "fista": FISTA}
+# in the order of preference where several handle a problem
+SOLVERS = {
+    "homotopy": Homotopy,
+    "newton": Newton,
+    "reweighted": Reweighted,
+    "fista": FISTA,
+    "coordinate_descent": CoordinateDescent,
+    "exponentiated_gradient": ExponentiatedGradient,
+}

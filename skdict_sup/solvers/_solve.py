@@ -6,7 +6,18 @@ import warnings
 import numpy as np
 import scipy.sparse
 
-from .._array import ROWS, astype_like, device_of, eps, is_numpy, namespace, take_rows, to_numpy
+from .._array import (
+    ROWS,
+    astype_like,
+    dense,
+    device_of,
+    eps,
+    is_numpy,
+    namespace,
+    put_rows,
+    take_rows,
+    to_numpy,
+)
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, check_finite
 from ..solution import Solution
@@ -28,20 +39,21 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     A code depends on its signal alone, bit for bit in NumPy: not on n_jobs, not on the batch.
     Signals that are not finite raise, before any of their slice is coded.
     """
-    xp = namespace(X)
-    n, p = X.shape[0], problem.dictionary.shape[0]
+    like = problem.dictionary
+    xp = namespace(like)
+    n, p = X.shape[0], like.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
-    tol = default_tol(eps(X)) if tol is None else tol
+    tol = default_tol(eps(like)) if tol is None else tol
     width = min(_SLICE, ROWS * -(-n // (4 * ROWS)))
-    in_place = output == "dense" and is_numpy(X)
+    in_place = output == "dense" and is_numpy(like)
     whole = np.empty((n, p), X.dtype) if in_place else None
     parts, start, last = [], time.perf_counter(), time.perf_counter()
-    _ = problem.gram  # once, before the threads ask for it
+    problem.reconstruction.prepare(problem)  # once, before the threads ask for it
     extreme = is_extreme(problem.dictionary)
 
     def work(where):
-        guess = None if init is None else _dense(init[where, :], X)
-        signals = X[where, :]
+        guess = None if init is None else astype_like(dense(init[where, :]), like)
+        signals = dense(X[where, :])
         if extreme or is_extreme(signals):
             check_finite(X, "X")
             code, *rest = _wide_codes(problem, signals, solver, tol, guess)
@@ -57,7 +69,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
 
     for chunk in slices(n, _CHUNK):
         pieces = slices(chunk.stop - chunk.start, width, chunk.start)
-        parts += map_threads(work, pieces, n_jobs if is_numpy(X) else 1)
+        parts += map_threads(work, pieces, n_jobs if is_numpy(like) else 1)
         now = time.perf_counter()
         if verbose and (now - last > 2.0 or chunk.stop == n):
             rate = chunk.stop / max(now - start, 1e-9)
@@ -69,8 +81,8 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     columns = list(zip(*parts, strict=True))
     code = whole if in_place else _joined(xp, columns.pop(0), output)
     n_iter, kkt_residual, duality_gap, objective = (xp.concat(list(c), axis=0) for c in columns)
-    converged = _converged(kkt_residual, duality_gap, tol, problem)
-    _warn(converged, duality_gap, tol)
+    converged = problem.reached(kkt_residual, duality_gap, tol)
+    _warn(converged, kkt_residual if problem.prior.smooth else duality_gap, tol, problem)
     return Solution(code, kkt_residual, duality_gap, n_iter, converged, objective)
 
 
@@ -96,7 +108,7 @@ def _codes(problem, X, energy, solver, tol, init):
     certificate = problem.certificate(corr, energy, code, slope)
 
     def converged(certificate):
-        return _converged(certificate.kkt_residual, certificate.duality_gap, tol, problem)
+        return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
 
     failed = ~to_numpy(converged(certificate))
     n_iter = np.asarray(n_iter, dtype=np.int64)
@@ -104,44 +116,26 @@ def _codes(problem, X, energy, solver, tol, init):
         rows = failed.nonzero()[0]
         again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
         code, *certificate = (
-            _replaced(xp, *pair, rows)
+            put_rows(*pair, rows)
             for pair in zip((code, *certificate), (again, *found), strict=True)
         )
     n_iter = n_iter if is_numpy(code) else xp.asarray(n_iter, device=device_of(code))
     return code, n_iter, *certificate
 
 
-def _replaced(xp, array, values, rows):
-    """A copy of an array with other values in some rows."""
-    array = xp.asarray(array, copy=True)
-    for place, row in enumerate(rows):
-        array[int(row), ...] = values[place, ...]
-    return array
-
-
-def _converged(kkt_residual, duality_gap, tol, problem):
-    good = duality_gap <= tol
-    if getattr(problem.prior, "lam", 1.0) == 0.0 and problem.prior.curvature(kkt_residual) == 0.0:
-        # least squares has no dual ball, and its gap is relative to an objective that may vanish
-        good = good | (kkt_residual <= tol)
-    return good
-
-
-def _dense(code, like):
-    return astype_like(code.toarray(), like) if scipy.sparse.issparse(code) else code
-
-
 def _to_csr(code):
     return scipy.sparse.csr_matrix(to_numpy(code))
 
 
-def _warn(converged, duality_gap, tol):
+def _warn(converged, errors, tol, problem):
     failed = ~to_numpy(converged)
     if failed.any():
-        worst = to_numpy(duality_gap)[failed].max()
+        worst = to_numpy(errors)[failed].max()
+        measure = "optimality residual" if problem.prior.smooth else "duality gap"
+        raise_what = "max_iter or tol" if problem.prior.smooth else "max_iter, tol or lam2"
         warnings.warn(
-            f"{failed.sum()} of {failed.size} codes are above a relative duality gap of {tol:g}"
-            f" (largest {worst:.1e}); raise max_iter, tol or lam2, or try another solver.",
+            f"{failed.sum()} of {failed.size} codes are above a relative {measure} of {tol:g}"
+            f" (largest {worst:.1e}); raise {raise_what}, or try another solver.",
             ConvergenceWarning,
             stacklevel=5,  # past solve, its decorator and encode
         )

@@ -52,8 +52,8 @@ def _has_float64(xp, array):
 def second_way(problem, X, solver, tol, converged):
     """Codes and certificates of the few signals that a solver left above the tolerance.
 
-    Once more in float64; those that still fail, for atoms that nearly depend on each other, by
-    coordinate descent, which divides by no pivot.
+    Once more in float64; elastic-net codes that still fail, for atoms that nearly depend on each
+    other, by coordinate descent, which divides by no pivot.
     """
     xp = namespace(X)
     wide, X = widen(problem, X)
@@ -61,7 +61,8 @@ def second_way(problem, X, solver, tol, converged):
     code, slope, _ = solver.codes(wide, corr, energy, tol, None)
     found = wide.certificate(corr, energy, code, slope)
     worse = ~converged(found) | ~(found.duality_gap < xp.inf)
-    if bool(xp.any(worse)) and not isinstance(solver, CoordinateDescent):
+    can = CoordinateDescent.handles(problem.reconstruction, problem.prior)
+    if can and bool(xp.any(worse)) and not isinstance(solver, CoordinateDescent):
         other, slope, _ = CoordinateDescent(max_iter=20_000).codes(wide, corr, energy, tol)
         second = wide.certificate(corr, energy, other, slope)
         better = worse & ~(second.duality_gap > found.duality_gap)

@@ -9,7 +9,7 @@ _CHECK = 10  # steps between two looks at the duality gap
 
 @dataclass(frozen=True)
 class FISTA:
-    """First-order solver: two products of the whole slice with the Gram matrix for each check.
+    """First-order solver for priors with a proximal map, and any transfer.
 
     References
     ----------
@@ -19,13 +19,19 @@ class FISTA:
 
     max_iter: int | None = None
 
+    @staticmethod
+    def handles(reconstruction, prior):
+        """Whether this solver is for such problems."""
+        return hasattr(prior, "prox")
+
     def codes(self, problem, corr, energy, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         xp = namespace(corr)
-        prior, gram = problem.prior, problem.gram
+        prior, reconstruction = problem.prior, problem.reconstruction
         n = corr.shape[0]
-        code = xp.zeros_like(corr) if init is None else _prox(xp, prior, init, 0.0)
-        step = 1.0 / max(float(xp.linalg.eigvalsh(gram)[-1]) * (1 + 1e-6), 1e-30)
+        code = xp.zeros_like(corr) if init is None else prior.prox(init, 0.0)
+        bound = reconstruction.roughness * float(xp.linalg.eigvalsh(problem.gram)[-1])
+        step = 1.0 / max(bound * (1 + 1e-6), 1e-30)
         point, momentum = code, xp.ones(n, dtype=corr.dtype, device=device_of(corr))
         final, n_iter = [None] * n, [0] * n
         todo = list(range(n))
@@ -33,8 +39,8 @@ class FISTA:
         for iteration in range(1, limit + 1):
             if not todo:
                 break
-            gradient = point @ gram - corr
-            following = _prox(xp, prior, point - step * gradient, step)
+            slope = reconstruction.slope(corr, point, problem)
+            following = prior.prox(point + step * slope, step)
             change = following - code
             # the momentum points uphill: start it again, signal by signal
             uphill = xp.sum((point - following) * change, axis=1) > 0
@@ -45,7 +51,7 @@ class FISTA:
             point, code, momentum = following + weight[:, None] * change, following, grown
             if iteration % _CHECK and iteration < limit:
                 continue
-            slope = corr - code @ gram
+            slope = reconstruction.slope(corr, code, problem)
             gap = problem.certificate(corr, energy, code, slope).duality_gap
             # a step below rounding: these floats get no further
             resting = xp.max(xp.abs(change), axis=1) <= rounding * xp.max(xp.abs(code), axis=1)
@@ -61,11 +67,3 @@ class FISTA:
                 )
         code, slope = (xp.stack([pair[i] for pair in final], axis=0) for i in (0, 1))
         return code, slope, n_iter
-
-
-def _prox(xp, prior, point, step):
-    """Proximal map of step * phi for the elastic net: shrink, then scale."""
-    shrunk = xp.abs(point) - step * prior.lam
-    size = xp.maximum(shrunk, xp.zeros_like(shrunk)) / (1 + step * prior.lam2)
-    sign = xp.astype(point > 0, point.dtype) if prior.positive else xp.sign(point)
-    return sign * size

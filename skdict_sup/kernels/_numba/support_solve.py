@@ -4,17 +4,34 @@ import numpy as np
 from numba import njit
 
 from .._rank import dependence
+from ..support_solve import support_solve as _any
 from ._cholesky import append, backward, forward, options
+from ._curved import padded, solve_curved, space
+
+_LOOSE = 1e-5  # tolerance that single precision can be trusted with
 
 
-def support_solve(gram, lam2, support, rhs):
+def support_solve(gram, curvature, support, rhs, tol=None):
     """See the kernel's contract."""
+    if not isinstance(curvature, float):
+        return _curved(gram, curvature, support, rhs, tol)
     x = np.zeros(rhs.shape, rhs.dtype)
     dtype = rhs.dtype.type
     tolerance = dtype(dependence(np.finfo(dtype).eps))
-    _solve(
-        np.ascontiguousarray(gram), dtype(lam2), np.ascontiguousarray(support), rhs, tolerance, x
-    )
+    arrays = np.ascontiguousarray(gram), dtype(curvature), np.ascontiguousarray(support)
+    _solve(*arrays, rhs, tolerance, x)
+    return x
+
+
+def _curved(gram, curvature, support, rhs, tol):
+    x, good = np.zeros(rhs.shape, rhs.dtype), np.ones(len(rhs), np.bool_)
+    loose = 16 * np.finfo(rhs.dtype).eps if tol is None else tol
+    wide, short = padded(gram, np.float64), padded(gram, np.float32)
+    arrays = map(np.ascontiguousarray, (curvature, support, rhs))
+    solve_curved(wide, short, *arrays, loose, loose > _LOOSE, space(wide.shape[1]), x, good)
+    if not good.all():  # too steep for a preconditioner in single precision
+        hard = curvature[~good], support[~good], rhs[~good]
+        x[~good] = _any.reference(gram, *hard)
     return x
 
 

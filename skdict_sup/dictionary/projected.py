@@ -1,0 +1,77 @@
+"""Dictionary learning without labels by projected stochastic gradients, for any transfer.
+
+As in `online`, the dictionary moves when a mini-batch of the stream is complete, and the result
+depends on the stream alone, not on the pieces in which it arrives. Dead atoms are left alone.
+
+References
+----------
+D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equation 7.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._array import dense, namespace, to_numpy
+from ..problem import Problem
+from ..solvers import solve
+from . import adam
+
+_RATE = 0.1  # of the first step, in units of an atom's norm
+_STEPS = 50  # after which the rate has fallen by the square root of two
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedState:
+    """Everything that learning needs to go on."""
+
+    anchor: Any
+    gradient: Any  # of the open mini-batch
+    moments: Any
+    n_seen: int = 0
+    n_revived: int = 0
+
+
+def start(dictionary):
+    """State before the first signal."""
+    zeros = namespace(dictionary).zeros_like(dictionary)
+    return ProjectedState(dictionary, zeros, adam.start(dictionary, by_row=True))
+
+
+def learn(state, X, settings):
+    """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
+    objectives, first = [], 0
+    while first < X.shape[0]:
+        room = settings.batch_size - state.n_seen % settings.batch_size
+        piece = dense(X[first : min(first + room, X.shape[0]), :])
+        problem = Problem(settings.reconstruction, settings.prior, state.anchor)
+        solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
+        rest = settings.reconstruction.reconstruct(solution.code, problem) - piece
+        state = replace(
+            state,
+            gradient=state.gradient + solution.code.T @ rest,
+            n_seen=state.n_seen + piece.shape[0],
+        )
+        if state.n_seen % settings.batch_size == 0:
+            state = _advance(state, settings)
+        objectives.append(to_numpy(solution.objective))
+        first += piece.shape[0]
+    return state, np.concatenate(objectives)
+
+
+def published(state, settings):
+    """Dictionary that users see: of the last complete mini-batch, or of the open first one."""
+    if state.n_seen and state.moments.n_steps == 0:
+        return _advance(state, settings).anchor
+    return state.anchor
+
+
+def _advance(state, settings):
+    """State at the end of a mini-batch: atoms move."""
+    moments, direction = adam.direction(state.moments, state.gradient)
+    rate = _RATE * (1 + moments.n_steps / _STEPS) ** -0.5
+    moved = state.anchor - rate * direction
+    anchor = adam.project(moved, settings.positive_dictionary)
+    zeros = namespace(anchor).zeros_like(anchor)
+    return replace(state, anchor=anchor, gradient=zeros, moments=moments)

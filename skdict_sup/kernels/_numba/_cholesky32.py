@@ -1,0 +1,69 @@
+"""Cholesky factors in single precision, four rows at a time, as preconditioners."""
+
+from numba import njit
+
+from ._vectors import inner, lanes, load, load_row, splat, store, store_row, total
+
+
+@njit(**inner)
+def factor(U, k, width, inverse):
+    """Turn the upper triangle of U into its factor, U'U = M; inverses of its diagonal beside it.
+
+    k is a multiple of four, width, at least k, of two vectors; the rows beyond are not touched.
+    """
+    L, one = lanes(U), U.dtype.type(1)
+    for j in range(0, k, 4):
+        first = j // (2 * L) * (2 * L)
+        for i in range(first, width, 2 * L):
+            a0, b0 = load_row(U, j, i), load_row(U, j, i + L)
+            a1, b1 = load_row(U, j + 1, i), load_row(U, j + 1, i + L)
+            a2, b2 = load_row(U, j + 2, i), load_row(U, j + 2, i + L)
+            a3, b3 = load_row(U, j + 3, i), load_row(U, j + 3, i + L)
+            for q in range(j):
+                left, right = load_row(U, q, i), load_row(U, q, i + L)
+                c0, c1 = splat(U[q, j]), splat(U[q, j + 1])
+                c2, c3 = splat(U[q, j + 2]), splat(U[q, j + 3])
+                a0, b0 = a0 - c0 * left, b0 - c0 * right
+                a1, b1 = a1 - c1 * left, b1 - c1 * right
+                a2, b2 = a2 - c2 * left, b2 - c2 * right
+                a3, b3 = a3 - c3 * left, b3 - c3 * right
+            store_row(U, j, i, a0)
+            store_row(U, j, i + L, b0)
+            store_row(U, j + 1, i, a1)
+            store_row(U, j + 1, i + L, b1)
+            store_row(U, j + 2, i, a2)
+            store_row(U, j + 2, i + L, b2)
+            store_row(U, j + 3, i, a3)
+            store_row(U, j + 3, i + L, b3)
+        for r in range(j, j + 4):
+            for q in range(j, r):
+                c = splat(U[q, r])
+                for i in range(first, width, L):
+                    store_row(U, r, i, load_row(U, r, i) - c * load_row(U, q, i))
+            if not U[r, r] > one:  # as all pivots of I + S G S are, but for rounding
+                U[r, r] = one
+            inverse[r] = one / U[r, r] ** 0.5
+            scale = splat(inverse[r])
+            for i in range(first, width, L):
+                store_row(U, r, i, scale * load_row(U, r, i))
+            for i in range(first, r):  # what lies beside the diagonal in its vector
+                U[r, i] = one - one
+
+
+@njit(**inner)
+def solve(U, k, width, inverse, b):
+    """Solve U'U x = b in place; b is zero from k up to width."""
+    L = lanes(U)
+    for r in range(k):
+        value = b[r] * inverse[r]
+        step = splat(value)
+        for i in range(r // L * L, width, L):
+            store(b, i, load(b, i) - step * load_row(U, r, i))
+        b[r] = value
+    for r in range(k - 1, -1, -1):
+        value = b[r]
+        b[r] = value - value  # its own product with the diagonal, left out
+        sum_ = splat(b[r])
+        for i in range(r // L * L, width, L):
+            sum_ = sum_ + load_row(U, r, i) * load(b, i)
+        b[r] = (value - total(sum_)) * inverse[r]

@@ -1,0 +1,124 @@
+"""The two forms of the entropy that `KL` takes, each h(w) for a mean p, with lam left out.
+
+`rate` is h'(w), `code` its inverse, `mobility` 1 / h''(w), `reach` the |w| of a given mobility.
+Arguments of exp are kept in range: beyond it no solution lies.
+"""
+
+import math
+
+from .._array import namespace
+
+
+def _top(rate):
+    """Largest argument of exp that leaves room in the range of the dtype."""
+    return 0.9 * math.log(float(namespace(rate).finfo(rate.dtype).max))
+
+
+def _below_top(rate):
+    xp = namespace(rate)
+    return xp.minimum(rate, xp.full_like(rate, _top(rate)))
+
+
+def _beyond_tangent(off):
+    """exp(off) - 1 - off, free of cancellation; beyond half the range of exponents less."""
+    xp = namespace(off)
+    off = xp.minimum(off, xp.full_like(off, 0.5 * _top(off)))
+    near = xp.abs(off) < 0.05
+    x = xp.where(near, off, xp.zeros_like(off))
+    series = x * x * (0.5 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720))))
+    return xp.where(near, series, xp.expm1(off) - off)
+
+
+def floor(code):
+    """Size below which floats lose digits: there the code counts as zero."""
+    info = namespace(code).finfo(code.dtype)
+    return float(info.smallest_normal) / float(info.eps)
+
+
+class OneSided:
+    """h(w) = w log(w/p) - w + p on w >= 0."""
+
+    @staticmethod
+    def value(code, p):
+        xp = namespace(code)
+        seen = code > 0
+        log = xp.log(xp.where(seen, code, xp.ones_like(code))) - xp.log(p)
+        return xp.where(seen, code * log, xp.zeros_like(code)) - code + p
+
+    @staticmethod
+    def rate(code, p):
+        """log(w/p), for a w of zero that of the least w that floats resolve."""
+        xp = namespace(code)
+        least = xp.full_like(code, floor(code))
+        return xp.log(xp.maximum(code, least)) - xp.log(p)
+
+    @staticmethod
+    def code(rate, p):
+        return p * namespace(rate).exp(_below_top(rate))
+
+    @staticmethod
+    def mobility(code, p):
+        return code
+
+    @staticmethod
+    def reach(mobility, p):
+        return mobility
+
+    @staticmethod
+    def gap(code, p, off):
+        """h(w) + h*(s) - s w at s = h'(w) + off: w (exp(off) - 1 - off)."""
+        xp = namespace(code)
+        return xp.maximum(code, xp.full_like(code, floor(code))) * _beyond_tangent(off)
+
+    @staticmethod
+    def rate_of_p(code, p):
+        """Derivative of h'(w) in p."""
+        return -1.0 / p + 0.0 * code
+
+
+class TwoSided:
+    """h(w) = w arcsinh(w / 2p) - sqrt(w^2 + 4 p^2) + 2p on all w."""
+
+    @staticmethod
+    def value(code, p):
+        xp = namespace(code)
+        # sqrt(w^2 + 4 p^2) - 2 p, without the cancellation
+        beyond = code * code / (TwoSided.mobility(code, p) + 2 * p)
+        return code * xp.asinh(code / (2 * p)) - beyond
+
+    @staticmethod
+    def rate(code, p):
+        return namespace(code).asinh(code / (2 * p))
+
+    @staticmethod
+    def code(rate, p):
+        top = _top(rate)
+        return 2 * p * namespace(rate).sinh(namespace(rate).clip(rate, -top, top))
+
+    @staticmethod
+    def mobility(code, p):
+        return namespace(code).hypot(code, 2 * p + 0.0 * code)
+
+    @staticmethod
+    def reach(mobility, p):
+        xp = namespace(mobility)
+        squares = (mobility - 2 * p) * (mobility + 2 * p)
+        return xp.sqrt(xp.maximum(squares, xp.zeros_like(squares)))
+
+    @staticmethod
+    def gap(code, p, off):
+        """h(w) + h*(s) - s w at s = h'(w) + off: the sum of those of the two halves."""
+        xp = namespace(code)
+        large, small = TwoSided.halves(code, p)
+        along = xp.where(code >= 0, off, -off)
+        return large * _beyond_tangent(along) + small * _beyond_tangent(-along)
+
+    @staticmethod
+    def halves(code, p):
+        """Code over [D, -D]: the larger half, and the smaller one, their product being p^2."""
+        large = 0.5 * (TwoSided.mobility(code, p) + namespace(code).abs(code))
+        return large, p / large * p
+
+    @staticmethod
+    def rate_of_p(code, p):
+        return -code / (p * TwoSided.mobility(code, p))

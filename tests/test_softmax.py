@@ -1,0 +1,210 @@
+"""The softmax transfer: its loss and derivatives, its codes, and what it asks of signals."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse
+import scipy.special
+import smooth_oracles as oracles
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import solvers_for, unit_atoms
+
+from skdict_sup import KL, ElasticNet, Lp, encode
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.reconstruction.softmax import Softmax
+
+PRIOR = KL(lam=0.05, p=0.02)
+
+
+def draw(seed, n=6, p=5, m=7, scale=3.0):
+    rng = np.random.default_rng(seed)
+    X = rng.dirichlet(np.full(m, 0.3), n)
+    return X, scale * unit_atoms(rng, p, m), rng.normal(size=(n, p))
+
+
+def terms(seed, **size):
+    X, D, code = draw(seed, **size)
+    return X, D, code, Problem(Softmax(), PRIOR, D)
+
+
+# --- the term alone --------------------------------------------------------------------------
+
+
+def test_names_stand_for_terms():
+    assert isinstance(as_reconstruction("softmax"), Softmax)
+    assert Softmax.name == "softmax"
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_loss_is_the_relative_entropy(seed):
+    X, D, code, problem = terms(seed)
+    slope = Softmax().slope(problem.corr(X), code, problem)
+    np.testing.assert_allclose(slope, oracles.slope(X, D, code, "softmax"), atol=1e-13)
+    found = Softmax().value(problem.energy(X), problem.corr(X), code, slope, problem)
+    share = scipy.special.softmax(code @ D, axis=1)
+    np.testing.assert_allclose(found, scipy.special.rel_entr(X, share).sum(axis=1), rtol=1e-10)
+    image = Softmax().reconstruct(code, problem)
+    np.testing.assert_allclose(image, share, rtol=1e-12)
+    np.testing.assert_allclose(image.sum(axis=1), 1.0, rtol=1e-14)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_products_with_the_hessian_are_derivatives_of_the_slope(seed):
+    X, D, code, problem = terms(seed)
+    direction, step = np.random.default_rng(seed).normal(size=code.shape), 1e-6
+
+    def slope(k):
+        return oracles.slope(X, D, code + k * step * direction, "softmax")
+
+    expected = -(slope(1) - slope(-1)) / (2 * step)
+    found = Softmax().product(direction, code, problem)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    diagonal = Softmax().diagonal(code, problem)
+    for j in range(code.shape[1]):
+        one = np.eye(code.shape[1])[[j] * len(code)]
+        np.testing.assert_allclose(
+            diagonal[:, j], Softmax().product(one, code, problem)[:, j], atol=1e-12
+        )
+    top = np.linalg.eigvalsh(problem.gram)[-1] * Softmax.roughness
+    assert ((direction * found).sum(axis=1) <= top * (direction**2).sum(axis=1) + 1e-9).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_systems_are_solved_on_their_supports(seed, share):
+    _, _, code, problem = terms(seed)
+    rng = np.random.default_rng(seed)
+    curvature, support = 10.0 ** rng.uniform(-2, 2, code.shape), rng.random(code.shape) < share
+    rhs = rng.normal(size=code.shape)
+    x = Softmax().solve(code, curvature, support, rhs, problem)
+    assert not x[~support].any()
+    left = Softmax().product(x, code, problem) + curvature * x
+    np.testing.assert_allclose(left[support], rhs[support], atol=1e-9)
+
+
+def test_codes_far_from_zero_do_not_overflow():
+    X, _, code, problem = terms(0)
+    with np.errstate(all="raise", under="ignore"):
+        share = Softmax().reconstruct(1e6 * code, problem)
+        energy, corr = problem.energy(X), problem.corr(X)
+        value = Softmax().value(energy, corr, 1e6 * code, None, problem)
+    np.testing.assert_allclose(share.sum(axis=1), 1.0)
+    assert np.isfinite(value).all()
+
+
+# --- codes -----------------------------------------------------------------------------------
+
+
+def test_codes_of_two_features_solve_an_equation():
+    # one atom (1, -1) on two features: r = (s(2w), s(-2w)) with the logistic s
+    X = np.array([[0.9, 0.1], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0]])
+    code = encode(X, [[1.0, -1.0]], prior=PRIOR, transfer="softmax", tol=1e-14).code[:, 0]
+
+    def excess(w, x):
+        u = 2 * x[0] - 1 - np.tanh(w)
+        return PRIOR.lam * np.arcsinh(w / (2 * PRIOR.p)) - u
+
+    expected = [scipy.optimize.brentq(excess, -20, 20, args=(x,), xtol=1e-15) for x in X]
+    np.testing.assert_allclose(code, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_multiple_of_ones_in_an_atom_changes_no_code():
+    X, D, _ = draw(1)
+    plain = encode(X, D, prior=PRIOR, transfer="softmax", tol=1e-12).code
+    shifted = encode(X, D + np.arange(5.0)[:, None], prior=PRIOR, transfer="softmax", tol=1e-12)
+    np.testing.assert_allclose(shifted.code, plain, atol=1e-9)
+
+
+def test_a_uniform_signal_has_the_code_zero():
+    solution = encode(np.full((2, 4), 0.25), draw(2, m=4)[1], prior=PRIOR, transfer="softmax")
+    np.testing.assert_allclose(solution.code @ np.ones(5), solution.code.sum(axis=1))
+    constant = encode(np.full((1, 4), 0.25), np.ones((3, 4)), prior=PRIOR, transfer="softmax")
+    np.testing.assert_allclose(constant.code, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("lam2", [0.0, 0.1])
+@pytest.mark.parametrize("positive", [False, True])
+def test_elastic_net_codes_satisfy_their_optimality_condition(lam2, positive):
+    X, D, _ = draw(3, n=20)
+    prior = ElasticNet(0.1, lam2, positive)
+    assert solvers_for(prior, "softmax") == ["fista"]
+    solution = encode(X, D, prior=prior, transfer="softmax", tol=1e-12)
+    code = solution.code
+    assert 0 < (code == 0).mean() < 1
+    u = oracles.slope(X, D, code, "softmax") - lam2 * code
+    at_zero = (u if positive else np.abs(u)) - prior.lam
+    violation = np.where(code != 0, np.abs(u - prior.lam * np.sign(code)), np.maximum(at_zero, 0))
+    assert violation.max() <= 1e-5
+    assert not positive or (code >= 0).all()
+    value = oracles.objective(X, D, prior, code, "softmax")
+    np.testing.assert_allclose(solution.objective, value, rtol=1e-10)
+    rng = np.random.default_rng(0)
+    for size in (1e-4, 1e-2, 1.0):
+        other = code + size * rng.normal(size=code.shape)
+        other = np.maximum(other, 0) if positive else other
+        worse = oracles.objective(X, D, prior, other, "softmax")
+        # the gap bounds how far below it anything can be
+        assert (worse >= value * (1 - solution.duality_gap) - 1e-14).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-3, 1), st.floats(-8, 1), st.floats(-1, 1.5))
+def test_codes_converge_whatever_the_sizes(seed, lam, p, scale):
+    X, D, _ = draw(seed, n=3, scale=10.0**scale)
+    for positive in (False, True):
+        prior = KL(10.0**lam, 10.0**p, positive)
+        solution = encode(X, D, prior=prior, transfer="softmax")
+        assert solution.converged.all()
+        residual = oracles.kkt_residual(X, D, prior, solution.code, "softmax")
+        assert residual.max() <= 2e-9
+
+
+@pytest.mark.parametrize("prior", [PRIOR, Lp(0.2), ElasticNet(0.05, 0.1)], ids=repr)
+def test_sparse_distributions_have_the_codes_of_dense_ones(prior):
+    X, D, _ = draw(4, n=150)
+    X = np.where(X < 0.05, 0.0, X)
+    X /= X.sum(axis=1, keepdims=True)
+    dense = encode(X, D, prior=prior, transfer="softmax")
+    for kind in (scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array):
+        found = encode(kind(X), D, prior=prior, transfer="softmax")
+        np.testing.assert_array_equal(found.code, dense.code)
+        np.testing.assert_array_equal(found.duality_gap, dense.duality_gap)
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+NEGATIVE = np.array([[0.5, 0.5, 0.0], [1.2, -0.2, 0.0]])
+LONG = np.array([[0.5, 0.5, 0.0], [0.5, 0.3, 0.0]])
+EMPTY = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix, scipy.sparse.csr_array])
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (NEGATIVE, ("nonnegative", "-0.2")),
+        (LONG, ("sum to 1", "row 1 sums to 0.8")),
+        (EMPTY, ("sum to 1", "row 1 sums to 0", "leave out rows of zeros")),
+        (3 * EMPTY, ("sum to 1", "row 0 sums to 3")),
+    ],
+)
+def test_signals_that_are_no_distributions_are_refused(kind, X, words):
+    with pytest.raises(ValueError, match=r"^X must .*transfer='softmax'") as caught:
+        encode(kind(X), np.eye(3), prior=PRIOR, transfer="softmax")
+    for word in words:
+        assert word in str(caught.value), word
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
+def test_signals_that_are_not_finite_are_refused(bad, kind):
+    X = np.array([[0.5, 0.5], [bad, 1.0]])
+    with pytest.raises(ValueError, match=r"^X must (be finite|have rows that sum to 1)"):
+        encode(kind(X), np.eye(2), prior=PRIOR, transfer="softmax")
+
+
+def test_rows_normalised_in_float32_are_distributions():
+    X = np.random.default_rng(5).random((50, 2000)).astype(np.float32)
+    X /= X.sum(axis=1, keepdims=True)
+    D = unit_atoms(np.random.default_rng(6), 4, 2000).astype(np.float32)
+    assert encode(X, D, prior=PRIOR, transfer="softmax").code.dtype == np.float32
