@@ -102,12 +102,12 @@ def _version(package):
         return skdict_sup.__version__ if package == "skdict-sup" else "not installed"
 
 
-def opening(title, script, about, quick, files=()):
+def opening(title, script, about, quick, files=(), folder="peers"):
     """First lines of a page; `files` are the data files that the comparison would rather have."""
     from benchmarks import common  # reads no data, but imports the package
 
     lines = [f"# {title}", ""]
-    lines += [f"Written by `python asv_benchmarks/peers/{script}`; not edited by hand.", ""]
+    lines += [f"Written by `python asv_benchmarks/{folder}/{script}`; not edited by hand.", ""]
     lines += [*about, ""]
     if quick:
         lines += [QUICK, ""]

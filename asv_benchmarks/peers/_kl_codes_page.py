@@ -41,7 +41,7 @@ def summary(rows):
         "The ratio is the time of exponentiated gradient over that of Newton's method, for the"
         " same signals to the same residual; where exponentiated gradient did not get there"
         f" ({unfinished(rows)} of {len(rows)} cells), it is a lower bound, and counts as such. The"
-        " gradient is one call of `code_vjp`, which takes one thread.",
+        " gradient is one call of `code_vjp`.",
         "",
         *table(header, lines),
         "",

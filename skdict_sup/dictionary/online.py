@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, dense, device_of, namespace, take_rows, to_numpy
+from .._array import astype_like, device_of, namespace, take_rows, to_numpy
 from .._threads import effective_n_jobs
 from ..kernels import atom_update, code_moments
-from ..problem import Problem
-from ..solvers import solve
+from ._stream import learn_from
 from .initialise import unit_norm
 
 _KEPT = 16  # worst signals of a mini-batch that dead atoms may be replaced by
@@ -86,20 +85,12 @@ def accumulate(state, X, code, forgetting, n_jobs=None):
 
 def learn(state, X, settings):
     """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    objectives, first = [], 0
-    while first < X.shape[0]:
-        room = settings.batch_size - state.n_seen % settings.batch_size
-        piece = dense(X[first : min(first + room, X.shape[0]), :])
-        problem = Problem(settings.reconstruction, settings.prior, state.anchor)
-        solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
-        objective = to_numpy(solution.objective)
-        state = accumulate(state, piece, solution.code, settings.forgetting, settings.n_jobs)
-        state = _remember(state, piece, objective)
-        if state.n_seen % settings.batch_size == 0:
-            state = _advance(state, settings)
-        objectives.append(objective)
-        first += piece.shape[0]
-    return state, np.concatenate(objectives)
+    return learn_from(_take, _advance, state, X, settings)
+
+
+def _take(state, X, solution, problem, settings):
+    state = accumulate(state, X, solution.code, settings.forgetting, settings.n_jobs)
+    return _remember(state, X, to_numpy(solution.objective))
 
 
 def published(state, settings):

@@ -11,12 +11,9 @@ D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equation 7.
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from .._array import dense, namespace, to_numpy
-from ..problem import Problem
-from ..solvers import solve
+from .._array import namespace
 from . import adam
+from ._stream import learn_from
 
 _RATE = 0.1  # of the first step, in units of an atom's norm
 _STEPS = 50  # after which the rate has fallen by the square root of two
@@ -41,23 +38,13 @@ def start(dictionary):
 
 def learn(state, X, settings):
     """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    objectives, first = [], 0
-    while first < X.shape[0]:
-        room = settings.batch_size - state.n_seen % settings.batch_size
-        piece = dense(X[first : min(first + room, X.shape[0]), :])
-        problem = Problem(settings.reconstruction, settings.prior, state.anchor)
-        solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
-        rest = settings.reconstruction.reconstruct(solution.code, problem) - piece
-        state = replace(
-            state,
-            gradient=state.gradient + solution.code.T @ rest,
-            n_seen=state.n_seen + piece.shape[0],
-        )
-        if state.n_seen % settings.batch_size == 0:
-            state = _advance(state, settings)
-        objectives.append(to_numpy(solution.objective))
-        first += piece.shape[0]
-    return state, np.concatenate(objectives)
+    return learn_from(_take, _advance, state, X, settings)
+
+
+def _take(state, X, solution, problem, settings):
+    rest = settings.reconstruction.reconstruct(solution.code, problem) - X
+    gradient = state.gradient + solution.code.T @ rest
+    return replace(state, gradient=gradient, n_seen=state.n_seen + X.shape[0])
 
 
 def published(state, settings):

@@ -97,7 +97,12 @@ class TwoSided:
 
     @staticmethod
     def mobility(code, p):
-        return namespace(code).hypot(code, 2 * p + 0.0 * code)
+        """sqrt(w^2 + 4 p^2), without squares that overflow or vanish; hypot is slower."""
+        xp = namespace(code)
+        size, least = xp.abs(code), 2 * p + xp.zeros_like(code)
+        large = xp.maximum(size, least)
+        ratio = xp.minimum(size, least) / large
+        return large * xp.sqrt(1.0 + ratio * ratio)
 
     @staticmethod
     def reach(mobility, p):

@@ -1,8 +1,11 @@
 """Codes by accelerated proximal gradient (FISTA) with restarts, one matrix product a step."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from .._array import device_of, eps, namespace, take_rows, to_numpy
+from .._array import eps, namespace
+from ._batch import Points, iterate
 
 _CHECK = 10  # steps between two looks at the duality gap
 
@@ -27,43 +30,46 @@ class FISTA:
     def codes(self, problem, corr, energy, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         xp = namespace(corr)
-        prior, reconstruction = problem.prior, problem.reconstruction
-        n = corr.shape[0]
-        code = xp.zeros_like(corr) if init is None else prior.prox(init, 0.0)
-        bound = reconstruction.roughness * float(xp.linalg.eigvalsh(problem.gram)[-1])
-        step = 1.0 / max(bound * (1 + 1e-6), 1e-30)
-        point, momentum = code, xp.ones(n, dtype=corr.dtype, device=device_of(corr))
-        final, n_iter = [None] * n, [0] * n
-        todo = list(range(n))
-        limit, rounding = self.max_iter or 100_000, eps(corr)
-        for iteration in range(1, limit + 1):
-            if not todo:
-                break
-            slope = reconstruction.slope(corr, point, problem)
-            following = prior.prox(point + step * slope, step)
-            change = following - code
-            # the momentum points uphill: start it again, signal by signal
-            uphill = xp.sum((point - following) * change, axis=1) > 0
-            grown = xp.where(
-                uphill, xp.ones_like(momentum), 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2))
-            )
-            weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / grown)
-            point, code, momentum = following + weight[:, None] * change, following, grown
-            if iteration % _CHECK and iteration < limit:
-                continue
-            slope = reconstruction.slope(corr, code, problem)
-            gap = problem.certificate(corr, energy, code, slope).duality_gap
-            # a step below rounding: these floats get no further
-            resting = xp.max(xp.abs(change), axis=1) <= rounding * xp.max(xp.abs(code), axis=1)
-            done = to_numpy((gap <= tol) | resting) | (iteration == limit)
-            for row in done.nonzero()[0]:
-                final[todo[row]] = (code[int(row), :], slope[int(row), :])
-                n_iter[todo[row]] = iteration
-            left = (~done).nonzero()[0]
-            if len(left) < len(todo):
-                todo = [todo[row] for row in left]
-                corr, energy, code, point, momentum = (
-                    take_rows(part, left) for part in (corr, energy, code, point, momentum)
-                )
-        code, slope = (xp.stack([pair[i] for pair in final], axis=0) for i in (0, 1))
-        return code, slope, n_iter
+        code = xp.zeros_like(corr) if init is None else problem.prior.prox(init, 0.0)
+        top = float(xp.linalg.eigvalsh(problem.gram)[-1])
+        bound = problem.reconstruction.roughness * top * (1 + 1e-6)
+        step = partial(_step, problem, 1.0 / max(bound, 1e-30))
+        far = xp.full_like(energy, xp.inf)
+        points = _Moving(corr, energy, code, code, xp.ones_like(energy), far)
+        limit = self.max_iter or 100_000
+        points, n_iter = iterate(points, step, partial(_done, problem, tol), limit, every=_CHECK)
+        slope = problem.reconstruction.slope(points.corr, points.code, problem)
+        return points.code, slope, n_iter
+
+
+@dataclass(frozen=True, eq=False)
+class _Moving(Points):
+    corr: Any
+    energy: Any
+    code: Any
+    point: Any  # where the next step starts: beyond the code, by the momentum
+    momentum: Any
+    change: Any  # largest, by the last step
+
+
+def _done(problem, tol, points):
+    xp, code = namespace(points.code), points.code
+    slope = problem.reconstruction.slope(points.corr, code, problem)
+    gap = problem.certificate(points.corr, points.energy, code, slope).duality_gap
+    # a step below rounding: these floats get no further
+    resting = points.change <= eps(code) * xp.max(xp.abs(code), axis=1)
+    return (gap <= tol) | resting
+
+
+def _step(problem, step, points):
+    xp, momentum = namespace(points.code), points.momentum
+    slope = problem.reconstruction.slope(points.corr, points.point, problem)
+    following = problem.prior.prox(points.point + step * slope, step)
+    change = following - points.code
+    # the momentum points uphill: start it again, signal by signal
+    uphill = xp.sum((points.point - following) * change, axis=1) > 0
+    grown = xp.where(uphill, xp.ones_like(momentum), 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2)))
+    weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / grown)
+    point = following + weight[:, None] * change
+    largest = xp.max(xp.abs(change), axis=1)
+    return _Moving(points.corr, points.energy, following, point, grown, largest)

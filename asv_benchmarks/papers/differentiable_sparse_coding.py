@@ -1,0 +1,241 @@
+"""Digits by KL codes: tables 1 to 3 and figures 1 and 2 of Bradley and Bagnell, 2008.
+
+python asv_benchmarks/papers/differentiable_sparse_coding.py writes docs/results/kl.md and its
+figures. lam, p and all settings of classifiers are chosen on a validation part of the training
+images; the test images give the figures alone.
+"""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import shift
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC, LinearSVC
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
+from _common import arguments, machine, publish
+from _differentiable_sparse_coding_page import draw, page
+from benchmarks import common
+
+from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
+from skdict_sup import encode as codes_of
+
+ATOMS, FEATURES, SEED = 200, 180, 0
+L1_LAMS = (0.05, 0.1, 0.2)
+KL_LAMS, KL_MEANS = (0.1, 0.03, 0.01), (0.03, 0.01, 0.003, 0.001)
+COSTS = (0.001, 0.01, 0.1, 1.0)  # C of the maxent classifier, for features of typical size one
+TUNED_ON = 10_000  # training images, and half as many for validation, that settings are chosen on
+SIZES = (1000, 2000, 10_000, 20_000, 50_000)
+EPOCHS, RIDGES = 15, (1.0, 10.0, 100.0)  # of backpropagation; times the default ridge of the head
+PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "scikit-learn")
+
+
+class Digits:
+    """Images in [0, 1], split; `project` is PCA followed by unit norm."""
+
+    def __init__(self, quick):
+        X, y = common._digits("train")
+        self.test, self.y_test = common._digits("test")
+        top = float(X.max())
+        order = np.random.default_rng(SEED).permutation(len(X))
+        n_held_out = len(X) // 6
+        train, held_out = order[:-n_held_out], order[-n_held_out:]
+        train = train[:3000] if quick else train
+        self.side = round(X.shape[1] ** 0.5)
+        self.test = self.test / top
+        if quick:
+            self.test, self.y_test = self.test[:1000], self.y_test[:1000]
+        images = X[train] / top
+        self.mean = images.mean(axis=0)
+        variance, axes = np.linalg.eigh((images - self.mean).T @ (images - self.mean))
+        seen = min(FEATURES, int((variance > 1e-9 * variance[-1]).sum()))
+        self.axes = axes[:, ::-1][:, :seen]
+        self.X, self.y = self.project(images), y[train]
+        self.X_held_out, self.y_held_out = self.project(X[held_out] / top), y[held_out]
+        self.X_test = self.project(self.test)
+
+    def project(self, images):
+        return common.unit_rows((images - self.mean) @ self.axes).astype(np.float32)
+
+
+def features(X, D, prior, halves):
+    """Codes, or their two halves side by side."""
+    code = codes_of(X, D, prior=prior).code
+    return np.hstack(prior.halves(code)) if halves else code
+
+
+class Scaled:
+    """A linear classifier on features divided by their typical size."""
+
+    def __init__(self, classifier):
+        self.classifier = classifier
+
+    def fit(self, X, y):
+        self.size = np.sqrt(np.mean(X * X))
+        self.classifier.fit(X / self.size, y)
+        return self
+
+    def error(self, X, y):
+        return 100 * (1 - self.classifier.score(X / self.size, y))
+
+
+def maxent(C):
+    return Scaled(LogisticRegression(C=C, tol=1e-3, max_iter=300))
+
+
+def best(candidates, train, held_out):
+    """(error on the held-out part, name) of the best of some classifiers by name."""
+    return min((model.fit(*train).error(*held_out), name) for name, model in candidates)
+
+
+def choose(data, D, priors, halves):
+    """(error, C, prior) of the best prior on the validation part, all tried listed."""
+    n = min(TUNED_ON, len(data.X))
+    tried = []
+    for prior in priors:
+        train = features(data.X[:n], D, prior, halves), data.y[:n]
+        held_out = features(data.X_held_out[: n // 2], D, prior, halves), data.y_held_out[: n // 2]
+        error, C = best([(C, maxent(C)) for C in COSTS], train, held_out)
+        tried.append((error, C, prior))
+        print(f"  {prior}, halves {halves}: {error:.2f} at C {C:g}", flush=True)
+    return min(tried, key=lambda found: found[0]), tried
+
+
+def backpropagated(data, D, prior, n, ridge, epochs):
+    """Classifier with a dictionary learned with the labels of n images, and seconds."""
+    learner = SupervisedDictionaryClassifier(
+        len(D), prior=prior, split_sign=True, init=D, max_iter=epochs, random_state=SEED
+    )
+    learner.fit(data.X[:256], data.y[:256])  # for the size of codes, which nu is relative to
+    size = learner.nu_ * 256
+    learner.set_params(nu=ridge * size / n)
+    start = time.perf_counter()
+    learner.fit(data.X[:n], data.y[:n])
+    return learner, time.perf_counter() - start
+
+
+def table2(data, D, settings, epochs):
+    """Test errors by number of labels."""
+    rows = []
+    for n in [size for size in SIZES if size < len(data.X)] + [len(data.X)]:
+        row = {"labels": n}
+        for name in ("L1", "L1, halves", "KL, halves"):
+            _, C, prior = settings[name]
+            halves = "halves" in name
+            model = maxent(C).fit(features(data.X[:n], D, prior, halves), data.y[:n])
+            row[name] = model.error(features(data.X_test, D, prior, halves), data.y_test)
+        learner, seconds = backpropagated(
+            data, D, settings["KL, halves"][2], n, settings["ridge"], epochs
+        )
+        row["KL + backprop"] = 100 * (1 - learner.score(data.X_test, data.y_test))
+        row["training"] = 100 * (1 - learner.score(data.X[:n], data.y[:n]))
+        row["seconds"] = seconds
+        print("  " + ", ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+        rows.append(row)
+    return rows, learner
+
+
+def table3(data, D, settings, learner):
+    """Test errors of other classifiers, trained on TUNED_ON images."""
+    n = min(TUNED_ON, len(data.X))
+    parts = data.X[:n], data.X_test
+    inputs = {"PCA": parts}
+    for name in ("L1", "KL, halves"):
+        prior = settings[name][2]
+        inputs[name] = [features(X, D, prior, "halves" in name) for X in parts]
+    inputs["KL + backprop"] = [learner.transform(X) for X in parts]
+    rows = []
+    for name, make in CLASSIFIERS.items():
+        row = {"classifier": name}
+        for kind, (X, X_test) in inputs.items():
+            fit, held_out = slice(0, n * 4 // 5), slice(n * 4 // 5, n)
+            pairs = (X[fit], data.y[:n][fit]), (X[held_out], data.y[:n][held_out])
+            _, C = best([(C, make(C)) for C in COSTS[1:]], *pairs)
+            row[kind] = make(C).fit(X, data.y[:n]).error(X_test, data.y_test)
+        shown = (v if isinstance(v, str) else f"{v:.2f}" for v in row.values())
+        print("  " + ", ".join(shown), flush=True)
+        rows.append(row)
+    return rows
+
+
+CLASSIFIERS = {
+    "maxent": maxent,
+    "2-layer network": lambda C: Scaled(
+        MLPClassifier(100, alpha=1e-3 / C, max_iter=30, random_state=SEED)
+    ),
+    "SVM (linear)": lambda C: Scaled(LinearSVC(C=C / 10, max_iter=200)),
+    "SVM (RBF)": lambda C: Scaled(SVC(C=30 * C)),
+}
+
+
+def table1(data, D, priors):
+    """Relative l1 change of codes under noise and translation, as {column: {prior: values}}."""
+    rng = np.random.default_rng(SEED)
+    images = data.test.reshape(-1, data.side, data.side)
+    angle = rng.uniform(0, 2 * np.pi, len(images))
+    changed = {f"noise {s:g}": images + s * rng.normal(size=images.shape) for s in (0.01, 0.1)}
+    for length in (0.1, 1.0):
+        steps = length * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        moved = [shift(image, by, order=1) for image, by in zip(images, steps, strict=True)]
+        changed[f"shift {length:g} px"] = np.array(moved)
+    found = {}
+    for column, other in changed.items():
+        X = data.project(other.reshape(len(other), -1))
+        found[column] = {}
+        for name, prior in priors.items():
+            before, after = (codes_of(part, D, prior=prior).code for part in (data.X_test, X))
+            change = np.abs(after - before).sum(axis=1) / np.abs(before).sum(axis=1)
+            found[column][name] = change
+    return found
+
+
+def main():
+    options = arguments(__doc__.splitlines()[0], "kl")
+    warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
+    begin, about = time.perf_counter(), machine(PACKAGES, threads="2")
+    data = Digits(options.quick)
+    epochs = 3 if options.quick else EPOCHS
+    learner = OnlineDictionaryLearning(
+        ATOMS, prior=ElasticNet(lam=0.1), max_iter=3, random_state=SEED
+    )
+    D = learner.fit(data.X).components_
+    lams, means = (KL_LAMS[1:2], KL_MEANS[1:2]) if options.quick else (KL_LAMS, KL_MEANS)
+    settings, grids = {}, {}
+    l1 = [ElasticNet(lam) for lam in L1_LAMS]
+    kl = [KL(lam, p) for lam in lams for p in means]
+    for name, priors in (("L1", l1), ("L1, halves", l1), ("KL, halves", kl)):
+        settings[name], grids[name] = choose(data, D, priors, "halves" in name)
+    n = min(TUNED_ON, len(data.X))
+    settings["ridge"] = 1.0
+    ridges = {}
+    for ridge in RIDGES[:1] if options.quick else RIDGES:
+        model, _ = backpropagated(data, D, settings["KL, halves"][2], n, ridge, epochs)
+        ridges[ridge] = 100 * (1 - model.score(data.X_held_out, data.y_held_out))
+        print(f"  ridge {ridge:g}: {ridges[ridge]:.2f}", flush=True)
+    settings["ridge"] = min(ridges, key=ridges.get)
+    errors, learner = table2(data, D, settings, epochs)
+    priors = {"L1": settings["L1"][2], "KL": settings["KL, halves"][2]}
+    results = {
+        "settings": settings,
+        "grids": grids,
+        "ridges": ridges,
+        "table 1": table1(data, D, priors),
+        "table 2": errors,
+        "table 3": table3(data, D, settings, learner),
+        "epochs": epochs,
+        "seconds": time.perf_counter() - begin,
+    }
+    publish(
+        page(results, data, about, options.quick),
+        options.output,
+        lambda path: draw(path, data, D, priors, learner),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Signals as a stream that is cut where a mini-batch is complete."""
+
+import numpy as np
+
+from .._array import dense, to_numpy
+from ..problem import Problem
+from ..solvers import solve
+
+
+def learn_from(take, advance, state, X, settings):
+    """State after the signals X, with their objectives at coding time: (state, (n_samples,)).
+
+    take(state, piece, solution, problem, settings) counts a coded piece in, and
+    advance(state, settings) moves the dictionary, the state's `anchor`, after each mini-batch.
+    No piece goes beyond its mini-batch: the result does not depend on how the stream is cut.
+    """
+    objectives, first = [], 0
+    while first < X.shape[0]:
+        room = settings.batch_size - state.n_seen % settings.batch_size
+        piece = dense(X[first : min(first + room, X.shape[0]), :])
+        problem = Problem(settings.reconstruction, settings.prior, state.anchor)
+        solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
+        state = take(state, piece, solution, problem, settings)
+        if state.n_seen % settings.batch_size == 0:
+            state = advance(state, settings)
+        objectives.append(to_numpy(solution.objective))
+        first += piece.shape[0]
+    return state, np.concatenate(objectives)
