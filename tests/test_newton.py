@@ -124,7 +124,7 @@ def test_codes_converge_at_any_scale_and_nothing_near_is_lower(problem):
     value = oracles.objective(X, D, prior, solution.code)
     # the terms of the prior are of the size of lam * p before they cancel
     parts = prior.lam * np.sum(getattr(prior, "p", 0.0))
-    np.testing.assert_allclose(solution.objective, value, rtol=1e-8, atol=1e-15 * parts)
+    np.testing.assert_allclose(solution.objective, value, rtol=1e-8, atol=1e-14 * parts)
     for size in (1e-6, 1e-3, 1.0):
         other = solution.code * (1 + size * rng.normal(size=solution.code.shape))
         if getattr(prior, "positive", False):

@@ -28,6 +28,7 @@ class Version:
 REGISTRY = (
     Version("elastic_net_codes", "numba", "._numba.elastic_net_codes", numpy_floats),
     Version("elastic_net_certificate", "numba", "._numba.elastic_net_certificate", numpy_floats),
+    Version("kl_codes", "numba", "._numba.kl_codes", numpy_floats),
     Version("coordinate_descent", "numba", "._numba.coordinate_descent", numpy_floats),
     Version("code_moments", "numba", "._numba.code_moments", numpy_floats),
     Version("linear_vjp", "numba", "._numba.linear_vjp", numpy_floats),

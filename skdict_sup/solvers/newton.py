@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .._array import device_of, eps, namespace, put_rows, take_rows, to_numpy
+from .._array import device_of, eps, is_numpy, namespace, put_rows, take_rows, to_numpy
+from ..kernels import kl_codes
+from ..priors import KL
 from ..problem import Problem
+from ..reconstruction import Linear
 from ._batch import Points, iterate
 
 _DESCENT = 1e-4  # share of the predicted decrease that a step must reach
@@ -44,8 +47,12 @@ class Newton:
         """Codes of a slice, to a relative optimality residual of tol."""
         if init is None:
             init = _approach(problem, corr, energy)
-        points = _start(problem, corr, energy, init)
         limit = self.max_iter or 300
+        if type(problem.prior) is KL and type(problem.reconstruction) is Linear and is_numpy(corr):
+            prior = problem.prior  # the same, compiled
+            settings = prior.lam, prior.mean(corr), prior.positive, tol, init, limit
+            return kl_codes(problem.gram, corr, energy, *settings)
+        points = _start(problem, corr, energy, init)
         points, n_iter = iterate(points, partial(_step, problem), partial(_done, tol), limit)
         return points.code, points.slope, n_iter
 

@@ -42,44 +42,60 @@ def space(width):
 
 @njit(**options)
 def solve_curved(gram, short, curvature, support, rhs, tol, trust, space, out, good):
-    """Solutions for all signals, and whether they are good.
-
-    Where `trust` is set, a factor of the whole needs no refining.
-    """
+    """Solutions for all signals, and whether they are good."""
     n, p = rhs.shape
     s = space
     zero, one = s.scale[0] * 0, s.scale[0] * 0 + 1
     known, whole = -1, 0  # the signal whose factor is at hand
     for i in range(n):
-        k, alone, size, trace = 0, 0, zero, zero
+        size = zero
         for j in range(p):
-            s.x[j], s.scale[j], s.rest[j] = zero, zero, zero
-            if not support[i, j]:
-                continue
-            s.scale[j] = one / np.sqrt(curvature[i, j] * one)
-            s.rest[j] = rhs[i, j] * s.scale[j]
-            size += s.rest[j] * s.rest[j]
-            weight = gram[j, j] * s.scale[j] * s.scale[j]
-            trace += weight
-            if weight > _ALONE:
-                s.atoms[k] = j
-                k += 1
-            else:
-                alone += 1
-        if 5 * k > 4 * p:  # all in their order: rows of the Gram matrix then need no gathering
-            for j in range(p):
-                s.atoms[j] = j
-            k, alone = p, 0
+            s.scale[j], s.rest[j] = zero, zero
+            if support[i, j]:
+                s.scale[j] = one / np.sqrt(curvature[i, j] * one)
+                s.rest[j] = rhs[i, j] * s.scale[j]
+                size += s.rest[j] * s.rest[j]
+        k = choose(gram, s)
         if size > zero:
             if known < 0 or not _alike(curvature, support, i, known):
-                whole, known = _prepare(short, k, s), i
-            goal = tol * tol * size
-            if trust and alone == 0 and trace < _STEEP:
-                _precondition(gram, k, whole, s, s.rest, s.x)
-            else:
-                good[i] = _conjugate(gram, k, whole, goal, s)
+                whole, known = prepare(short, k, s), i
+            good[i] = solve_one(gram, k, whole, tol, trust, s)
         for j in range(p):
-            out[i, j] = s.x[j] * s.scale[j]
+            out[i, j] = s.x[j] * s.scale[j] if size > zero else zero
+
+
+@njit(**inner)
+def choose(gram, s):
+    """Atoms that the factor is of, once the scale is set; how many."""
+    p, k = gram.shape[0], 0
+    for j in range(p):
+        if gram[j, j] * s.scale[j] * s.scale[j] > _ALONE:
+            s.atoms[k] = j
+            k += 1
+    if 5 * k > 4 * p:  # all in their order: rows of the Gram matrix then need no gathering
+        for j in range(p):
+            s.atoms[j] = j
+        k = p
+    return k
+
+
+@njit(**inner)
+def solve_one(gram, k, whole, tol, trust, s):
+    """Solution x for the scaled right-hand side `rest`, by the factor at hand; whether it is good.
+
+    Where `trust` is set, a factor of the whole needs no refining.
+    """
+    p = gram.shape[0]
+    zero = s.scale[0] * 0
+    size, trace = zero, zero
+    for j in range(p):
+        s.x[j] = zero
+        size += s.rest[j] * s.rest[j]
+        trace += gram[j, j] * s.scale[j] * s.scale[j]
+    if trust and k == p and trace < _STEEP:
+        precondition(gram, k, whole, s, s.rest, s.x)
+        return True
+    return _conjugate(gram, k, whole, tol * tol * size, s)
 
 
 @njit(**inner)
@@ -92,7 +108,7 @@ def _alike(curvature, support, i, j):
 
 
 @njit(**inner)
-def _prepare(short, k, s):
+def prepare(short, k, s):
     """Factor of I + S G S for the k atoms; the padded size."""
     U, one = s.U, s.U.dtype.type(1)
     whole, width = (k + 3) // 4 * 4, (k + 31) // 32 * 32
@@ -124,7 +140,7 @@ def _prepare(short, k, s):
 
 
 @njit(**inner)
-def _precondition(gram, k, whole, s, rest, out):
+def precondition(gram, k, whole, s, rest, out):
     """Solve with the factor on the k atoms, and the diagonal elsewhere."""
     p = gram.shape[0]
     one = s.scale[0] * 0 + 1
@@ -143,28 +159,33 @@ def _precondition(gram, k, whole, s, rest, out):
 @njit(**inner)
 def _product(gram, s, x, out):
     """(I + S G S) x."""
-    p, width = gram.shape
+    p = gram.shape[0]
     for j in range(p):
         s.work[j] = s.scale[j] * x[j]
-    L = lanes(s.work)
-    zero = s.work[0] * 0
+    times(gram, s.work, out)
+    for j in range(p):
+        out[j] = x[j] + s.scale[j] * out[j]
+
+
+@njit(**inner)
+def times(gram, x, out):
+    """Product of the padded Gram matrix and x, which is zero beyond its columns."""
+    p, width = gram.shape
+    L, zero = lanes(x), x[0] * 0
     j = 0
     while j + 4 <= p:
         a, b, c, d = splat(zero), splat(zero), splat(zero), splat(zero)
         for i in range(0, width, L):
-            v = load(s.work, i)
+            v = load(x, i)
             a, b = a + load_row(gram, j, i) * v, b + load_row(gram, j + 1, i) * v
             c, d = c + load_row(gram, j + 2, i) * v, d + load_row(gram, j + 3, i) * v
-        out[j] = x[j] + s.scale[j] * total(a)
-        out[j + 1] = x[j + 1] + s.scale[j + 1] * total(b)
-        out[j + 2] = x[j + 2] + s.scale[j + 2] * total(c)
-        out[j + 3] = x[j + 3] + s.scale[j + 3] * total(d)
+        out[j], out[j + 1], out[j + 2], out[j + 3] = total(a), total(b), total(c), total(d)
         j += 4
     while j < p:
         a = splat(zero)
         for i in range(0, width, L):
-            a = a + load_row(gram, j, i) * load(s.work, i)
-        out[j] = x[j] + s.scale[j] * total(a)
+            a = a + load_row(gram, j, i) * load(x, i)
+        out[j] = total(a)
         j += 1
 
 
@@ -173,7 +194,7 @@ def _conjugate(gram, k, whole, goal, s):
     """Preconditioned conjugate gradients from zero; whether they reach the goal."""
     p, width = gram.shape
     zero = s.scale[0] * 0
-    _precondition(gram, k, whole, s, s.rest, s.scaled)
+    precondition(gram, k, whole, s, s.rest, s.scaled)
     for j in range(width):
         s.direction[j] = s.scaled[j] if j < p else zero
         if j >= p:
@@ -192,7 +213,7 @@ def _conjugate(gram, k, whole, goal, s):
             size += s.rest[j] * s.rest[j]
         if size <= goal:
             return True
-        _precondition(gram, k, whole, s, s.rest, s.scaled)
+        precondition(gram, k, whole, s, s.rest, s.scaled)
         before = rho
         rho = dot(s.rest, s.scaled, width)
         keep = rho / before

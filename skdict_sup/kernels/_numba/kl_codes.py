@@ -1,0 +1,217 @@
+"""Codes for the KL prior, one signal after another: Newton's method along (w, phi'(w))."""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+from numba import njit
+
+from ._curved import choose, padded, prepare, solve_one, space, times
+from ._rows import aligned
+from ._vectors import inner, options
+
+_FORCING = 1e-4  # accuracy of the linear systems: an error of a step is left to the next one
+_HALVINGS = 30
+_EPS = 2.0**-52
+_PATIENCE = 12  # steps without progress after which these floats get no further
+
+# a code, its rates phi'(w), its slopes; those of a trial; and what a step is made of
+Curve = namedtuple("Curve", "code rate slope code2 rate2 slope2 corr turn move")
+# lam, p, whether w >= 0, and bounds of floats
+Prior = namedtuple("Prior", "lam mean positive least top")
+
+
+def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
+    """See the kernel's contract."""
+    n, p = corr.shape
+    wide, short = padded(gram, np.float64), padded(gram, np.float32)
+    width = wide.shape[1]
+    rows = aligned((len(Curve._fields), width), np.float64)
+    rows[...] = 0
+    info = np.finfo(np.float64)
+    mean = np.broadcast_to(np.asarray(mean, np.float64), (p,)).copy()
+    bounds = float(info.smallest_normal / info.eps), 0.9 * math.log(info.max)
+    prior = Prior(float(lam), mean, positive, *bounds)
+    code, slope = np.array(init, np.float64, order="C"), np.empty((n, p))
+    n_iter = np.zeros(n, np.int64)
+    corr64, energy64 = (np.ascontiguousarray(a, np.float64) for a in (corr, energy))
+    spaces = space(width), space(width)
+    arrays = corr64, energy64, code, slope, n_iter
+    _codes(wide, short, *arrays, prior, float(tol), max_iter, Curve(*rows), *spaces)
+    return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
+
+
+@njit(**inner)
+def _rate(w, p, prior):
+    if prior.positive:
+        return prior.lam * (math.log(max(w, prior.least)) - math.log(p))
+    return prior.lam * math.asinh(w / (2 * p))
+
+
+@njit(**inner)
+def _code(rate, p, prior):
+    x = min(rate / prior.lam, prior.top)
+    if prior.positive:
+        return p * math.exp(x)
+    return 2 * p * math.sinh(max(x, -prior.top))
+
+
+@njit(**inner)
+def _mobility(w, p, prior):
+    return (w if prior.positive else math.hypot(w, 2 * p)) / prior.lam
+
+
+@njit(**inner)
+def _reach(mobility, p, prior):
+    """Largest |w| up to which phi'' is at least 1 / mobility."""
+    reach = prior.lam * mobility
+    if prior.positive:
+        return reach
+    return math.sqrt(max((reach - 2 * p) * (reach + 2 * p), 0.0))
+
+
+@njit(**inner)
+def _measure(gram, prior, energy, code, rate, slope, corr):
+    """Slopes of a code; its objective, largest violation, and what rounding is relative to."""
+    p = gram.shape[0]
+    times(gram, code, slope)
+    cross, value, violation, size = 0.0, 0.0, 0.0, 0.0
+    for j in range(p):
+        w = code[j]
+        slope[j] = corr[j] - slope[j]
+        cross += w * (corr[j] + slope[j])
+        size += abs(w * slope[j])
+        off = slope[j] - rate[j]
+        if prior.positive:
+            value += w * rate[j] - prior.lam * (w - prior.mean[j])
+            if w <= prior.least:
+                off = max(slope[j] - _rate(w, prior.mean[j], prior), 0.0)
+        else:
+            two = 2 * prior.mean[j]
+            value += w * rate[j] - prior.lam * (w / (math.hypot(w, two) + two) * w)
+        violation = max(violation, abs(off))
+    objective = 0.5 * max(energy - cross, 0.0) + value
+    return objective, violation, energy + abs(objective) + size
+
+
+@njit(**inner)
+def _turn(gram, short, prior, s, c, fresh, whole, k):
+    """Step in the rates; the number of factorised atoms, the padded size, and if it is good."""
+    p = gram.shape[0]
+    for j in range(p):
+        if fresh:
+            s.scale[j] = math.sqrt(_mobility(c.code[j], prior.mean[j], prior))
+            if prior.positive and c.code[j] <= prior.least:
+                s.scale[j] = 0.0
+        s.rest[j] = (c.slope[j] - c.rate[j]) * s.scale[j]
+    if fresh:
+        k = choose(gram, s)
+        whole = prepare(short, k, s)
+    solve_one(gram, k, whole, _FORCING, True, s)
+    small = False
+    for j in range(p):
+        c.move[j] = s.x[j] * s.scale[j]
+        small = small or not gram[j, j] * s.scale[j] * s.scale[j] > 1.0
+    if small:
+        times(gram, c.move, c.turn)
+    for j in range(p):
+        if gram[j, j] * s.scale[j] * s.scale[j] > 1.0:
+            c.turn[j] = s.x[j] / s.scale[j]
+        else:
+            c.turn[j] = c.slope[j] - c.rate[j] - c.turn[j]
+    return whole, k
+
+
+@njit(**inner)
+def _try(gram, prior, length, c):
+    """Trial code and rates: by the turn in the rates, but by no more than the tangent.
+
+    Where the curvature of the prior outweighs the loss's, growth is free.
+    """
+    for j in range(gram.shape[0]):
+        p, w, target = prior.mean[j], c.code[j], c.rate[j] + length * c.turn[j]
+        code, rate = _code(target, p, prior), target
+        crosses = (w < 0 and code > 0) or (w > 0 and code < 0)
+        base, start = (0.0, 0.0) if crosses else (w, c.rate[j])
+        if abs(code) > abs(base):
+            bound = abs(base + _mobility(base, p, prior) * (target - start))
+            if abs(code) > bound:
+                own = gram[j, j]
+                bound = max(bound, min(abs(code), _reach(1.0 / own if own > 0 else 1.0, p, prior)))
+            if abs(code) > bound:
+                code = bound if code > 0 else -bound
+                rate = _rate(code, p, prior)
+        c.code2[j], c.rate2[j] = code, rate
+
+
+@njit(**inner)
+def _accept(p, c):
+    for j in range(p):
+        c.code[j], c.rate[j], c.slope[j] = c.code2[j], c.rate2[j], c.slope2[j]
+
+
+@njit(**inner)
+def _descends(p, change, rounding, c):
+    """Whether the objective falls enough, or, where rounding hides it, the slopes say so."""
+    predicted, along = 0.0, 0.0
+    for j in range(p):
+        move = c.code2[j] - c.code[j]
+        predicted += (c.slope[j] - c.rate[j]) * move
+        along += (c.slope2[j] - c.rate2[j]) * move
+    if change <= -1e-4 * max(predicted, 0.0):
+        return True
+    return abs(change) <= rounding and predicted + along >= 0.0
+
+
+@njit(**options)
+def _codes(gram, short, corr, energy, code, slope, n_iter, prior, tol, limit, c, first, later):
+    n, p = corr.shape
+    known, first_whole, first_k = False, 0, 0  # whether `first` has the factor of the common start
+    for i in range(n):
+        top, common = 0.0, True
+        for j in range(p):
+            c.corr[j], c.code[j] = corr[i, j], code[i, j]
+            if prior.positive:
+                c.code[j] = abs(c.code[j])
+            c.rate[j] = _rate(c.code[j], prior.mean[j], prior)
+            common = common and c.rate[j] == 0.0
+            top = max(top, abs(corr[i, j]))
+        goal = tol * (top if top > 0 else 1.0)
+        objective, violation, size = _measure(
+            gram, prior, energy[i], c.code, c.rate, c.slope, c.corr
+        )
+        stale, count, whole, k = 0, 0, 0, 0
+        while violation > goal and stale < _PATIENCE and count < limit:
+            count += 1
+            start = common and count == 1
+            if start:
+                first_whole, first_k = _turn(
+                    gram, short, prior, first, c, not known, first_whole, first_k
+                )
+                known = True
+            else:
+                whole, k = _turn(gram, short, prior, later, c, True, 0, 0)
+            before, worst, rounding = objective, violation, 16 * _EPS * size
+            length = 1.0
+            for _ in range(_HALVINGS):
+                _try(gram, prior, length, c)
+                objective, violation, size = _measure(
+                    gram, prior, energy[i], c.code2, c.rate2, c.slope2, c.corr
+                )
+                if _descends(p, objective - before, rounding, c) or violation <= 0.5 * worst:
+                    break
+                length *= 0.5
+            _accept(p, c)
+            stale = 0 if objective < before - rounding or violation < 0.9 * worst else stale + 1
+            if start or length < 1.0 or violation <= goal:
+                continue
+            # the same factor once more: a step whose price is that of two products
+            _turn(gram, short, prior, later, c, False, whole, k)
+            _try(gram, prior, 1.0, c)
+            found = _measure(gram, prior, energy[i], c.code2, c.rate2, c.slope2, c.corr)
+            if found[1] <= 0.5 * violation:
+                objective, violation, size = found
+                _accept(p, c)
+        n_iter[i] = count
+        for j in range(p):
+            code[i, j], slope[i, j] = c.code[j], c.slope[j]
