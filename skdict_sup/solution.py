@@ -16,12 +16,14 @@ class Solution:
         Largest distance of an entry to its optimality condition, relative to the signal's
         largest correlation with an atom.
     duality_gap : array of shape (n_samples,)
-        Bound on the objective's distance to its minimum, relative to the objective.
+        Bound on the objective's distance to its minimum, relative to the objective; not a number
+        where no bound is known (concave powers).
     n_iter : array of shape (n_samples,)
         Iterations of the solver: changes of the support for "homotopy", sweeps for
-        "coordinate_descent", steps for "fista".
+        "coordinate_descent", steps for the others.
     converged : boolean array of shape (n_samples,)
-        Whether the certificate is at or below the tolerance.
+        Whether the certificate is at or below the tolerance: the duality gap, or for smooth priors
+        the optimality residual.
     objective : array of shape (n_samples,)
         Value of the sparse-coding objective at the code, in squared units of the signals.
     """

@@ -18,15 +18,16 @@ class OnlineDictionaryLearning(CodingEstimator):
 
     Mini-batches of signals are coded exactly, summed into two statistics that forget the past
     slowly, and each atom moves to its optimum given them. Atoms that nothing uses start again from
-    the signals that are coded worst.
+    the signals that are coded worst. With ``transfer="softmax"`` the loss is the relative entropy
+    of the signal and softmax(w D), and atoms take projected gradient steps instead.
 
     Parameters
     ----------
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved
-        once, on the first signals and atoms.
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet` or :class:`~skdict_sup.KL`;
+        what is "auto" in it is resolved once, on the first signals and atoms.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.

@@ -17,15 +17,16 @@ class SparseCoder(CodingEstimator):
     dictionary : array of shape (n_components, n_features)
         Atoms as rows, of any norm.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes, such as :class:`~skdict_sup.ElasticNet`; its lam="auto" is resolved on
-        the signals passed to fit.
+        Prior on the codes, such as :class:`~skdict_sup.ElasticNet` or :class:`~skdict_sup.KL`;
+        what is "auto" in it is resolved on the signals passed to fit.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     tol : float or None, default=None
-        Relative duality gap at which a code counts as converged.
+        Relative duality gap, for smooth priors relative optimality residual, at which a code
+        counts as converged; None is 1e-9 in float64 and 1e-5 in float32.
     max_iter : int or None, default=None
         Most iterations of the solver per signal.
     output : {"dense", "sparse"}, default="dense"

@@ -28,8 +28,9 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes. The name stands for ``ElasticNet(lam="auto", lam2=0.1)``: the ridge
-        steadies the gradient. lam="auto" is resolved once, on the first signals and atoms.
+        Prior on the codes. "elastic_net" stands for ``ElasticNet(lam="auto", lam2=0.1)``, whose
+        ridge steadies the gradient, "kl" for ``KL()``. What is "auto" is resolved once, on the
+        first signals and atoms.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
