@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdict_sup import ElasticNet, encode
+from skdict_sup import KL, ElasticNet, encode
 
 from .common import digits_to_encode, learned
 
@@ -35,6 +35,21 @@ class Fista:
 
     def time_encode(self, lam):
         encode(self.X, self.dictionary, prior=self.prior, solver="fista", tol=1e-3)
+
+
+class EncodeKL:
+    """Smooth codes: many signals at once, and as few as a mini-batch holds."""
+
+    params = (["float32", "float64"], [1e-1, 1e-2, 1e-4], [32, 1024])
+    param_names = ("dtype", "p", "n_samples")
+
+    def setup(self, dtype, p, n_samples):
+        self.X, self.dictionary = digits_to_encode(n_samples, dtype), learned(100, dtype)
+        self.prior = KL(lam=0.03, p=p)
+        self.time_encode(dtype, p, n_samples)  # compiles
+
+    def time_encode(self, dtype, p, n_samples):
+        encode(self.X, self.dictionary, prior=self.prior)
 
 
 class EncodeAgain:
