@@ -78,11 +78,11 @@ def encode(
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
-    solver : {"auto", "homotopy", "newton", "fista", "coordinate_descent", \
-              "exponentiated_gradient", "reweighted"}, default="auto"
+    solver : str, default="auto"
         "auto" takes the best that fits: the exact "homotopy" for elastic-net codes, "newton" for
         smooth priors, "fista" for an elastic net with the softmax transfer, "reweighted" for
-        powers below one. The others are for comparison.
+        powers below one. "coordinate_descent" (elastic net) and "exponentiated_gradient" (KL) are
+        for comparison.
     tol : float or None, default=None
         Relative duality gap, for smooth priors relative optimality residual, at which a code
         counts as converged and iterative solvers stop; None is 1e-9 in float64, 1e-5 in float32.

@@ -73,4 +73,4 @@ class SmoothPrior(Prior, Protocol):
         """1 / phi''(w), zero where that is infinite."""
 
     def reach(self, mobility: Any) -> Any:
-        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""

@@ -128,7 +128,7 @@ class KL(BaseEstimator):
         return self._form.mobility(code, self.mean(code)) / self.lam
 
     def reach(self, mobility):
-        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
         return self._form.reach(self.lam * mobility, self.mean(mobility))
 
     def halves(self, code):

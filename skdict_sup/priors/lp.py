@@ -108,7 +108,7 @@ class Lp(SignHalves, BaseEstimator):
         return self.lam * self.exponent * (self.exponent - 1)
 
     def reach(self, mobility):
-        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
         xp = namespace(mobility)
         if self.exponent == 2:
             never = xp.zeros_like(mobility)

@@ -63,7 +63,7 @@ def _mobility(w, p, prior):
 
 @njit(**inner)
 def _reach(mobility, p, prior):
-    """Largest |w| up to which phi'' is at least 1 / mobility."""
+    """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
     reach = prior.lam * mobility
     if prior.positive:
         return reach
