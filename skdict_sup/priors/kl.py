@@ -56,7 +56,7 @@ class KL(BaseEstimator):
     >>> from skdict_sup import KL, encode
     >>> prior = KL(lam=0.1, p=0.01)
     >>> encode(np.array([[1.0, 0.0]]), np.eye(2), prior=prior).code.round(3)
-    array([[0.608, 0.   ]])
+    array([[0.592, 0.   ]])
     """
 
     smooth = True
