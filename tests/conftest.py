@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from skdict_sup._array import to_numpy
 
-settings.register_profile("default", max_examples=25, deadline=None)
+settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
