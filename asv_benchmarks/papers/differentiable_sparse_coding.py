@@ -211,6 +211,7 @@ def table1(data, D, priors):
 
 def main():
     options = arguments(__doc__.splitlines()[0], "kl")
+    # scikit-learn's classifiers may stop at their limits: validation judges what they reach there
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     begin, about = time.perf_counter(), machine(PACKAGES, threads="2")
     data = Digits(options.quick)

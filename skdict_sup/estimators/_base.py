@@ -8,12 +8,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._array import astype_like, is_array, is_numpy, is_sparse, namespace, same_home
+from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._threads import effective_n_jobs
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
 from ..dictionary.adam import project
 from ..dictionary.initialise import INITS, initial_dictionary
+from ..dictionary.supervised import features_of
 from ..priors import as_prior
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
@@ -44,11 +45,9 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _features(self, code):
         """What users and the head see of codes: themselves, or their two halves."""
-        if not self.split_sign:
-            return code
-        if is_sparse(code):
-            return csr_matrix(np.hstack(self.prior_.halves(code.toarray())))
-        return namespace(code).concat(self.prior_.halves(code), axis=1)
+        if is_sparse(code) and self.split_sign:
+            return csr_matrix(features_of(code.toarray(), self.prior_, self.split_sign))
+        return features_of(code, self.prior_, self.split_sign)
 
     def inverse_transform(self, X):
         """Reconstruct signals from codes: the transfer of ``X @ components_``.

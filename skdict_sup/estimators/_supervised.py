@@ -195,7 +195,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
     def _check_training(self):
         """Raise unless every parameter of the training is in range."""
         self._check_learning()
-        self._check_switches("early_stopping", "warm_start", "split_sign")
+        self._check_switches("early_stopping", "warm_start")
         self._terms()
         self._check_number_or_auto("nu", low=0.0)
         self._check_number_or_auto("learning_rate", low=0.0, strict=True)

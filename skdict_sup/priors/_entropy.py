@@ -9,20 +9,20 @@ import math
 from .._array import namespace
 
 
-def _top(rate):
+def top_rate(rate):
     """Largest argument of exp that leaves room in the range of the dtype."""
     return 0.9 * math.log(float(namespace(rate).finfo(rate.dtype).max))
 
 
 def _below_top(rate):
     xp = namespace(rate)
-    return xp.minimum(rate, xp.full_like(rate, _top(rate)))
+    return xp.minimum(rate, xp.full_like(rate, top_rate(rate)))
 
 
 def _beyond_tangent(off):
     """exp(off) - 1 - off, free of cancellation; beyond half the range of exponents less."""
     xp = namespace(off)
-    off = xp.minimum(off, xp.full_like(off, 0.5 * _top(off)))
+    off = xp.minimum(off, xp.full_like(off, 0.5 * top_rate(off)))
     near = xp.abs(off) < 0.05
     x = xp.where(near, off, xp.zeros_like(off))
     series = x * x * (0.5 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720))))
@@ -92,7 +92,7 @@ class TwoSided:
 
     @staticmethod
     def code(rate, p):
-        top = _top(rate)
+        top = top_rate(rate)
         return 2 * p * namespace(rate).sinh(namespace(rate).clip(rate, -top, top))
 
     @staticmethod

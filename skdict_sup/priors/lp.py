@@ -1,6 +1,5 @@
 """The Lp prior: a power of the magnitude of the code."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 from .._array import namespace
 from .._validation import check_scalar
-from ._entropy import floor
+from ._entropy import floor, top_rate
 from ._halves import SignHalves
 
 
@@ -92,7 +91,7 @@ class Lp(SignHalves, BaseEstimator):
     def code_at(self, slope):
         """The w with phi'(w) = slope, entry by entry, for exponents above one."""
         xp = namespace(slope)
-        top = 0.9 * math.log(float(xp.finfo(slope.dtype).max))
+        top = top_rate(slope)
         size = xp.abs(slope) / (self.lam * self.exponent)
         seen = size > 0
         log = xp.log(xp.where(seen, size, xp.ones_like(size))) / (self.exponent - 1)

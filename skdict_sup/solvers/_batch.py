@@ -56,3 +56,10 @@ def iterate(points, step, done, limit, every=1):
         points = step(points)
     order = np.argsort(np.concatenate(places), kind="stable")
     return parts[0].join(parts[1:]).rows(order), np.concatenate(steps)[order]
+
+
+def gradient_step(problem):
+    """Length of a gradient step in the code: one over the largest curvature of the loss."""
+    top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
+    bound = problem.reconstruction.roughness * top * (1 + 1e-6)
+    return 1.0 / max(bound, 1e-30)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from .._array import eps, namespace
-from ._batch import Points, iterate
+from ._batch import Points, gradient_step, iterate
 
 _CHECK = 10  # steps between two looks at the duality gap
 
@@ -31,9 +31,7 @@ class FISTA:
         """Codes of a slice, to a relative duality gap of tol."""
         xp = namespace(corr)
         code = xp.zeros_like(corr) if init is None else problem.prior.prox(init, 0.0)
-        top = float(xp.linalg.eigvalsh(problem.gram)[-1])
-        bound = problem.reconstruction.roughness * top * (1 + 1e-6)
-        step = partial(_step, problem, 1.0 / max(bound, 1e-30))
+        step = partial(_step, problem, gradient_step(problem))
         far = xp.full_like(energy, xp.inf)
         points = _Moving(corr, energy, code, code, xp.ones_like(energy), far)
         limit = self.max_iter or 100_000

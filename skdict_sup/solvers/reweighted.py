@@ -8,7 +8,7 @@ from .._array import namespace
 from ..priors import ElasticNet, Lp
 from ..problem import Problem
 from ..reconstruction import Linear
-from ._batch import Points, iterate
+from ._batch import Points, gradient_step, iterate
 from .homotopy import Homotopy
 
 
@@ -33,16 +33,13 @@ class Reweighted:
 
     def codes(self, problem, corr, energy, tol, init=None):
         """Codes of a slice, to a relative optimality residual of tol."""
-        xp = namespace(corr)
         if init is None:
             l1 = ElasticNet(problem.prior.lam)
             start = Problem(problem.reconstruction, l1, problem.dictionary)
             init, _, _ = Homotopy().codes(start, corr, energy, tol)
-        top = float(xp.linalg.eigvalsh(problem.gram)[-1])
-        step = 1.0 / max(top * (1 + 1e-6), 1e-30)
         points, n_iter = iterate(
             _Shrunk(corr, init),
-            partial(_step, problem, step),
+            partial(_step, problem, gradient_step(problem)),
             partial(_done, problem, tol),
             self.max_iter or 100_000,
             every=10,
