@@ -12,7 +12,7 @@ from .solution import Gradients
 _SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
 _CHUNK = 4096  # signals whose adjoints are held at once
 
-__all__ = ["adjoint", "code_vjp", "vjp"]
+__all__ = ["adjoint", "adjoints", "code_vjp", "pull_back", "vjp"]
 
 
 def adjoint(problem, code, cotangent):
@@ -21,8 +21,8 @@ def adjoint(problem, code, cotangent):
     return problem.reconstruction.solve(code, curvature, support, cotangent, problem)
 
 
-def vjp(problem, X, code, cotangent, n_jobs=None):
-    """`code_vjp` for a problem and arrays that fit."""
+def adjoints(problem, code, cotangent, n_jobs=None):
+    """`adjoint` of a whole batch, slice by slice on threads."""
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
     problem.reconstruction.prepare(problem)
 
@@ -31,11 +31,20 @@ def vjp(problem, X, code, cotangent, n_jobs=None):
 
     width = min(_SLICE, ROWS * -(-n // (2 * ROWS * jobs)))
     if is_numpy(code) and jobs > 1 and width < n:
-        beta = np.concatenate(map_threads(work, slices(n, width), jobs))
-    else:
-        beta = work(slice(None))
-    toward = problem.reconstruction.vjp(X, code, beta, problem, jobs)
+        return np.concatenate(map_threads(work, slices(n, width), jobs))
+    return work(slice(None))
+
+
+def pull_back(problem, X, code, beta, n_jobs=None):
+    """Gradients for all that codes depend on, from their adjoints."""
+    toward = problem.reconstruction.vjp(X, code, beta, problem, effective_n_jobs(n_jobs))
     return Gradients(*toward, problem.prior.pull_back(code, beta))
+
+
+def vjp(problem, X, code, cotangent, n_jobs=None):
+    """`code_vjp` for a problem and arrays that fit."""
+    beta = adjoints(problem, code, cotangent, n_jobs)
+    return pull_back(problem, X, code, beta, n_jobs)
 
 
 @one_blas_thread()

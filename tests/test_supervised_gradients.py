@@ -14,31 +14,27 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from problems import unit_atoms
 
-from skdict_sup import KL, ElasticNet, Lp
+from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup.coding import make_solver
 from skdict_sup.dictionary import supervised
-from skdict_sup.losses import CLASSIFICATION_LOSSES, Square
+from skdict_sup.dictionary.heads import BilinearHead, BlockHead, LinearHead
+from skdict_sup.dictionary.supervised import Batch
+from skdict_sup.losses import CLASSIFICATION_LOSSES, Smoothed, Softmax, Square
 from skdict_sup.reconstruction import as_reconstruction
 
 LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-ARGUMENTS = ("dictionary", "coef", "intercept")
 
 
-def settings_of(prior, loss, nu=0.0, code_scale=1.0, transfer="linear", split_sign=False):
+def settings_of(prior, loss, transfer="linear", **options):
     reconstruction = as_reconstruction(transfer)
     solver = make_solver("auto", reconstruction, prior)
-    return supervised.SupervisedSettings(
-        reconstruction,
-        prior,
-        solver,
-        loss,
-        nu,
-        code_scale,
-        positive_dictionary=False,
-        split_sign=split_sign,
-        n_jobs=1,
-    )
+    return supervised.SupervisedSettings(reconstruction, prior, solver, loss, n_jobs=1, **options)
+
+
+def start(dictionary, coef, intercept, **others):
+    named = {"dictionary": dictionary, "coef": coef, "intercept": intercept}
+    return supervised.start(named | others)
 
 
 def targets(loss, n_samples, n_outputs, rng):
@@ -65,13 +61,14 @@ def batches(draw):
     prior = ElasticNet(draw(st.floats(0.05, 0.5)), draw(st.sampled_from([0.01, 0.1])))
     weight = rng.uniform(0.1, 3.0, n_samples)
     nu, code_scale = draw(st.sampled_from([0.0, 0.3])), draw(st.sampled_from([1.0, 2.5]))
-    state = supervised.start(dictionary, coef, intercept)
+    state = start(dictionary, coef, intercept)
     return state, X, weight, prior, nu, code_scale, rng
 
 
 def keeps_its_distance(state, X, prior, loss, target, code_scale):
     case = Case(X, state.dictionary, prior.lam, prior.lam2, prior.positive, np.zeros(1))
-    scores = (case.code / code_scale) @ state.coef.T + state.intercept.T
+    coef, intercept = state.parameters["coef"], state.parameters["intercept"]
+    scores = (case.code / code_scale) @ coef.T + intercept.T
     hinge = not hasattr(loss, "probabilities") and not isinstance(loss, Square)
     return case.keeps_its_distance_from_kinks() and (
         not hinge or np.abs(1 - target * scores).min() > MARGIN
@@ -80,33 +77,37 @@ def keeps_its_distance(state, X, prior, loss, target, code_scale):
 
 def differences(state, name, value_of, step=STEP):
     """Gradient of a function of the state in one of its arrays, entry by entry."""
-    array = getattr(state, name)
+    array = state.parameters[name]
     gradient = np.empty_like(array)
     for place in np.ndindex(array.shape):
         move = np.zeros_like(array)
         move[place] = step
-        at = [value_of(replace(state, **{name: array + k * move})) for k in (-2, -1, 1, 2)]
+        at = [value_of(state.having(**{name: array + k * move})) for k in (-2, -1, 1, 2)]
         gradient[place] = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * step)
     return gradient
+
+
+def assert_derivatives(state, batch, settings, mu=0.0, step=STEP):
+    def value_of(changed):
+        return float(supervised.loss_and_gradients(changed, batch, settings, mu)[0])
+
+    _, gradients, *_ = supervised.loss_and_gradients(state, batch, settings, mu)
+    assert gradients.keys() == state.parameters.keys()
+    size = max(1.0, *(np.abs(g).max() for g in gradients.values()))
+    for name, found in gradients.items():
+        assert found.shape == state.parameters[name].shape
+        expected = differences(state, name, value_of, step)
+        assert np.abs(found - expected).max() <= RTOL * size, name
 
 
 @every_loss
 @given(batch=batches())
 def test_gradients_are_the_derivatives_of_the_loss(loss, batch):
     state, X, weight, prior, nu, code_scale, rng = batch
-    target = targets(loss, len(X), len(state.coef), rng)
+    target = targets(loss, len(X), len(state.parameters["coef"]), rng)
     assume(keeps_its_distance(state, X, prior, loss, target, code_scale))
-    settings = settings_of(prior, loss, nu, code_scale)
-
-    def value_of(changed):
-        return float(supervised.loss_and_gradients(changed, X, target, weight, settings)[0])
-
-    _, gradients, _ = supervised.loss_and_gradients(state, X, target, weight, settings)
-    size = max(1.0, *(np.abs(g).max() for g in gradients))
-    for name, found in zip(ARGUMENTS, gradients, strict=True):
-        assert found.shape == getattr(state, name).shape
-        expected = differences(state, name, value_of)
-        assert np.abs(found - expected).max() <= RTOL * size, name
+    settings = settings_of(prior, loss, nu=nu, code_scale=code_scale)
+    assert_derivatives(state, Batch(X, target, weight), settings)
 
 
 SMOOTH = {
@@ -125,27 +126,79 @@ def test_gradients_through_smooth_codes_are_the_derivatives_of_the_loss(prior, t
     rng = np.random.default_rng(1)
     atoms = unit_atoms(rng, 4, 5) * (3.0 if transfer == "softmax" else 1.0)
     X = rng.dirichlet(np.ones(5), 3) if transfer == "softmax" else 2 * rng.normal(size=(3, 5))
-    state = supervised.start(atoms, rng.normal(size=(2, 4)), rng.normal(size=(2, 1)))
+    state = start(atoms, rng.normal(size=(2, 4)), rng.normal(size=(2, 1)))
     target, weight = targets(loss, 3, 2, rng), rng.uniform(0.5, 2.0, 3)
-    settings = settings_of(prior, loss, 0.3, 2.5, transfer)
+    settings = settings_of(prior, loss, transfer, nu=0.3, code_scale=2.5)
+    assert_derivatives(state, Batch(X, target, weight), settings, step=1e-3)
 
-    def value_of(changed):
-        return float(supervised.loss_and_gradients(changed, X, target, weight, settings)[0])
 
-    _, gradients, _ = supervised.loss_and_gradients(state, X, target, weight, settings)
-    size = max(1.0, *(np.abs(g).max() for g in gradients))
-    for name, found in zip(ARGUMENTS, gradients, strict=True):
-        expected = differences(state, name, value_of, 1e-3)
-        assert np.abs(found - expected).max() <= RTOL * size, name
+SHAPES = {
+    "linear": (LinearHead(), 1, False),
+    "path": (LinearHead(path=True), 1, True),
+    "bilinear": (BilinearHead(), 1, False),
+    "bilinear_path": (BilinearHead(path=True), 1, True),
+    "blocks": (BlockHead(), 2, False),
+    "blocks_path": (BlockHead(path=True), 2, True),
+}
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize(("head", "n_blocks", "projected"), SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("prior", [KL(lam=0.1, p=0.05), Lp(lam=0.3, exponent=1.5)], ids=str)
+def test_gradients_of_every_formulation_are_the_derivatives(prior, head, n_blocks, projected, mu):
+    rng = np.random.default_rng(3)
+    n_features, width = 5, 3 if projected else 5
+    split_sign = isinstance(prior, KL)  # halves of other codes have a kink at zero
+    head = replace(head, halves=split_sign) if n_blocks > 1 else head
+    dictionary = unit_atoms(rng, 4 * n_blocks, width)
+    settings = settings_of(
+        prior,
+        Softmax(),
+        head=head,
+        n_blocks=n_blocks,
+        split_sign=split_sign,
+        nu=0.3,
+        code_scale=0.7,
+        signal_scale=1.3,
+        energy_scale=2.0,
+    )
+    zeros = supervised.zero_head(dictionary, 2, settings, n_features)
+    others = {name: rng.normal(size=array.shape) for name, array in zeros.items()}
+    if projected:
+        others["projection"] = unit_atoms(rng, width, n_features)
+    state = supervised.start({"dictionary": dictionary} | others)
+    X, weight = 2 * rng.normal(size=(4, n_features)), rng.uniform(0.5, 2.0, 4)
+    mask = rng.integers(0, 2, size=(4, (8 if split_sign else 4) * n_blocks)) * 2.0
+    # the gradient of a projection is that of the loss alone: reconstruction would have it vanish
+    mu = 0.0 if projected else mu
+    batch = Batch(X, np.eye(2)[rng.integers(2, size=4)], weight, mask, rng.normal(size=(3, 5)))
+    assert_derivatives(state, batch, settings, mu, step=1e-3)
+
+
+@every_loss
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_smoothed_loss_is_the_mean_over_labels_drawn_at_random(loss, share):
+    rng = np.random.default_rng(0)
+    scores, table = rng.normal(size=(7, 3)), np.eye(3)
+    table = 2 * table - 1 if getattr(loss, "margins", False) else table
+    target = table[rng.integers(3, size=7)]
+    smoothed = Smoothed(loss, share, table)
+    uniform = np.mean([loss.value(scores, np.tile(row, (7, 1))) for row in table], axis=0)
+    expected = (1 - share) * loss.value(scores, target) + share * uniform
+    np.testing.assert_allclose(smoothed.value(scores, target), expected, rtol=1e-12)
+    found, step = smoothed.gradient(scores, target), 1e-6
+    for place in np.ndindex(scores.shape):
+        move = np.zeros_like(scores)
+        move[place] = step
+        ends = [smoothed.value(scores + k * move, target)[place[0]] for k in (-1, 1)]
+        assert found[place] == pytest.approx((ends[1] - ends[0]) / (2 * step), abs=1e-8)
 
 
 def fixed_batch(loss, n_samples=12):
     rng = np.random.default_rng(0)
-    state = supervised.start(
-        unit_atoms(rng, 9, 6), rng.normal(size=(3, 9)), rng.normal(size=(3, 1))
-    )
+    state = start(unit_atoms(rng, 9, 6), rng.normal(size=(3, 9)), rng.normal(size=(3, 1)))
     X, weight = rng.normal(size=(n_samples, 6)), rng.uniform(0.5, 2.0, n_samples)
-    return state, X, targets(loss, n_samples, 3, rng), weight
+    return state, Batch(X, targets(loss, n_samples, 3, rng), weight)
 
 
 PRIOR = ElasticNet(lam=0.15, lam2=0.05)
@@ -153,70 +206,121 @@ PRIOR = ElasticNet(lam=0.15, lam2=0.05)
 
 @every_loss
 def test_the_loss_is_the_weighted_mean_and_the_ridge(loss):
-    state, X, target, weight = fixed_batch(loss)
+    state, batch = fixed_batch(loss)
     settings = settings_of(PRIOR, loss, nu=0.3, code_scale=2.0)
-    value, _, code = supervised.loss_and_gradients(state, X, target, weight, settings)
-    scores = (code / 2.0) @ state.coef.T + state.intercept.T
-    expected = np.average(loss.value(scores, target), weights=weight)
-    assert float(value) == pytest.approx(expected + 0.15 * (state.coef**2).sum(), rel=1e-12)
+    value, _, code, _ = supervised.loss_and_gradients(state, batch, settings)
+    coef, intercept = state.parameters["coef"], state.parameters["intercept"]
+    scores = (code / 2.0) @ coef.T + intercept.T
+    expected = np.average(loss.value(scores, batch.target), weights=batch.weight)
+    assert float(value) == pytest.approx(expected + 0.15 * (coef**2).sum(), rel=1e-12)
+
+
+def test_mu_mixes_the_loss_with_the_objective_of_the_codes():
+    state, batch = fixed_batch(Square())
+    settings = settings_of(PRIOR, Square(), energy_scale=3.0)
+    labelled = float(supervised.loss_and_gradients(state, batch, settings)[0])
+    others = np.random.default_rng(5).normal(size=(20, 6))
+    objective = encode(others, state.dictionary, prior=PRIOR).objective.mean() / 3.0
+    batch = replace(batch, others=others)
+    for mu in (0.25, 1.0):
+        mixed = float(supervised.loss_and_gradients(state, batch, settings, mu)[0])
+        assert mixed == pytest.approx((1 - mu) * labelled + mu * objective, rel=1e-10)
 
 
 @every_loss
 def test_a_sample_of_weight_two_is_two_samples(loss):
-    state, X, target, _ = fixed_batch(loss)
-    repeats = np.arange(len(X)) % 3  # a weight of zero is no sample
+    state, batch = fixed_batch(loss)
+    repeats = np.arange(len(batch.X)) % 3  # a weight of zero is no sample
     settings = settings_of(PRIOR, loss, nu=0.3)
-    weighted = supervised.loss_and_gradients(state, X, target, 5.0 * repeats, settings)
-    X, target = np.repeat(X, repeats, axis=0), np.repeat(target, repeats, axis=0)
-    repeated = supervised.loss_and_gradients(state, X, target, np.ones(len(X)), settings)
+    five = replace(batch, weight=5.0 * repeats)
+    weighted = supervised.loss_and_gradients(state, five, settings)
+    X, target = (np.repeat(a, repeats, axis=0) for a in (batch.X, batch.target))
+    repeated = supervised.loss_and_gradients(state, Batch(X, target, np.ones(len(X))), settings)
     np.testing.assert_allclose(weighted[0], repeated[0], rtol=1e-12)
-    for a, b in zip(weighted[1], repeated[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+    for name, found in weighted[1].items():
+        np.testing.assert_allclose(found, repeated[1][name], rtol=1e-10, atol=1e-13)
 
 
 @every_loss
 def test_the_scale_of_signals_cancels(loss):
     # signals, lam and code_scale times c: scores, loss and gradients stay
-    state, X, target, weight = fixed_batch(loss)
-    plain = supervised.loss_and_gradients(
-        state, X, target, weight, settings_of(PRIOR, loss, nu=0.3)
-    )
+    state, batch = fixed_batch(loss)
+    plain = supervised.loss_and_gradients(state, batch, settings_of(PRIOR, loss, nu=0.3))
     prior = ElasticNet(lam=255 * PRIOR.lam, lam2=PRIOR.lam2)
-    scaled = supervised.loss_and_gradients(
-        state, 255 * X, target, weight, settings_of(prior, loss, nu=0.3, code_scale=255.0)
-    )
+    larger = replace(batch, X=255 * batch.X)
+    settings = settings_of(prior, loss, nu=0.3, code_scale=255.0)
+    scaled = supervised.loss_and_gradients(state, larger, settings)
     np.testing.assert_allclose(scaled[0], plain[0], rtol=1e-12)
-    for a, b in zip(scaled[1], plain[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    for name, found in scaled[1].items():
+        np.testing.assert_allclose(found, plain[1][name], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
 @every_loss
-def test_small_steps_against_the_gradient_lower_the_loss(loss):
-    state, X, target, weight = fixed_batch(loss)
-    settings = settings_of(PRIOR, loss, nu=1e-3)
+def test_small_steps_against_the_gradient_lower_the_loss(loss, adaptive):
+    state, batch = fixed_batch(loss)
+    settings = settings_of(PRIOR, loss, nu=1e-3, adaptive=adaptive)
     losses = []
     for _ in range(30):
-        state, value, _ = supervised.step(state, X, target, weight, settings, (1e-3, 1e-3))
+        state, value, *_ = supervised.step(state, batch, settings, (1e-3, 1e-3))
         losses.append(float(value))
     assert losses[-1] < losses[0]
     assert np.linalg.norm(state.dictionary, axis=1).max() <= 1 + 1e-12
 
 
+def test_the_amplification_is_that_of_nearly_dependent_atoms():
+    # two atoms at an angle e in one code: the smallest eigenvalue of their Gram matrix is e^2 / 2
+    angle = 1e-2
+    atoms = np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
+    code = np.array([[1.0, 1.0]])
+    prior = ElasticNet(lam=1e-3)
+    X = code @ atoms + prior.lam * np.ones((1, 2)) @ np.linalg.inv(atoms).T
+    coef = np.array([[1.0, -1.0]])  # along the direction that the atoms hardly tell
+    state, batch = start(atoms, coef, np.zeros((1, 1))), Batch(X, np.zeros((1, 1)), np.ones(1))
+    for lam2, expected in ((0.0, 1 / (1 - np.cos(angle))), (0.1, 10.0)):
+        settings = settings_of(ElasticNet(prior.lam, lam2=lam2), Square())
+        state = state.having(intercept=np.ones((1, 1)))
+        found = supervised.loss_and_gradients(state, batch, settings)[3]
+        assert found == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 1e-3)])
 @every_loss
 def test_every_library_has_the_same_gradients(loss, dtype, rtol, xp):
-    state, X, target, weight = fixed_batch(loss)
+    state, batch = fixed_batch(loss)
     settings = settings_of(PRIOR, loss, nu=0.3, code_scale=2.0)
-    expected = supervised.loss_and_gradients(state, X, target, weight, settings)
-    arrays = (state.dictionary, state.coef, state.intercept)
-    mine = supervised.start(*(xp.asarray(a, dtype=dtype) for a in arrays))
-    data = [xp.asarray(a, dtype=dtype) for a in (X, target, weight)]
-    found = supervised.loss_and_gradients(mine, *data, settings)
+    expected = supervised.loss_and_gradients(state, batch, settings, 0.2)
+    named = {name: xp.asarray(a, dtype=dtype) for name, a in state.parameters.items()}
+    mine = supervised.start(named)
+    data = Batch(*(xp.asarray(a, dtype=dtype) for a in (batch.X, batch.target, batch.weight)))
+    found = supervised.loss_and_gradients(mine, data, settings, 0.2)
     assert float(found[0]) == pytest.approx(float(expected[0]), rel=rtol)
-    for a, b in zip(found[1], expected[1], strict=True):
+    for name, a in found[1].items():
         assert xp.is_mine(a)
         assert str(a.dtype).endswith(np.dtype(dtype).name)
-        np.testing.assert_allclose(xp.to_numpy(a), b, rtol=rtol, atol=rtol)
-    moved, *_ = supervised.step(mine, *data, settings, (np.float64(0.1), np.float64(0.1)))
-    for array in (moved.dictionary, moved.coef, moved.intercept, moved.moments[0].squares):
+        np.testing.assert_allclose(xp.to_numpy(a), expected[1][name], rtol=rtol, atol=rtol)
+    moved, *_ = supervised.step(mine, data, settings, (np.float64(0.1), np.float64(0.1)))
+    for array in (*moved.parameters.values(), moved.moments["dictionary"].squares):
         assert str(array.dtype).endswith(np.dtype(dtype).name)
+
+
+@pytest.mark.parametrize(("head", "n_blocks", "path"), SHAPES.values(), ids=SHAPES)
+def test_every_library_has_the_same_scores_of_every_head(head, n_blocks, path, xp):
+    rng = np.random.default_rng(0)
+    home = rng.normal(size=(4 * n_blocks, 5))
+    head = replace(head, halves=True) if n_blocks > 1 else head
+    settings = settings_of(PRIOR, Square(), head=head, n_blocks=n_blocks, split_sign=True)
+    zeros = supervised.zero_head(home, 2, settings, 5)
+    named = {name: rng.normal(size=array.shape) for name, array in zeros.items()}
+    arrays = rng.normal(size=(6, 8 * n_blocks)), rng.normal(size=(6, 5))
+    expected = head.scores(named, *arrays)
+    mine = {name: xp.asarray(array) for name, array in named.items()}
+    features, X = (xp.asarray(a) for a in arrays)
+    found = head.scores(mine, features, X)
+    np.testing.assert_allclose(xp.to_numpy(found), expected, rtol=1e-12)
+    toward = rng.normal(size=(6, 2))
+    gradients, back = head.pull_back(named, *arrays, toward)
+    others, other = head.pull_back(mine, features, X, xp.asarray(toward))
+    np.testing.assert_allclose(xp.to_numpy(other), back, rtol=1e-12)
+    for name, array in others.items():
+        np.testing.assert_allclose(xp.to_numpy(array), gradients[name], rtol=1e-12)

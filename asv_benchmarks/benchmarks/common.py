@@ -37,7 +37,7 @@ def digits_name():
 
 
 @cache
-def _digits(part):
+def stored_digits(part):
     """Images and labels of "train" or "test", as they are stored."""
     path = data_file("mnist.npz")
     if path is None:
@@ -51,13 +51,13 @@ def _digits(part):
 
 def digits_to_learn(n=20_000, dtype="float64"):
     """Digits with norm one, and their labels."""
-    X, y = _digits("train")
+    X, y = stored_digits("train")
     return unit_rows(X[:n].astype(dtype)), y[:n]
 
 
 def digits_to_encode(n=4096, dtype="float64"):
     """Digits with norm one that no dictionary has seen."""
-    return unit_rows(_digits("test")[0][:n].astype(dtype))
+    return unit_rows(stored_digits("test")[0][:n].astype(dtype))
 
 
 @cache

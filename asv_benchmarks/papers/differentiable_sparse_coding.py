@@ -25,14 +25,17 @@ from benchmarks import common
 from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
 from skdict_sup import encode as codes_of
 
-ATOMS, FEATURES, SEED = 200, 180, 0
+ATOMS, FEATURES, SEED = 400, 180, 0
 L1_LAMS = (0.05, 0.1, 0.2)
-KL_LAMS, KL_MEANS = (0.1, 0.03, 0.01), (0.03, 0.01, 0.003, 0.001)
-COSTS = (0.001, 0.01, 0.1, 1.0)  # C of the maxent classifier, for features of typical size one
-TUNED_ON = 10_000  # training images, and half as many for validation, that settings are chosen on
+KL_PAIRS = ((0.1, 0.01), (0.1, 0.003), (0.03, 0.01), (0.03, 0.003), (0.03, 0.001), (0.01, 0.003))
+STABILITY_PAIRS = ((0.3, 0.01), (0.1, 0.01), (0.1, 0.003), (0.03, 0.003))
+COSTS = (0.01, 0.03, 0.1)  # C of the maxent classifier, for features of typical size one
+TUNED_ON = 10_000  # training images that settings are chosen on
 SIZES = (1000, 2000, 10_000, 20_000, 50_000)
-# of backpropagation; times the default ridge of the head, tried for up to TUNED_ON labels
-EPOCHS, RIDGES = 15, (1.0, 10.0, 100.0, 1000.0)
+EPOCHS = 15  # of backpropagation
+# of backpropagation, tried for up to TUNED_ON labels: the standard deviation of noise added to
+# signals of norm one (over all features together), label smoothing, times the default ridge
+REGULARISERS = ((0.0, 0.0, 1.0), (0.3, 0.1, 1.0), (0.3, 0.1, 10.0))
 PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "scikit-learn")
 
 
@@ -40,8 +43,8 @@ class Digits:
     """Images in [0, 1], split; `project` is PCA followed by unit norm."""
 
     def __init__(self, quick):
-        X, y = common._digits("train")
-        self.test, self.y_test = common._digits("test")
+        X, y = common.stored_digits("train")
+        self.test, self.y_test = common.stored_digits("test")
         top = float(X.max())
         order = np.random.default_rng(SEED).permutation(len(X))
         n_held_out = len(X) // 6
@@ -100,59 +103,73 @@ def choose(data, D, priors, halves):
     tried = []
     for prior in priors:
         train = features(data.X[:n], D, prior, halves), data.y[:n]
-        held_out = features(data.X_held_out[: n // 2], D, prior, halves), data.y_held_out[: n // 2]
+        held_out = features(data.X_held_out, D, prior, halves), data.y_held_out
         error, C = best([(C, maxent(C)) for C in COSTS], train, held_out)
         tried.append((error, C, prior))
         print(f"  {prior}, halves {halves}: {error:.2f} at C {C:g}", flush=True)
     return min(tried, key=lambda found: found[0]), tried
 
 
-def backpropagated(data, D, prior, n, ridge, epochs):
+class Noise:
+    """Signals of norm one with Gaussian noise; any rotation of them has the same."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, X, rng):
+        X = X + self.size / X.shape[1] ** 0.5 * rng.standard_normal(X.shape)
+        return common.unit_rows(X)
+
+
+def backpropagated(data, D, prior, n, regulariser, epochs):
     """Classifier with a dictionary learned with the labels of n images, and seconds."""
+    noise, smoothing, ridge = regulariser
     learner = SupervisedDictionaryClassifier(
         len(D), prior=prior, split_sign=True, init=D, max_iter=epochs, random_state=SEED
     )
     learner.fit(data.X[:256], data.y[:256])  # for the size of codes, which nu is relative to
     size = learner.nu_ * 256
-    learner.set_params(nu=ridge * size / n)
+    augment = Noise(noise) if noise else None
+    learner.set_params(nu=ridge * size / n, label_smoothing=smoothing, augment=augment)
     start = time.perf_counter()
     learner.fit(data.X[:n], data.y[:n])
     return learner, time.perf_counter() - start
 
 
-def best_ridge(data, D, prior, n, ridges, epochs):
-    """Ridge with the least validation error, for n labels."""
+def best_regulariser(data, D, prior, n, regularisers, epochs):
+    """Regulariser with the least validation error for n labels, and the errors of all."""
     errors = {}
-    for ridge in ridges:
-        model, _ = backpropagated(data, D, prior, n, ridge, epochs)
-        errors[ridge] = 100 * (1 - model.score(data.X_held_out, data.y_held_out))
-        print(f"  {n} labels, ridge {ridge:g}: {errors[ridge]:.2f}", flush=True)
-    return min(errors, key=errors.get)
+    for regulariser in regularisers:
+        model, _ = backpropagated(data, D, prior, n, regulariser, epochs)
+        errors[regulariser] = 100 * (1 - model.score(data.X_held_out, data.y_held_out))
+        print(f"  {n} labels, regulariser {regulariser}: {errors[regulariser]:.2f}", flush=True)
+    return min(errors, key=errors.get), errors
 
 
-def table2(data, D, settings, ridges, epochs):
-    """Test errors by number of labels; C and ridge are chosen for each number."""
-    rows = []
+def table2(data, D, settings, regularisers, epochs):
+    """Test errors by number of labels; C and regulariser are chosen for each number."""
+    rows, tried = [], {}
     for n in [size for size in SIZES if size < len(data.X)] + [len(data.X)]:
         row = {"labels": n}
         for name in ("L1", "L1, halves", "KL, halves"):
             prior, halves = settings[name][2], "halves" in name
             train = features(data.X[:n], D, prior, halves), data.y[:n]
-            held_out = data.X_held_out[: TUNED_ON // 2], data.y_held_out[: TUNED_ON // 2]
-            held_out = features(held_out[0], D, prior, halves), held_out[1]
+            held_out = features(data.X_held_out, D, prior, halves), data.y_held_out
             _, C = best([(C, maxent(C)) for C in COSTS], train, held_out)
             model = maxent(C).fit(*train)
             row[name] = model.error(features(data.X_test, D, prior, halves), data.y_test)
         if n <= TUNED_ON:
-            ridge = best_ridge(data, D, settings["KL, halves"][2], n, ridges, epochs)
-        learner, seconds = backpropagated(data, D, settings["KL, halves"][2], n, ridge, epochs)
-        row["ridge"] = ridge
+            chosen, tried[n] = best_regulariser(
+                data, D, settings["KL, halves"][2], n, regularisers, epochs
+            )
+        learner, seconds = backpropagated(data, D, settings["KL, halves"][2], n, chosen, epochs)
+        row["regulariser"] = chosen
         row["KL + backprop"] = 100 * (1 - learner.score(data.X_test, data.y_test))
         row["training"] = 100 * (1 - learner.score(data.X[:n], data.y[:n]))
         row["seconds"] = seconds
-        print("  " + ", ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+        print(f"  {row}", flush=True)
         rows.append(row)
-    return rows, learner
+    return rows, tried, learner
 
 
 def table3(data, D, settings, learner):
@@ -220,21 +237,24 @@ def main():
         ATOMS, prior=ElasticNet(lam=0.1), max_iter=3, random_state=SEED
     )
     D = learner.fit(data.X).components_
-    lams, means = (KL_LAMS[1:2], KL_MEANS[1:2]) if options.quick else (KL_LAMS, KL_MEANS)
+    pairs = KL_PAIRS[:1] if options.quick else KL_PAIRS
     settings, grids = {}, {}
     l1 = [ElasticNet(lam) for lam in L1_LAMS]
-    kl = [KL(lam, p) for lam in lams for p in means]
+    kl = [KL(lam, p) for lam, p in pairs]
     for name, priors in (("L1", l1), ("L1, halves", l1), ("KL, halves", kl)):
         settings[name], grids[name] = choose(data, D, priors, "halves" in name)
-    ridges = RIDGES[:1] if options.quick else RIDGES
-    errors, learner = table2(data, D, settings, ridges, epochs)
+    regularisers = REGULARISERS[1:2] if options.quick else REGULARISERS
+    errors, tried, learner = table2(data, D, settings, regularisers, epochs)
     priors = {"L1": settings["L1, halves"][2], "KL": settings["KL, halves"][2]}
+    stable = l1 + [KL(lam, p) for lam, p in STABILITY_PAIRS]
     results = {
         "settings": settings,
         "grids": grids,
-        "table 1": table1(data, D, priors),
+        "table 1": table1(data, D, {repr(prior): prior for prior in stable}),
         "table 2": errors,
+        "regularisers": tried,
         "table 3": table3(data, D, settings, learner),
+        "n_atoms": len(D),
         "epochs": epochs,
         "seconds": time.perf_counter() - begin,
     }

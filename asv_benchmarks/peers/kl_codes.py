@@ -25,7 +25,7 @@ PACKAGES = ("skdict-sup", "numpy", "scipy", "numba")
 
 def projected_digits(n_fit=50_000):
     """Digits on their first principal components, centred, with norm one."""
-    X = common._digits("train")[0][:n_fit].astype(np.float64)
+    X = common.stored_digits("train")[0][:n_fit].astype(np.float64)
     X /= X.max()
     X -= X.mean(axis=0)
     variance, axes = np.linalg.eigh(X.T @ X)

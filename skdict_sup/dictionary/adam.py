@@ -6,6 +6,7 @@ from typing import Any
 from .._array import namespace
 
 _DECAY, _DECAY_SQUARES = 0.9, 0.999
+_NOISE = 1e-6  # gradients are known to, relative to the typical one of their array
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,9 @@ def direction(moments, gradient):
         squares = xp.vecdot(gradient, gradient, axis=-1)[:, None]
     mean = _DECAY * moments.mean + (1 - _DECAY) * gradient
     squares = _DECAY_SQUARES * moments.squares + (1 - _DECAY_SQUARES) * squares
-    size = (1 - _DECAY**n_steps) * xp.sqrt(squares / (1 - _DECAY_SQUARES**n_steps))
+    # a gradient that is zero but for rounding is no reason to move
+    floor = _NOISE**2 * xp.mean(squares)
+    size = (1 - _DECAY**n_steps) * xp.sqrt((squares + floor) / (1 - _DECAY_SQUARES**n_steps))
     step = mean / xp.where(size > 0, size, xp.ones_like(size))
     return Moments(mean, squares, n_steps), step
 

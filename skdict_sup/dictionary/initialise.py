@@ -25,6 +25,13 @@ def initial_dictionary(X, n_components, init, rng, positive=False):
     return unit_norm(xp.abs(atoms) if positive else atoms)
 
 
+def initial_projection(X, n_projected, rng):
+    """Orthonormal rows (n_projected, n_features): leading singular vectors of the signals."""
+    if is_sparse(X):
+        X = dense(take_rows(X, rng.permutation(X.shape[0])[: max(_PART, 4 * n_projected)]))
+    return _singular_vectors(X, n_projected, rng)
+
+
 def unit_norm(atoms):
     """Atoms scaled to norm one; zero atoms stay."""
     xp = namespace(atoms)

@@ -1,67 +1,92 @@
 r"""Task-driven dictionary learning: steps along the gradient through the codes.
 
-.. math:: \min_{D, W, b} \; \frac{1}{\sum_i c_i} \sum_i c_i \,\ell(y_i, W w(x_i, D) + b)
-          + \frac{\nu}{2} \|W\|^2, \quad \|d_j\| \le 1
+.. math:: \min_{D, W, b} \; (1 - \mu) \frac{1}{\sum_i c_i} \sum_i c_i \,\ell(y_i, W w(x_i, D) + b)
+          + \frac{\mu}{s} \frac{1}{n} \sum_i P(x_i, D) + \frac{\nu}{2} \|W\|^2, \quad \|d_j\| \le 1
 
-Inside, the head acts on codes divided by `code_scale`, their typical size, so that one step size
-serves signals of any scale; `coef` and `nu` below belong to these scaled codes.
+with P the sparse-coding objective and s the mean squared norm of the signals. Inside, the head
+acts on codes divided by `code_scale`, their typical size, so that one step size serves signals of
+any scale; `coef` and `nu` below belong to these scaled codes.
 
 References
 ----------
-J. Mairal, "Backpropagation rules for sparse coding", "Main result" and "Practical Implementation".
+J. Mairal, "Backpropagation rules for sparse coding", "Main result" and "Practical Implementation";
+J. Mairal, F. Bach, J. Ponce, "Task-driven dictionary learning", 2012, equation 10.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._array import device_of, namespace, take_rows
-from ..implicit import vjp
-from ..problem import Problem
-from ..solvers import solve
+import numpy as np
+
+from .._array import astype_like, namespace, put_rows, take_rows
 from . import adam
+from .heads import LinearHead
+from .layer import encoded, gradients, reconstruction_term
+
+_UNIT_ROWS = ("dictionary", "projection")  # parameters whose rows live in the unit ball
 
 
 @dataclass(frozen=True)
 class SupervisedSettings:
-    """What stays the same over the steps; nu and code_scale as in the module's text."""
+    """What stays the same over the steps; nu and the scales as in the module's text."""
 
     reconstruction: Any
     prior: Any
     solver: Any
     loss: Any
-    nu: float
-    code_scale: float
-    positive_dictionary: bool
-    split_sign: bool
-    n_jobs: int | None
+    head: Any = field(default_factory=LinearHead)
+    nu: float = 0.0
+    code_scale: float = 1.0
+    signal_scale: float = 1.0  # of entries, for heads that see signals
+    energy_scale: float = 1.0  # of squared norms, for the reconstruction term
+    n_blocks: int = 1  # dictionaries side by side
+    positive_dictionary: bool = False
+    split_sign: bool = False
+    dropout: float = 0.0
+    adaptive: bool = True  # Adam's steps, or plain ones along the gradient
+    n_jobs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class SupervisedState:
-    """Everything that learning needs to go on."""
+    """Everything that learning needs to go on; both map names of parameters to arrays."""
 
-    dictionary: Any
-    coef: Any
-    intercept: Any
-    moments: tuple
+    parameters: dict
+    moments: dict
 
+    @property
+    def dictionary(self):
+        """Atoms of all dictionaries."""
+        return self.parameters["dictionary"]
 
-def start(dictionary, coef, intercept):
-    """State before the first step; coef is (n_outputs, n_components), intercept (n_outputs, 1)."""
-    moments = (
-        adam.start(dictionary, by_row=True),
-        adam.start(coef, by_row=False),
-        adam.start(intercept, by_row=False),
-    )
-    return SupervisedState(dictionary, coef, intercept, moments)
+    def having(self, **parameters):
+        """Return the state with other values of some parameters."""
+        return replace(self, parameters=self.parameters | parameters)
 
 
-def zero_head(dictionary, n_outputs, split_sign):
-    """Head of zeros for a dictionary."""
-    xp = namespace(dictionary)
-    like = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
-    n_features = dictionary.shape[0] * (2 if split_sign else 1)
-    return xp.zeros((n_outputs, n_features), **like), xp.zeros((n_outputs, 1), **like)
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Signals with targets and weights; what the step may also use."""
+
+    X: Any
+    target: Any
+    weight: Any
+    mask: Any = None  # factors of the features: zero for what dropout hides
+    others: Any = None  # signals of the reconstruction term; the labelled ones without
+
+
+def start(parameters):
+    """State before the first step, from a mapping of names to arrays."""
+    moments = {
+        name: adam.start(array, by_row=name in _UNIT_ROWS) for name, array in parameters.items()
+    }
+    return SupervisedState(dict(parameters), moments)
+
+
+def zero_head(dictionary, n_outputs, settings, n_features):
+    """Parameters of a head of zeros for a dictionary."""
+    n_codes = dictionary.shape[0] * (2 if settings.split_sign else 1)
+    return settings.head.start(dictionary, n_outputs, n_codes, n_features)
 
 
 def features_of(code, prior, split_sign):
@@ -77,66 +102,118 @@ def _toward_code(code, toward_features, settings):
     return toward_features[:, :p] * slope + toward_features[:, p:] * (slope - 1.0)
 
 
-def loss_and_gradients(state, X, target, weight, settings):
-    """Weighted mean loss of a batch, gradients for dictionary, coef and intercept, and codes."""
-    problem, code = encoded(X, state.dictionary, settings)
-    features = features_of(code, settings.prior, settings.split_sign)
-    loss, gradient, toward_head = _head_loss(state, features, target, weight, settings)
-    cotangent = _toward_code(code, (gradient @ state.coef) / settings.code_scale, settings)
-    toward_dictionary = vjp(problem, X, code, cotangent, settings.n_jobs).dictionary
-    return loss, (toward_dictionary, *toward_head), code
-
-
-def encoded(X, dictionary, settings):
-    """The sparse-coding problem of a dictionary, and the codes of signals for it."""
-    problem = Problem(settings.reconstruction, settings.prior, dictionary)
-    return problem, solve(problem, X, settings.solver, n_jobs=settings.n_jobs).code
-
-
-def _head_loss(state, features, target, weight, settings):
-    """Weighted mean loss, its gradient in the scores, and those for coef and intercept."""
-    xp = namespace(features)
+def loss_and_gradients(state, batch, settings, mu=0.0):
+    """Loss of a batch, gradients of the parameters by name, codes, and the amplification."""
+    parameters = state.parameters
+    coded = encoded(parameters, batch.X, settings)
+    features = features_of(coded.code, settings.prior, settings.split_sign)
     features = features / settings.code_scale
-    scores = features @ state.coef.T + state.intercept[:, 0][None, :]
-    share = weight / xp.sum(weight)
-    loss = xp.sum(share * settings.loss.value(scores, target))
-    loss = loss + 0.5 * settings.nu * xp.sum(state.coef * state.coef)
-    gradient = settings.loss.gradient(scores, target) * share[:, None]
-    toward_coef = gradient.T @ features + settings.nu * state.coef
-    return loss, gradient, (toward_coef, xp.sum(gradient, axis=0)[:, None])
+    features = features if batch.mask is None else features * batch.mask
+    loss, found, toward = _head_loss(parameters, features, batch, settings)
+    toward = toward if batch.mask is None else toward * batch.mask
+    toward = _toward_code(coded.code, toward / settings.code_scale, settings)
+    through, amplification = gradients(coded, toward, parameters, batch.X, settings)
+    found = found | through
+    if mu:
+        others = coded if batch.others is None else encoded(parameters, batch.others, settings)
+        objective, pull = reconstruction_term(others, settings.energy_scale)
+        loss = (1 - mu) * loss + mu * objective
+        found = {name: (1 - mu) * gradient for name, gradient in found.items()}
+        found["dictionary"] = found["dictionary"] + mu * pull
+    return _with_ridge(loss, found, parameters, settings.nu), found, coded.code, amplification
 
 
-def step(state, X, target, weight, settings, rates):
-    """One step on a mini-batch: (state, loss, codes). rates: for the dictionary, for the head."""
-    loss, gradients, code = loss_and_gradients(state, X, target, weight, settings)
-    moments, steps = zip(*map(adam.direction, state.moments, gradients), strict=True)
-    dictionary_rate, head_rate = map(float, rates)  # a NumPy scalar would widen float32 arrays
-    moved = state.dictionary - dictionary_rate * steps[0]
-    state = SupervisedState(
-        dictionary=adam.project(moved, settings.positive_dictionary),
-        coef=state.coef - head_rate * steps[1],
-        intercept=state.intercept - head_rate * steps[2],
-        moments=moments,
-    )
-    return state, loss, code
+def _head_loss(parameters, features, batch, settings):
+    """Weighted mean loss, gradients of the head's parameters, and of the features."""
+    xp = namespace(features)
+    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
+    scores = settings.head.scores(parameters, features, signals)
+    share = batch.weight / xp.sum(batch.weight)
+    loss = xp.sum(share * settings.loss.value(scores, batch.target))
+    toward = settings.loss.gradient(scores, batch.target) * share[:, None]
+    return loss, *settings.head.pull_back(parameters, features, signals, toward)
 
 
-def fit_head(state, features, target, weight, settings, batches, head_rate):
-    """State with its head trained on features of codes, at a rate that falls to zero."""
-    moments = list(state.moments[1:])
-    for done, rows in enumerate(batches):
-        part = take_rows(features, rows)
-        _, _, toward = _head_loss(
-            state, part, take_rows(target, rows), take_rows(weight, rows), settings
-        )
-        rate = head_rate * (1 - done / len(batches))
-        moments[0], coef_step = adam.direction(moments[0], toward[0])
-        moments[1], intercept_step = adam.direction(moments[1], toward[1])
-        state = replace(
-            state,
-            coef=state.coef - rate * coef_step,
-            intercept=state.intercept - rate * intercept_step,
-        )
+def _with_ridge(loss, found, parameters, nu):
+    """Loss with the ridge on what the head multiplies; its gradient is added in place."""
+    for name in ("coef", "linear"):
+        if nu and name in parameters:
+            array = parameters[name]
+            loss = loss + 0.5 * nu * namespace(array).sum(array * array)
+            found[name] = found[name] + nu * array
+    return loss
+
+
+def losses(state, batch, settings):
+    """Loss of each sample of a batch, without weights and ridge."""
+    code = encoded(state.parameters, batch.X, settings).code
+    features = features_of(code, settings.prior, settings.split_sign) / settings.code_scale
+    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
+    scores = settings.head.scores(state.parameters, features, signals)
+    return settings.loss.value(scores, batch.target)
+
+
+def with_atoms(state, places, atoms, settings):
+    """State with new atoms, which the head does not look at and the moments know nothing of."""
+    xp = namespace(atoms)
+    n_atoms, n_blocks = state.dictionary.shape[0], settings.n_blocks
+    kept = np.ones(n_atoms)
+    kept[places] = 0.0
+    moments = dict(state.moments)
+    old = moments["dictionary"]
+    gone = astype_like(kept, atoms)[:, None]
+    moments["dictionary"] = replace(old, mean=old.mean * gone, squares=old.squares * gone)
+    dictionary = put_rows(state.dictionary, atoms, places)
+    if n_blocks == 1:
+        columns = np.tile(kept, 2) if settings.split_sign else kept
+        factor = astype_like(columns, atoms)[None, :]
+    else:
+        blocks = kept.reshape(n_blocks, -1)
+        factor = astype_like(np.tile(blocks, (1, 2)) if settings.split_sign else blocks, atoms)
+    coef = state.parameters["coef"]
+    factor = factor[..., None] if coef.ndim == 3 else factor
+    changed = state.having(dictionary=dictionary, coef=coef * xp.astype(factor, coef.dtype))
+    return replace(changed, moments=moments)
+
+
+def step(state, batch, settings, rates, mu=0.0):
+    """One step on a mini-batch: (state, loss, codes, amplification).
+
+    `rates` are those of the dictionary and of the head.
+    """
+    loss, found, code, amplification = loss_and_gradients(state, batch, settings, mu)
+    return _moved(state, found, settings, rates), loss, code, amplification
+
+
+def _moved(state, found, settings, rates):
+    """State after a step against gradients of some parameters."""
+    parameters, moments = dict(state.parameters), dict(state.moments)
+    for name, gradient in found.items():
+        rate = float(rates[0 if name in _UNIT_ROWS else 1])  # NumPy's would widen float32 arrays
+        if settings.adaptive:
+            moments[name], gradient = adam.direction(moments[name], gradient)
+        else:
+            moments[name] = replace(moments[name], n_steps=moments[name].n_steps + 1)
+        moved = parameters[name] - rate * gradient
+        if name in _UNIT_ROWS:
+            moved = adam.project(moved, settings.positive_dictionary and name == "dictionary")
+        parameters[name] = moved
+    return SupervisedState(parameters, moments)
+
+
+def fit_head(state, features, batch, settings, parts, head_rate):
+    """State with its head trained on scaled features of codes, at a rate that falls to zero.
+
+    `parts` are the row numbers of its mini-batches.
+    """
+    fresh = replace(settings, adaptive=True)
+    for done, rows in enumerate(parts):
+        X = take_rows(batch.X, rows) if settings.head.sees_signals else None
+        part = Batch(X, take_rows(batch.target, rows), take_rows(batch.weight, rows))
+        _, found, _ = _head_loss(state.parameters, take_rows(features, rows), part, settings)
+        _with_ridge(0.0, found, state.parameters, settings.nu)
+        rate = head_rate * (1 - done / len(parts))
+        state = _moved(state, found, fresh, (0.0, rate))
     return state
 
 

@@ -1,53 +1,63 @@
 """Whole passes over a data set: without labels, with labels, and what comes before either."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, dense, is_numpy, is_sparse, take_rows, to_numpy
-from . import online, projected, supervised
+from .._array import astype_like, dense, is_numpy, is_sparse, namespace, take_rows, to_numpy
+from . import layer, online, projected, supervised
+from .initialise import unit_norm
 
 _HEAD_SAMPLES = 20_000  # signals whose codes are held to train the first head
-_WARM_STEPS = 200  # over which the step sizes rise
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Step sizes over a number of steps: a linear rise, then half a cosine down to zero.
-
-    `rate` is the length of an atom's step, in units of its norm; `head_rate` the size of a step of
-    the head on scaled codes.
-    """
-
-    rate: float
-    head_rate: float
-    n_steps: int
-
-    def rates(self, done):
-        """Step sizes after `done` steps."""
-        rise = min(1.0, (done + 1) / min(_WARM_STEPS, max(1, self.n_steps // 5)))
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done / self.n_steps)))
-        return self.rate * rise * fall, self.head_rate * rise * fall
+_POOL_BATCH = 256  # signals without labels in a step
+_TRIALS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # first moves of atoms, to choose a rate from
+_TRIAL_STEPS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Signals with targets (a function of row numbers) and weights, drawn in mini-batches."""
+    """Signals with targets (a function of row numbers) and weights, drawn in mini-batches.
+
+    `pool` holds the signals of the reconstruction term, if they are others.
+    """
 
     X: Any
     target_of: Callable
     weight: np.ndarray
     batch_size: int
     augment: Callable | None = None
+    pool: Any = None
 
     def rows(self, rows):
         """Signals, targets and weights at row numbers."""
         X = take_rows(self.X, rows)
         target, weight = self.target_of(rows), self.weight[rows]
-        return X, astype_like(target, X), astype_like(weight, X)
+        return supervised.Batch(X, astype_like(target, X), astype_like(weight, X))
+
+    def epoch(self, rng):
+        """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
+
+        An epoch is a pass over the labelled samples and over the pool: the shorter of them is
+        passed more than once.
+        """
+        n = self.X.shape[0]
+        if self.pool is None:
+            return [(rows, None) for rows in mini_batches(n, self.batch_size, rng)]
+        others = mini_batches(self.pool.shape[0], _POOL_BATCH, rng)
+        labelled = mini_batches(n, self.batch_size, rng)
+        while len(labelled) < len(others):
+            labelled += mini_batches(n, self.batch_size, rng)
+        return [(rows, others[i % len(others)]) for i, rows in enumerate(labelled)]
+
+    def n_steps(self):
+        """Steps of an epoch."""
+        n_labelled = max(1, round(self.X.shape[0] / self.batch_size))
+        if self.pool is None:
+            return n_labelled
+        n_others = max(1, round(self.pool.shape[0] / _POOL_BATCH))
+        return n_labelled * max(1, -(-n_others // n_labelled))
 
 
 def mini_batches(n_samples, batch_size, rng):
@@ -98,46 +108,123 @@ def learn_unlabelled(X, state, settings, n_epochs, rng):
 def first_head(state, samples, settings, head_rate, rng):
     """State with a head trained on the codes of (at most 20 000) samples."""
     rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
-    X, target, weight = samples.rows(rows)
-    _, code = supervised.encoded(X, state.dictionary, settings)
+    batch = samples.rows(rows)
+    code = layer.encoded(state.parameters, batch.X, settings).code
     features = supervised.features_of(code, settings.prior, settings.split_sign)
     n_batches = max(1, round(len(rows) / samples.batch_size))
     n_passes = max(5, -(-500 // n_batches))
-    batches = [
+    parts = [
         part for _ in range(n_passes) for part in mini_batches(len(rows), samples.batch_size, rng)
     ]
-    return supervised.fit_head(state, features, target, weight, settings, batches, head_rate)
+    batch = replace(batch, X=dense(batch.X)) if settings.head.sees_signals else batch
+    features = features / settings.code_scale
+    return supervised.fit_head(state, features, batch, settings, parts, head_rate)
 
 
-def scale_settings(settings, dictionary, samples, rng, nu):
-    """Settings with the typical size of a code, and nu in its units.
+def scale_settings(settings, parameters, samples, rng, nu):
+    """Settings with the typical sizes of codes and signals, and nu in their units.
 
     "auto" is one over the total weight of the samples, as is the ridge of a logistic regression
     with C=1 in scikit-learn, on codes of typical size one.
     """
-    rows = rng.permutation(samples.X.shape[0])[:1000]
-    _, code = supervised.encoded(take_rows(samples.X, rows), dictionary, settings)
+    X = take_rows(samples.X, rng.permutation(samples.X.shape[0])[:1000])
+    code = layer.encoded(parameters, X, settings).code
     features = supervised.features_of(code, settings.prior, settings.split_sign)
     scale = supervised.code_scale_of(features)
     scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
-    return replace(settings, code_scale=scale, nu=scaled_nu)
+    X = dense(X)
+    energy = float(namespace(X).sum(X * X)) / X.shape[0] or 1.0
+    return replace(
+        settings,
+        code_scale=scale,
+        nu=scaled_nu,
+        signal_scale=(energy / X.shape[1]) ** 0.5,
+        energy_scale=energy,
+    )
 
 
-def learn_labelled(state, samples, settings, rates_of, rng):
-    """One pass of supervised steps: (state, mean loss, mean number of nonzeros)."""
-    losses, sizes, n_nonzero = [], [], 0
-    n_samples = samples.X.shape[0]
-    for rows in mini_batches(n_samples, samples.batch_size, rng):
-        X, target, weight = samples.rows(rows)
-        X = dense(X)
+@dataclass(frozen=True)
+class Report:
+    """What one pass of supervised steps was like; `uses` counts the nonzeros of each atom."""
+
+    loss: float
+    n_nonzero: float
+    uses: np.ndarray
+    amplification: float
+
+
+def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
+    """One pass of supervised steps: (state, Report)."""
+    losses, sizes, uses, worst, n_seen = [], [], 0, 0.0, 0
+    n_features = state.dictionary.shape[0] * (2 if settings.split_sign else 1)
+    for rows, others in samples.epoch(rng):
+        batch = samples.rows(rows)
+        X = dense(batch.X)
         if samples.augment is not None:
             X = augmented(X, samples.augment, rng)
-        rates = rates_of(state.moments[0].n_steps)
-        state, loss, code = supervised.step(state, X, target, weight, settings, rates)
+        if settings.dropout:
+            kept = rng.random((len(rows), n_features)) >= settings.dropout
+            batch = replace(batch, mask=astype_like(kept / (1 - settings.dropout), X))
+        if mu and others is not None:
+            batch = replace(batch, others=dense(take_rows(samples.pool, others)))
+        rates = rates_of(state.moments["dictionary"].n_steps)
+        batch = replace(batch, X=X)
+        state, loss, code, amplification = supervised.step(state, batch, settings, rates, mu)
         losses.append(float(loss))
         sizes.append(float(samples.weight[rows].sum()))
-        n_nonzero += int((to_numpy(code) != 0).sum())
-    return state, float(np.average(losses, weights=sizes)), n_nonzero / n_samples
+        uses = uses + (to_numpy(code) != 0).sum(axis=0)
+        worst, n_seen = max(worst, amplification), n_seen + len(rows)
+    loss = float(np.average(losses, weights=sizes))
+    return state, Report(loss, float(uses.sum()) / n_seen, uses, worst)
+
+
+def revived(state, samples, settings, uses, rng):
+    """State with atoms that no code used replaced by the signals that the head does worst on.
+
+    The head starts with zeros for them: no score changes but through the other codes.
+    """
+    dead = np.flatnonzero(uses == 0)
+    if not len(dead):
+        return state, 0
+    rows = rng.permutation(samples.X.shape[0])[: max(1000, 4 * len(dead))]
+    batch = samples.rows(rows)
+    batch = replace(batch, X=dense(batch.X))
+    losses = to_numpy(supervised.losses(state, batch, settings))
+    signals = to_numpy(layer.seen(state.parameters, batch.X))
+    order = np.argsort(-losses, kind="stable")
+    order = order[np.abs(signals[order]).max(axis=1) > 0][: len(dead)]
+    dead = dead[: len(order)]
+    fresh = unit_norm(astype_like(signals[order], state.dictionary))
+    fresh = namespace(fresh).abs(fresh) if settings.positive_dictionary else fresh
+    return supervised.with_atoms(state, dead, fresh, settings), len(dead)
+
+
+def chosen_rate(state, samples, settings, rng):
+    """Step size along plain gradients with the least loss after a few steps.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", "A few tricks": "try different learning
+    steps for a few iterations before choosing one".
+    """
+    n = samples.X.shape[0]
+    parts = [rng.permutation(n)[: samples.batch_size] for _ in range(_TRIAL_STEPS)]
+    judge = samples.rows(rng.permutation(n)[:1000])
+    judge = replace(judge, X=dense(judge.X))
+    first = samples.rows(parts[0])
+    first = replace(first, X=dense(first.X))
+    _, found, *_ = supervised.loss_and_gradients(state, first, settings)
+    steepest = float(np.linalg.norm(to_numpy(found["dictionary"]), axis=1).max())
+    best = (np.inf, 0.0)
+    for move in _TRIALS:
+        rate, trial = move / (steepest or 1.0), state
+        for rows in parts:
+            batch = samples.rows(rows)
+            batch = replace(batch, X=dense(batch.X))
+            trial = supervised.step(trial, batch, settings, (rate, rate))[0]
+        loss = float(supervised.loss_and_gradients(trial, judge, settings)[0])
+        best = min(best, (loss if np.isfinite(loss) else np.inf, rate))
+    return best[1]
 
 
 def augmented(X, augment, rng):

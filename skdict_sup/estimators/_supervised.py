@@ -1,24 +1,26 @@
-"""What the supervised regressor and classifier share: parameters, training, prediction."""
+"""What the supervised regressor and classifier share: parameters, fitting, prediction."""
 
-import time
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._array import astype_like, namespace, take_rows, to_numpy
-from .._threads import one_blas_thread
-from .._validation import check_option, check_scalar
-from ..dictionary import online, supervised, training
-from ..problem import resolve_prior
-from ._base import CodingEstimator, all_or_nothing, generator
+from .._array import astype_like, dense, is_sparse, namespace, take_rows, to_numpy
+from .._threads import one_blas_thread, slices
+from .._validation import check_matrix, check_option, check_scalar
+from ..dictionary import layer, schedules, training
+from ..problem import Problem
+from ..reconstruction import as_reconstruction
+from ._base import all_or_nothing, generator
+from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
+from ._training import STEADY_LAM2, TrainedEstimator, generator_at
 
-RATE, HEAD_SHARE = 0.16, 0.125  # learning_rate="auto": an atom's step, and the head's part of it
-STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
+_ROWS_AT_ONCE = 4096  # codes that a head turns into scores at a time
 
 
-class SupervisedDictionaryEstimator(CodingEstimator):
+class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
     """Dictionary and linear head learned together; subclasses say what targets and losses are."""
 
     def __init__(
@@ -29,6 +31,11 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         transfer="linear",
         loss="auto",
         nu="auto",
+        mu=0.0,
+        dropout=0.0,
+        head="linear",
+        fit_linear=False,
+        n_projected=None,
         init="data",
         init_max_iter="auto",
         learning_rate="auto",
@@ -52,6 +59,11 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self.transfer = transfer
         self.loss = loss
         self.nu = nu
+        self.mu = mu
+        self.dropout = dropout
+        self.head = head
+        self.fit_linear = fit_linear
+        self.n_projected = n_projected
         self.init = init
         self.init_max_iter = init_max_iter
         self.learning_rate = learning_rate
@@ -72,6 +84,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
 
     # a subclass defines _labels(y, reset), _targets(labels), _loss(), _strata(labels), _score(...)
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Learn dictionary and head.
 
@@ -87,25 +100,38 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         Returns
         -------
         object
-            The estimator itself. After an interrupt it holds the state of the last complete epoch,
-            from which ``warm_start=True`` and partial_fit go on.
+            The estimator itself. After an interrupt it holds the state of the last complete epoch:
+            ``warm_start=True`` and the same data then give what the whole fit would have given.
         """
+        n_epochs = self.max_iter
+        run = getattr(self, "_run", None) if self.warm_start else None
+        if run is not None:
+            n_epochs = run.n_epochs - self.n_iter_
+        epochs = Epochs(self, n_epochs, X, y)
         with all_or_nothing(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
             labels, weight = self._samples(X, y, sample_weight, reset=not warm)
-            rng = generator(self.random_state)
+            rng = generator(self.random_state) if run is None else generator_at(run.generator)
+            first = rng.bit_generator.state
             self._check_training()
+            pool = X if self._mixes() and not weight.all() else None
             samples = training.weighted_rows(X, labels, weight)
             X, labels, weight = training.merge_repeated(*samples)
             held_out = None
             if self.early_stopping:
                 X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
-            if warm:
-                state, settings = self._restart(), self._settings(labels)
+            data = self._passes(X, labels, weight, pool)
+            if run is not None:
+                self._settings(labels)  # raises where a parameter does not fit the first fit
+                self._go_on(data, generator_at(run.generator_now), held_out, epochs)
             else:
-                state, settings = self._start(X, labels, weight, rng)
-            self._train(X, labels, weight, state, settings, rng, held_out)
+                if warm:
+                    state, settings = self._restart(), self._settings(labels)
+                else:
+                    state, settings = self._start(X, labels, weight, rng, pool)
+                self._train(data, state, settings, rng, first, held_out, epochs)
+        epochs.close()
         return self
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -130,35 +156,112 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             X = self._signals(X, reset=first)
             labels, weight = self._samples(X, y, sample_weight, reset=first)
             self._check_training()
+            if self.learning_rate == "mairal":
+                raise ValueError(
+                    "learning_rate='mairal' needs to know how long learning will last: "
+                    "partial_fit takes 'auto' or a number."
+                )
+            pool = X if self._mixes() and not weight.all() else None
             X, labels, weight = training.weighted_rows(X, labels, weight)
             rng = generator(self.random_state)
             if first:
-                state, settings = self._start(X, labels, weight, rng)
+                state, settings = self._start(X, labels, weight, rng, pool)
                 self.initial_components_ = state.dictionary
                 losses = []
             else:
                 state, settings = self._state, self._settings(labels)
                 losses = list(self.loss_curve_)
-            rate, head_rate = self._rates()
-
-            def rates_of(done):
-                fall = (1 + done / 1000) ** -0.5
-                return rate * fall, head_rate * fall
-
-            state, loss, _ = training.learn_labelled(
-                state, self._passes(X, labels, weight), settings, rates_of, rng
-            )
-            self._publish(state, settings, ([*losses, loss], []))
+            rates_of = schedules.Stream(*self._rates()).rates
+            data = self._passes(X, labels, weight, pool)
+            mu = schedules.Mix(self.mu).at(0, 1)
+            state, report = training.learn_labelled(state, data, settings, rates_of, rng, mu)
+            settings = self._steadied(settings, report)
+            self._publish(state, settings, ([*losses, report.loss], []), None)
         return self
+
+    def transform(self, X):
+        """Encode signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples, n_codes)
+            Codes: n_codes is n_components; that for each class with ``multi_class="ovr"``, one
+            dictionary after another; and twice as many with ``split_sign=True``: positive halves,
+            then negative ones.
+        """
+        check_is_fitted(self)
+        return self._features(self._coded(self._signals(X, reset=False)))
+
+    def inverse_transform(self, X):
+        """Reconstruct signals from codes: the transfer of ``X @ components_``.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse matrix of shape (n_samples, n_codes)
+            Codes.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Reconstructed signals; the mean over the dictionaries where there are several. Behind a
+            projection it is the least-squares solution for the signals.
+        """
+        check_is_fitted(self)
+        code = dense(X) if is_sparse(X) else check_matrix(X, "X")
+        if code.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
+            )
+        n, blocks = self.components_.shape[0], self._learned_with.n_blocks
+        if self.split_sign:
+            code = code[:, :n] - code[:, n:]
+        reconstruction, p = as_reconstruction(self.transfer), n // blocks
+        signals = 0.0
+        for part in slices(n, p):
+            problem = Problem(reconstruction, None, self.components_[part, :])
+            signals = signals + reconstruction.reconstruct(code[:, part], problem) / blocks
+        if self.n_projected is not None:
+            xp = namespace(signals)
+            signals = signals @ xp.linalg.pinv(astype_like(self.projection_, signals)).T
+        return signals
+
+    def _coded(self, X):
+        """Codes of checked signals."""
+        self._check_running()
+        learned = self._learned_with
+        reconstruction = as_reconstruction(self.transfer)
+        settings = replace(
+            learned,
+            reconstruction=reconstruction,
+            prior=self.prior_,
+            solver=self._solver(reconstruction, self.prior_),
+            n_jobs=self.n_jobs,
+        )
+        parameters = {"dictionary": astype_like(self.components_, X)}
+        if self.n_projected is not None:
+            parameters["projection"] = astype_like(self.projection_, X)
+        return layer.encoded(parameters, X, settings).code
 
     def _head_scores(self, X):
         check_is_fitted(self)
         return self._scores(self._signals(X, reset=False))
 
     def _scores(self, X):
-        features = self._features(self._encode(X).code)
-        scores = features @ astype_like(self.coef_, features).T
-        return scores + astype_like(self.intercept_, features)[None, :]
+        features, head = self._features(self._coded(X)), self._learned_with.head
+        parameters = {"coef": self.coef_, "intercept": self.intercept_[:, None]}
+        if head.path:
+            parameters["linear"] = self.linear_coef_
+        parameters = {name: astype_like(array, features) for name, array in parameters.items()}
+        parts = [
+            head.scores(parameters, features[rows, :], X[rows, :] if head.sees_signals else None)
+            for rows in slices(X.shape[0], _ROWS_AT_ONCE)
+        ]
+        return namespace(features).concat(parts, axis=0)
 
     def _samples(self, X, y, sample_weight, *, reset):
         """Targets as a NumPy array (n_samples, columns), and weights, zero where unused."""
@@ -166,7 +269,7 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        labels = self._labels(to_numpy(y), reset=reset)
+        labels, labelled = self._labels(to_numpy(y), reset=reset)
         if labels.shape[0] != X.shape[0]:
             raise ValueError(
                 f"y must have one row per row of X: got {labels.shape[0]} rows of y for "
@@ -179,9 +282,11 @@ class SupervisedDictionaryEstimator(CodingEstimator):
             dtype=np.float64,
             ensure_non_negative=True,
         )
-        weight = self._class_weighted(weight, labels)
+        weight = self._class_weighted(weight * labelled, labels)
         if not weight.sum() > 0:
-            raise ValueError("sample_weight must be above zero for at least one sample, got none.")
+            raise ValueError(
+                "sample_weight must be above zero for at least one labelled sample, got none."
+            )
         if reset:
             self._learn_targets(labels, weight)
         return labels, weight
@@ -198,7 +303,27 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         self._check_switches("early_stopping", "warm_start")
         self._terms()
         self._check_number_or_auto("nu", low=0.0)
-        self._check_number_or_auto("learning_rate", low=0.0, strict=True)
+        names = {"auto", "mairal"}
+        self._check_number_or_auto("learning_rate", names, low=0.0, strict=True)
+        self._check_mu()
+        self._check_switches("fit_linear")
+        check_scalar(self.dropout, "dropout", low=0.0, high=0.99)
+        check_option(self.head, "head", {"linear", "bilinear"})
+        if self.head == "bilinear" and self._blocks():
+            raise ValueError("head='bilinear' needs multi_class='shared', got multi_class='ovr'.")
+        if self.n_projected is not None:
+            check_scalar(
+                self.n_projected,
+                "n_projected",
+                low=1,
+                high=self.n_features_in_,
+                integer=True,
+                also="(the number of features) or None",
+            )
+            if self.transfer == "softmax":
+                raise ValueError(
+                    "n_projected needs transfer='linear': a projection of a distribution is none."
+                )
         self._check_number_or_auto("batch_size", low=1, integer=True)
         self._check_number_or_auto("init_max_iter", low=0, integer=True)
         check_scalar(
@@ -208,27 +333,32 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         if self.augment is not None and not callable(self.augment):
             raise TypeError(f"augment must be a callable or None, got {self.augment!r}.")
 
-    def _check_number_or_auto(self, name, **bounds):
+    def _check_number_or_auto(self, name, names=frozenset({"auto"}), **bounds):
         value = getattr(self, name)
         if isinstance(value, str):
-            check_option(value, name, {"auto"})
+            check_option(value, name, names)
         else:
-            check_scalar(value, name, also="or 'auto'", **bounds)
+            also = " or ".join(map(repr, sorted(names)))
+            check_scalar(value, name, also=f"or {also}", **bounds)
 
     def _n_outputs(self, labels):
         """Number of scores that the loss asks for."""
         return self._targets(labels)(np.arange(1)).shape[1]
 
-    def _passes(self, X, labels, weight):
-        """Samples as training draws them."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(min(256, max(32, X.shape[0] // 40)))
-        return training.Samples(X, self._targets(labels), weight, batch_size, self.augment)
+    def _mixes(self):
+        """Whether there is a reconstruction term, and so a use for samples without a label."""
+        return not (isinstance(self.mu, Real) and self.mu == 0)
 
-    def _rates(self):
-        rate = RATE if self.learning_rate == "auto" else self.learning_rate
-        return rate, HEAD_SHARE * rate
+    def _check_mu(self):
+        values = [self.mu(t) for t in (0.0, 0.5, 1.0)] if callable(self.mu) else self.mu
+        values = values if isinstance(values, list | tuple | np.ndarray) else [values]
+        numbers = [isinstance(v, Real) and not isinstance(v, bool) for v in values]
+        if not (all(numbers) and len(values) and all(0 <= v <= 1 for v in values)):
+            kind = ValueError if all(numbers) else TypeError
+            raise kind(
+                f"mu must be a number in [0, 1], a sequence of such numbers or a function of the "
+                f"progress in [0, 1] to them, got {self.mu!r}."
+            )
 
     def _hold_out(self, X, labels, weight, rng):
         """Samples split into training and validation parts, by class where there are classes."""
@@ -255,131 +385,3 @@ class SupervisedDictionaryEstimator(CodingEstimator):
         if isinstance(self.prior, str) and self.prior == "elastic_net":
             prior.set_params(lam2=STEADY_LAM2)
         return reconstruction, prior, solver
-
-    def _start(self, X, labels, weight, rng):
-        """Settings, and a state: a dictionary learned without labels, a head trained on it."""
-        reconstruction, prior, solver = self._terms()
-        dictionary = self._first_atoms(X, rng)
-        prior = resolve_prior(prior, X, dictionary)
-        n_epochs = self.init_max_iter
-        if n_epochs == "auto":
-            given = not isinstance(self.init, str)
-            n_epochs = 0 if given else int(min(20, max(1, -(-30_000 // X.shape[0]))))
-        without = online.OnlineSettings(
-            reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
-        )
-        learner = training.learner_of(reconstruction)
-        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
-        for number, (learned, objective) in enumerate(passes, start=1):
-            dictionary = learner.published(learned, without)
-            if self.verbose > 1:
-                print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
-        head = supervised.zero_head(dictionary, self._n_outputs(labels), self.split_sign)
-        state = supervised.start(dictionary, *head)
-        settings = supervised.SupervisedSettings(
-            reconstruction,
-            prior,
-            solver,
-            self._loss(),
-            0.0,
-            1.0,
-            self.positive_dictionary,
-            self.split_sign,
-            self.n_jobs,
-        )
-        _, head_rate = self._rates()
-        data = self._passes(X, labels, weight)
-        settings = training.scale_settings(settings, dictionary, data, rng, self.nu)
-        state = training.first_head(state, data, settings, head_rate, rng)
-        return state, settings
-
-    def _restart(self):
-        """State of a fitted estimator, with fresh moments: the schedule begins again."""
-        state = self._state
-        return supervised.start(state.dictionary, state.coef, state.intercept)
-
-    def _settings(self, labels):
-        """Settings of a fitted estimator, with the parameters that may have changed since."""
-        reconstruction, prior, solver = self._terms()
-        learned = self._learned_with
-        n_components = self._state.dictionary.shape[0]
-        if self.n_components != n_components:
-            raise ValueError(
-                f"n_components must be {n_components} to go on learning, as in the first fit; got "
-                f"{self.n_components}."
-            )
-        before = self._state.coef.shape[0]
-        if self.split_sign != learned.split_sign:
-            raise ValueError(
-                f"split_sign must be {learned.split_sign} to go on learning, as in the first fit; "
-                f"got {self.split_sign}."
-            )
-        n_outputs = self._n_outputs(labels)
-        if n_outputs != before:
-            raise ValueError(
-                f"loss must have {before} output(s) to go on learning, as in the first fit; got "
-                f"{self.loss!r}, which has {n_outputs}."
-            )
-        automatic = isinstance(getattr(prior, "lam", None), str)
-        return replace(
-            learned,
-            reconstruction=reconstruction,
-            prior=learned.prior if automatic else prior,
-            solver=solver,
-            loss=self._loss(),
-            nu=learned.nu if self.nu == "auto" else self.nu / learned.code_scale**2,
-            positive_dictionary=self.positive_dictionary,
-            n_jobs=self.n_jobs,
-        )
-
-    def _train(self, X, labels, weight, state, settings, rng, held_out):
-        """Epochs of supervised steps, published one by one; the best kept if some are held out."""
-        data = self._passes(X, labels, weight)
-        n_steps = self.max_iter * max(1, round(X.shape[0] / data.batch_size))
-        schedule = training.Schedule(*self._rates(), n_steps)
-        best, waited, begin = None, 0, time.perf_counter()
-        losses, scores = curves = [], []
-        self.initial_components_ = state.dictionary
-        self._publish(state, settings, curves)
-        for epoch in range(1, self.max_iter + 1):
-            state, loss, n_nonzero = training.learn_labelled(
-                state, data, settings, schedule.rates, rng
-            )
-            losses.append(loss)
-            self._publish(state, settings, curves)
-            line = f"epoch {epoch}/{self.max_iter}: loss {loss:.6g}, {n_nonzero:.1f} nonzeros"
-            if held_out is not None:
-                scores.append(self._held_out_score(*held_out))
-                self._publish(state, settings, curves)
-                line += f", validation score {scores[-1]:.4f}"
-                waited = 0 if best is None or scores[-1] > best[0] + self.tol else waited + 1
-                if best is None or scores[-1] > best[0]:
-                    best = scores[-1], state
-            if self.verbose:
-                print(f"{line}, {time.perf_counter() - begin:.1f} s", flush=True)
-            if waited >= self.n_iter_no_change:
-                break
-        if best is not None:
-            self._publish(best[1], settings, curves)
-            self.best_validation_score_ = best[0]
-
-    def _held_out_score(self, X, labels, weight):
-        return float(self._score(to_numpy(self._scores(X)), labels, weight))
-
-    def _publish(self, state, settings, curves):
-        """Attributes that users see, from a state."""
-        xp = namespace(state.dictionary)
-        self.components_ = state.dictionary
-        self.coef_, self.intercept_ = self._in_units(
-            state.coef / settings.code_scale, xp.reshape(state.intercept, (-1,))
-        )
-        self.prior_ = settings.prior
-        self.nu_ = settings.nu * settings.code_scale**2
-        self.loss_curve_, self.validation_scores_ = map(list, curves)
-        self.n_iter_ = len(self.loss_curve_)
-        vars(self).pop("best_validation_score_", None)  # that of an earlier fit
-        self._learned_with, self._state = settings, state
-
-    def _in_units(self, coef, intercept):
-        """Head in the units of the targets."""
-        return coef, intercept

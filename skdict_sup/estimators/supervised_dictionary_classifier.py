@@ -1,27 +1,25 @@
 """SupervisedDictionaryClassifier: a dictionary learned for a classification."""
 
-import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
-from .._validation import check_option
 from ..losses import CLASSIFICATION_LOSSES, Softmax
+from ._classes import ClassTargets, winners
 from ._supervised import SupervisedDictionaryEstimator
 
 
 def _has_likelihood(estimator):
-    if not hasattr(CLASSIFICATION_LOSSES.get(estimator.loss, Softmax), "probabilities"):
+    loss = estimator.loss
+    loss = CLASSIFICATION_LOSSES.get(loss, Softmax) if isinstance(loss, str) else loss
+    if not hasattr(loss, "probabilities"):
         raise AttributeError(f"predict_proba is not available with loss={estimator.loss!r}.")
     return True
 
 
-class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstimator):
+class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDictionaryEstimator):
     r"""Classify signals by their sparse codes, dictionary and linear model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b)
@@ -43,22 +41,48 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
-    loss : {"auto", "softmax", "logistic", "squared_hinge"}, default="auto"
+    loss : {"auto", "softmax", "logistic", "squared_hinge"} or loss object, default="auto"
         "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
         against the rest for more classes. "auto" is "logistic" for two classes, else "softmax".
+        One's own has the methods ``value(scores, target)``, the loss of each sample, and
+        ``gradient(scores, target)``, like scores; targets are one-hot rows, or signs if it has a
+        true attribute ``margins``.
     nu : float or "auto", default="auto"
         Ridge on the head W, in units of the loss. "auto" is one over the number of samples (their
         total weight) on codes scaled to a nonzero entry of typical size one: the ridge of
         scikit-learn's C=1, free of the scale of the signals.
+    mu : float, sequence of floats or callable, default=0.0
+        Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
+        the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
+        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function gets the progress
+        in [0, 1]. Unless mu is 0, samples with label -1 are unlabelled, and
+        take part in the reconstruction alone; with mu=0, -1 is a label like any other.
+    dropout : float, default=0.0
+        Part of the entries of codes that the head does not see in a step, drawn anew each time.
+    head : {"linear", "bilinear"}, default="linear"
+        "bilinear" scores are x' W w(x): a linear model of codes whose weights follow the signal.
+    fit_linear : bool, default=False
+        Whether the head also has a linear model of the signals themselves beside that of codes.
+    n_projected : int or None, default=None
+        Rows of a projection Z of the signals, learned with the dictionary: codes are those of Z x.
+        It begins with the leading singular vectors; rows have norm at most one.
+    multi_class : {"shared", "ovr"}, default="shared"
+        One dictionary for all classes, or one for each class against the rest, each with
+        n_components atoms; then the loss is "logistic" unless given, and for two classes there is
+        one score, and so one dictionary.
+    label_smoothing : float, default=0.0
+        Share of the loss that goes to labels drawn at random: keeps scores small where classes
+        can be told apart without error.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"
         Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
         an array.
-    learning_rate : float or "auto", default="auto"
+    learning_rate : float, "auto" or "mairal", default="auto"
         Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
         eighth of it on scaled codes. Both rise over the first steps and fall to zero along a
-        cosine. "auto" is 0.16.
+        cosine. "auto" is 0.16. "mairal" takes plain gradient steps instead, at a rate chosen by
+        trial that falls like 1 / t after a tenth of the steps.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -97,13 +121,19 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     classes_ : array of shape (n_classes,)
         Labels.
     components_ : array of shape (n_components, n_features)
-        Atoms, of norm at most one.
+        Atoms, of norm at most one; with ``multi_class="ovr"`` those of all classes, one dictionary
+        after another; n_projected columns if that is given.
     initial_components_ : array of shape (n_components, n_features)
         Atoms after the unsupervised start (those of the last fit, for a warm one).
     coef_ : array of shape (n_outputs, n_components)
-        Head; n_outputs is 1 for two classes with a binary loss, else the number of classes.
+        Head; n_outputs is 1 for two classes with a binary loss, else the number of classes. Of
+        shape (n_outputs, n_codes, n_features) for a bilinear head.
     intercept_ : array of shape (n_outputs,)
         Intercepts of the head.
+    linear_coef_ : array of shape (n_outputs, n_features)
+        Linear model of the signals, if fit_linear.
+    projection_ : array of shape (n_projected, n_features)
+        The projection Z, if n_projected is given.
     prior_ : prior object
         The prior, with lam resolved.
     nu_ : float
@@ -149,6 +179,13 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         transfer="linear",
         loss="auto",
         nu="auto",
+        mu=0.0,
+        dropout=0.0,
+        head="linear",
+        fit_linear=False,
+        n_projected=None,
+        multi_class="shared",
+        label_smoothing=0.0,
         init="data",
         init_max_iter="auto",
         learning_rate="auto",
@@ -174,6 +211,11 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             transfer=transfer,
             loss=loss,
             nu=nu,
+            mu=mu,
+            dropout=dropout,
+            head=head,
+            fit_linear=fit_linear,
+            n_projected=n_projected,
             init=init,
             init_max_iter=init_max_iter,
             learning_rate=learning_rate,
@@ -192,6 +234,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             random_state=random_state,
             verbose=verbose,
         )
+        self.multi_class = multi_class
+        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -252,7 +296,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             Softmax or sigmoid of the scores; rows sum to one.
         """
         scores = self._head_scores(X)
-        return self._loss().probabilities(scores)
+        return self._plain_loss().probabilities(scores)
 
     @available_if(_has_likelihood)
     def predict_log_proba(self, X):
@@ -285,63 +329,4 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             For each signal, the label with the highest score.
         """
         check_is_fitted(self)
-        return self.classes_[_winners(to_numpy(self.decision_function(X)))]
-
-    def _labels(self, y, *, reset):
-        """Class numbers as a column."""
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        if reset:
-            known = getattr(self, "_known_classes", None)
-            self.classes_ = np.unique(y) if known is None else known
-            if len(self.classes_) < 2:
-                raise ValueError(
-                    f"y must hold at least two classes, got one class only: {self.classes_!r}."
-                )
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y must hold labels among {self.classes_!r}, got {unknown!r} too.")
-        return np.searchsorted(self.classes_, y)[:, None].astype(np.float64)
-
-    def _class_weighted(self, weight, labels):
-        if self.class_weight is None:
-            return weight
-        number = labels[:, 0].astype(int)
-        present = np.unique(number[weight > 0])
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            total = np.bincount(number, weights=weight, minlength=len(self.classes_))
-            factor = np.zeros(len(self.classes_))
-            factor[present] = weight.sum() / (len(present) * total[present])
-        else:
-            factor = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_[number]
-            )
-        return weight * factor[number]
-
-    def _loss(self):
-        check_option(self.loss, "loss", {"auto", *CLASSIFICATION_LOSSES})
-        if self.loss == "auto":
-            return CLASSIFICATION_LOSSES["logistic" if len(self.classes_) == 2 else "softmax"]
-        return CLASSIFICATION_LOSSES[self.loss]
-
-    def _targets(self, labels):
-        """Function from row numbers to targets of the loss: one-hot rows, or signs."""
-        number = labels[:, 0].astype(int)
-        table = np.eye(len(self.classes_))
-        if self._loss().margins:
-            table = 2 * table[:, 1:] - 1 if len(table) == 2 else 2 * table - 1
-        return lambda rows: table[number[rows]]
-
-    def _strata(self, labels):
-        return labels[:, 0]
-
-    def _score(self, scores, labels, weight):
-        if scores.shape[1] == 1:
-            scores = scores[:, 0]
-        return accuracy_score(labels[:, 0].astype(int), _winners(scores), sample_weight=weight)
-
-
-def _winners(scores):
-    """Class numbers of highest score."""
-    return (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[winners(to_numpy(self.decision_function(X)))]

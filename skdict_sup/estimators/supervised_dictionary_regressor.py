@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array
 
 from .._array import astype_like
 from .._validation import check_option
-from ..losses import Square
+from ..losses import Square, check_loss
 from ._supervised import SupervisedDictionaryEstimator
 
 
@@ -34,21 +34,39 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
-    loss : {"auto", "square"}, default="auto"
-        Half the squared distance.
+    loss : {"auto", "square"} or loss object, default="auto"
+        Half the squared distance. One's own has the methods ``value(scores, target)``, the loss of
+        each sample, and ``gradient(scores, target)``, like scores; targets have mean zero and unit
+        variance.
     nu : float or "auto", default="auto"
         Ridge on the head W, in squared units of the signals. "auto" is one over the number of
         samples (their total weight) on codes scaled to a nonzero entry of typical size one: the
         ridge of scikit-learn's C=1, free of the scale of the signals.
+    mu : float, sequence of floats or callable, default=0.0
+        Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
+        the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
+        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function gets the progress
+        in [0, 1]. Unless mu is 0, rows of y that are NaN are unlabelled,
+        and take part in the reconstruction alone.
+    dropout : float, default=0.0
+        Part of the entries of codes that the head does not see in a step, drawn anew each time.
+    head : {"linear", "bilinear"}, default="linear"
+        "bilinear" predicts x' W w(x): a linear model of codes whose weights follow the signal.
+    fit_linear : bool, default=False
+        Whether the head also has a linear model of the signals themselves beside that of codes.
+    n_projected : int or None, default=None
+        Rows of a projection Z of the signals, learned with the dictionary: codes are those of Z x.
+        It begins with the leading singular vectors; rows have norm at most one.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of the unsupervised start, or given atoms.
     init_max_iter : int or "auto", default="auto"
         Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
         an array.
-    learning_rate : float or "auto", default="auto"
+    learning_rate : float, "auto" or "mairal", default="auto"
         Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
         eighth of it on scaled codes and targets. Both rise over the first steps and fall to zero
-        along a cosine. "auto" is 0.16.
+        along a cosine. "auto" is 0.16. "mairal" takes plain gradient steps instead, at a rate
+        chosen by trial that falls like 1 / t after a tenth of the steps.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -83,13 +101,17 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     Attributes
     ----------
     components_ : array of shape (n_components, n_features)
-        Atoms, of norm at most one.
+        Atoms, of norm at most one; n_projected columns if that is given.
     initial_components_ : array of shape (n_components, n_features)
         Atoms after the unsupervised start (those of the last fit, for a warm one).
     coef_ : array of shape (n_outputs, n_components)
-        Head, in the units of the targets.
+        Head, in the units of the targets; (n_outputs, n_codes, n_features) for a bilinear one.
     intercept_ : array of shape (n_outputs,)
         Intercepts, in the units of the targets.
+    linear_coef_ : array of shape (n_outputs, n_features)
+        Linear model of the signals, if fit_linear.
+    projection_ : array of shape (n_projected, n_features)
+        The projection Z, if n_projected is given.
     prior_ : prior object
         The prior, with lam resolved.
     nu_ : float
@@ -143,8 +165,11 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         return scores[:, 0] if self._flat else scores
 
     def _labels(self, y, *, reset):
-        """Targets in columns."""
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        """Targets in columns, and which samples have some."""
+        finite = "allow-nan" if self._mixes() else True
+        y = check_array(
+            y, ensure_2d=False, dtype=np.float64, ensure_all_finite=finite, input_name="y"
+        )
         flat, y = y.ndim == 1, y.reshape(len(y), -1)
         if reset:
             self._flat = flat
@@ -152,7 +177,16 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
             raise ValueError(
                 f"y must have {len(self._center)} output(s) as in the first fit, got {y.shape[1]}."
             )
-        return y
+        missing = np.isnan(y)
+        labelled = ~missing.all(axis=1)
+        if not labelled.any():
+            raise ValueError("y must hold labelled samples, got NaN alone.")
+        if missing[labelled].any():
+            raise ValueError(
+                f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
+                f"in {int(missing[labelled].any(axis=1).sum())} row(s)."
+            )
+        return np.where(missing, 0.0, y), labelled
 
     def _learn_targets(self, labels, weight):
         self._center = np.average(labels, axis=0, weights=weight)
@@ -165,6 +199,8 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         return tags
 
     def _loss(self):
+        if not isinstance(self.loss, str):
+            return check_loss(self.loss)
         check_option(self.loss, "loss", {"auto", "square"})
         return Square()
 
@@ -173,10 +209,11 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         scaled = (labels - self._center) / self._spread
         return lambda rows: scaled[rows]
 
-    def _in_units(self, coef, intercept):
+    def _in_units(self, coef, intercept, linear):
         spread = self._spread
         center = astype_like(self._center, intercept)
-        return coef * spread, intercept * spread + center
+        linear = None if linear is None else linear * spread
+        return coef * spread, intercept * spread + center, linear
 
     def _strata(self, labels):
         return None

@@ -4,13 +4,23 @@ A loss knows scores and targets and nothing else; `_protocol.Loss` lists what on
 Classification losses also turn scores into probabilities where they have a likelihood.
 """
 
-from ._protocol import Loss
+from ._protocol import Loss, check_loss
 from .logistic import Logistic
+from .smoothed import Smoothed
 from .softmax import Softmax
 from .square import Square
 from .squared_hinge import SquaredHinge
 
-__all__ = ["CLASSIFICATION_LOSSES", "Logistic", "Loss", "Softmax", "Square", "SquaredHinge"]
+__all__ = [
+    "CLASSIFICATION_LOSSES",
+    "Logistic",
+    "Loss",
+    "Smoothed",
+    "Softmax",
+    "Square",
+    "SquaredHinge",
+    "check_loss",
+]
 
 CLASSIFICATION_LOSSES = {
     "softmax": Softmax(),

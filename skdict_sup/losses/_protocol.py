@@ -14,3 +14,14 @@ class Loss(Protocol):
 
     def gradient(self, scores: Any, target: Any) -> Any:
         """Gradient in the scores, like scores."""
+
+
+def check_loss(loss):
+    """Return an object that has what is asked of a loss."""
+    missing = [name for name in ("value", "gradient") if not callable(getattr(loss, name, None))]
+    if missing:
+        raise TypeError(
+            f"loss must be a name or an object with the methods value(scores, target) and "
+            f"gradient(scores, target), got {loss!r} without {' and '.join(missing)}."
+        )
+    return loss

@@ -1,0 +1,99 @@
+"""The layer of codes: signals, projected or not, coded by one dictionary or one for each output.
+
+Several dictionaries are the blocks of one matrix, one after another, and so are their codes.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .._array import namespace
+from .._threads import effective_n_jobs, map_threads
+from ..implicit import adjoints, pull_back
+from ..problem import Problem
+from ..solvers import solve
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Codes for each dictionary, the signals they are codes of, and the problem of each."""
+
+    signals: Any
+    problems: tuple
+    codes: list
+
+    @cached_property
+    def code(self):
+        """Codes (n_samples, n_blocks * n_components)."""
+        if len(self.codes) == 1:
+            return self.codes[0]
+        return namespace(self.signals).concat(self.codes, axis=1)
+
+
+def seen(parameters, X):
+    """Signals as the dictionary sees them."""
+    return X @ parameters["projection"].T if "projection" in parameters else X
+
+
+def encoded(parameters, X, settings):
+    """Codes of signals."""
+    signals, dictionary = seen(parameters, X), parameters["dictionary"]
+    p = dictionary.shape[0] // settings.n_blocks
+    problems = tuple(
+        Problem(settings.reconstruction, settings.prior, dictionary[k * p : (k + 1) * p, :])
+        for k in range(settings.n_blocks)
+    )
+    jobs = effective_n_jobs(settings.n_jobs)
+    inner, outer = (jobs, 1) if len(problems) == 1 else (1, jobs)
+
+    def codes_for(problem):
+        return solve(problem, signals, settings.solver, n_jobs=inner).code
+
+    return Coded(signals, problems, map_threads(codes_for, problems, outer))
+
+
+def gradients(coded, cotangent, parameters, X, settings):
+    """Gradients of dictionary (and projection) for one in the codes, and the amplification.
+
+    The amplification is the norm of the adjoints over that of the gradient in the codes; it is at
+    most 1 / lam2, and large where the atoms of a code are nearly dependent.
+    """
+    xp = namespace(X)
+    jobs = effective_n_jobs(settings.n_jobs)
+    inner, outer = (jobs, 1) if len(coded.problems) == 1 else (1, jobs)
+    p = coded.problems[0].dictionary.shape[0]
+
+    def back(k):
+        problem, code = coded.problems[k], coded.codes[k]
+        part = cotangent[:, k * p : (k + 1) * p]
+        beta = adjoints(problem, code, part, inner)
+        found = pull_back(problem, coded.signals, code, beta, inner)
+        return found.dictionary, found.X, float(xp.sum(beta * beta))
+
+    toward, toward_signals, squares = zip(
+        *map_threads(back, range(len(coded.problems)), outer), strict=True
+    )
+    found = {"dictionary": toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)}
+    if "projection" in parameters:
+        found["projection"] = sum(toward_signals).T @ X
+    given = float(xp.sum(cotangent * cotangent))
+    return found, (sum(squares) / given) ** 0.5 if given else 0.0
+
+
+def reconstruction_term(coded, scale):
+    """Mean sparse-coding objective of signals over a scale, and its gradient in the dictionary.
+
+    By the envelope theorem the codes count as constants: -w' (x - f(w D)).
+    """
+    xp = namespace(coded.signals)
+    share = 1.0 / (scale * coded.signals.shape[0])
+    total, toward = 0.0, []
+    for problem, code in zip(coded.problems, coded.codes, strict=True):
+        reconstruction = problem.reconstruction
+        corr = problem.corr(coded.signals)
+        slope = reconstruction.slope(corr, code, problem)
+        value = reconstruction.value(problem.energy(coded.signals), corr, code, slope, problem)
+        total += share * float(xp.sum(value + problem.prior.value(code)))
+        residual = coded.signals - reconstruction.reconstruct(code, problem)
+        toward.append(-share * (code.T @ residual))
+    return total, toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)

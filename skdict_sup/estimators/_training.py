@@ -1,0 +1,272 @@
+"""How the supervised estimators train: the start, the epochs, and going on where a fit ended."""
+
+import time
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._array import namespace, to_numpy
+from ..dictionary import heads, online, schedules, supervised, training
+from ..dictionary.initialise import initial_projection
+from ..problem import resolve_prior
+from ._base import CodingEstimator
+
+RATE, HEAD_SHARE = 0.16, 0.125  # learning_rate="auto": an atom's step, and the head's part of it
+STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
+_UNSTEADY, _RAISED_LAM2 = 100.0, 0.01  # an amplification that lam2 is raised for, and to what
+_REVIVING = 0.5  # part of the epochs in which dead atoms start again
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a fit needs to go on from a complete epoch as if it had never stopped."""
+
+    generator: dict  # state of the generator when the fit began, and when the epoch ended
+    generator_now: dict
+    schedule: Any
+    n_epochs: int
+    best: Any = None  # (score, state) of the best epoch
+    waited: int = 0
+
+
+class TrainedEstimator(CodingEstimator):
+    """Training of an estimator whose parameters, targets and losses subclasses define."""
+
+    def _start(self, X, labels, weight, rng, pool):
+        """Settings, and a state: a dictionary learned without labels, a head trained on it."""
+        reconstruction, prior, solver = self._terms()
+        signals = X if pool is None else pool
+        parameters, seen = {}, signals
+        if self.n_projected is not None:
+            projection = initial_projection(signals, self.n_projected, rng)
+            parameters["projection"], seen = projection, signals @ projection.T
+        n_outputs = self._n_outputs(labels)
+        n_blocks = n_outputs if self._blocks() else 1
+        dictionary, prior = self._unlabelled_start(seen, reconstruction, prior, solver, rng)
+        parameters["dictionary"] = self._copies(dictionary, n_blocks, seen, rng)
+        settings = supervised.SupervisedSettings(
+            reconstruction,
+            prior,
+            solver,
+            self._loss(),
+            head=self._head(n_blocks),
+            n_blocks=n_blocks,
+            positive_dictionary=self.positive_dictionary,
+            split_sign=self.split_sign,
+            dropout=self.dropout,
+            adaptive=self.learning_rate != "mairal",
+            n_jobs=self.n_jobs,
+        )
+        head = supervised.zero_head(parameters["dictionary"], n_outputs, settings, X.shape[1])
+        data = self._passes(X, labels, weight, pool)
+        settings = training.scale_settings(settings, parameters, data, rng, self.nu)
+        state = supervised.start(parameters | head)
+        return training.first_head(state, data, settings, self._rates()[1], rng), settings
+
+    def _unlabelled_start(self, X, reconstruction, prior, solver, rng):
+        """Dictionary learned without labels, and the prior with what is "auto" resolved."""
+        dictionary = self._first_atoms(X, rng)
+        prior = resolve_prior(prior, X, dictionary)
+        n_epochs = self.init_max_iter
+        if n_epochs == "auto":
+            given = not isinstance(self.init, str)
+            n_epochs = 0 if given else int(min(20, max(1, -(-30_000 // X.shape[0]))))
+        without = online.OnlineSettings(
+            reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
+        )
+        learner = training.learner_of(reconstruction)
+        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
+        for number, (learned, objective) in enumerate(passes, start=1):
+            dictionary = learner.published(learned, without)
+            if self.verbose > 1:
+                print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
+        return dictionary, prior
+
+    def _copies(self, dictionary, n_blocks, X, rng):
+        """One dictionary for each output: the same start, which their tasks draw apart."""
+        xp = namespace(dictionary)
+        return dictionary if n_blocks == 1 else xp.concat([dictionary] * n_blocks, axis=0)
+
+    def _head(self, n_blocks):
+        if n_blocks > 1:
+            return heads.BlockHead(self.fit_linear, self.split_sign)
+        if self.head == "bilinear":
+            return heads.BilinearHead(self.fit_linear)
+        return heads.LinearHead(self.fit_linear)
+
+    def _blocks(self):
+        """Whether each output has a dictionary of its own."""
+        return False
+
+    def _restart(self):
+        """State of a fitted estimator, with fresh moments: the schedule begins again."""
+        return supervised.start(self._state.parameters)
+
+    def _settings(self, labels):
+        """Settings of a fitted estimator, with the parameters that may have changed since."""
+        reconstruction, prior, solver = self._terms()
+        learned, parameters = self._learned_with, self._state.parameters
+        projected = parameters["projection"].shape[0] if "projection" in parameters else None
+        blocks = learned.n_blocks
+        n_outputs = self._n_outputs(labels)
+        before = parameters["intercept"].shape[0]
+        for name, value, had in (
+            ("n_components", self.n_components, self._state.dictionary.shape[0] // blocks),
+            ("n_projected", self.n_projected, projected),
+            ("split_sign", self.split_sign, learned.split_sign),
+            ("fit_linear", self.fit_linear, learned.head.path),
+            ("head", self._head(blocks), learned.head),
+        ):
+            if value != had:
+                raise ValueError(
+                    f"{name} must be {had} to go on learning, as in the first fit; got {value}."
+                )
+        if n_outputs != before or (self._blocks() and blocks == 1 and n_outputs > 1):
+            raise ValueError(
+                f"loss must have {before} output(s) to go on learning, as in the first fit; got "
+                f"{self.loss!r}, which has {n_outputs}."
+            )
+        automatic = isinstance(getattr(prior, "lam", None), str)
+        return replace(
+            learned,
+            reconstruction=reconstruction,
+            prior=learned.prior if automatic else prior,
+            solver=solver,
+            loss=self._loss(),
+            nu=learned.nu if self.nu == "auto" else self.nu / learned.code_scale**2,
+            positive_dictionary=self.positive_dictionary,
+            dropout=self.dropout,
+            adaptive=self.learning_rate != "mairal",
+            n_jobs=self.n_jobs,
+        )
+
+    def _rates(self):
+        rate = RATE if isinstance(self.learning_rate, str) else self.learning_rate
+        return rate, HEAD_SHARE * rate
+
+    def _schedule(self, state, settings, data, rng):
+        n_steps = self.max_iter * data.n_steps()
+        if self.learning_rate == "mairal":
+            return schedules.InverseTime(training.chosen_rate(state, data, settings, rng), n_steps)
+        return schedules.Cosine(*self._rates(), n_steps)
+
+    def _train(self, data, state, settings, rng, first, held_out, epochs):
+        """Epochs of supervised steps, published one by one; the best kept if some are held out.
+
+        `first` is the generator's state when the fit began.
+        """
+        schedule = self._schedule(state, settings, data, rng)
+        self.initial_components_ = state.dictionary
+        run = Run(first, rng.bit_generator.state, schedule, self.max_iter)
+        self._publish(state, settings, ([], []), run)
+        self._go_on(data, rng, held_out, epochs)
+
+    def _go_on(self, data, rng, held_out, epochs):
+        """The epochs that the run has left."""
+        state, settings, run = self._state, self._learned_with, self._run
+        losses, scores = curves = list(self.loss_curve_), list(self.validation_scores_)
+        mix, begin = schedules.Mix(self.mu), time.perf_counter()
+        best, waited = run.best, run.waited
+        for epoch in range(len(losses), run.n_epochs):
+            epochs.begin()
+            mu = mix.at(epoch, run.n_epochs)
+            state, report = training.learn_labelled(
+                state, data, settings, run.schedule.rates, rng, mu
+            )
+            settings = self._steadied(settings, report)
+            revived = 0
+            if epoch + 1 < _REVIVING * run.n_epochs:
+                state, revived = training.revived(state, data, settings, report.uses, rng)
+            losses.append(report.loss)
+            line = f"epoch {epoch + 1}/{run.n_epochs}: loss {report.loss:.6g}"
+            line += f", {report.n_nonzero:.1f} nonzeros"
+            line += f", {revived} atoms revived" if revived else ""
+            self._publish(state, settings, curves, run)
+            if held_out is not None:
+                scores.append(self._held_out_score(*held_out))
+                line += f", validation score {scores[-1]:.4f}"
+                waited = 0 if best is None or scores[-1] > best[0] + self.tol else waited + 1
+                if best is None or scores[-1] > best[0]:
+                    best = scores[-1], state
+            stop = waited >= self.n_iter_no_change
+            now = rng.bit_generator.state
+            run = replace(run, generator_now=now, best=best, waited=waited)
+            self._publish(state, settings, curves, run)
+            if self.verbose:
+                rate = run.schedule.rates(state.moments["dictionary"].n_steps)[0]
+                seconds = time.perf_counter() - begin
+                print(f"{line}, rate {rate:.2g}, {seconds:.1f} s", flush=True)
+            if epochs.end() or stop:
+                break
+        if best is not None:
+            state = best[1]
+        self._publish(state, settings, curves, None)
+        if best is not None:
+            self.best_validation_score_ = best[0]
+
+    def _steadied(self, settings, report):
+        """Settings with a larger lam2 where the systems of the gradient are nearly singular."""
+        prior = settings.prior
+        lam2 = getattr(prior, "lam2", _RAISED_LAM2)
+        if report.amplification <= _UNSTEADY or lam2 >= _RAISED_LAM2:
+            return settings
+        warnings.warn(
+            f"lam2 raised from {lam2:g} to {_RAISED_LAM2:g}: atoms of one code are nearly "
+            f"dependent, and the gradient through it is amplified {report.amplification:.1e} "
+            f"times; choose lam2 >= {_RAISED_LAM2:g} in the prior to avoid this.",
+            UserWarning,
+            stacklevel=5,
+        )
+        raised = type(prior)(**prior.get_params()).set_params(lam2=_RAISED_LAM2)
+        return replace(settings, prior=raised)
+
+    def _held_out_score(self, X, labels, weight):
+        return float(self._score(to_numpy(self._scores(X)), labels, weight))
+
+    def _publish(self, state, settings, curves, run):
+        """Attributes that users see, from a state; `run` is None once nothing is left to do."""
+        xp = namespace(state.dictionary)
+        self.components_ = state.dictionary
+        linear = state.parameters.get("linear")
+        per_signal = settings.signal_scale if settings.head.sees_signals else 1.0
+        bilinear = isinstance(settings.head, heads.BilinearHead)
+        coef = state.parameters["coef"] / (settings.code_scale * (per_signal if bilinear else 1.0))
+        self.coef_, self.intercept_, linear = self._in_units(
+            coef,
+            xp.reshape(state.parameters["intercept"], (-1,)),
+            None if linear is None else linear / per_signal,
+        )
+        for name, value in (
+            ("linear_coef_", linear),
+            ("projection_", state.parameters.get("projection")),
+        ):
+            vars(self).pop(name, None)
+            if value is not None:
+                setattr(self, name, value)
+        self.prior_ = settings.prior
+        self.nu_ = settings.nu * settings.code_scale**2
+        self.loss_curve_, self.validation_scores_ = map(list, curves)
+        self.n_iter_ = len(self.loss_curve_)
+        vars(self).pop("best_validation_score_", None)  # that of an earlier fit
+        self._learned_with, self._state, self._run = settings, state, run
+
+    def _in_units(self, coef, intercept, linear):
+        """Head in the units of the targets."""
+        return coef, intercept, linear
+
+    def _passes(self, X, labels, weight, pool=None):
+        """Samples as training draws them."""
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = int(min(256, max(32, X.shape[0] // 40)))
+        targets = self._targets(labels)
+        return training.Samples(X, targets, weight, batch_size, self.augment, pool)
+
+
+def generator_at(state):
+    """NumPy generator in a state of its bits."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    return rng

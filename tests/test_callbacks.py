@@ -1,0 +1,60 @@
+"""scikit-learn's callbacks see the epochs of a fit."""
+
+import numpy as np
+import pytest
+from learners import digits
+
+from skdict_sup import SupervisedDictionaryClassifier
+
+pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
+X, Y = digits(200, n_classes=3)
+
+
+class Watch:
+    """Keeps what it is told; asks to stop after an epoch."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after, self.events, self.scores = stop_after, [], []
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events.append(("begin", context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+        self.events.append(("end", context.task_name))
+        self.scores.append(fitted_estimator.score(X, y))
+        return context.task_name == "epoch" and context.task_id + 1 == self.stop_after
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+
+def model(**settings):
+    settings = {"max_iter": 4, "init_max_iter": 1, "random_state": 0} | settings
+    return SupervisedDictionaryClassifier(6, **settings)
+
+
+def test_a_callback_sees_a_predictor_after_each_epoch():
+    watch = Watch()
+    fitted = model().set_callbacks(watch).fit(X, Y)
+    epoch = [("begin", "epoch"), ("end", "epoch")]
+    whole = [("begin", "fit"), *4 * epoch, ("end", "fit")]
+    assert watch.events == ["setup", *whole, "teardown"]
+    assert watch.scores[-1] == fitted.score(X, Y)
+    np.testing.assert_array_equal(fitted.components_, model().fit(X, Y).components_)
+
+
+def test_a_callback_may_stop_a_fit():
+    fitted = model().set_callbacks(Watch(stop_after=2)).fit(X, Y)
+    assert fitted.n_iter_ == 2
+    assert fitted.score(X, Y) > 0.5
+
+
+def test_a_failed_fit_is_torn_down():
+    watch = Watch()
+    failing = model(nu=-1.0).set_callbacks(watch)
+    with pytest.raises(ValueError, match="nu"):
+        failing.fit(X, Y)
+    assert watch.events[-1] == "teardown"

@@ -1,0 +1,114 @@
+"""Fits that stop on the way: what they leave, and going on as if they had not."""
+
+import numpy as np
+import pytest
+from learners import digits
+
+from skdict_sup import SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
+
+X, Y = digits(300, n_classes=3)
+SETTINGS = {
+    "plain": {},
+    "early_stopping": {"early_stopping": True, "n_iter_no_change": 5},
+    "dropout": {"dropout": 0.3},
+    "mairal": {"learning_rate": "mairal"},
+    "smoothed": {"label_smoothing": 0.1, "multi_class": "ovr"},
+    "mix": {"mu": [0.5, 0.0]},
+}
+LEARNED = ("components_", "coef_", "intercept_", "loss_curve_", "validation_scores_", "n_iter_")
+
+
+class Noise:
+    """An augmentation that interrupts the fit at its n-th batch."""
+
+    def __init__(self, interrupt_at=None):
+        self.left = interrupt_at
+
+    def __call__(self, X, rng):
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+        return X + 0.1 * rng.standard_normal(X.shape)
+
+
+def model(interrupt_at=None, **settings):
+    settings = {"max_iter": 5, "batch_size": 64, "random_state": 0, "init_max_iter": 1} | settings
+    noise = Noise(interrupt_at)
+    return SupervisedDictionaryClassifier(8, augment=noise, **settings)
+
+
+def interrupted(at, **settings):
+    found = model(at, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, Y)
+    found.augment.left = None
+    return found
+
+
+def assert_same(found, expected):
+    for name in LEARNED:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("at", [0, 3, 5, 11])
+def test_a_fit_that_goes_on_ends_where_an_uninterrupted_one_does(at, settings):
+    found = interrupted(at, **settings)
+    assert found.predict(X).shape == Y.shape
+    assert found.transform(X).shape[0] == len(X)
+    found.set_params(warm_start=True).fit(X, Y)
+    assert_same(found, model(**settings).fit(X, Y))
+
+
+def test_several_interrupts_on_one_way():
+    found = interrupted(2)
+    found.set_params(warm_start=True)
+    for _ in range(3):
+        found.augment.left = 6
+        with pytest.raises(KeyboardInterrupt):
+            found.fit(X, Y)
+    found.augment.left = None
+    assert_same(found.fit(X, Y), model().fit(X, Y))
+
+
+def test_a_regression_goes_on_too():
+    def regressor(at=None):
+        return SupervisedDictionaryRegressor(
+            6, augment=Noise(at), max_iter=4, batch_size=64, random_state=0, init_max_iter=1
+        )
+
+    found = regressor(7)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, Y.astype(float))
+    found.augment.left = None
+    assert_same(found.set_params(warm_start=True).fit(X, Y.astype(float)), regressor().fit(X, Y))
+
+
+def test_an_interrupt_before_the_first_epoch_leaves_what_was_there():
+    fitted = model().fit(X, Y)
+    before = fitted.predict(X)
+    fitted.augment = Noise()
+    fitted.set_params(init=np.eye(8, 64))
+
+    class Stop:
+        def __array__(self, *args, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, Stop())
+    np.testing.assert_array_equal(fitted.predict(X), before)
+
+
+def test_a_finished_fit_begins_its_schedule_again():
+    found = model(warm_start=True).fit(X, Y)
+    first = found.components_
+    found.fit(X, Y)
+    assert found.n_iter_ == 5
+    np.testing.assert_array_equal(found.initial_components_, first)
+    assert np.abs(found.components_ - first).max() > 0
+
+
+def test_without_warm_start_an_interrupted_fit_is_forgotten():
+    found = interrupted(7)
+    assert_same(found.fit(X, Y), model().fit(X, Y))
