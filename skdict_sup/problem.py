@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows
 from .kernels import elastic_net_certificate
-from .priors import ElasticNet
+from .priors import ElasticNet, resolved
 from .reconstruction.linear import Linear
 
 
@@ -138,12 +138,10 @@ def resolve_prior(prior, X, dictionary):
     if hasattr(prior, "check_components"):
         prior.check_components(dictionary.shape[0])
     settings = prior.get_params() if hasattr(prior, "get_params") else {}
-    auto = [name for name, value in settings.items() if isinstance(value, str)]
-    if not auto:
+    if not any(isinstance(value, str) for value in settings.values()):
         return prior
     scale = _median_correlation(X, dictionary, getattr(prior, "positive", False))
-    values = prior.automatic(scale)
-    return type(prior)(**settings).set_params(**{name: values[name] for name in auto})
+    return type(prior)(**settings | resolved(settings, prior.automatic(scale), scale))
 
 
 def _median_correlation(X, dictionary, positive):

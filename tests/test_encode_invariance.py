@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from problems import solvers_for, unit_atoms
 
-from skdict_sup import ElasticNet, encode, lam_max
+from skdict_sup import KL, ElasticNet, encode, lam_max
 
 every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 
@@ -147,6 +147,23 @@ def test_automatic_lam_is_free_of_scale(batch, c):
     # with an even number of signals the median is one of the two in the middle
     np.testing.assert_allclose(found / c, expected / c, atol=0.01 * median)
     np.testing.assert_allclose(found / c, encode(X, D).code, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", [ElasticNet, lambda lam: KL(lam, p=0.1)], ids=["l1", "kl"])
+@pytest.mark.parametrize("text", ["0.25*lam_max", " 2.5e-1 * lam_max"])
+def test_lam_may_be_a_multiple_of_lam_max(make, text):
+    rng = np.random.default_rng(0)
+    X, D = rng.normal(size=(9, 6)), unit_atoms(rng, 4, 6)
+    # the median over an odd number of signals is that of one of them
+    lam = 0.25 * float(np.median(lam_max(X, D)))
+    found, expected = encode(X, D, prior=make(text)), encode(X, D, prior=make(lam))
+    np.testing.assert_allclose(found.code, expected.code, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", ["lam_max", "half*lam_max", "-0.1*lam_max", "nan*lam_max"])
+def test_bad_multiples_of_lam_max(text):
+    with pytest.raises((TypeError, ValueError), match=r"lam must be .*'0\.1\*lam_max'"):
+        encode(np.eye(2), np.eye(2), prior=ElasticNet(text))
 
 
 def test_automatic_lam_ignores_zero_signals(batch):

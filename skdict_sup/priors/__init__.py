@@ -8,11 +8,12 @@ user passes (a name or an object) into a checked prior.
 import numpy as np
 
 from ._protocol import Prior
+from ._scale import resolved
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
 
-__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior"]
+__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior", "resolved"]
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
 

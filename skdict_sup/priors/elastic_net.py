@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from .._array import namespace
 from .._validation import check_scalar
 from ._halves import SignHalves
+from ._scale import check_weight
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class ElasticNet(SignHalves, BaseEstimator):
 
     Parameters
     ----------
-    lam : float or "auto", default="auto"
+    lam : float, "auto" or "a*lam_max", default="auto"
         Weight of the l1 norm, in the units of the signals (times the norm of an atom):
         the code of x is zero from ``max_j |<d_j, x>|`` upwards. "auto" is free of scale:
         it is resolved once, at fit or in the call, to 0.2 times the median of
-        :func:`~skdict_sup.lam_max` over the signals.
+        :func:`~skdict_sup.lam_max` over the signals; "0.1*lam_max" is a tenth of that median, and
+        so on.
     lam2 : float, default=0.0
         Weight of the squared l2 norm, in the units of the squared norm of an atom; it does
         not depend on the scale of the signals. Above zero the code is unique and
@@ -62,8 +64,7 @@ class ElasticNet(SignHalves, BaseEstimator):
 
     def check(self):
         """Raise unless every hyper-parameter is in its range."""
-        if not (isinstance(self.lam, str) and self.lam == "auto"):
-            check_scalar(self.lam, "lam", low=0.0, also="or 'auto'")
+        check_weight(self.lam, "lam")
         check_scalar(self.lam2, "lam2", low=0.0)
         if not isinstance(self.positive, bool):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from .._array import astype_like, namespace
 from .._validation import check_scalar
 from ._entropy import OneSided, TwoSided, floor
+from ._scale import check_weight
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ class KL(BaseEstimator):
 
     Parameters
     ----------
-    lam : float or "auto", default="auto"
+    lam : float, "auto" or "a*lam_max", default="auto"
         Weight, above zero, in the units of the signals (times the norm of an atom). "auto" is free
         of scale: it is resolved once, at fit or in the call, to 0.02 times the median over the
-        signals of the largest :math:`|\langle d_j, x \rangle|`.
+        signals of the largest :math:`|\langle d_j, x \rangle|`, their lam_max; "0.1*lam_max" is
+        a tenth of that median, and so on.
     p : float, array of shape (n_components,) or "auto", default="auto"
         Prior mean of the code, above zero, in the units of codes: on w >= 0 the code of a signal
         that no atom matches. "auto" is resolved to 0.002 times the same median.
@@ -68,8 +70,7 @@ class KL(BaseEstimator):
 
     def check(self):
         """Raise unless every hyper-parameter is in its range."""
-        if not (isinstance(self.lam, str) and self.lam == "auto"):
-            check_scalar(self.lam, "lam", low=0.0, strict=True, also="or 'auto'")
+        check_weight(self.lam, "lam", strict=True)
         if isinstance(self.p, Real | str):
             if not (isinstance(self.p, str) and self.p == "auto"):
                 check_scalar(self.p, "p", low=0.0, strict=True, also="or an array or 'auto'")

@@ -1,0 +1,34 @@
+"""Weights that follow the scale of the signals: "auto", or a multiple of lam_max."""
+
+from .._validation import check_scalar
+
+_UNIT = "*lam_max"
+
+
+def multiple(value):
+    """The number a in "a*lam_max", or None."""
+    if not isinstance(value, str) or not value.replace(" ", "").endswith(_UNIT):
+        return None
+    try:
+        return float(value.replace(" ", "").removesuffix(_UNIT))
+    except ValueError:
+        return None
+
+
+def check_weight(value, name, *, strict=False):
+    """Raise unless a weight is a number in its range, "auto", or a multiple of lam_max in it."""
+    if isinstance(value, str) and value == "auto":
+        return
+    number = multiple(value)
+    also = "or 'auto' or a multiple of lam_max such as '0.1*lam_max'"
+    check_scalar(value if number is None else number, name, low=0.0, strict=strict, also=also)
+
+
+def resolved(settings, automatic, scale):
+    """Values of the settings that are strings, for signals whose lam_max is typically `scale`."""
+    found = {}
+    for name, value in settings.items():
+        if isinstance(value, str):
+            number = multiple(value)
+            found[name] = automatic[name] if number is None else number * scale
+    return found
