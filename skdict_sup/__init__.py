@@ -18,10 +18,12 @@ _HOMES = {
     "SparseCoder": "estimators",
     "SupervisedDictionaryClassifier": "estimators",
     "SupervisedDictionaryRegressor": "estimators",
+    "TunedPrior": "estimators",
     "code_vjp": "implicit",
     "encode": "coding",
     "lam_max": "coding",
     "show_versions": "_versions",
+    "tune_prior": "estimators",
 }
 
 __all__ = [
@@ -34,10 +36,12 @@ __all__ = [
     "SparseCoder",
     "SupervisedDictionaryClassifier",
     "SupervisedDictionaryRegressor",
+    "TunedPrior",
     "code_vjp",
     "encode",
     "lam_max",
     "show_versions",
+    "tune_prior",
 ]
 
 

@@ -94,7 +94,7 @@ def features_of(code, prior, split_sign):
     return namespace(code).concat(prior.halves(code), axis=1) if split_sign else code
 
 
-def _toward_code(code, toward_features, settings):
+def toward_code(code, toward_features, settings):
     """Gradient in the codes, for one in what the head sees of them."""
     if not settings.split_sign:
         return toward_features
@@ -111,7 +111,7 @@ def loss_and_gradients(state, batch, settings, mu=0.0):
     features = features if batch.mask is None else features * batch.mask
     loss, found, toward = _head_loss(parameters, features, batch, settings)
     toward = toward if batch.mask is None else toward * batch.mask
-    toward = _toward_code(coded.code, toward / settings.code_scale, settings)
+    toward = toward_code(coded.code, toward / settings.code_scale, settings)
     through, amplification = gradients(coded, toward, parameters, batch.X, settings)
     found = found | through
     if mu:
@@ -121,6 +121,12 @@ def loss_and_gradients(state, batch, settings, mu=0.0):
         found = {name: (1 - mu) * gradient for name, gradient in found.items()}
         found["dictionary"] = found["dictionary"] + mu * pull
     return _with_ridge(loss, found, parameters, settings.nu), found, coded.code, amplification
+
+
+def head_loss(parameters, features, batch, settings):
+    """Loss with the ridge, gradients of the head's parameters, and of the scaled features."""
+    loss, found, toward = _head_loss(parameters, features, batch, settings)
+    return _with_ridge(loss, found, parameters, settings.nu), found, toward
 
 
 def _head_loss(parameters, features, batch, settings):
@@ -210,8 +216,7 @@ def fit_head(state, features, batch, settings, parts, head_rate):
     for done, rows in enumerate(parts):
         X = take_rows(batch.X, rows) if settings.head.sees_signals else None
         part = Batch(X, take_rows(batch.target, rows), take_rows(batch.weight, rows))
-        _, found, _ = _head_loss(state.parameters, take_rows(features, rows), part, settings)
-        _with_ridge(0.0, found, state.parameters, settings.nu)
+        _, found, _ = head_loss(state.parameters, take_rows(features, rows), part, settings)
         rate = head_rate * (1 - done / len(parts))
         state = _moved(state, found, fresh, (0.0, rate))
     return state

@@ -5,6 +5,7 @@ from .online_dictionary_learning import OnlineDictionaryLearning
 from .sparse_coder import SparseCoder
 from .supervised_dictionary_classifier import SupervisedDictionaryClassifier
 from .supervised_dictionary_regressor import SupervisedDictionaryRegressor
+from .tuning import TunedPrior, tune_prior
 
 __all__ = [
     "MOST_COMPONENTS",
@@ -12,4 +13,6 @@ __all__ = [
     "SparseCoder",
     "SupervisedDictionaryClassifier",
     "SupervisedDictionaryRegressor",
+    "TunedPrior",
+    "tune_prior",
 ]

@@ -1,0 +1,52 @@
+"""Axes to draw on, and pictures of many small images."""
+
+import numpy as np
+
+
+def axes_or_new(ax):
+    """Given axes, or new ones of a new figure."""
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Displays need matplotlib: pip install skdict-sup[plot] brings it."
+        ) from error
+    return plt.subplots(layout="constrained")[1]
+
+
+def check_image_shape(image_shape, n_features, name="image_shape"):
+    """Shape of an image as (height, width) or (height, width, channels); a row of pixels for None.
+
+    A square one is guessed where n_features is a square.
+    """
+    if image_shape is None:
+        side = round(n_features**0.5)
+        return (side, side) if side * side == n_features else (1, n_features)
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or np.prod(shape) != n_features:
+        raise ValueError(
+            f"{name} must be (height, width) or (height, width, channels) of {n_features} entries "
+            f"in all, got {image_shape!r}."
+        )
+    return shape
+
+
+def mosaic(images, columns, gap=1.0):
+    """Images (n, height, width[, channels]) as tiles of one, `gap` the value between them."""
+    pad = [(0, 0), (1, 1), (1, 1)] + [(0, 0)] * (images.ndim - 3)
+    tiles = np.pad(images, pad, constant_values=gap)
+    missing = -len(tiles) % columns
+    tiles = np.concatenate([tiles, np.full((missing, *tiles.shape[1:]), gap, tiles.dtype)])
+    _, height, width, *channels = tiles.shape
+    grid = tiles.reshape(-1, columns, height, width, *channels)
+    return np.swapaxes(grid, 1, 2).reshape(-1, columns * width, *channels)
+
+
+def to_range(images):
+    """Images scaled to [-1, 1], zero in the middle; with channels to [0, 1], as colours."""
+    axes = tuple(range(1, images.ndim))
+    top = np.abs(images).max(axis=axes, keepdims=True)
+    images = images / np.where(top > 0, top, 1.0)
+    return (images + 1) / 2 if images.ndim == 4 else images

@@ -1,0 +1,202 @@
+"""The course of a training, and codes along lam."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._array import to_numpy
+from .._validation import check_matrix, check_scalar
+from ..coding import encode, lam_max
+from ._axes import axes_or_new
+
+_LEAST = 1e-2  # of lam_max, where a path ends
+_NAMED = 8  # atoms of a path that the legend names
+
+
+class LossCurveDisplay:
+    """Training loss, and validation score where there is one, by epoch.
+
+    Parameters
+    ----------
+    loss_curve : list of float
+        Mean loss of each epoch.
+    validation_scores : list of float or None, default=None
+        Validation score of each epoch.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the loss.
+    score_ax_ : matplotlib Axes or None
+        Axes of the score, with the same epochs.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import SupervisedDictionaryClassifier
+    >>> from skdict_sup.plotting import LossCurveDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = SupervisedDictionaryClassifier(10, max_iter=3, random_state=0).fit(X, y)
+    >>> len(LossCurveDisplay.from_estimator(model).loss_curve)
+    3
+    """
+
+    def __init__(self, loss_curve, validation_scores=None):
+        self.loss_curve = loss_curve
+        self.validation_scores = validation_scores
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+        """Draw the course of a fit.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with a `loss_curve_`.
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        **kwargs : dict
+            Options of the line of the loss.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator, "loss_curve_")
+        scores = list(getattr(estimator, "validation_scores_", [])) or None
+        return cls(list(estimator.loss_curve_), scores).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        **kwargs : dict
+            Options of the line of the loss.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+        """
+        self.ax_ = axes_or_new(ax)
+        self.figure_, self.score_ax_ = self.ax_.figure, None
+        epochs = np.arange(1, len(self.loss_curve) + 1)
+        (line,) = self.ax_.plot(epochs, self.loss_curve, **{"label": "training loss"} | kwargs)
+        self.ax_.set(xlabel="epoch", ylabel="training loss")
+        if self.validation_scores:
+            self.score_ax_ = self.ax_.twinx()
+            (other,) = self.score_ax_.plot(
+                epochs[: len(self.validation_scores)],
+                self.validation_scores,
+                color="C1",
+                label="validation score",
+            )
+            self.score_ax_.set_ylabel("validation score")
+            self.ax_.legend(handles=[line, other], frameon=False)
+        return self
+
+
+class LamPathDisplay:
+    """Entries of the code of one signal along lam.
+
+    Parameters
+    ----------
+    lams : array of shape (n_lams,)
+        Values of lam, falling.
+    codes : array of shape (n_lams, n_components)
+        The code for each.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes of the last plot.
+    figure_ : matplotlib Figure
+        Its figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdict_sup import SparseCoder
+    >>> from skdict_sup.plotting import LamPathDisplay
+    >>> x = np.array([3.0, -1.0, 0.5])
+    >>> coder = SparseCoder(np.eye(3)).fit(x[None, :])
+    >>> display = LamPathDisplay.from_estimator(coder, x, lams=[2.0, 0.1])
+    >>> display.codes.round(3)
+    array([[ 1. ,  0. ,  0. ],
+           [ 2.9, -0.9,  0.4]])
+    """
+
+    def __init__(self, lams, codes):
+        self.lams = lams
+        self.codes = codes
+
+    @classmethod
+    def from_estimator(cls, estimator, x, *, lams=None, n_lams=60, ax=None, **kwargs):
+        """Draw the path of a signal over the dictionary and with the prior of an estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with a linear transfer and a prior that has a lam.
+        x : array of shape (n_features,)
+            Signal.
+        lams : array of shape (n_lams,) or None, default=None
+            Values of lam; None takes `n_lams` from lam_max down to a hundredth of it.
+        n_lams : int, default=60
+            How many.
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        **kwargs : dict
+            Options of the lines.
+
+        Returns
+        -------
+        LamPathDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator, "components_")
+        signal = check_matrix(np.atleast_2d(to_numpy(x)).astype(float), "x")
+        dictionary = to_numpy(estimator.components_).astype(float)
+        settings = estimator.prior_.get_params()
+        if lams is None:
+            check_scalar(n_lams, "n_lams", low=2, integer=True)
+            top = float(lam_max(signal, dictionary)[0]) or 1.0
+            lams = np.geomspace(top, _LEAST * top, n_lams)
+        lams = np.sort(np.asarray(lams, float))[::-1]
+        priors = [type(estimator.prior_)(**settings | {"lam": lam}) for lam in lams]
+        codes = [encode(signal, dictionary, prior=prior).code for prior in priors]
+        return cls(lams, np.concatenate(codes)).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        **kwargs : dict
+            Options of the lines.
+
+        Returns
+        -------
+        LamPathDisplay
+            The display.
+        """
+        self.ax_ = axes_or_new(ax)
+        self.figure_ = self.ax_.figure
+        size = np.abs(self.codes).max(axis=0)
+        for rank, atom in enumerate(np.argsort(-size, kind="stable")):
+            if size[atom] == 0:
+                break
+            named = {"label": f"atom {atom}"} if rank < _NAMED else {"color": "0.8", "zorder": 0}
+            self.ax_.plot(self.lams, self.codes[:, atom], **named | kwargs)
+        self.ax_.set(xscale="log", xlabel="lam", ylabel="entry of the code")
+        self.ax_.invert_xaxis()
+        if (size > 0).any():
+            self.ax_.legend(frameon=False, fontsize="small")
+        return self

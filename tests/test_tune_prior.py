@@ -1,0 +1,142 @@
+"""Hyper-parameters by the gradient of a validation loss."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from learners import digits
+from problems import unit_atoms
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+from skdict_sup import (
+    KL,
+    ElasticNet,
+    Lp,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+    tune_prior,
+)
+from skdict_sup.coding import make_solver
+from skdict_sup.dictionary import hypergradient, supervised
+from skdict_sup.dictionary.heads import BilinearHead, BlockHead, LinearHead
+from skdict_sup.dictionary.supervised import Batch
+from skdict_sup.losses import Logistic, Softmax, Square
+from skdict_sup.reconstruction import as_reconstruction
+
+PRIORS = {
+    "kl": (KL(lam=0.1, p=0.05), ("lam", "p")),
+    "kl_positive": (KL(lam=0.1, p=0.05, positive=True), ("lam", "p")),
+    "lp": (Lp(lam=0.3, exponent=1.5), ("lam", "exponent")),
+    "elastic_net": (ElasticNet(lam=0.2, lam2=0.3), ("lam", "lam2")),
+}
+HEADS = {
+    "linear": (LinearHead(), 1, Softmax()),
+    "path": (LinearHead(path=True), 1, Square()),
+    "bilinear": (BilinearHead(), 1, Square()),
+    "blocks": (BlockHead(), 2, Logistic()),
+}
+
+
+@pytest.mark.parametrize(("head", "n_blocks", "loss"), HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize(("prior", "names"), PRIORS.values(), ids=PRIORS)
+def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head, n_blocks, loss):
+    rng = np.random.default_rng(0)
+    dictionary = unit_atoms(rng, 4 * n_blocks, 5)
+    reconstruction = as_reconstruction("linear")
+    settings = supervised.SupervisedSettings(
+        reconstruction,
+        prior,
+        make_solver("auto", reconstruction, prior),
+        loss,
+        head=head,
+        n_blocks=n_blocks,
+        nu=0.1,
+        code_scale=0.7,
+        n_jobs=1,
+    )
+    parameters = {"dictionary": dictionary}
+    parameters |= supervised.zero_head(dictionary, 2, settings, 5)
+
+    def batch(n):
+        target = np.eye(2)[rng.integers(2, size=n)]
+        target = 2 * target - 1 if isinstance(loss, Logistic) else target
+        return Batch(rng.normal(size=(n, 5)), target, rng.uniform(0.5, 2.0, n))
+
+    train, validation = batch(40), batch(20)
+    start = hypergradient.Head(parameters, settings).vector(parameters)
+
+    def at(**changes):
+        changed = replace(settings, prior=type(prior)(**prior.get_params() | changes))
+        return hypergradient.loss_and_gradient(parameters, start, train, validation, changed)
+
+    _, gradient, _ = at()
+    for name in names:
+        value, step = getattr(prior, name), 1e-4
+        ends = [at(**{name: value + s * step})[0] for s in (-2, -1, 1, 2)]
+        quotient = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step)
+        assert gradient[name] == pytest.approx(quotient, rel=2e-4, abs=2e-6), name
+
+
+X, Y = digits(400, n_classes=4)
+
+
+def classifier(**settings):
+    settings = {"max_iter": 4, "init_max_iter": 2, "random_state": 0} | settings
+    return SupervisedDictionaryClassifier(10, **settings)
+
+
+@pytest.mark.parametrize("lam", [5e-3, 2.0])
+@pytest.mark.parametrize("make", [ElasticNet, lambda lam: KL(lam=lam, p=0.01)], ids=["l1", "kl"])
+def test_a_bad_start_gets_better(make, lam):
+    tuned = tune_prior(classifier(prior=make(lam)), X, Y, random_state=0)
+    assert min(tuned.losses) < tuned.losses[0]
+    assert tuned.prior.lam != lam
+    assert tuned.estimator.prior.lam == tuned.prior.lam
+    assert not hasattr(tuned.estimator, "components_")
+    assert len(tuned.values) == len(tuned.losses)
+    assert tuned.estimator.fit(X, Y).score(X, Y) > 0.9
+
+
+def test_noise_is_worth_a_larger_lam():
+    # signals of two atoms in noise; the target is one of the codes
+    rng = np.random.default_rng(0)
+    atoms = np.eye(8)
+    code = rng.exponential(size=(600, 8)) * (rng.random((600, 8)) < 0.25)
+    losses = {}
+    for noise in (0.02, 0.6):
+        signals = code @ atoms + noise * rng.normal(size=(600, 8))
+        prior = ElasticNet(lam=0.1, positive=True)
+        model = SupervisedDictionaryRegressor(
+            8, prior=prior, init=atoms, max_iter=1, learning_rate=1e-9, random_state=0
+        )
+        losses[noise] = tune_prior(model, signals, code[:, 0], n_rounds=1, random_state=0).prior
+    assert losses[0.02].lam < losses[0.6].lam
+
+
+def test_names_and_arguments():
+    tuned = tune_prior(
+        classifier(prior=ElasticNet(0.3, lam2=0.1)), X, Y, names=["lam2"], n_rounds=1
+    )
+    assert tuned.prior.lam == 0.3
+    assert tuned.prior.lam2 != 0.1
+    with pytest.raises(ValueError, match=r"names must list .*'p'"):
+        tune_prior(classifier(), X, Y, names=["p"])
+    with pytest.raises(ValueError, match=r"above zero, got 'lam2' with value 0"):
+        tune_prior(classifier(prior=ElasticNet(0.3)), X, Y, names=["lam2"])
+    with pytest.raises(TypeError, match=r"estimator must be .* got LogisticRegression"):
+        tune_prior(LogisticRegression(), X, Y)
+    with pytest.raises(TypeError, match=r"estimator must be .* got GridSearchCV"):
+        tune_prior(GridSearchCV(classifier(), {}), X, Y)
+
+
+def test_the_same_seed_finds_the_same(capsys):
+    found = [tune_prior(classifier(), X, Y, random_state=3, n_rounds=1, verbose=1) for _ in "ab"]
+    assert found[0].losses == found[1].losses
+    assert "validation loss" in capsys.readouterr().out
+
+
+def test_float32_and_a_projection():
+    model = classifier(n_projected=12, multi_class="ovr")
+    tuned = tune_prior(model, X.astype(np.float32), Y, n_rounds=1, random_state=0)
+    assert min(tuned.losses) <= tuned.losses[0]
