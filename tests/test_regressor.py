@@ -177,3 +177,47 @@ def test_supervision_lowers_the_objective_below_that_of_the_best_head_on_the_sta
     head = Ridge(alpha=nu * len(X)).fit(code, Y)
     unsupervised = objective(Y - head.predict(code), head.coef_)
     assert objective(Y - model.predict(X), model.coef_) < 0.8 * unsupervised
+
+
+@pytest.mark.parametrize(("noise", "times"), [(0.0, 1.0), (30.0, 100.0)])
+def test_the_automatic_ridge_follows_what_left_out_samples_say(noise, times):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 20))
+    y = X @ rng.normal(size=20) + noise * rng.normal(size=600)
+    settings = {"max_iter": 1, "init_max_iter": 1, "random_state": 0}
+    model = SupervisedDictionaryRegressor(40, **settings).fit(X, y)
+    # in units of scaled codes, nu=1/n is the ridge of C=1
+    assert model._learned_with.nu * 600 == pytest.approx(times)
+
+
+def test_codes_are_nonnegative_unless_their_halves_are_asked_for():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 6)), rng.normal(size=80)
+    settings = {"max_iter": 1, "init_max_iter": 1, "random_state": 0}
+    plain = SupervisedDictionaryRegressor(9, **settings).fit(X, y)
+    assert plain.prior_.positive
+    assert plain.transform(X).min() >= 0
+    halves = SupervisedDictionaryRegressor(9, split_sign=True, **settings).fit(X, y)
+    assert not halves.prior_.positive
+    given = SupervisedDictionaryRegressor(9, prior=ElasticNet(), **settings).fit(X, y)
+    assert not given.prior_.positive
+
+
+def test_a_function_of_the_size_of_signals_can_be_learned():
+    # signed codes turn with the signal: no linear head on them can tell x from -x
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 3))
+    y = np.linalg.norm(X, axis=1)
+    found = {
+        name: SupervisedDictionaryRegressor(20, max_iter=20, random_state=0, **settings)
+        .fit(X[:400], y[:400])
+        .score(X[400:], y[400:])
+        for name, settings in {
+            "plain": {},
+            "halves": {"split_sign": True},
+            "signed": {"prior": ElasticNet(lam2=0.1)},
+        }.items()
+    }
+    assert found["plain"] > 0.8
+    assert found["halves"] > 0.8
+    assert found["signed"] < 0.1

@@ -18,7 +18,7 @@ from skdict_sup import (
     tune_prior,
 )
 from skdict_sup.coding import make_solver
-from skdict_sup.dictionary import hypergradient, supervised
+from skdict_sup.dictionary import hypergradient, optimal_head, supervised
 from skdict_sup.dictionary.heads import BilinearHead, BlockHead, LinearHead
 from skdict_sup.dictionary.supervised import Batch
 from skdict_sup.losses import Logistic, Softmax, Square
@@ -64,7 +64,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
         return Batch(rng.normal(size=(n, 5)), target, rng.uniform(0.5, 2.0, n))
 
     train, validation = batch(40), batch(20)
-    start = hypergradient.Head(parameters, settings).vector(parameters)
+    start = optimal_head.Head(parameters, settings).vector(parameters)
 
     def at(**changes):
         changed = replace(settings, prior=type(prior)(**prior.get_params() | changes))

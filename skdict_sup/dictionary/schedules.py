@@ -59,7 +59,7 @@ class InverseTime:
 
 @dataclass(frozen=True)
 class Mix:
-    """mu over the epochs: a number, numbers for equal parts of them, or a function of progress."""
+    """Weight mu over the epochs: a number, one for each equal part, or a function of progress."""
 
     mu: Any
 

@@ -380,8 +380,12 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
         return take_rows(X, train), labels[train], weight[train], held_out
 
     def _terms(self):
-        """Checked terms; the prior's name stands for one with a ridge, for steady gradients."""
+        """Checked terms.
+
+        The prior's name stands for one with a ridge, for steady gradients, and with codes w >= 0:
+        signed codes of x and -x are mirror images, which no linear head tells apart by their size.
+        """
         reconstruction, prior, solver = super()._terms()
         if isinstance(self.prior, str) and self.prior == "elastic_net":
-            prior.set_params(lam2=STEADY_LAM2)
+            prior.set_params(lam2=STEADY_LAM2, positive=not self.split_sign)
         return reconstruction, prior, solver

@@ -10,6 +10,7 @@ import numpy as np
 from .._array import namespace, to_numpy
 from ..dictionary import heads, online, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
+from ..dictionary.optimal_head import with_chosen_ridge
 from ..problem import resolve_prior
 from ._base import CodingEstimator
 
@@ -62,6 +63,8 @@ class TrainedEstimator(CodingEstimator):
         head = supervised.zero_head(parameters["dictionary"], n_outputs, settings, X.shape[1])
         data = self._passes(X, labels, weight, pool)
         settings = training.scale_settings(settings, parameters, data, rng, self.nu)
+        if self.nu == "auto":
+            settings = with_chosen_ridge(parameters | head, data, settings, rng)
         state = supervised.start(parameters | head)
         return training.first_head(state, data, settings, self._rates()[1], rng), settings
 

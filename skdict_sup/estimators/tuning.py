@@ -1,4 +1,4 @@
-"""tune_prior: hyper-parameters of the prior by the gradient of a validation loss."""
+"""Hyper-parameters of the prior by the gradient of a validation loss: `tune_prior`."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from .._array import dense, namespace, take_rows, to_numpy
 from .._threads import one_blas_thread
 from .._validation import check_scalar
-from ..dictionary import hypergradient
+from ..dictionary import hypergradient, optimal_head
 from ._base import generator
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -156,7 +156,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
         prior = settings.prior
         names = _names(prior, names)
         start = np.log([float(getattr(prior, name)) for name in names])
-        vector = hypergradient.Head(parameters, settings).vector(parameters)
+        vector = optimal_head.Head(parameters, settings).vector(parameters)
         best = [np.inf, prior]
 
         def objective(logs):

@@ -4,7 +4,8 @@ Matplotlib is loaded when something is drawn; ``pip install skdict-sup[plot]`` b
 """
 
 from .curves import LamPathDisplay, LossCurveDisplay
-from .dictionaries import DictionaryDisplay, LinkedDictionariesDisplay
+from .dictionaries import DictionaryDisplay
+from .linked import LinkedDictionariesDisplay
 
 __all__ = [
     "DictionaryDisplay",

@@ -1,0 +1,130 @@
+"""The best head on given codes: a convex problem, solved whole."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse.linalg import LinearOperator, cg
+
+from .._array import astype_like, dense, to_numpy
+from . import layer, supervised
+
+STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
+_POLISH = 3
+_TOO_FAR = 1e100
+_RIDGES = (1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
+_MOST, _CODED, _LEAST = 10_000, 3000, 20  # samples for which it is worth while, that judge it
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Samples, their codes, and what the head sees of them."""
+
+    batch: Any
+    coded: Any
+    features: Any
+
+
+def side_of(parameters, batch, settings):
+    """Samples with their codes."""
+    coded = layer.encoded(parameters, batch.X, settings)
+    features = supervised.features_of(coded.code, settings.prior, settings.split_sign)
+    return Side(batch, coded, features / settings.code_scale)
+
+
+class Head:
+    """Parameters of a head as one vector."""
+
+    def __init__(self, parameters, settings):
+        self.names = [n for n in ("coef", "linear", "intercept") if n in parameters]
+        self.like = {name: parameters[name] for name in self.names}
+        self.settings = settings
+
+    def vector(self, arrays):
+        """Vector of the arrays of a mapping."""
+        return np.concatenate([to_numpy(arrays[name]).ravel() for name in self.names], dtype=float)
+
+    def arrays(self, vector):
+        """Mapping of names to the arrays of a vector."""
+        found, first = {}, 0
+        for name, like in self.like.items():
+            size = int(np.prod(like.shape))
+            part = vector[first : first + size].reshape(tuple(like.shape))
+            found[name], first = astype_like(part, like), first + size
+        return found
+
+    def gradients(self, vector, side, nu):
+        """Loss, its gradient in the vector, and in the features."""
+        arrays = self.arrays(vector)
+        loss, found, toward = supervised.head_loss(
+            arrays, side.features, side.batch, replace(self.settings, nu=nu)
+        )
+        return float(loss), self.vector(found), toward
+
+    def fitted(self, vector, side):
+        """Vector with the least training loss."""
+
+        def objective(vector):
+            # a line search may look where a loss overflows: too far
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss, slope, _ = self.gradients(vector, side, self.settings.nu)
+            good = np.isfinite(loss) and np.isfinite(slope).all()
+            return (loss, slope) if good else (_TOO_FAR, np.zeros_like(slope))
+
+        found = minimize(
+            objective,
+            vector,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 1000, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-7},
+        )
+        return found.x
+
+    def polished(self, vector, side):
+        """Vector after Newton steps, for what follows takes it for the exact optimum."""
+        for _ in range(_POLISH):
+            slope = self.gradients(vector, side, self.settings.nu)[1]
+            nearer = vector - self.response(vector, side, slope)
+            better = self.gradients(nearer, side, self.settings.nu)[1]
+            if not np.linalg.norm(better) < np.linalg.norm(slope):
+                break
+            vector = nearer
+        return vector
+
+    def response(self, vector, side, right):
+        """Solution q of (second derivatives of the training loss) q = right."""
+        nu, size = self.settings.nu, max(1.0, float(np.abs(vector).max()))
+
+        def product(direction):
+            norm = float(np.abs(direction).max()) or 1.0
+            step = STEP * size / norm * direction
+            ends = [self.gradients(vector + s * step, side, nu)[1] for s in (1, -1)]
+            return (ends[0] - ends[1]) / (2 * STEP * size / norm)
+
+        shape = len(vector), len(vector)
+        q, _ = cg(LinearOperator(shape, matvec=product), right, rtol=1e-6, maxiter=200)
+        return q
+
+
+def with_chosen_ridge(parameters, samples, settings, rng):
+    """Settings with nu chosen by a quarter of the samples, left out, on codes of the start.
+
+    Beyond 10 000 samples it stays as it is: the more there are the less it matters.
+    """
+    n = samples.X.shape[0]
+    if not _LEAST <= n <= _MOST:
+        return settings
+    rows = rng.permutation(n)[:_CODED]
+    parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
+    batches = [samples.rows(part) for part in parts]
+    train, left_out = (
+        side_of(parameters, replace(batch, X=dense(batch.X)), settings) for batch in batches
+    )
+    share = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
+    losses, vector = [], None
+    for ridge in _RIDGES:
+        head = Head(parameters, replace(settings, nu=ridge * share * settings.nu))
+        vector = head.fitted(head.vector(parameters) if vector is None else vector, train)
+        losses.append(head.gradients(vector, left_out, 0.0)[0])
+    return replace(settings, nu=_RIDGES[int(np.argmin(losses))] * settings.nu)

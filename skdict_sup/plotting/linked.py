@@ -1,0 +1,134 @@
+"""Two dictionaries side by side: of the signals, and of the targets."""
+
+import math
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._array import to_numpy
+from ._axes import axes_or_new, check_image_shape
+from .dictionaries import DictionaryDisplay
+
+
+class LinkedDictionariesDisplay:
+    """Atoms of the signals beside the atoms of the targets that they stand for.
+
+    A regression with several targets has a second dictionary, the columns of its head: where a
+    signal uses an atom, its prediction uses the linked one.
+
+    Parameters
+    ----------
+    inputs : array of shape (n_atoms, n_features)
+        Atoms of the signals.
+    outputs : array of shape (n_atoms, n_outputs)
+        Atoms of the targets.
+    input_shape, output_shape : tuple of int or None, default=None
+        Shapes of their images; None guesses a square, or draws a row.
+
+    Attributes
+    ----------
+    ax_ : array of two matplotlib Axes
+        Axes of the last plot.
+    figure_ : matplotlib Figure
+        Its figure.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", "Linked Dictionaries".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import SupervisedDictionaryRegressor
+    >>> from skdict_sup.plotting import LinkedDictionariesDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> model = SupervisedDictionaryRegressor(9, max_iter=1, random_state=0)
+    >>> model = model.fit(X[:, :32], X[:, 32:])
+    >>> display = LinkedDictionariesDisplay.from_estimator(
+    ...     model, input_shape=(4, 8), output_shape=(4, 8)
+    ... )
+    >>> display.outputs.shape
+    (9, 32)
+    """
+
+    def __init__(self, inputs, outputs, input_shape=None, output_shape=None):
+        self.inputs = inputs
+        self.outputs = outputs
+        self.input_shape = input_shape
+        self.output_shape = output_shape
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, *, input_shape=None, output_shape=None, n_atoms=None, axes=None, **kwargs
+    ):
+        """Draw both dictionaries of a fitted regressor, largest weights first.
+
+        Parameters
+        ----------
+        estimator : SupervisedDictionaryRegressor
+            Fitted, with a linear head.
+        input_shape, output_shape : tuple of int or None, default=None
+            Shapes of the images of atoms; None guesses a square, or draws a row.
+        n_atoms : int or None, default=None
+            How many are drawn; None draws all.
+        axes : sequence of two matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        **kwargs : dict
+            Options of `plot`.
+
+        Returns
+        -------
+        LinkedDictionariesDisplay
+            The display, drawn.
+        """
+        check_is_fitted(estimator)
+        coef, inputs = to_numpy(estimator.coef_), to_numpy(estimator.components_)
+        if coef.ndim != 2 or coef.shape[1] != len(inputs):
+            raise ValueError(
+                f"estimator must have one weight per atom and output, got coef_ of shape "
+                f"{coef.shape} for {len(inputs)} atoms."
+            )
+        order = np.argsort(-np.linalg.norm(coef, axis=0), kind="stable")[:n_atoms]
+        shapes = (
+            check_image_shape(input_shape, inputs.shape[1], "input_shape"),
+            check_image_shape(output_shape, coef.shape[0], "output_shape"),
+        )
+        return cls(inputs[order], coef.T[order], *shapes).plot(axes=axes, **kwargs)
+
+    def plot(self, axes=None, *, columns=None, cmap="gray"):
+        """Draw.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib Axes or None, default=None
+            Axes to draw on; None makes a figure.
+        columns : int or None, default=None
+            Atoms in a row; None makes the grids about square.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of atoms without channels.
+
+        Returns
+        -------
+        LinkedDictionariesDisplay
+            The display.
+        """
+        if axes is None:
+            figure = axes_or_new(None).figure
+            figure.clear()
+            figure.set_size_inches(8, 4.3)
+            axes = figure.subplots(1, 2)
+        columns = columns or max(1, round(math.sqrt(len(self.inputs))))
+        parts = (
+            ("signals", self.inputs, self.input_shape),
+            (
+                "targets",
+                self.outputs,
+                self.output_shape,
+            ),
+        )
+        for ax, (name, atoms, shape) in zip(axes, parts, strict=True):
+            DictionaryDisplay(atoms, shape).plot(ax, columns=columns, cmap=cmap)
+            ax.set_title(f"atoms of the {name}")
+        self.ax_ = np.asarray(axes)
+        self.figure_ = axes[0].figure
+        return self
