@@ -73,8 +73,8 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
     _, gradient, _ = at()
     for name in names:
         value, step = getattr(prior, name), 1e-4
-        ends = [at(**{name: value + s * step})[0] for s in (-2, -1, 1, 2)]
-        quotient = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step)
+        ends = [at(**{name: value + s * step})[0] for s in (-1, 1)]
+        quotient = (ends[1] - ends[0]) / (2 * step)
         assert gradient[name] == pytest.approx(quotient, rel=2e-4, abs=2e-6), name
 
 
@@ -89,7 +89,7 @@ def classifier(**settings):
 @pytest.mark.parametrize("lam", [5e-3, 2.0])
 @pytest.mark.parametrize("make", [ElasticNet, lambda lam: KL(lam=lam, p=0.01)], ids=["l1", "kl"])
 def test_a_bad_start_gets_better(make, lam):
-    tuned = tune_prior(classifier(prior=make(lam)), X, Y, random_state=0)
+    tuned = tune_prior(classifier(prior=make(lam)), X, Y, max_iter=4, random_state=0)
     assert min(tuned.losses) < tuned.losses[0]
     assert tuned.prior.lam != lam
     assert tuned.estimator.prior.lam == tuned.prior.lam
@@ -131,12 +131,13 @@ def test_names_and_arguments():
 
 
 def test_the_same_seed_finds_the_same(capsys):
-    found = [tune_prior(classifier(), X, Y, random_state=3, n_rounds=1, verbose=1) for _ in "ab"]
+    settings = {"random_state": 3, "n_rounds": 1, "max_iter": 2, "verbose": 1}
+    found = [tune_prior(classifier(), X, Y, **settings) for _ in "ab"]
     assert found[0].losses == found[1].losses
     assert "validation loss" in capsys.readouterr().out
 
 
 def test_float32_and_a_projection():
     model = classifier(n_projected=12, multi_class="ovr")
-    tuned = tune_prior(model, X.astype(np.float32), Y, n_rounds=1, random_state=0)
+    tuned = tune_prior(model, X.astype(np.float32), Y, n_rounds=1, max_iter=2, random_state=0)
     assert min(tuned.losses) <= tuned.losses[0]
