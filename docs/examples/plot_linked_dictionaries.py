@@ -25,6 +25,7 @@ from sklearn.datasets import load_sample_image
 from sklearn.linear_model import Ridge
 
 from skdict_sup import ElasticNet, SupervisedDictionaryRegressor
+from skdict_sup.plotting import LinkedDictionariesDisplay
 
 SIDE = 8  # of a patch, in pixels
 
@@ -89,22 +90,8 @@ print(f"{(model.transform(X[:2000]) != 0).sum(axis=1).mean():.1f} nonzeros in a 
 use = np.abs(model.transform(X[:5000])).mean(axis=0)
 order = np.argsort(use)[::-1][:40]
 
-
-def show_atoms(axes, atoms, title):
-    """Ten columns of atoms, each scaled by its largest pixel."""
-    sheet = np.full((4 * (SIDE + 1) + 1, 10 * (SIDE + 1) + 1), np.nan)
-    for place, atom in enumerate(atoms):
-        top, left = (1 + (SIDE + 1) * number for number in divmod(place, 10))
-        cell = atom.reshape(SIDE, SIDE) / np.abs(atom).max()
-        sheet[top : top + SIDE, left : left + SIDE] = cell
-    axes.imshow(sheet, cmap="gray", vmin=-1, vmax=1)
-    axes.set_title(title)
-    axes.axis("off")
-
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 2.7), layout="constrained")
-show_atoms(left, model.components_[order], "atoms, for halftones")
-show_atoms(right, model.coef_.T[order], "their counterparts, for photographs")
+figure, axes = plt.subplots(1, 2, figsize=(11, 2.7), layout="constrained")
+LinkedDictionariesDisplay(model.components_[order], model.coef_.T[order]).plot(axes, columns=10)
 
 # %%
 # Whole images

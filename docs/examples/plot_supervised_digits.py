@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from skdict_sup import OnlineDictionaryLearning, SupervisedDictionaryClassifier
+from skdict_sup.plotting import DictionaryDisplay, LossCurveDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -65,22 +66,14 @@ classifier = SupervisedDictionaryClassifier(50, init=before, random_state=0)
 after = classifier.fit(normalized, y_train).components_
 order = np.argsort(np.linalg.norm(after - before, axis=1))[::-1]
 
-
-def show_atoms(axes, atoms, title):
-    """Ten columns of atoms, each scaled by its largest pixel; red is ink, blue is its absence."""
-    sheet = np.full((5 * 9 + 1, 10 * 9 + 1), np.nan)
-    for place, atom in enumerate(atoms):
-        row, column = divmod(place, 10)
-        cell = slice(9 * row + 1, 9 * row + 9), slice(9 * column + 1, 9 * column + 9)
-        sheet[cell] = atom.reshape(8, 8) / np.abs(atom).max()
-    axes.imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
-    axes.set_title(title)
-    axes.axis("off")
-
-
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4), layout="constrained")
-show_atoms(left, before[order], "learned without labels")
-show_atoms(right, after[order], "the same atoms, after learning with labels")
+for axes, atoms, title in (
+    (left, before, "learned without labels"),
+    (right, after, "the same atoms, after learning with labels"),
+):
+    # each atom is scaled by its largest pixel; red is ink, blue is its absence
+    DictionaryDisplay(atoms[order], image_shape=(8, 8)).plot(axes, columns=10, cmap="RdBu_r")
+    axes.set_title(title)
 
 # %%
 # Whole digits, good for rebuilding, turn into *differences*: ink here and none there, which is
@@ -97,5 +90,12 @@ axes.bar_label(bars, fmt="%.1f %%", padding=4)
 axes.invert_yaxis()
 axes.set(xlabel="test error (%)", xlim=(0, 1.2 * max(errors.values())))
 axes.spines[["top", "right"]].set_visible(False)
+
+# %%
+# The training
+# ------------
+# The loss falls as the step sizes rise and fall; nothing had to be tuned for it.
+
+LossCurveDisplay.from_estimator(classifier)
 
 plt.show()

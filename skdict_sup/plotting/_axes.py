@@ -33,8 +33,10 @@ def check_image_shape(image_shape, n_features, name="image_shape"):
     return shape
 
 
-def mosaic(images, columns, gap=1.0):
-    """Images (n, height, width[, channels]) as tiles of one, `gap` the value between them."""
+def mosaic(images, columns):
+    """Images (n, height, width[, channels]) as tiles of one, with nothing (white) between them."""
+    gap = np.nan if images.ndim == 3 else 1.0
+    images = images if images.dtype.kind == "f" else images.astype(float)
     pad = [(0, 0), (1, 1), (1, 1)] + [(0, 0)] * (images.ndim - 3)
     tiles = np.pad(images, pad, constant_values=gap)
     missing = -len(tiles) % columns
