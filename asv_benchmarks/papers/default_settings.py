@@ -79,7 +79,7 @@ def methods(classes, n_targets):
             START: make_pipeline(codes, StandardScaler(), LogisticRegression(max_iter=1000)),
             "linear": LogisticRegression(max_iter=1000),
             "SVM (RBF)": SVC(),
-            "network": MLPClassifier((WIDTH,), random_state=SEED),
+            "network": MLPClassifier(hidden_layer_sizes=(WIDTH,), random_state=SEED),
         }
     several = MultiOutputRegressor(SVR(C=100.0)) if n_targets > 1 else SVR(C=100.0)
     return {
@@ -87,7 +87,7 @@ def methods(classes, n_targets):
         START: make_pipeline(codes, StandardScaler(), Ridge()),
         "linear": Ridge(),
         "SVM (RBF)": several,
-        "network": MLPRegressor((WIDTH,), max_iter=1000, random_state=SEED),
+        "network": MLPRegressor(hidden_layer_sizes=(WIDTH,), max_iter=1000, random_state=SEED),
     }
 
 
