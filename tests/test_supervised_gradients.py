@@ -143,11 +143,11 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("head", "n_blocks", "projected"), SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("prior", [KL(lam=0.1, p=0.05), Lp(lam=0.3, exponent=1.5)], ids=str)
-def test_gradients_of_every_formulation_are_the_derivatives(prior, head, n_blocks, projected):
+@pytest.mark.parametrize("split_sign", [True, False])
+def test_gradients_of_every_formulation_are_the_derivatives(split_sign, head, n_blocks, projected):
     rng = np.random.default_rng(3)
     n_features, width = 5, 3 if projected else 5
-    split_sign = isinstance(prior, KL)  # halves of other codes have a kink at zero
+    prior = KL(lam=0.1, p=0.05)  # halves of other codes have a kink at zero
     head = replace(head, halves=split_sign) if n_blocks > 1 else head
     dictionary = unit_atoms(rng, 3 * n_blocks, width)
     settings = settings_of(
