@@ -77,9 +77,10 @@ def test_warm_start_keeps_classes_and_outputs():
 class Watched(SupervisedDictionaryClassifier):
     """A classifier that notes its atoms, head and score whenever it is validated."""
 
-    def _held_out_score(self, X, labels, weight):
-        score = super()._held_out_score(X, labels, weight)
-        self.notes_.append((score, self.components_, self.coef_, len(X)))
+    def _held_out_score(self, X, labels, weight, state, settings):
+        score = super()._held_out_score(X, labels, weight, state, settings)
+        found = self._in_data_units(state, settings)
+        self.notes_.append((score, found["dictionary"], found["coef"], len(X)))
         return score
 
 

@@ -63,6 +63,25 @@ def test_a_fit_that_goes_on_ends_where_an_uninterrupted_one_does(at, settings):
     assert_same(found, model(**settings).fit(X, Y))
 
 
+def test_an_interrupt_while_held_out_samples_are_scored(monkeypatch):
+    settings = SETTINGS["early_stopping"]
+    found, scored = model(**settings), SupervisedDictionaryClassifier._score
+    left = [2]
+
+    def score(*args):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return scored(*args)
+
+    monkeypatch.setattr(SupervisedDictionaryClassifier, "_score", score)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, Y)
+    monkeypatch.undo()
+    found.set_params(warm_start=True).fit(X, Y)
+    assert_same(found, model(**settings).fit(X, Y))
+
+
 def test_several_interrupts_on_one_way():
     found = interrupted(2)
     found.set_params(warm_start=True)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .._array import astype_like, dense, to_numpy
+from .._array import astype_like, to_numpy
 from . import layer, supervised
 
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
@@ -29,8 +29,7 @@ class Side:
 def side_of(parameters, batch, settings):
     """Samples with their codes."""
     coded = layer.encoded(parameters, batch.X, settings)
-    features = supervised.features_of(coded.code, settings.prior, settings.split_sign)
-    return Side(batch, coded, features / settings.code_scale)
+    return Side(batch, coded, supervised.scaled_features(coded.code, settings))
 
 
 class Head:
@@ -117,10 +116,7 @@ def with_chosen_ridge(parameters, samples, settings, rng):
         return settings
     rows = rng.permutation(n)[:_CODED]
     parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-    batches = [samples.rows(part) for part in parts]
-    train, left_out = (
-        side_of(parameters, replace(batch, X=dense(batch.X)), settings) for batch in batches
-    )
+    train, left_out = (side_of(parameters, samples.dense_rows(part), settings) for part in parts)
     share = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
     losses, vector = [], None
     for ridge in _RIDGES:

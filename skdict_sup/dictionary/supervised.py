@@ -94,6 +94,16 @@ def features_of(code, prior, split_sign):
     return namespace(code).concat(prior.halves(code), axis=1) if split_sign else code
 
 
+def scaled_features(code, settings):
+    """What the head sees of codes, divided by their typical size."""
+    return features_of(code, settings.prior, settings.split_sign) / settings.code_scale
+
+
+def _scaled_signals(X, settings):
+    """What the head sees of signals, if it does."""
+    return X / settings.signal_scale if settings.head.sees_signals else None
+
+
 def toward_code(code, toward_features, settings):
     """Gradient in the codes, for one in what the head sees of them."""
     if not settings.split_sign:
@@ -106,8 +116,7 @@ def loss_and_gradients(state, batch, settings, mu=0.0):
     """Loss of a batch, gradients of the parameters by name, codes, and the amplification."""
     parameters = state.parameters
     coded = encoded(parameters, batch.X, settings)
-    features = features_of(coded.code, settings.prior, settings.split_sign)
-    features = features / settings.code_scale
+    features = scaled_features(coded.code, settings)
     features = features if batch.mask is None else features * batch.mask
     loss, found, toward = _head_loss(parameters, features, batch, settings)
     toward = toward if batch.mask is None else toward * batch.mask
@@ -132,7 +141,7 @@ def head_loss(parameters, features, batch, settings):
 def _head_loss(parameters, features, batch, settings):
     """Weighted mean loss, gradients of the head's parameters, and of the features."""
     xp = namespace(features)
-    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
+    signals = _scaled_signals(batch.X, settings)
     scores = settings.head.scores(parameters, features, signals)
     share = batch.weight / xp.sum(batch.weight)
     loss = xp.sum(share * settings.loss.value(scores, batch.target))
@@ -153,9 +162,8 @@ def _with_ridge(loss, found, parameters, nu):
 def losses(state, batch, settings):
     """Loss of each sample of a batch, without weights and ridge."""
     code = encoded(state.parameters, batch.X, settings).code
-    features = features_of(code, settings.prior, settings.split_sign) / settings.code_scale
-    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
-    scores = settings.head.scores(state.parameters, features, signals)
+    signals = _scaled_signals(batch.X, settings)
+    scores = settings.head.scores(state.parameters, scaled_features(code, settings), signals)
     return settings.loss.value(scores, batch.target)
 
 

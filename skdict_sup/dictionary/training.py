@@ -36,6 +36,11 @@ class Samples:
         target, weight = self.target_of(rows), self.weight[rows]
         return supervised.Batch(X, astype_like(target, X), astype_like(weight, X))
 
+    def dense_rows(self, rows):
+        """Those of `rows`, as a dense array where signals are sparse."""
+        batch = self.rows(rows)
+        return replace(batch, X=dense(batch.X))
+
     def epoch(self, rng):
         """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
 
@@ -110,14 +115,13 @@ def first_head(state, samples, settings, head_rate, rng):
     rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
     batch = samples.rows(rows)
     code = layer.encoded(state.parameters, batch.X, settings).code
-    features = supervised.features_of(code, settings.prior, settings.split_sign)
     n_batches = max(1, round(len(rows) / samples.batch_size))
     n_passes = max(5, -(-500 // n_batches))
     parts = [
         part for _ in range(n_passes) for part in mini_batches(len(rows), samples.batch_size, rng)
     ]
     batch = replace(batch, X=dense(batch.X)) if settings.head.sees_signals else batch
-    features = features / settings.code_scale
+    features = supervised.scaled_features(code, settings)
     return supervised.fit_head(state, features, batch, settings, parts, head_rate)
 
 
@@ -158,8 +162,8 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
     losses, sizes, uses, worst, n_seen = [], [], 0, 0.0, 0
     n_features = state.dictionary.shape[0] * (2 if settings.split_sign else 1)
     for rows, others in samples.epoch(rng):
-        batch = samples.rows(rows)
-        X = dense(batch.X)
+        batch = samples.dense_rows(rows)
+        X = batch.X
         if samples.augment is not None:
             X = augmented(X, samples.augment, rng)
         if settings.dropout:
@@ -187,8 +191,7 @@ def revived(state, samples, settings, uses, rng):
     if not len(dead):
         return state, 0
     rows = rng.permutation(samples.X.shape[0])[: max(1000, 4 * len(dead))]
-    batch = samples.rows(rows)
-    batch = replace(batch, X=dense(batch.X))
+    batch = samples.dense_rows(rows)
     losses = to_numpy(supervised.losses(state, batch, settings))
     signals = to_numpy(layer.seen(state.parameters, batch.X))
     order = np.argsort(-losses, kind="stable")
@@ -209,19 +212,14 @@ def chosen_rate(state, samples, settings, rng):
     """
     n = samples.X.shape[0]
     parts = [rng.permutation(n)[: samples.batch_size] for _ in range(_TRIAL_STEPS)]
-    judge = samples.rows(rng.permutation(n)[:1000])
-    judge = replace(judge, X=dense(judge.X))
-    first = samples.rows(parts[0])
-    first = replace(first, X=dense(first.X))
+    judge, first = samples.dense_rows(rng.permutation(n)[:1000]), samples.dense_rows(parts[0])
     _, found, *_ = supervised.loss_and_gradients(state, first, settings)
     steepest = float(np.linalg.norm(to_numpy(found["dictionary"]), axis=1).max())
     best = (np.inf, 0.0)
     for move in _TRIALS:
         rate, trial = move / (steepest or 1.0), state
         for rows in parts:
-            batch = samples.rows(rows)
-            batch = replace(batch, X=dense(batch.X))
-            trial = supervised.step(trial, batch, settings, (rate, rate))[0]
+            trial = supervised.step(trial, samples.dense_rows(rows), settings, (rate, rate))[0]
         loss = float(supervised.loss_and_gradients(trial, judge, settings)[0])
         best = min(best, (loss if np.isfinite(loss) else np.inf, rate))
     return best[1]

@@ -41,7 +41,11 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             ``split_sign=True`` twice as many columns: their positive, then their negative halves.
         """
         check_is_fitted(self)
-        return self._features(self._encode(self._signals(X, reset=False)).code)
+        return self._features(self._coded(self._signals(X, reset=False)))
+
+    def _coded(self, X):
+        """Codes of checked signals."""
+        return self._encode(X).code
 
     def _features(self, code):
         """What users and the head see of codes: themselves, or their two halves."""
@@ -71,8 +75,12 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
+        return self._reconstructed(code, self.components_)
+
+    def _reconstructed(self, code, dictionary):
+        """Signals for codes over a dictionary."""
         reconstruction = as_reconstruction(self.transfer)
-        return reconstruction.reconstruct(code, Problem(reconstruction, None, self.components_))
+        return reconstruction.reconstruct(code, Problem(reconstruction, None, dictionary))
 
     @property
     def _n_features_out(self):

@@ -7,15 +7,15 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._array import astype_like, dense, is_sparse, namespace, take_rows, to_numpy
+from .._array import astype_like, namespace, take_rows, to_numpy
 from .._threads import one_blas_thread, slices
-from .._validation import check_matrix, check_option, check_scalar
+from .._validation import check_option, check_scalar
 from ..dictionary import layer, schedules, training
-from ..problem import Problem
+from ..dictionary.supervised import features_of
 from ..reconstruction import as_reconstruction
 from ._base import all_or_nothing, generator
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
-from ._training import STEADY_LAM2, TrainedEstimator, generator_at
+from ._training import PUBLISHED, STEADY_LAM2, TrainedEstimator, generator_at
 
 _ROWS_AT_ONCE = 4096  # codes that a head turns into scores at a time
 
@@ -115,7 +115,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
             rng = generator(self.random_state) if run is None else generator_at(run.generator)
             first = rng.bit_generator.state
             self._check_training()
-            pool = X if self._mixes() and not weight.all() else None
+            pool = self._pool(X, weight)
             samples = training.weighted_rows(X, labels, weight)
             X, labels, weight = training.merge_repeated(*samples)
             held_out = None
@@ -161,7 +161,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
                     "learning_rate='mairal' needs to know how long learning will last: "
                     "partial_fit takes 'auto' or a number."
                 )
-            pool = X if self._mixes() and not weight.all() else None
+            pool = self._pool(X, weight)
             X, labels, weight = training.weighted_rows(X, labels, weight)
             rng = generator(self.random_state)
             if first:
@@ -179,52 +179,16 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
             self._publish(state, settings, ([*losses, report.loss], []), None)
         return self
 
-    def transform(self, X):
-        """Encode signals.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Signals.
-
-        Returns
-        -------
-        array of shape (n_samples, n_codes)
-            Codes: n_codes is n_components; that for each class with ``multi_class="ovr"``, one
-            dictionary after another; and twice as many with ``split_sign=True``: positive halves,
-            then negative ones.
-        """
-        check_is_fitted(self)
-        return self._features(self._coded(self._signals(X, reset=False)))
-
-    def inverse_transform(self, X):
-        """Reconstruct signals from codes: the transfer of ``X @ components_``.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse matrix of shape (n_samples, n_codes)
-            Codes.
-
-        Returns
-        -------
-        array of shape (n_samples, n_features)
-            Reconstructed signals; the mean over the dictionaries where there are several. Behind a
-            projection it is the least-squares solution for the signals.
-        """
-        check_is_fitted(self)
-        code = dense(X) if is_sparse(X) else check_matrix(X, "X")
-        if code.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
+    def _reconstructed(self, code, dictionary):
+        """Signals for codes: means over the dictionaries, least squares behind a projection."""
+        n, blocks = dictionary.shape[0], self._learned_with.n_blocks
+        parts = [
+            super(SupervisedDictionaryEstimator, self)._reconstructed(
+                code[:, part], dictionary[part, :]
             )
-        n, blocks = self.components_.shape[0], self._learned_with.n_blocks
-        if self.split_sign:
-            code = code[:, :n] - code[:, n:]
-        reconstruction, p = as_reconstruction(self.transfer), n // blocks
-        signals = 0.0
-        for part in slices(n, p):
-            problem = Problem(reconstruction, None, self.components_[part, :])
-            signals = signals + reconstruction.reconstruct(code[:, part], problem) / blocks
+            for part in slices(n, n // blocks)
+        ]
+        signals = parts[0] if blocks == 1 else sum(parts) / blocks
         if self.n_projected is not None:
             xp = namespace(signals)
             signals = signals @ xp.linalg.pinv(astype_like(self.projection_, signals)).T
@@ -233,30 +197,38 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
     def _coded(self, X):
         """Codes of checked signals."""
         self._check_running()
-        learned = self._learned_with
+        return layer.encoded(self._fitted(X), X, self._running()).code
+
+    def _running(self):
+        """Settings of the fit, with the parameters that may have changed since."""
         reconstruction = as_reconstruction(self.transfer)
-        settings = replace(
-            learned,
+        return replace(
+            self._learned_with,
             reconstruction=reconstruction,
             prior=self.prior_,
             solver=self._solver(reconstruction, self.prior_),
             n_jobs=self.n_jobs,
         )
-        parameters = {"dictionary": astype_like(self.components_, X)}
-        if self.n_projected is not None:
-            parameters["projection"] = astype_like(self.projection_, X)
-        return layer.encoded(parameters, X, settings).code
+
+    def _fitted(self, like):
+        """What the fit has learned, by name, in the units of the data."""
+        return {
+            name: astype_like(getattr(self, attribute), like)
+            for name, attribute in PUBLISHED.items()
+            if hasattr(self, attribute)
+        }
 
     def _head_scores(self, X):
         check_is_fitted(self)
-        return self._scores(self._signals(X, reset=False))
+        X = self._signals(X, reset=False)
+        self._check_running()
+        return self._scores(X, self._fitted(X), self._running())
 
-    def _scores(self, X):
-        features, head = self._features(self._coded(X)), self._learned_with.head
-        parameters = {"coef": self.coef_, "intercept": self.intercept_[:, None]}
-        if head.path:
-            parameters["linear"] = self.linear_coef_
-        parameters = {name: astype_like(array, features) for name, array in parameters.items()}
+    def _scores(self, X, parameters, settings):
+        """Scores of a head in the units of the data."""
+        code, head = layer.encoded(parameters, X, settings).code, settings.head
+        features = features_of(code, settings.prior, settings.split_sign)
+        parameters = parameters | {"intercept": parameters["intercept"][:, None]}
         parts = [
             head.scores(parameters, features[rows, :], X[rows, :] if head.sees_signals else None)
             for rows in slices(X.shape[0], _ROWS_AT_ONCE)
@@ -348,6 +320,10 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
     def _mixes(self):
         """Whether there is a reconstruction term, and so a use for samples without a label."""
         return not (isinstance(self.mu, Real) and self.mu == 0)
+
+    def _pool(self, X, weight):
+        """Signals of the reconstruction term, if they are others than the labelled ones."""
+        return X if self._mixes() and not weight.all() else None
 
     def _check_mu(self):
         values = [self.mu(t) for t in (0.0, 0.5, 1.0)] if callable(self.mu) else self.mu

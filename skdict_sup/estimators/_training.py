@@ -17,6 +17,13 @@ from ._base import CodingEstimator
 RATE, HEAD_SHARE = 0.16, 0.125  # learning_rate="auto": an atom's step, and the head's part of it
 STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
 _UNSTEADY, _RAISED_LAM2 = 100.0, 0.01  # an amplification that lam2 is raised for, and to what
+PUBLISHED = {  # names of parameters, and of the attributes that users see
+    "dictionary": "components_",
+    "projection": "projection_",
+    "coef": "coef_",
+    "intercept": "intercept_",
+    "linear": "linear_coef_",
+}
 _REVIVING = 0.5  # part of the epochs in which dead atoms start again
 
 
@@ -186,9 +193,8 @@ class TrainedEstimator(CodingEstimator):
             line = f"epoch {epoch + 1}/{run.n_epochs}: loss {report.loss:.6g}"
             line += f", {report.n_nonzero:.1f} nonzeros"
             line += f", {revived} atoms revived" if revived else ""
-            self._publish(state, settings, curves, run)
             if held_out is not None:
-                scores.append(self._held_out_score(*held_out))
+                scores.append(self._held_out_score(*held_out, state, settings))
                 line += f", validation score {scores[-1]:.4f}"
                 waited = 0 if best is None or scores[-1] > best[0] + self.tol else waited + 1
                 if best is None or scores[-1] > best[0]:
@@ -225,35 +231,39 @@ class TrainedEstimator(CodingEstimator):
         raised = type(prior)(**prior.get_params()).set_params(lam2=_RAISED_LAM2)
         return replace(settings, prior=raised)
 
-    def _held_out_score(self, X, labels, weight):
-        return float(self._score(to_numpy(self._scores(X)), labels, weight))
+    def _held_out_score(self, X, labels, weight, state, settings):
+        parameters = self._in_data_units(state, settings)
+        scores = self._scores(X, parameters, settings)
+        return float(self._score(to_numpy(scores), labels, weight))
 
     def _publish(self, state, settings, curves, run):
         """Attributes that users see, from a state; `run` is None once nothing is left to do."""
-        xp = namespace(state.dictionary)
-        self.components_ = state.dictionary
-        linear = state.parameters.get("linear")
-        per_signal = settings.signal_scale if settings.head.sees_signals else 1.0
-        bilinear = isinstance(settings.head, heads.BilinearHead)
-        coef = state.parameters["coef"] / (settings.code_scale * (per_signal if bilinear else 1.0))
-        self.coef_, self.intercept_, linear = self._in_units(
-            coef,
-            xp.reshape(state.parameters["intercept"], (-1,)),
-            None if linear is None else linear / per_signal,
-        )
-        for name, value in (
-            ("linear_coef_", linear),
-            ("projection_", state.parameters.get("projection")),
-        ):
-            vars(self).pop(name, None)
-            if value is not None:
-                setattr(self, name, value)
+        found = self._in_data_units(state, settings)
+        for name, attribute in PUBLISHED.items():
+            vars(self).pop(attribute, None)
+            if name in found:
+                setattr(self, attribute, found[name])
         self.prior_ = settings.prior
         self.nu_ = settings.nu * settings.code_scale**2
         self.loss_curve_, self.validation_scores_ = map(list, curves)
         self.n_iter_ = len(self.loss_curve_)
         vars(self).pop("best_validation_score_", None)  # that of an earlier fit
         self._learned_with, self._state, self._run = settings, state, run
+
+    def _in_data_units(self, state, settings):
+        """Parameters of a state by name, those of the head in the units of the data.
+
+        The intercept is flat.
+        """
+        xp, found = namespace(state.dictionary), dict(state.parameters)
+        bilinear = isinstance(settings.head, heads.BilinearHead)
+        scale = settings.code_scale * (settings.signal_scale if bilinear else 1.0)
+        linear = found["linear"] / settings.signal_scale if "linear" in found else None
+        flat = xp.reshape(found["intercept"], (-1,))
+        found["coef"], found["intercept"], linear = self._in_units(
+            found["coef"] / scale, flat, linear
+        )
+        return found if linear is None else found | {"linear": linear}
 
     def _in_units(self, coef, intercept, linear):
         """Head in the units of the targets."""
