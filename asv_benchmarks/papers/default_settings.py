@@ -151,6 +151,7 @@ def page(results, about, quick):
 
 def main():
     options = arguments(__doc__.splitlines()[0], "default_settings")
+    # the linear models and networks may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     about = machine(PACKAGES, threads="2")
     results = {}

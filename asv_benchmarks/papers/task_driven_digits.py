@@ -188,6 +188,7 @@ def page(kept, about, quick):
 
 def main():
     options = arguments(__doc__.splitlines()[0], "mnist", PARTS)
+    # the linear models and networks may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     data = Digits(options.quick)
     kept = {} if options.quick or not KEPT.exists() else json.loads(KEPT.read_text("utf-8"))
