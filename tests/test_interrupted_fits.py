@@ -33,7 +33,13 @@ class Noise:
 
 
 def model(interrupt_at=None, **settings):
-    settings = {"max_iter": 5, "batch_size": 64, "random_state": 0, "init_max_iter": 1} | settings
+    settings = {
+        "max_iter": 5,
+        "batch_size": 64,
+        "random_state": 0,
+        "init_max_iter": 1,
+        "learning_rate": 0.16,
+    } | settings
     noise = Noise(interrupt_at)
     return SupervisedDictionaryClassifier(8, augment=noise, **settings)
 
@@ -53,7 +59,9 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize(
     ("at", "settings"),
-    [(at, SETTINGS["plain"]) for at in (0, 4, 5)] + [(11, s) for s in SETTINGS.values()],
+    [(at, SETTINGS["plain"]) for at in (0, 4, 5)]
+    + [(at, {"learning_rate": "auto"}) for at in (3, 40)]  # in a trial of a rate, and after it
+    + [(11, s) for s in SETTINGS.values()],
 )
 def test_a_fit_that_goes_on_ends_where_an_uninterrupted_one_does(at, settings):
     found = interrupted(at, **settings)

@@ -13,8 +13,10 @@ from . import layer, supervised
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
 _POLISH = 3
 _TOO_FAR = 1e100
-_RIDGES = (1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
+_RIDGES = (0.1, 1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
 _MOST, _CODED, _LEAST = 10_000, 3000, 20  # samples for which it is worth while, that judge it
+_FIRST, _FEWEST, _WORK = 20_000, 1000, 6e8  # samples of the first head, and products of a gradient
+_EXACT = 3e6  # products up to which rounding, and so the order of the samples, is polished away
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +35,12 @@ def side_of(parameters, batch, settings):
 
 
 class Head:
-    """Parameters of a head as one vector."""
+    """Parameters of a head as one vector; `pull` is a ridge on the intercepts."""
 
-    def __init__(self, parameters, settings):
+    def __init__(self, parameters, settings, pull=0.0):
         self.names = [n for n in ("coef", "linear", "intercept") if n in parameters]
         self.like = {name: parameters[name] for name in self.names}
-        self.settings = settings
+        self.settings, self.pull = settings, pull
 
     def vector(self, arrays):
         """Vector of the arrays of a mapping."""
@@ -59,9 +61,13 @@ class Head:
         loss, found, toward = supervised.head_loss(
             arrays, side.features, side.batch, replace(self.settings, nu=nu)
         )
+        if self.pull:
+            intercept = arrays["intercept"]
+            loss = loss + 0.5 * self.pull * float(np.sum(to_numpy(intercept) ** 2))
+            found["intercept"] = found["intercept"] + self.pull * intercept
         return float(loss), self.vector(found), toward
 
-    def fitted(self, vector, side):
+    def fitted(self, vector, side, *, tol=1e-12, max_iter=1000):
         """Vector with the least training loss."""
 
         def objective(vector):
@@ -76,7 +82,7 @@ class Head:
             vector,
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": 1000, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-7},
+            options={"maxiter": max_iter, "maxcor": 20, "ftol": tol, "gtol": 1e-7},
         )
         return found.x
 
@@ -124,3 +130,19 @@ def with_chosen_ridge(parameters, samples, settings, rng):
         vector = head.fitted(head.vector(parameters) if vector is None else vector, train)
         losses.append(head.gradients(vector, left_out, 0.0)[0])
     return replace(settings, nu=_RIDGES[int(np.argmin(losses))] * settings.nu)
+
+
+def first_head(state, samples, settings, rng, pull=0.0):
+    """State with the best head on the codes of (at most 20 000) samples.
+
+    Its rate of learning has no part in it: how good a start is does not depend on later steps.
+    """
+    n_weights = int(np.prod(state.parameters["coef"].shape))
+    most = int(min(_FIRST, max(_FEWEST, _WORK / n_weights)))
+    rows = rng.permutation(samples.X.shape[0])[:most]
+    head = Head(state.parameters, settings, pull)
+    side = side_of(state.parameters, samples.dense_rows(rows), settings)
+    vector = head.fitted(head.vector(state.parameters), side, tol=1e-8, max_iter=200)
+    if len(rows) * n_weights <= _EXACT:
+        vector = head.polished(vector, side)
+    return state.having(**head.arrays(vector))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _WARM_STEPS = 200  # over which the step sizes of `Cosine` rise
+_STREAM_STEPS = 30  # after which those of `Stream` have fallen to seven tenths
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Stream:
 
     def rates(self, done):
         """Step sizes after `done` steps."""
-        fall = (1 + done / 1000) ** -0.5
+        fall = (1 + done / _STREAM_STEPS) ** -0.5
         return self.rate * fall, self.head_rate * fall
 
 

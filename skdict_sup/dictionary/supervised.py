@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, namespace, put_rows, take_rows
+from .._array import astype_like, namespace, put_rows
 from . import adam
 from .heads import LinearHead
 from .layer import encoded, gradients, reconstruction_term
@@ -213,21 +213,6 @@ def _moved(state, found, settings, rates):
             moved = adam.project(moved, settings.positive_dictionary and name == "dictionary")
         parameters[name] = moved
     return SupervisedState(parameters, moments)
-
-
-def fit_head(state, features, batch, settings, parts, head_rate):
-    """State with its head trained on scaled features of codes, at a rate that falls to zero.
-
-    `parts` are the row numbers of its mini-batches.
-    """
-    fresh = replace(settings, adaptive=True)
-    for done, rows in enumerate(parts):
-        X = take_rows(batch.X, rows) if settings.head.sees_signals else None
-        part = Batch(X, take_rows(batch.target, rows), take_rows(batch.weight, rows))
-        _, found, _ = head_loss(state.parameters, take_rows(features, rows), part, settings)
-        rate = head_rate * (1 - done / len(parts))
-        state = _moved(state, found, fresh, (0.0, rate))
-    return state
 
 
 def code_scale_of(code):

@@ -10,7 +10,6 @@ from .._array import astype_like, dense, is_numpy, is_sparse, namespace, take_ro
 from . import layer, online, projected, supervised
 from .initialise import unit_norm
 
-_HEAD_SAMPLES = 20_000  # signals whose codes are held to train the first head
 _POOL_BATCH = 256  # signals without labels in a step
 _TRIALS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # first moves of atoms, to choose a rate from
 _TRIAL_STEPS = 20
@@ -110,21 +109,6 @@ def learn_unlabelled(X, state, settings, n_epochs, rng):
         yield state, total / X.shape[0]
 
 
-def first_head(state, samples, settings, head_rate, rng):
-    """State with a head trained on the codes of (at most 20 000) samples."""
-    rows = rng.permutation(samples.X.shape[0])[:_HEAD_SAMPLES]
-    batch = samples.rows(rows)
-    code = layer.encoded(state.parameters, batch.X, settings).code
-    n_batches = max(1, round(len(rows) / samples.batch_size))
-    n_passes = max(5, -(-500 // n_batches))
-    parts = [
-        part for _ in range(n_passes) for part in mini_batches(len(rows), samples.batch_size, rng)
-    ]
-    batch = replace(batch, X=dense(batch.X)) if settings.head.sees_signals else batch
-    features = supervised.scaled_features(code, settings)
-    return supervised.fit_head(state, features, batch, settings, parts, head_rate)
-
-
 def scale_settings(settings, parameters, samples, rng, nu):
     """Settings with the typical sizes of codes and signals, and nu in their units.
 
@@ -180,6 +164,14 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
         worst, n_seen = max(worst, amplification), n_seen + len(rows)
     loss = float(np.average(losses, weights=sizes))
     return state, Report(loss, float(uses.sum()) / n_seen, uses, worst)
+
+
+def mean_loss(state, samples, settings):
+    """Weighted mean loss of samples, without the ridge."""
+    batch = samples.dense_rows(np.arange(samples.X.shape[0]))
+    return float(
+        np.average(to_numpy(supervised.losses(state, batch, settings)), weights=samples.weight)
+    )
 
 
 def revived(state, samples, settings, uses, rng):

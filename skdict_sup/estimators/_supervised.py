@@ -15,7 +15,8 @@ from ..dictionary.supervised import features_of
 from ..reconstruction import as_reconstruction
 from ._base import all_or_nothing, generator
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
-from ._training import PUBLISHED, STEADY_LAM2, TrainedEstimator, generator_at
+from ._rates import RATES, generator_at
+from ._training import PUBLISHED, STEADY_LAM2, TrainedEstimator
 
 _ROWS_AT_ONCE = 4096  # codes that a head turns into scores at a time
 
@@ -121,16 +122,17 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
             held_out = None
             if self.early_stopping:
                 X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
-            data = self._passes(X, labels, weight, pool)
+            samples = X, labels, weight, pool
             if run is not None:
                 self._settings(labels)  # raises where a parameter does not fit the first fit
-                self._go_on(data, generator_at(run.generator_now), held_out, epochs)
+                self._go_on(samples, generator_at(run.generator_now), held_out, epochs)
+            elif warm:
+                state, settings = self._restart(), self._settings(labels)
+                rate = self._kept_rate()
+                self._train(samples, state, settings, rng, first, held_out, epochs, rate)
             else:
-                if warm:
-                    state, settings = self._restart(), self._settings(labels)
-                else:
-                    state, settings = self._start(X, labels, weight, rng, pool)
-                self._train(data, state, settings, rng, first, held_out, epochs)
+                state, settings = self._start(X, labels, weight, rng, pool)
+                self._train(samples, state, settings, rng, first, held_out, epochs)
         epochs.close()
         return self
 
@@ -165,16 +167,21 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainedEstimator):
             X, labels, weight = training.weighted_rows(X, labels, weight)
             rng = generator(self.random_state)
             if first:
-                state, settings = self._start(X, labels, weight, rng, pool)
+                state, settings = self._start(X, labels, weight, rng, pool, stream=True)
                 self.initial_components_ = state.dictionary
                 losses = []
             else:
                 state, settings = self._state, self._settings(labels)
                 losses = list(self.loss_curve_)
-            rates_of = schedules.Stream(*self._rates()).rates
+            if self.learning_rate != "auto":
+                self.learning_rate_ = self.learning_rate
+            else:
+                self.learning_rate_ = RATES[0] if first else self._kept_rate()
             data = self._passes(X, labels, weight, pool)
             mu = schedules.Mix(self.mu).at(0, 1)
-            state, report = training.learn_labelled(state, data, settings, rates_of, rng, mu)
+            state, report = training.learn_labelled(
+                state, data, settings, self._stream().rates, rng, mu
+            )
             settings = self._steadied(settings, report)
             self._publish(state, settings, ([*losses, report.loss], []), None)
         return self

@@ -5,16 +5,14 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from .._array import namespace, to_numpy
 from ..dictionary import heads, online, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
-from ..dictionary.optimal_head import with_chosen_ridge
+from ..dictionary.optimal_head import first_head, with_chosen_ridge
 from ..problem import resolve_prior
 from ._base import CodingEstimator
+from ._rates import TriedRates, epoch_of
 
-RATE, HEAD_SHARE = 0.16, 0.125  # learning_rate="auto": an atom's step, and the head's part of it
 STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
 _UNSTEADY, _RAISED_LAM2 = 100.0, 0.01  # an amplification that lam2 is raised for, and to what
 PUBLISHED = {  # names of parameters, and of the attributes that users see
@@ -24,7 +22,6 @@ PUBLISHED = {  # names of parameters, and of the attributes that users see
     "intercept": "intercept_",
     "linear": "linear_coef_",
 }
-_REVIVING = 0.5  # part of the epochs in which dead atoms start again
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +30,20 @@ class Run:
 
     generator: dict  # state of the generator when the fit began, and when the epoch ended
     generator_now: dict
-    schedule: Any
     n_epochs: int
+    schedule: Any = None  # none as long as its rate is not chosen
     best: Any = None  # (score, state) of the best epoch
     waited: int = 0
 
 
-class TrainedEstimator(CodingEstimator):
+class TrainedEstimator(TriedRates, CodingEstimator):
     """Training of an estimator whose parameters, targets and losses subclasses define."""
 
-    def _start(self, X, labels, weight, rng, pool):
-        """Settings, and a state: a dictionary learned without labels, a head trained on it."""
+    def _start(self, X, labels, weight, rng, pool, *, stream=False):
+        """Settings, and a state: a dictionary learned without labels, the best head on it.
+
+        Of a stream these samples are the first: what they say nothing of stays within reach.
+        """
         reconstruction, prior, solver = self._terms()
         signals = X if pool is None else pool
         parameters, seen = {}, signals
@@ -70,10 +70,11 @@ class TrainedEstimator(CodingEstimator):
         head = supervised.zero_head(parameters["dictionary"], n_outputs, settings, X.shape[1])
         data = self._passes(X, labels, weight, pool)
         settings = training.scale_settings(settings, parameters, data, rng, self.nu)
-        if self.nu == "auto":
+        if self.nu == "auto" and not stream:
             settings = with_chosen_ridge(parameters | head, data, settings, rng)
         state = supervised.start(parameters | head)
-        return training.first_head(state, data, settings, self._rates()[1], rng), settings
+        pull = 1 / float(weight.sum()) if stream else 0.0
+        return first_head(state, data, settings, rng, pull), settings
 
     def _unlabelled_start(self, X, reconstruction, prior, solver, rng):
         """Dictionary learned without labels, and the prior with what is "auto" resolved."""
@@ -152,43 +153,36 @@ class TrainedEstimator(CodingEstimator):
             n_jobs=self.n_jobs,
         )
 
-    def _rates(self):
-        rate = RATE if isinstance(self.learning_rate, str) else self.learning_rate
-        return rate, HEAD_SHARE * rate
-
-    def _schedule(self, state, settings, data, rng):
-        n_steps = self.max_iter * data.n_steps()
-        if self.learning_rate == "mairal":
-            return schedules.InverseTime(training.chosen_rate(state, data, settings, rng), n_steps)
-        return schedules.Cosine(*self._rates(), n_steps)
-
-    def _train(self, data, state, settings, rng, first, held_out, epochs):
+    def _train(self, samples, state, settings, rng, first, held_out, epochs, rate=None):
         """Epochs of supervised steps, published one by one; the best kept if some are held out.
 
-        `first` is the generator's state when the fit began.
+        `first` is the generator's state when the fit began; without a rate one is chosen.
         """
-        schedule = self._schedule(state, settings, data, rng)
         self.initial_components_ = state.dictionary
-        run = Run(first, rng.bit_generator.state, schedule, self.max_iter)
+        schedule = rate and self._schedule(rate, self._passes(*samples), self.max_iter)
+        run = Run(first, rng.bit_generator.state, self.max_iter, schedule)
         self._publish(state, settings, ([], []), run)
-        self._go_on(data, rng, held_out, epochs)
+        self._go_on(samples, rng, held_out, epochs)
 
-    def _go_on(self, data, rng, held_out, epochs):
-        """The epochs that the run has left."""
+    def _go_on(self, samples, rng, held_out, epochs):
+        """What the run has left."""
         state, settings, run = self._state, self._learned_with, self._run
+        data = self._passes(*samples)
+        if run.schedule is None:
+            rate = self._rate(samples, state, settings, rng, run.n_epochs)
+            run = replace(run, schedule=self._schedule(rate, data, run.n_epochs))
+        self.learning_rate_ = run.schedule.rate
         losses, scores = curves = list(self.loss_curve_), list(self.validation_scores_)
         mix, begin = schedules.Mix(self.mu), time.perf_counter()
         best, waited = run.best, run.waited
         for epoch in range(len(losses), run.n_epochs):
             epochs.begin()
-            mu = mix.at(epoch, run.n_epochs)
-            state, report = training.learn_labelled(
-                state, data, settings, run.schedule.rates, rng, mu
+            progress = epoch, run.n_epochs
+            mu = mix.at(*progress)
+            state, report, revived = epoch_of(
+                data, state, settings, run.schedule, mu, progress, rng
             )
             settings = self._steadied(settings, report)
-            revived = 0
-            if epoch + 1 < _REVIVING * run.n_epochs:
-                state, revived = training.revived(state, data, settings, report.uses, rng)
             losses.append(report.loss)
             line = f"epoch {epoch + 1}/{run.n_epochs}: loss {report.loss:.6g}"
             line += f", {report.n_nonzero:.1f} nonzeros"
@@ -276,10 +270,3 @@ class TrainedEstimator(CodingEstimator):
             batch_size = int(min(256, max(32, X.shape[0] // 40)))
         targets = self._targets(labels)
         return training.Samples(X, targets, weight, batch_size, self.augment, pool)
-
-
-def generator_at(state):
-    """NumPy generator in a state of its bits."""
-    rng = np.random.default_rng()
-    rng.bit_generator.state = state
-    return rng

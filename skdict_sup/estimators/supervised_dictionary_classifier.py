@@ -51,8 +51,9 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
     nu : float or "auto", default="auto"
         Ridge on the head W, in units of the loss. "auto" is one over the number of samples (their
         total weight) on codes scaled to a nonzero entry of typical size one: the ridge of
-        scikit-learn's C=1, free of the scale of the signals; for at most 10 000 samples 1, 10 or
-        100 times that, whichever is best for a quarter of them left out of a first fit of W.
+        scikit-learn's C=1, free of the scale of the signals; for at most 10 000 samples 0.1, 1,
+        10 or 100 times that, whichever is best for a quarter of them left out of a first fit of
+        W.
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
@@ -83,8 +84,10 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
     learning_rate : float, "auto" or "mairal", default="auto"
         Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
         eighth of it on scaled codes. Both rise over the first steps and fall to zero along a
-        cosine. "auto" is 0.16. "mairal" takes plain gradient steps instead, at a rate chosen by
-        trial that falls like 1 / t after a tenth of the steps.
+        cosine. "auto" is 0.16; for at most 5000 samples 0.16, 0.01 or 0.001, whichever has the
+        best score on a quarter of them left out of a first training (the start itself for 0.001).
+        "mairal" takes plain gradient steps instead, at a rate chosen by trial that falls like
+        1 / t after a tenth of the steps.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -125,6 +128,8 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
     components_ : array of shape (n_components, n_features)
         Atoms, of norm at most one; with ``multi_class="ovr"`` those of all classes, one dictionary
         after another; n_projected columns if that is given.
+    learning_rate_ : float
+        Length of the first steps.
     initial_components_ : array of shape (n_components, n_features)
         Atoms after the unsupervised start (those of the last fit, for a warm one).
     coef_ : array of shape (n_outputs, n_components)

@@ -1,0 +1,84 @@
+"""The step size that a training begins with: given, or found by trial."""
+
+import numpy as np
+
+from .._array import take_rows
+from ..dictionary import schedules, training
+from ..dictionary.optimal_head import first_head
+
+RATES, HEAD_SHARE = (0.16, 0.01, 0.001), 0.125  # "auto": an atom's steps, the head's part of them
+STREAM_SHARE = 0.5  # of a stream, whose head is not the best one to begin with
+_TRIED = 20, 5000  # samples between which a rate is tried; beyond there is less to overfit
+_REVIVING = 0.5  # part of the epochs in which dead atoms start again
+
+
+class TriedRates:
+    """Choice of the step size, for estimators that train."""
+
+    def _rate(self, samples, state, settings, rng, n_epochs):
+        """Step size to begin with, chosen by trial where it is to be chosen."""
+        if self.learning_rate == "mairal":
+            return training.chosen_rate(state, self._passes(*samples), settings, rng)
+        if self.learning_rate != "auto":
+            return self.learning_rate
+        if not _TRIED[0] <= samples[0].shape[0] <= _TRIED[1]:
+            return RATES[0]
+        found = []
+        for rate in RATES:
+            score, loss = self._trial(rate, samples, state, settings, rng, n_epochs)
+            found.append((score, -loss, rate))
+            if self.verbose:
+                print(f"rate {rate:g}: score {score:.4f} on samples left out", flush=True)
+        return max(found)[-1]
+
+    def _stream(self):
+        """Schedule of samples that come in parts."""
+        return schedules.Stream(self.learning_rate_, STREAM_SHARE * self.learning_rate_)
+
+    def _kept_rate(self):
+        """Step size of a warm start: nothing can be left out of what its state has seen."""
+        if self.learning_rate != "auto":
+            return None
+        return self.learning_rate_ if self._learned_with.adaptive else RATES[0]
+
+    def _trial(self, rate, samples, state, settings, rng, n_epochs):
+        """Score and loss of a whole training on a quarter of the samples, left out of it.
+
+        The smallest rate hardly leaves the start, which is taken for it.
+        """
+        rng = generator_at(rng.bit_generator.state)  # which goes on as if nothing had been tried
+        X, labels, weight, pool = samples
+        rows = rng.permutation(X.shape[0])
+        parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
+        train, left_out = ((take_rows(X, p), labels[p], weight[p]) for p in parts)
+        data, judge = self._passes(*train, pool), self._passes(*left_out)
+        state = first_head(state, data, settings, rng)
+        schedule, mix = self._schedule(rate, data, n_epochs), schedules.Mix(self.mu)
+        for epoch in range(n_epochs if rate > RATES[-1] else 0):
+            progress = epoch, n_epochs
+            state, *_ = epoch_of(data, state, settings, schedule, mix.at(*progress), progress, rng)
+        loss = training.mean_loss(state, judge, settings)
+        return self._held_out_score(*left_out, state, settings), loss
+
+    def _schedule(self, rate, data, n_epochs):
+        n_steps = n_epochs * data.n_steps()
+        if self.learning_rate == "mairal":
+            return schedules.InverseTime(rate, n_steps)
+        return schedules.Cosine(rate, HEAD_SHARE * rate, n_steps)
+
+
+def epoch_of(data, state, settings, schedule, mu, progress, rng):
+    """State after an epoch, what it was like, and the number of atoms that started again."""
+    state, report = training.learn_labelled(state, data, settings, schedule.rates, rng, mu)
+    epoch, n_epochs = progress
+    if epoch + 1 >= _REVIVING * n_epochs:
+        return state, report, 0
+    state, revived = training.revived(state, data, settings, report.uses, rng)
+    return state, report, revived
+
+
+def generator_at(state):
+    """NumPy generator in a state of its bits."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    return rng
