@@ -51,22 +51,21 @@ def page(results, data, about, quick):
             f" ({settings[name][0]:.2f} %)" + end
             for name, end in (("L1", ","), ("L1, halves", "."))
         )
-        + f" Backpropagation takes {results['epochs']} epochs. The whole page took"
-        f" {results['seconds'] / 60:.0f} minutes.",
+        + f" Backpropagation takes {results['epochs']} epochs.",
         "",
         "## Test error by number of labels (table 2)",
         "",
         "A linear maxent classifier, test error in %; in brackets the paper's. Seconds are those"
-        " of backpropagation. C, and what regularises backpropagation, are chosen for each number"
-        " of labels on the validation images, those of 10000 labels for more. A regulariser is"
-        " Gaussian noise on the signals (of this norm; they have norm one), label smoothing, and"
-        " the ridge of the head (times the default).",
+        " of backpropagation. C, and the way to backpropagate, are chosen for each number of"
+        " labels on the validation images; for more than 10000 labels it is that of 10000."
+        " A way is a prior, Gaussian noise on the signals (of this norm; they have norm one),"
+        " label smoothing, the ridge of the head (times the default) and `learning_rate`.",
         "",
         *labels_table(results["table 2"]),
         "",
-        "Validation error of backpropagation by regulariser:",
+        "Validation error of backpropagation:",
         "",
-        *regularisers_table(results["regularisers"]),
+        *ways_table(results["ways"]),
         "",
         "## Stability (table 1)",
         "",
@@ -76,9 +75,10 @@ def page(results, data, about, quick):
         "",
         *stability_table(results["table 1"]),
         "",
-        "Ratios KL / L1 of the means; that of the settings chosen for halves is marked.",
+        "Ratios KL / L1 of the means; marked is that of the KL prior chosen for backpropagation"
+        " with 10000 labels, and of the l1 prior chosen for halves.",
         "",
-        *ratios_table(results["table 1"], settings),
+        *ratios_table(results["table 1"], settings["L1, halves"][2], results["system"]),
         "",
         "## Other classifiers (table 3)",
         "",
@@ -113,18 +113,14 @@ def labels_table(rows):
         beside = (paper[0], None, *paper[1:])
         line = [row["labels"], *(_beside(row[n], p) for n, p in zip(names, beside, strict=True))]
         last = f"{row['training']:.2f}", f"{row['seconds']:.0f}"
-        lines.append([*line, _regulariser(row["regulariser"]), *last])
-    return table(["labels", *names, "regulariser", "training error", "seconds"], lines)
+        lines.append([*line, row["way"], *last])
+    return table(["labels", *names, "way", "training error", "seconds"], lines)
 
 
-def _regulariser(parts):
-    return "noise {:g}, smoothing {:g}, ridge {:g}".format(*parts)
-
-
-def regularisers_table(tried):
-    names = list(next(iter(tried.values())))
-    lines = [[_regulariser(name), *(f"{e[name]:.2f}" for e in tried.values())] for name in names]
-    return table(["regulariser", *(f"{n} labels" for n in tried)], lines)
+def ways_table(tried):
+    ways = list(next(iter(tried.values())))
+    lines = [[way, *(f"{errors[way]:.2f}" for errors in tried.values())] for way in ways]
+    return table(["way", *(f"{n} labels" for n in tried)], lines)
 
 
 def stability_table(found):
@@ -138,8 +134,8 @@ def stability_table(found):
     return table(["prior", *found], lines)
 
 
-def ratios_table(found, settings):
-    chosen = repr(settings["L1, halves"][2]), repr(settings["KL, halves"][2])
+def ratios_table(found, l1, system):
+    chosen = repr(l1), repr(system)
     names = list(next(iter(found.values())))
     lines = [["paper", *(number(kl / l1) for l1, kl in PAPER_STABILITY.values())]]
     for kl in (name for name in names if name.startswith("KL")):

@@ -9,6 +9,7 @@ from ..dictionary.optimal_head import first_head
 RATES, HEAD_SHARE = (0.16, 0.01, 0.001), 0.125  # "auto": an atom's steps, the head's part of them
 STREAM_SHARE = 0.5  # of a stream, whose head is not the best one to begin with
 _TRIED = 20, 5000  # samples between which a rate is tried; beyond there is less to overfit
+_TRIAL_EPOCHS = 20  # at most
 _REVIVING = 0.5  # part of the epochs in which dead atoms start again
 
 
@@ -23,7 +24,7 @@ class TriedRates:
             return self.learning_rate
         if not _TRIED[0] <= samples[0].shape[0] <= _TRIED[1]:
             return RATES[0]
-        found = []
+        found, n_epochs = [], min(n_epochs, _TRIAL_EPOCHS)
         for rate in RATES:
             score, loss = self._trial(rate, samples, state, settings, rng, n_epochs)
             found.append((score, -loss, rate))
@@ -42,7 +43,7 @@ class TriedRates:
         return self.learning_rate_ if self._learned_with.adaptive else RATES[0]
 
     def _trial(self, rate, samples, state, settings, rng, n_epochs):
-        """Score and loss of a whole training on a quarter of the samples, left out of it.
+        """Score and loss of a training on a quarter of the samples, left out of it.
 
         The smallest rate hardly leaves the start, which is taken for it.
         """
