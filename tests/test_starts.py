@@ -1,14 +1,15 @@
-"""How a training begins: the best head on the codes of the start, and a rate chosen by trial."""
+"""How a training begins, with the best head and a rate found by trial; the best head after it."""
 
 import numpy as np
 import pytest
 from learners import assert_same, classifier, digits, heights, learned, regressor
 from sklearn.datasets import make_gaussian_quantiles
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skdict_sup import SupervisedDictionaryClassifier
-from skdict_sup.losses import Softmax
+from skdict_sup.losses import CLASSIFICATION_LOSSES, Softmax
 
 
 def start_of(X, y, **params):
@@ -90,3 +91,36 @@ def test_trials_say_what_they_found(capsys):
     tried = [line for line in lines if line.startswith("rate ")]
     assert len(tried) == 3
     assert all(0 <= float(line.split("score ")[1].split()[0]) <= 1 for line in tried)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+def test_a_head_that_is_fitted_alone_is_the_best_one(loss):
+    X, y = digits(n_classes=3)
+    model = classifier(loss=loss, nu=1e-3).fit(X, y)
+    components, curve = model.components_, model.loss_curve_
+    assert model.fit_head(X, y) is model
+    np.testing.assert_array_equal(model.components_, components)
+    assert model.loss_curve_ == curve
+    code, target = model.transform(X), np.eye(3)[y]
+    target = target if loss == "softmax" else 2 * target - 1
+    toward = CLASSIFICATION_LOSSES[loss].gradient(code @ model.coef_.T + model.intercept_, target)
+    # the gradient of the objective vanishes, in the units of the data
+    np.testing.assert_allclose(toward.T @ code / len(X) + 1e-3 * model.coef_, 0, atol=1e-8)
+    np.testing.assert_allclose(toward.mean(axis=0), 0, atol=1e-8)
+
+
+def test_a_head_fitted_alone_to_regress():
+    X, _ = digits(n_classes=3)
+    y, nu = heights(X), 1e-2
+    model = regressor(nu=nu).fit(X, y)
+    first, others = model.coef_, X[::2]
+    model.fit_head(others, y[::2], sample_weight=np.arange(1.0, len(others) + 1))
+    assert np.abs(model.coef_ - first).max() > 1e-3
+    code, weight = model.transform(others), np.arange(1.0, len(others) + 1)
+    ridge = Ridge(alpha=nu * weight.sum(), tol=1e-12).fit(code, y[::2], sample_weight=weight)
+    np.testing.assert_allclose(model.coef_, ridge.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(model.intercept_, ridge.intercept_, rtol=1e-6)
+    with pytest.raises(NotFittedError):
+        regressor().fit_head(X, y)
+    with pytest.raises(ValueError, match="labels among"):
+        classifier().fit(X, y[:, 0] > 3.6).fit_head(X, np.full(len(X), "other"))

@@ -79,6 +79,8 @@ class Way:
 WAYS = (  # of backpropagation, tried for up to TUNED_ON labels
     Way(KL(0.03, 0.001), 0.3, 0.1, 1.0, 0.04),
     Way(KL(0.1, 0.001), 0.3, 0.1, 1.0, 0.16),
+    Way(KL(0.1, 0.001), 0.3, 0.1, 1.0, 0.04),
+    Way(KL(0.1, 0.003), 0.3, 0.1, 1.0, 0.04),
 )
 
 

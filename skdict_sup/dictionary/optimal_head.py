@@ -140,9 +140,20 @@ def first_head(state, samples, settings, rng, pull=0.0):
     n_weights = int(np.prod(state.parameters["coef"].shape))
     most = int(min(_FIRST, max(_FEWEST, _WORK / n_weights)))
     rows = rng.permutation(samples.X.shape[0])[:most]
+    exact = len(rows) * n_weights <= _EXACT
+    return _best_head(
+        state, samples.dense_rows(rows), settings, pull, exact, tol=1e-8, max_iter=200
+    )
+
+
+def last_head(state, samples, settings):
+    """State with the best head on the codes of all samples."""
+    return _best_head(state, samples.dense_rows(np.arange(samples.X.shape[0])), settings)
+
+
+def _best_head(state, batch, settings, pull=0.0, exact=True, **stop):
     head = Head(state.parameters, settings, pull)
-    side = side_of(state.parameters, samples.dense_rows(rows), settings)
-    vector = head.fitted(head.vector(state.parameters), side, tol=1e-8, max_iter=200)
-    if len(rows) * n_weights <= _EXACT:
-        vector = head.polished(vector, side)
+    side = side_of(state.parameters, batch, settings)
+    vector = head.fitted(head.vector(state.parameters), side, **stop)
+    vector = head.polished(vector, side) if exact else vector
     return state.having(**head.arrays(vector))

@@ -13,7 +13,6 @@ from ..problem import resolve_prior
 from ._base import CodingEstimator
 from ._rates import TriedRates, epoch_of
 
-STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
 _UNSTEADY, _RAISED_LAM2 = 100.0, 0.01  # an amplification that lam2 is raised for, and to what
 PUBLISHED = {  # names of parameters, and of the attributes that users see
     "dictionary": "components_",
