@@ -89,7 +89,7 @@ def encode(
     max_iter : int or None, default=None
         Most iterations per signal; None leaves room enough for any problem in practice, and lets
         signals that fall short be coded a second time in wider floats.
-    init : array of shape (n_samples, n_components), sparse matrix or None, default=None
+    init : array of shape (n_samples, n_components), sparse matrix, encoder or None, default=None
         Codes to start from.
     output : {"dense", "sparse"}, default="dense"
         "sparse" gives a SciPy CSR matrix, assembled slice by slice.
@@ -132,6 +132,8 @@ def encode(
     check_option(output, "output", {"dense", "sparse"})
     codes = {"init": init} if init is None or is_array(init) else {}
     X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
+    if hasattr(init, "transform"):
+        init = init.transform(X)
     if init is not None:
         init = _check_init(init, X, problem)
     if tol is not None:

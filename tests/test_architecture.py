@@ -55,6 +55,7 @@ NEIGHBOURS = {
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
+    ("encoders", "dictionary"): "both learn by the same steps",
     ("__main__", "demo"): "the command runs the demonstration",
 }
 

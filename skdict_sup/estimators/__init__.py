@@ -1,6 +1,7 @@
 """Estimators: parameters and prose; the numerics live in the layers below."""
 
 from ._base import MOST_COMPONENTS
+from .lista_encoder import LISTAEncoder
 from .online_dictionary_learning import OnlineDictionaryLearning
 from .sparse_coder import SparseCoder
 from .supervised_dictionary_classifier import SupervisedDictionaryClassifier
@@ -9,6 +10,7 @@ from .tuning import TunedPrior, tune_prior
 
 __all__ = [
     "MOST_COMPONENTS",
+    "LISTAEncoder",
     "OnlineDictionaryLearning",
     "SparseCoder",
     "SupervisedDictionaryClassifier",

@@ -12,11 +12,12 @@ from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._threads import effective_n_jobs
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
+from ..dictionary import online, training
 from ..dictionary.adam import project
 from ..dictionary.initialise import INITS, initial_dictionary
 from ..dictionary.supervised import features_of
 from ..priors import as_prior
-from ..problem import Problem
+from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
 
@@ -152,6 +153,14 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             if not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, got {value!r}.")
 
+    def _check_number_or_auto(self, name, names=frozenset({"auto"}), **bounds):
+        value = getattr(self, name)
+        if isinstance(value, str):
+            check_option(value, name, names)
+        else:
+            also = " or ".join(map(repr, sorted(names)))
+            check_scalar(value, name, also=f"or {also}", **bounds)
+
     def _first_atoms(self, X, rng):
         """Dictionary to start from, for `init`."""
         if self.init is None or isinstance(self.init, str):
@@ -167,6 +176,25 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 f"n_features) = {expected}, got shape {tuple(dictionary.shape)}."
             )
         return project(astype_like(dictionary, X), self.positive_dictionary)
+
+    def _unlabelled_start(self, X, reconstruction, prior, solver, rng):
+        """Dictionary learned without labels, and the prior with what is "auto" resolved."""
+        dictionary = self._first_atoms(X, rng)
+        prior = resolve_prior(prior, X, dictionary)
+        n_epochs = self.init_max_iter
+        if n_epochs == "auto":
+            given = not isinstance(self.init, str)
+            n_epochs = 0 if given else int(min(20, max(1, -(-30_000 // X.shape[0]))))
+        without = online.OnlineSettings(
+            reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
+        )
+        learner = training.learner_of(reconstruction)
+        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
+        for number, (learned, objective) in enumerate(passes, start=1):
+            dictionary = learner.published(learned, without)
+            if self.verbose > 1:
+                print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
+        return dictionary, prior
 
 
 def generator(random_state):

@@ -108,14 +108,6 @@ class TrainingParameters(TrainedEstimator):
         if self.augment is not None and not callable(self.augment):
             raise TypeError(f"augment must be a callable or None, got {self.augment!r}.")
 
-    def _check_number_or_auto(self, name, names=frozenset({"auto"}), **bounds):
-        value = getattr(self, name)
-        if isinstance(value, str):
-            check_option(value, name, names)
-        else:
-            also = " or ".join(map(repr, sorted(names)))
-            check_scalar(value, name, also=f"or {also}", **bounds)
-
     def _mixes(self):
         """Whether there is a reconstruction term, and so a use for samples without a label."""
         return not (isinstance(self.mu, Real) and self.mu == 0)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._array import namespace, to_numpy
-from ..dictionary import heads, online, schedules, supervised, training
+from ..dictionary import heads, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
 from ..dictionary.optimal_head import first_head, with_chosen_ridge
-from ..problem import resolve_prior
 from ._base import CodingEstimator
 from ._rates import TriedRates, epoch_of
 
@@ -74,25 +73,6 @@ class TrainedEstimator(TriedRates, CodingEstimator):
         state = supervised.start(parameters | head)
         pull = 1 / float(weight.sum()) if stream else 0.0
         return first_head(state, data, settings, rng, pull), settings
-
-    def _unlabelled_start(self, X, reconstruction, prior, solver, rng):
-        """Dictionary learned without labels, and the prior with what is "auto" resolved."""
-        dictionary = self._first_atoms(X, rng)
-        prior = resolve_prior(prior, X, dictionary)
-        n_epochs = self.init_max_iter
-        if n_epochs == "auto":
-            given = not isinstance(self.init, str)
-            n_epochs = 0 if given else int(min(20, max(1, -(-30_000 // X.shape[0]))))
-        without = online.OnlineSettings(
-            reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
-        )
-        learner = training.learner_of(reconstruction)
-        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
-        for number, (learned, objective) in enumerate(passes, start=1):
-            dictionary = learner.published(learned, without)
-            if self.verbose > 1:
-                print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
-        return dictionary, prior
 
     def _copies(self, dictionary, n_blocks, X, rng):
         """One dictionary for each output: the same start, which their tasks draw apart."""

@@ -1,0 +1,31 @@
+"""Networks that approximate sparse codes in a fixed number of layers.
+
+`ARCHITECTURES` has them by name; `_protocol.py` says what one is.
+"""
+
+from ._protocol import Seen
+from .facnet import FacNet
+from .gated import SLSTM, AdaptiveISTA
+from .steps import ALISTA, StepLISTA
+from .unrolled import LFISTA, LISTA, RECURRENT
+
+ARCHITECTURES = {
+    "ista": LISTA(fixed=True),
+    "fista": LFISTA(fixed=True),
+    "lista": LISTA(),
+    "lista_recurrent": LISTA(shared=RECURRENT),
+    "lfista": LFISTA(),
+    "facnet": FacNet(),
+    "adaptive": AdaptiveISTA(),
+    "slstm": SLSTM(),
+    "alista": ALISTA(),
+    "step": StepLISTA(),
+}
+
+__all__ = ["ARCHITECTURES", "Seen", "joined"]
+
+
+def joined(layers, shared):
+    """Layers of which all have the first one's arrays of the given names."""
+    common = {name: layers[0][name] for name in shared}
+    return [layer | common for layer in layers]

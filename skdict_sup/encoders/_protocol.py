@@ -1,0 +1,87 @@
+"""What is asked of an architecture: a network whose layers take a code to a better one."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .._array import device_of, namespace
+from ..problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What every layer sees: the problem and the signals; products they share are made once."""
+
+    problem: Problem
+    X: Any
+    _products: dict = field(default_factory=dict)
+
+    @cached_property
+    def corr(self):
+        """Correlations of the signals with the atoms."""
+        return self.problem.corr(self.X)
+
+    def times(self, matrix):
+        """X matrix', once for all layers that share the matrix."""
+        key = id(matrix)
+        if key not in self._products:
+            self._products[key] = (
+                matrix,
+                self.X @ matrix.T,
+            )  # the matrix is held: its id stays its own
+        return self._products[key][1]
+
+    def zeros(self):
+        """The zero code of each signal."""
+        dictionary = self.problem.dictionary
+        shape = self.X.shape[0], dictionary.shape[0]
+        home = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
+        return namespace(dictionary).zeros(shape, **home)
+
+
+class Architecture:
+    """Base of the architectures: pure functions of weights and signals.
+
+    The weights of a layer are arrays by name. The state that goes from layer to layer is a tuple
+    of arrays with one row for each signal; the first is the code.
+
+    An architecture defines
+
+    - `start(seen, n_layers)`: weights of each layer before any learning, for some of the signals;
+    - `begin(seen)`: the state before the first layer;
+    - `layer(weights, state, seen)`: the next state, and what its gradient needs of it;
+    - `back(weights, kept, toward, seen)`: gradients of the weights by name, and of the state
+      before, for a gradient of the state after.
+    """
+
+    shared = ()  # names of the arrays that all layers have in common
+    fixed = False  # nothing to learn
+    needs_signed = False  # made for codes of either sign
+
+    def begin(self, seen):
+        """The zero code."""
+        return (seen.zeros(),)
+
+    def scales(self, layers):
+        """Typical size of the entries of each array of a layer: steps are in these units."""
+        return [{name: _size(array) for name, array in layer.items()} for layer in layers]
+
+    def moved(self, weights, directions, lengths):
+        """Weights after a step against directions, of a length for each array."""
+        return weights | {
+            name: self.allowed(name, weights[name] - lengths[name] * direction)
+            for name, direction in directions.items()
+        }
+
+    def directions(self, weights, gradients):
+        """Gradients as the optimiser shall see them."""
+        return gradients
+
+    def allowed(self, name, array):
+        """Nearest array that the architecture allows."""
+        return array
+
+
+def _size(array):
+    xp = namespace(array)
+    return float(xp.sqrt(xp.mean(array * array))) or 1.0

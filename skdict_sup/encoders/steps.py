@@ -1,0 +1,133 @@
+"""Networks that learn a few numbers for each layer: step-LISTA and ALISTA."""
+
+from dataclasses import dataclass
+from itertools import product
+from math import inf, isfinite
+
+from .._array import device_of, namespace
+from ._protocol import Architecture, Seen
+from .network import forward, objective
+from .shrink import soft, soft_back
+from .unrolled import nonnegative, step_of
+
+# to begin ALISTA with; without bound, the ridge makes it ISTA
+_RIDGES, _STEPS, _THRESHOLDS = (0.0, 0.1, 1.0, 10.0, inf), (1.0, 0.5, 0.2), (1.0, 3.0, 10.0)
+_JUDGES = 300  # signals that choose among them
+
+
+@dataclass(frozen=True)
+class StepLISTA(Architecture):
+    """ISTA with a learned step for each layer: one number.
+
+    References
+    ----------
+    P. Ablin, T. Moreau, M. Massias, A. Gramfort, "Learning step sizes for unfolded sparse coding",
+    2019.
+    """
+
+    def start(self, seen, n_layers):
+        """The step of ISTA."""
+        return [{"step": _number(step_of(seen.problem), seen.problem.gram)}] * n_layers
+
+    def layer(self, weights, state, seen):
+        """A proximal gradient step."""
+        code, prior, step = state[0], seen.problem.prior, weights["step"]
+        slope = seen.corr - code @ seen.problem.gram
+        shrinks = 1 + step * prior.lam2
+        inner = soft(code + step * slope, step * prior.lam, prior.positive)
+        return (inner / shrinks,), (slope, inner)
+
+    def back(self, weights, kept, toward, seen):
+        """Gradients of the step and of the code before."""
+        xp, prior, step = namespace(toward[0]), seen.problem.prior, weights["step"]
+        slope, inner = kept
+        shrinks = 1 + step * prior.lam2
+        point, thresholds = soft_back(inner, toward[0] / shrinks)
+        total = xp.sum(point * slope) + prior.lam * xp.sum(thresholds)
+        total = total - prior.lam2 * xp.sum(toward[0] * inner) / shrinks**2
+        return {"step": xp.reshape(total, (1,))}, (point - step * (point @ seen.problem.gram),)
+
+    def allowed(self, name, array):
+        """Steps are not negative."""
+        return nonnegative(array)
+
+
+@dataclass(frozen=True)
+class ALISTA(Architecture):
+    """A step and a threshold for each layer: w+ = soft(w + gamma (x - w D) V', theta).
+
+    V is computed, not learned: row j has v_j d_j' = 1 and the least inner products with the other
+    atoms, in the mean square; with a ridge, for atoms that are much alike. Ridge, step and
+    threshold are those that serve some of the signals best, among which are those of ISTA.
+
+    References
+    ----------
+    J. Liu, X. Chen, Z. Wang, W. Yin, "ALISTA: analytic weights are as good as learned weights in
+    LISTA", 2019.
+    """
+
+    def start(self, seen, n_layers):
+        """The analytic matrix, and the same step and threshold for all layers."""
+        xp, gram, lam = namespace(seen.problem.gram), seen.problem.gram, seen.problem.prior.lam
+        n_few = min(_JUDGES, seen.X.shape[0])
+        few, found = Seen(seen.problem, seen.X[:n_few, :]), []
+        for ridge in _RIDGES:
+            analytic = analytic_weights(seen.problem.dictionary, ridge)
+            size = float(xp.max(xp.linalg.svdvals(analytic @ seen.problem.dictionary.T))) or 1.0
+            for step, times in product(_STEPS, _THRESHOLDS):
+                layer = {
+                    "analytic": analytic,
+                    "step": _number(step / size, gram),
+                    "threshold": _number(times * step / size * lam, gram),
+                }
+                codes, _ = forward(self, [layer] * n_layers, few)
+                value = float(xp.mean(objective(codes[-1], few)))
+                found.append((value if isfinite(value) else inf, len(found), layer))
+        return [min(found)[-1]] * n_layers
+
+    def layer(self, weights, state, seen):
+        """A step along the analytic directions."""
+        code, prior = state[0], seen.problem.prior
+        slope = (seen.X - code @ seen.problem.dictionary) @ weights["analytic"].T
+        slope = slope - prior.lam2 * code
+        code = soft(code + weights["step"] * slope, weights["threshold"], prior.positive)
+        return (code,), (slope, code)
+
+    def back(self, weights, kept, toward, seen):
+        """Gradients of step and threshold, and of the code before."""
+        xp, prior = namespace(toward[0]), seen.problem.prior
+        slope, code = kept
+        point, thresholds = soft_back(code, toward[0])
+        gradients = {
+            "step": xp.reshape(xp.sum(point * slope), (1,)),
+            "threshold": xp.reshape(xp.sum(thresholds), (1,)),
+        }
+        through = (point @ weights["analytic"]) @ seen.problem.dictionary.T + prior.lam2 * point
+        return gradients, (point - weights["step"] * through,)
+
+    def allowed(self, name, array):
+        """Neither is negative."""
+        return array if name == "analytic" else nonnegative(array)
+
+
+def analytic_weights(dictionary, ridge=0.0):
+    r"""Row j minimises :math:`\sum_i \langle v, d_i \rangle^2 + r \|v\|^2` with <v, d_j> = 1.
+
+    By Lagrange's rule v_j is (M + r)+ d_j, scaled, with M the second moments of the atoms. The
+    ridge is in units of the mean eigenvalue of M.
+    """
+    xp = namespace(dictionary)
+    rows = dictionary
+    if ridge < inf:
+        moments = dictionary.T @ dictionary
+        m = moments.shape[0]
+        identity = xp.eye(m, dtype=moments.dtype, device=device_of(moments))
+        rows = dictionary @ xp.linalg.pinv(
+            moments + ridge * xp.linalg.trace(moments) / m * identity
+        )
+    scale = xp.vecdot(rows, dictionary, axis=-1)[:, None]
+    return rows / xp.where(scale > 0, scale, xp.ones_like(scale))
+
+
+def _number(value, like):
+    return namespace(like).full((1,), value, dtype=like.dtype, device=device_of(like))

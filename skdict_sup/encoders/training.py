@@ -1,0 +1,137 @@
+r"""Encoders learn: Adam in units of each array of weights, the dictionary beside the layers.
+
+.. math:: \min \; \frac1s \frac1n \sum_i \sum_k c_k \, C(w_k(x_i), x_i)
+
+with :math:`w_k` the code after layer k, C the objective or the distance to known codes, and s the
+mean squared norm of the signals.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .._array import namespace
+from ..dictionary import adam
+from ..problem import Problem
+from ._protocol import Seen
+from .network import backward, forward
+
+_DICTIONARY_RATE = 0.1  # of the atoms, in units of the rate of the layers
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What stays the same over a training; `judges` are signals at `rows` that judge an epoch."""
+
+    architecture: Any
+    reconstruction: Any
+    prior: Any
+    cost_of: Any
+    energy: float  # mean squared norm of the signals, s in the module's text
+    every_layer: bool  # whether c_k is 1/K for each, or 1 for the last
+    dictionary_update: bool
+    dictionary: Any  # at the start, as are the layers
+    layers: list
+    judges: Any
+    rows: Any
+    rng: Any
+
+    @cached_property
+    def scales(self):
+        """Units of the steps, for each layer."""
+        return self.architecture.scales(self.layers)
+
+    def cost(self, state):
+        """Mean cost of the judges, in units of the mean squared norm of the signals."""
+        xp, seen = namespace(self.judges), state.seen(self.judges, self)
+        codes, _ = forward(self.architecture, state.layers, seen)
+        counted = codes if self.every_layer else codes[-1:]
+        means = [float(xp.mean(self.cost_of.value(code, seen, self.rows))) for code in counted]
+        return sum(means) / len(means) / self.energy
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderState:
+    """Everything that learning needs to go on."""
+
+    layers: list
+    dictionary: Any
+    moments: dict
+    n_steps: int = 0
+
+    def seen(self, X, course):
+        """What the layers see of signals."""
+        problem = Problem(course.reconstruction, course.prior, self.dictionary)
+        return Seen(problem, X)
+
+
+def start(layers, dictionary, architecture):
+    """State before the first step."""
+    moments = {
+        "layers": [
+            {
+                name: adam.start(array, by_row=False)
+                for name, array in layer.items()
+                if number == 0 or name not in architecture.shared
+            }
+            for number, layer in enumerate(layers)
+        ],
+        "dictionary": adam.start(dictionary, by_row=True),
+    }
+    return EncoderState(layers, dictionary, moments)
+
+
+def cost_and_gradients(state, batch, rows, course):
+    """Cost of a batch, gradients of the layers, and of the dictionary if it moves."""
+    seen = state.seen(batch.X, course)
+    codes, kept = forward(course.architecture, state.layers, seen)
+    xp, last = namespace(seen.X), len(codes) - 1
+    share = batch.weight / xp.sum(batch.weight)
+    counted = range(len(codes)) if course.every_layer else [last]
+    weight = 1 / course.energy / len(counted)
+    value, toward, pull = 0.0, [None] * len(codes), None
+    for k in counted:
+        value = value + weight * xp.sum(share * course.cost_of.value(codes[k], seen, rows))
+        toward[k] = weight * share[:, None] * course.cost_of.gradient(codes[k], seen, rows)
+    if course.dictionary_update:
+        residual = codes[last] @ state.dictionary - seen.X
+        pull = (share[:, None] * codes[last]).T @ residual / course.energy
+    return value, backward(course.architecture, state.layers, kept, toward, seen), pull
+
+
+def step(state, batch, rows, course, rate):
+    """State after one step on a mini-batch."""
+    _, found, pull = cost_and_gradients(state, batch, rows, course)
+    architecture, moments = course.architecture, dict(state.moments)
+    layers, moments["layers"] = [], []
+    for number, gradients in enumerate(_pooled(found, architecture.shared)):
+        weights, before = state.layers[number], state.moments["layers"][number]
+        turned = architecture.directions(weights, gradients)
+        after = {name: adam.direction(before[name], g) for name, g in turned.items()}
+        directions = {name: direction for name, (_, direction) in after.items()}
+        lengths = {name: rate * course.scales[number][name] for name in directions}
+        moved = architecture.moved(weights, directions, lengths)
+        common = {name: layers[0][name] for name in architecture.shared} if number else {}
+        layers.append(moved | common)
+        moments["layers"].append(before | {name: moment for name, (moment, _) in after.items()})
+    dictionary = state.dictionary
+    if pull is not None:
+        moments["dictionary"], direction = adam.direction(moments["dictionary"], pull)
+        dictionary = adam.project(dictionary - _DICTIONARY_RATE * rate * direction, False)
+    return EncoderState(layers, dictionary, moments, state.n_steps + 1)
+
+
+def _pooled(found, shared):
+    """Gradients of each layer; those of what all have in common are summed, in the first."""
+    pooled = [{n: g for n, g in layer.items() if n not in shared} for layer in found]
+    if found:
+        pooled[0] |= {name: sum(layer[name] for layer in found) for name in shared}
+    return pooled
+
+
+def learn(state, samples, course, rates_of, rng):
+    """State after one pass over the samples."""
+    for rows, _ in samples.epoch(rng):
+        rate = float(rates_of(state.n_steps)[0])
+        state = step(state, samples.dense_rows(rows), rows, course, rate)
+    return state

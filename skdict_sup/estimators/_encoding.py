@@ -1,0 +1,176 @@
+"""How an encoder is set up, trained and run."""
+
+import time
+
+import numpy as np
+
+from .. import encoders
+from .._array import astype_like, dense, is_numpy, namespace, take_rows
+from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from .._validation import check_matrix, check_option, check_scalar, check_shapes
+from ..dictionary import schedules
+from ..dictionary.training import Samples
+from ..encoders import ARCHITECTURES, Seen, costs, network, training
+from ..priors import ElasticNet
+from ..problem import Problem, resolve_prior
+from ..reconstruction import as_reconstruction
+from ..solvers import solve
+from ._base import MOST_COMPONENTS, CodingEstimator, generator
+
+_RATE = 0.03  # learning_rate="auto", in units of the typical entry of each array
+_ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
+
+
+class NetworkEstimator(CodingEstimator):
+    """Estimator whose codes are made by a network; subclasses have the parameters."""
+
+    transfer, split_sign = "linear", False  # of the codes that are approximated
+    solver, positive_dictionary = "auto", False
+
+    def _coded(self, X, n_layers=None):
+        self._check_running()
+        dictionary = astype_like(self.components_, X)
+        problem = Problem(as_reconstruction(self.transfer), self.prior_, dictionary)
+        layers = [
+            {name: astype_like(array, dictionary) for name, array in layer.items()}
+            for layer in self.layers_[:n_layers]
+        ]
+        layers = encoders.joined(layers, self._architecture.shared)
+
+        def work(where):
+            seen = Seen(problem, dense(X[where, :]))
+            return network.code_of(self._architecture, layers, seen, self.safeguard)
+
+        parts = slices(X.shape[0], _ROWS_AT_ONCE)
+        n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
+        _ = problem.gram  # once, before the threads ask for it
+        with one_blas_thread():
+            return namespace(dictionary).concat(map_threads(work, parts, n_jobs), axis=0)
+
+    def _course(self, X, warm):
+        """What a training needs beside the signals; raises where a parameter is out of range."""
+        self._check_parameters()
+        rng, architecture = generator(self.random_state), ARCHITECTURES[self.architecture]
+        reconstruction, prior, solver = self._terms()
+        if warm:
+            self._check_same(architecture)
+            dictionary, prior = self.components_, self.prior_
+        elif self.dictionary is None:
+            dictionary, prior = self._unlabelled_start(X, reconstruction, prior, solver, rng)
+        else:
+            dictionary = check_matrix(self.dictionary, "dictionary")
+            check_shapes(X, dictionary)
+            dictionary = astype_like(dictionary, X)
+            prior = resolve_prior(prior, X, dictionary)
+        problem = Problem(reconstruction, prior, dictionary)
+        rows = rng.permutation(X.shape[0])[:_JUDGES]
+        judges = dense(take_rows(X, rows))
+        layers = architecture.start(Seen(problem, judges), self.n_layers)
+        if warm:
+            kept = self._state.layers[: self.n_layers]
+            layers = encoders.joined([*kept, *layers[len(kept) :]], architecture.shared)
+        cost = costs.Objective()
+        if self.target == "codes":
+            cost = costs.Distance(solve(problem, X, solver, n_jobs=self.n_jobs).code)
+        xp = namespace(judges)
+        energy = float(xp.mean(xp.vecdot(judges, judges, axis=-1))) or 1.0
+        return training.Course(
+            architecture,
+            reconstruction,
+            prior,
+            cost,
+            energy,
+            self.every_layer,
+            self.dictionary_update,
+            dictionary,
+            layers,
+            judges,
+            rows,
+            rng,
+        )
+
+    def _train(self, X, state, course):
+        """Epochs, published one by one; the best is kept."""
+        curve, best = [course.cost(state)], state
+        self._publish(state, course, curve)
+        samples = self._samples(X)
+        n_epochs = 0 if course.architecture.fixed else self.max_iter
+        rates = schedules.Cosine(self._rate(), 0.0, n_epochs * samples.n_steps()).rates
+        for epoch in range(n_epochs):
+            begin = time.perf_counter()
+            state = training.learn(state, samples, course, rates, course.rng)
+            curve.append(course.cost(state))
+            best = state if curve[-1] <= min(curve) else best
+            self._publish(state, course, curve)
+            if self.verbose:
+                seconds = time.perf_counter() - begin
+                line = f"epoch {epoch + 1}/{n_epochs}: cost {curve[-1]:.6g}, {seconds:.1f} s"
+                print(line, flush=True)
+        self._publish(best, course, curve)
+
+    def _samples(self, X):
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = int(min(256, max(32, X.shape[0] // 40)))
+        nothing, like = np.zeros((X.shape[0], 1)), np.ones(X.shape[0])
+        return Samples(X, lambda rows: nothing[rows], like, batch_size)
+
+    def _rate(self):
+        return _RATE if self.learning_rate == "auto" else self.learning_rate
+
+    def _publish(self, state, course, curve):
+        self.components_, self.layers_ = state.dictionary, state.layers
+        self.prior_, self.loss_curve_ = course.prior, list(curve)
+        self.n_iter_ = max(1, len(curve) - 1)
+        self._state, self._architecture = state, course.architecture
+
+    def _check_depth(self):
+        """Raise unless there are as many layers as there were."""
+        if self.n_layers != len(self._state.layers):
+            raise ValueError(
+                f"n_layers must be {len(self._state.layers)} for partial_fit to go on, as before; "
+                f"got {self.n_layers} (fit with warm_start=True adds layers)."
+            )
+
+    def _check_same(self, architecture):
+        """Raise unless the layers of the last fit are of this architecture."""
+        if architecture != self._architecture:
+            raise ValueError(
+                f"architecture must be that of the first fit to go on learning, "
+                f"{type(self._architecture).__name__}; got {self.architecture!r}."
+            )
+
+    def _terms(self):
+        reconstruction, prior, solver = super()._terms()
+        if type(prior) is not ElasticNet:
+            raise ValueError(
+                f"prior must be an ElasticNet, whose shrinkage the layers apply; got {prior!r}."
+            )
+        if prior.positive and ARCHITECTURES[self.architecture].needs_signed:
+            raise ValueError(
+                f"architecture={self.architecture!r} turns the codes and needs signed ones, got a "
+                "prior with positive=True."
+            )
+        return reconstruction, prior, solver
+
+    def _check_parameters(self):
+        """Raise unless every parameter is in range."""
+        self._check_running()
+        check_option(self.architecture, "architecture", set(ARCHITECTURES))
+        check_option(self.target, "target", {"objective", "codes"})
+        for name, low in (("n_layers", 1), ("max_iter", 1)):
+            check_scalar(getattr(self, name), name, low=low, integer=True)
+        check_scalar(self.n_components, "n_components", low=1, high=MOST_COMPONENTS, integer=True)
+        self._check_number_or_auto("learning_rate", low=0.0, strict=True)
+        self._check_number_or_auto("batch_size", low=1, integer=True)
+        self._check_number_or_auto("init_max_iter", low=0, integer=True)
+        self._check_switches("every_layer", "dictionary_update", "warm_start")
+        if self.dictionary_update and self.target == "codes":
+            raise ValueError(
+                "dictionary_update=True needs target='objective': codes over other atoms are "
+                "others; got target='codes'."
+            )
+
+    def _check_running(self):
+        super()._check_running()
+        self._check_switches("safeguard")

@@ -1,0 +1,231 @@
+"""LISTAEncoder: sparse codes by a network of a few layers."""
+
+from sklearn.utils.validation import check_is_fitted
+
+from .._threads import one_blas_thread
+from .._validation import check_scalar
+from ..dictionary import schedules
+from ..encoders import training
+from ._base import all_or_nothing
+from ._encoding import NetworkEstimator
+
+
+class LISTAEncoder(NetworkEstimator):
+    r"""Encode signals by a network whose layers approximate sparse codes.
+
+    .. math:: w_0 = 0, \quad w_{k+1}(x) = \mathrm{layer}_k(w_k(x), x), \quad
+              \min_{\mathrm{layers}} \; \frac1n \sum_i C(w_K(x_i), x_i)
+
+    The cost C is the sparse-coding objective itself, so that no codes have to be known, or the
+    distance to exact codes. Each layer begins as a step of ISTA or FISTA; a few learned layers
+    come as near to the code as many steps.
+
+    Parameters
+    ----------
+    dictionary : array of shape (n_components, n_features) or None, default=None
+        Atoms as rows; None learns them first, from the signals alone.
+    architecture : str, default="lista"
+        "lista" (the matrix on the signals common to all layers), "lista_recurrent" (all weights
+        common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis), "slstm"
+        (the gated cell of SC2Net), "adaptive" (a cell without gates), "alista" (an analytic
+        matrix; a step and a threshold are learned), "step" (a step is learned), or "ista" and
+        "fista", which learn nothing.
+    n_layers : int, default=10
+        Layers of the network.
+    prior : "elastic_net" or ElasticNet, default="elastic_net"
+        Prior on the codes; what is "auto" in it is resolved on the signals passed to fit.
+    target : {"objective", "codes"}, default="objective"
+        What the network is trained for: a small objective, or a small squared distance to exact
+        codes, which are computed first.
+    every_layer : bool, default=False
+        Whether the cost is the mean over all layers, so that the codes of each are good, rather
+        than that of the last.
+    safeguard : bool, default=False
+        Whether `transform` takes the step of ISTA wherever a layer does worse: the objective of no
+        signal then rises from layer to layer. It costs about as much as the network.
+    dictionary_update : bool, default=False
+        Whether atoms move too, down the gradient of the objective at the codes of the last layer.
+    n_components : int, default=100
+        Atoms to learn where no dictionary is given.
+    init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
+        First atoms of that learning.
+    init_max_iter : int or "auto", default="auto"
+        Its passes; "auto" shows it some 30 000 signals.
+    learning_rate : float or "auto", default="auto"
+        Size of the first steps, in units of the typical entry of each array of weights; they fall
+        to zero along a cosine. "auto" is 0.03.
+    batch_size : int or "auto", default="auto"
+        Signals in a step; "auto" is a fortieth of them, within 32 and 256.
+    max_iter : int, default=30
+        Epochs.
+    warm_start : bool, default=False
+        Whether fit goes on from the layers, the dictionary and the prior of the last fit. Layers
+        beyond those begin as steps of ISTA or FISTA, so that a network may grow.
+    n_jobs : int or None, default=None
+        Threads; None takes as many as threadpoolctl grants to BLAS.
+    random_state : int, RandomState instance or None, default=None
+        Seed of first atoms and order of the signals.
+    verbose : int, default=0
+        Whether to print a line for each epoch.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+        The dictionary, in the dtype of the signals.
+    layers_ : list of dict
+        Weights of each layer, arrays by name.
+    prior_ : prior object
+        The prior, with lam resolved.
+    loss_curve_ : list of float
+        Cost over the epochs, in units of the mean squared norm of the signals; begins with that of
+        the untrained network.
+    n_iter_ : int
+        Epochs, or one where there is nothing to learn.
+    n_features_in_ : int
+        Number of features of the signals.
+    feature_names_in_ : array of shape (n_features,)
+        Names of the features, if fit saw any.
+
+    See Also
+    --------
+    SparseCoder : Exact codes over a dictionary.
+    encode : Takes an encoder as `init`, where its exact codes begin.
+
+    Notes
+    -----
+    The layers of the best epoch are kept, judged by up to 2000 of the signals; that may be the
+    untrained network.
+
+    References
+    ----------
+    K. Gregor, Y. LeCun, "Learning fast approximations of sparse coding", 2010; T. Moreau,
+    J. Bruna, "Understanding trainable sparse coding with matrix factorization", 2017; J. Zhou
+    et al., "SC2Net: sparse LSTMs for sparse coding", 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import LISTAEncoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> encoder = LISTAEncoder(n_components=20, n_layers=3, max_iter=5, random_state=0).fit(X)
+    >>> encoder.transform(X).shape
+    (1797, 20)
+    >>> bool(encoder.loss_curve_[-1] < encoder.loss_curve_[0])
+    True
+    """
+
+    def __init__(
+        self,
+        dictionary=None,
+        *,
+        architecture="lista",
+        n_layers=10,
+        prior="elastic_net",
+        target="objective",
+        every_layer=False,
+        safeguard=False,
+        dictionary_update=False,
+        n_components=100,
+        init="data",
+        init_max_iter="auto",
+        learning_rate="auto",
+        batch_size="auto",
+        max_iter=30,
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.dictionary = dictionary
+        self.architecture = architecture
+        self.n_layers = n_layers
+        self.prior = prior
+        self.target = target
+        self.every_layer = every_layer
+        self.safeguard = safeguard
+        self.dictionary_update = dictionary_update
+        self.n_components = n_components
+        self.init = init
+        self.init_max_iter = init_max_iter
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y=None):
+        """Learn the layers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        LISTAEncoder
+            The estimator itself. After an interrupt it holds the layers of the last whole epoch.
+        """
+        with all_or_nothing(self), one_blas_thread():
+            warm = self.warm_start and hasattr(self, "_state")
+            X = self._signals(X, reset=not warm)
+            course = self._course(X, warm)
+            state = training.start(course.layers, course.dictionary, course.architecture)
+            self._train(X, state, course)
+        return self
+
+    def partial_fit(self, X, y=None):
+        """Go on learning with one pass over further signals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        LISTAEncoder
+            The estimator itself.
+        """
+        with all_or_nothing(self), one_blas_thread():
+            first = not hasattr(self, "_state")
+            X = self._signals(X, reset=first)
+            course = self._course(X, warm=not first)
+            if first:
+                state = training.start(course.layers, course.dictionary, course.architecture)
+                curve = [course.cost(state)]
+            else:
+                self._check_depth()
+                state, curve = self._state, self.loss_curve_
+            rates = schedules.Stream(self._rate(), 0.0).rates
+            if not course.architecture.fixed:
+                state = training.learn(state, self._samples(X), course, rates, course.rng)
+            self._publish(state, course, [*curve, course.cost(state)])
+        return self
+
+    def transform(self, X, n_layers=None):
+        """Codes of signals, by one forward pass.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        n_layers : int or None, default=None
+            Layers to go through; None is all of them.
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+            Codes after that layer.
+        """
+        check_is_fitted(self)
+        if n_layers is not None:
+            most = len(self.layers_)
+            check_scalar(n_layers, "n_layers", low=1, high=most, integer=True, also="or None")
+        return self._coded(self._signals(X, reset=False), n_layers)

@@ -1,0 +1,217 @@
+"""Layers of learned encoders: where they start, and their gradients."""
+
+import numpy as np
+import pytest
+from problems import unit_atoms
+
+from skdict_sup import ElasticNet
+from skdict_sup.dictionary.supervised import Batch
+from skdict_sup.encoders import Seen, costs, network, training
+from skdict_sup.encoders.facnet import FacNet
+from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
+from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
+from skdict_sup.encoders.unrolled import LFISTA, LISTA, RECURRENT
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
+
+EVERY = {
+    "lista": LISTA(),
+    "lfista": LFISTA(),
+    "facnet": FacNet(),
+    "adaptive": AdaptiveISTA(),
+    "slstm": SLSTM(),
+    "step": StepLISTA(),
+    "alista": ALISTA(),
+}
+PRIORS = {
+    "l1": ElasticNet(lam=0.1),
+    "elastic net": ElasticNet(lam=0.1, lam2=0.2),
+    "nonnegative": ElasticNet(lam=0.1, lam2=0.1, positive=True),
+}
+
+
+def seen_of(prior, n=9, p=6, m=8, seed=0, convert=np.asarray):
+    rng = np.random.default_rng(seed)
+    problem = Problem(as_reconstruction("linear"), prior, convert(unit_atoms(rng, p, m)))
+    X = convert(rng.normal(size=(n, m)))
+    return Seen(problem, X)
+
+
+def varied(layer, size, rng):
+    """Weights with noise; those that cannot be negative stay positive."""
+    return {
+        name: array * np.exp(size * rng.normal(size=array.shape))
+        if (array > 0).all()
+        else array + size * rng.normal(size=array.shape)
+        for name, array in layer.items()
+    }
+
+
+def ista(seen, n_steps):
+    """Codes of plain proximal gradient steps."""
+    D, prior = seen.problem.dictionary, seen.problem.prior
+    step = 1 / np.linalg.norm(D, 2) ** 2
+    code, found = np.zeros((len(seen.X), len(D))), []
+    for _ in range(n_steps):
+        code = prior.prox(code + step * (seen.X - code @ D) @ D.T, step)
+        found.append(code)
+    return found
+
+
+def fista(seen, n_steps):
+    D, prior = seen.problem.dictionary, seen.problem.prior
+    step, t = 1 / np.linalg.norm(D, 2) ** 2, 1.0
+    code = point = np.zeros((len(seen.X), len(D)))
+    found = []
+    for _ in range(n_steps):
+        following = prior.prox(point + step * (seen.X - point @ D) @ D.T, step)
+        grown = (1 + np.sqrt(1 + 4 * t**2)) / 2
+        point = following + (t - 1) / grown * (following - code)
+        code, t = following, grown
+        found.append(code)
+    return found
+
+
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+@pytest.mark.parametrize("name", ["lista", "lfista", "facnet", "adaptive", "step"])
+def test_every_layer_starts_at_ista_or_fista(name, prior):
+    if EVERY[name].needs_signed and prior.positive:
+        pytest.skip("made for signed codes")
+    seen = seen_of(prior)
+    codes, _ = network.forward(EVERY[name], EVERY[name].start(seen, 8), seen)
+    expected = fista(seen, 8) if name == "lfista" else ista(seen, 8)
+    for found, code in zip(codes, expected, strict=True):
+        np.testing.assert_allclose(found, code, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+@pytest.mark.parametrize("name", EVERY)
+def test_gradients_are_those_of_finite_differences(name, prior):
+    architecture = EVERY[name]
+    if architecture.needs_signed and prior.positive:
+        pytest.skip("made for signed codes")
+    seen, rng = seen_of(prior), np.random.default_rng(1)
+    layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
+    toward = [rng.normal(size=seen.corr.shape), None, rng.normal(size=seen.corr.shape)]
+
+    def value(layers):
+        codes, _ = network.forward(architecture, layers, seen)
+        return sum(
+            float((c * t).sum()) for c, t in zip(codes, toward, strict=True) if t is not None
+        )
+
+    _, kept = network.forward(architecture, layers, seen)
+    found = network.backward(architecture, layers, kept, toward, seen)
+    step = 1e-6
+    for number, gradients in enumerate(found):
+        for key, gradient in gradients.items():
+            assert gradient.shape == layers[number][key].shape
+            direction = rng.normal(size=gradient.shape)
+
+            def moved(sign, number=number, key=key, direction=direction):
+                other = layers[number] | {key: layers[number][key] + sign * step * direction}
+                return value([*layers[:number], other, *layers[number + 1 :]])
+
+            quotient = (moved(1) - moved(-1)) / (2 * step)
+            expected = float((gradient * direction).sum())
+            assert quotient == pytest.approx(expected, rel=1e-6, abs=1e-7), (number, key)
+
+
+def test_analytic_weights_are_the_least_coherent():
+    rng = np.random.default_rng(0)
+    D = unit_atoms(rng, 12, 8)
+    W = analytic_weights(D)
+    np.testing.assert_allclose((W * D).sum(axis=1), 1, rtol=1e-12)
+    best = ((W @ D.T) ** 2).sum(axis=1)
+    for _ in range(50):
+        other = W + 0.1 * rng.normal(size=W.shape)
+        other = other / (other * D).sum(axis=1, keepdims=True)
+        assert (((other @ D.T) ** 2).sum(axis=1) >= best - 1e-12).all()
+
+
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+def test_the_objective_is_that_of_the_problem_and_its_gradient_right(prior):
+    seen, rng = seen_of(prior), np.random.default_rng(2)
+    code, step = np.abs(rng.normal(size=seen.corr.shape)), 1e-6
+    cost = costs.Objective()
+    residual = seen.X - code @ seen.problem.dictionary
+    expected = 0.5 * (residual**2).sum(axis=1) + prior.value(code)
+    np.testing.assert_allclose(cost.value(code, seen, None), expected, rtol=1e-12)
+    direction = rng.normal(size=code.shape)
+    ends = [cost.value(code + s * step * direction, seen, None).sum() for s in (1, -1)]
+    slope = float((cost.gradient(code, seen, None) * direction).sum())
+    assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_safeguard_never_lets_the_objective_rise(name):
+    seen, rng = seen_of(PRIORS["elastic net"], n=40), np.random.default_rng(3)
+    layers = [varied(layer, 0.3, rng) for layer in EVERY[name].start(seen, 6)]
+    before = np.zeros(40)
+    rises = 0
+    for depth in range(1, 7):
+        plain = network.code_of(EVERY[name], layers[:depth], seen)
+        rises += (network.objective(plain, seen) > before + 1e-9).sum()
+        after = network.objective(network.code_of(EVERY[name], layers[:depth], seen, True), seen)
+        assert (after <= before + 1e-12).all()
+        before = after
+    assert rises  # there was something to guard against
+
+
+def test_rotations_stay_orthogonal():
+    seen, rng = seen_of(PRIORS["l1"]), np.random.default_rng(4)
+    weights = FacNet().start(seen, 1)[0]
+    for _ in range(200):
+        gradients = {"rotation": rng.normal(size=(6, 6)), "curvature": rng.normal(size=6)}
+        directions = FacNet().directions(weights, gradients)
+        weights = FacNet().moved(weights, directions, {"rotation": 0.3, "curvature": 0.1})
+        A = weights["rotation"]
+        np.testing.assert_allclose(A @ A.T, np.eye(6), atol=1e-12)
+        assert (weights["curvature"] > 0).all()
+
+
+@pytest.mark.parametrize("every_layer", [False, True])
+@pytest.mark.parametrize("target", ["objective", "codes"])
+@pytest.mark.parametrize("architecture", [LISTA(), LISTA(RECURRENT), LISTA(()), SLSTM()], ids=str)
+def test_gradients_of_the_cost_with_weights_that_layers_share(architecture, target, every_layer):
+    seen, rng = seen_of(PRIORS["elastic net"]), np.random.default_rng(5)
+    first = varied(architecture.start(seen, 1)[0], 0.05, rng)
+    layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
+    layers = [layer | {name: first[name] for name in architecture.shared} for layer in layers]
+    cost = costs.Objective()
+    if target == "codes":
+        cost = costs.Distance(rng.normal(size=(20, 6)))
+    rows, X, D = np.arange(3, 12), seen.X, seen.problem.dictionary
+    given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True
+    course = training.Course(architecture, *given, D, layers, X, rows, rng)
+    batch = Batch(X, None, rng.uniform(0.5, 2, size=9))
+
+    def value(layers, dictionary=D):
+        state = training.start(layers, dictionary, architecture)
+        return float(training.cost_and_gradients(state, batch, rows, course)[0])
+
+    state, step = training.start(layers, D, architecture), 1e-6
+    _, found, pull = training.cost_and_gradients(state, batch, rows, course)
+    for number, gradients in enumerate(training._pooled(found, architecture.shared)):
+        for name, gradient in gradients.items():
+            direction = rng.normal(size=gradient.shape)
+            all_of_them = range(3) if name in architecture.shared else [number]
+
+            def moved(sign, name=name, direction=direction, places=all_of_them):
+                return value(
+                    [
+                        layer | {name: layer[name] + sign * step * direction}
+                        if k in places
+                        else layer
+                        for k, layer in enumerate(layers)
+                    ]
+                )
+
+            expected = float((gradient * direction).sum())
+            quotient = (moved(1) - moved(-1)) / (2 * step)
+            assert quotient == pytest.approx(expected, rel=1e-6, abs=1e-7), (number, name)
+    if target == "objective":  # atoms feel the codes of the last layer, as if those stood still
+        code = network.code_of(architecture, layers, seen)
+        share = batch.weight / batch.weight.sum()
+        expected = -(share[:, None] * code).T @ (X - code @ D) / 2.5
+        np.testing.assert_allclose(pull, expected, rtol=1e-10)
