@@ -5,12 +5,13 @@ import pytest
 from problems import unit_atoms
 
 from skdict_sup import ElasticNet
-from skdict_sup.dictionary.supervised import Batch
+from skdict_sup.dictionary.supervised import Batch, SupervisedSettings
 from skdict_sup.encoders import Seen, costs, network, training
 from skdict_sup.encoders.facnet import FacNet
 from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
 from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
 from skdict_sup.encoders.unrolled import LFISTA, LISTA, RECURRENT
+from skdict_sup.losses import Softmax
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 
@@ -170,10 +171,11 @@ def test_rotations_stay_orthogonal():
         assert (weights["curvature"] > 0).all()
 
 
+@pytest.mark.parametrize("with_head", [False, True])
 @pytest.mark.parametrize("every_layer", [False, True])
 @pytest.mark.parametrize("target", ["objective", "codes"])
 @pytest.mark.parametrize("architecture", [LISTA(), LISTA(RECURRENT), LISTA(()), SLSTM()], ids=str)
-def test_gradients_of_the_cost_with_weights_that_layers_share(architecture, target, every_layer):
+def test_gradients_of_the_cost(architecture, target, every_layer, with_head):
     seen, rng = seen_of(PRIORS["elastic net"]), np.random.default_rng(5)
     first = varied(architecture.start(seen, 1)[0], 0.05, rng)
     layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
@@ -183,15 +185,20 @@ def test_gradients_of_the_cost_with_weights_that_layers_share(architecture, targ
         cost = costs.Distance(rng.normal(size=(20, 6)))
     rows, X, D = np.arange(3, 12), seen.X, seen.problem.dictionary
     given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True
-    course = training.Course(architecture, *given, D, layers, X, rows, rng)
-    batch = Batch(X, None, rng.uniform(0.5, 2, size=9))
+    settings = SupervisedSettings(None, None, None, Softmax(), nu=0.1, code_scale=0.7)
+    task = (None, settings, 0.3) if with_head else ()
+    course = training.Course(architecture, *given, D, layers, X, rows, rng, *task)
+    labels = np.eye(3)[rng.integers(0, 3, size=9)]
+    batch = Batch(X, labels, rng.uniform(0.5, 2, size=9))
+    head = {"coef": rng.normal(size=(3, 6)), "intercept": rng.normal(size=(3, 1))}
+    head = head if with_head else {}
 
-    def value(layers, dictionary=D):
-        state = training.start(layers, dictionary, architecture)
+    def value(layers, head=head):
+        state = training.start(layers, D, head, architecture)
         return float(training.cost_and_gradients(state, batch, rows, course)[0])
 
-    state, step = training.start(layers, D, architecture), 1e-6
-    _, found, pull = training.cost_and_gradients(state, batch, rows, course)
+    state, step = training.start(layers, D, head, architecture), 1e-6
+    _, found, slopes, pull = training.cost_and_gradients(state, batch, rows, course)
     for number, gradients in enumerate(training._pooled(found, architecture.shared)):
         for name, gradient in gradients.items():
             direction = rng.normal(size=gradient.shape)
@@ -210,8 +217,14 @@ def test_gradients_of_the_cost_with_weights_that_layers_share(architecture, targ
             expected = float((gradient * direction).sum())
             quotient = (moved(1) - moved(-1)) / (2 * step)
             assert quotient == pytest.approx(expected, rel=1e-6, abs=1e-7), (number, name)
+    for name, gradient in slopes.items():
+        direction = rng.normal(size=gradient.shape)
+        ends = [value(layers, head | {name: head[name] + s * step * direction}) for s in (1, -1)]
+        expected = float((gradient * direction).sum())
+        assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8)
+    assert set(slopes) == set(head)
     if target == "objective":  # atoms feel the codes of the last layer, as if those stood still
         code = network.code_of(architecture, layers, seen)
         share = batch.weight / batch.weight.sum()
-        expected = -(share[:, None] * code).T @ (X - code @ D) / 2.5
+        expected = -course.mu * (share[:, None] * code).T @ (X - code @ D) / 2.5
         np.testing.assert_allclose(pull, expected, rtol=1e-10)

@@ -1,9 +1,10 @@
-r"""Encoders learn: Adam in units of each array of weights, the dictionary beside the layers.
+r"""Encoders learn: Adam in units of each array of weights; dictionary and head beside the layers.
 
-.. math:: \min \; \frac1s \frac1n \sum_i \sum_k c_k \, C(w_k(x_i), x_i)
+.. math:: \min \; \frac{\mu}{s} \frac1n \sum_i \sum_k c_k \, C(w_k(x_i), x_i)
+          + (1 - \mu) \Big( \frac1n \sum_i \ell(y_i, W w_K(x_i) + b) + \frac{\nu}{2} \|W\|^2 \Big)
 
 with :math:`w_k` the code after layer k, C the objective or the distance to known codes, and s the
-mean squared norm of the signals.
+mean squared norm of the signals; mu is one where there is no task.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from .._array import namespace
-from ..dictionary import adam
+from ..dictionary import adam, supervised
 from ..problem import Problem
 from ._protocol import Seen
 from .network import backward, forward
@@ -35,6 +36,9 @@ class Course:
     judges: Any
     rows: Any
     rng: Any
+    judge_targets: Any = None  # of the task, if there is one
+    task: Any = None  # settings of its head, as in supervised learning
+    mu: float = 1.0
 
     @cached_property
     def scales(self):
@@ -47,7 +51,14 @@ class Course:
         codes, _ = forward(self.architecture, state.layers, seen)
         counted = codes if self.every_layer else codes[-1:]
         means = [float(xp.mean(self.cost_of.value(code, seen, self.rows))) for code in counted]
-        return sum(means) / len(means) / self.energy
+        value = self.mu * sum(means) / len(means) / self.energy
+        if self.task is None:
+            return value
+        batch = supervised.Batch(None, self.judge_targets, xp.ones_like(self.judges[:, 0]))
+        loss, *_ = supervised.head_loss(
+            state.head, codes[-1] / self.task.code_scale, batch, self.task
+        )
+        return value + (1 - self.mu) * float(loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +67,7 @@ class EncoderState:
 
     layers: list
     dictionary: Any
+    head: dict
     moments: dict
     n_steps: int = 0
 
@@ -65,7 +77,7 @@ class EncoderState:
         return Seen(problem, X)
 
 
-def start(layers, dictionary, architecture):
+def start(layers, dictionary, head, architecture):
     """State before the first step."""
     moments = {
         "layers": [
@@ -77,31 +89,38 @@ def start(layers, dictionary, architecture):
             for number, layer in enumerate(layers)
         ],
         "dictionary": adam.start(dictionary, by_row=True),
+        "head": {name: adam.start(array, by_row=False) for name, array in head.items()},
     }
-    return EncoderState(layers, dictionary, moments)
+    return EncoderState(layers, dictionary, head, moments)
 
 
 def cost_and_gradients(state, batch, rows, course):
-    """Cost of a batch, gradients of the layers, and of the dictionary if it moves."""
+    """Cost of a batch; gradients of the layers, of the head, and of a dictionary that moves."""
     seen = state.seen(batch.X, course)
     codes, kept = forward(course.architecture, state.layers, seen)
     xp, last = namespace(seen.X), len(codes) - 1
     share = batch.weight / xp.sum(batch.weight)
     counted = range(len(codes)) if course.every_layer else [last]
-    weight = 1 / course.energy / len(counted)
-    value, toward, pull = 0.0, [None] * len(codes), None
+    weight = course.mu / course.energy / len(counted)
+    value, toward, pull, head = 0.0, [None] * len(codes), None, {}
     for k in counted:
         value = value + weight * xp.sum(share * course.cost_of.value(codes[k], seen, rows))
         toward[k] = weight * share[:, None] * course.cost_of.gradient(codes[k], seen, rows)
     if course.dictionary_update:
         residual = codes[last] @ state.dictionary - seen.X
-        pull = (share[:, None] * codes[last]).T @ residual / course.energy
-    return value, backward(course.architecture, state.layers, kept, toward, seen), pull
+        pull = course.mu * (share[:, None] * codes[last]).T @ residual / course.energy
+    if course.task is not None:
+        features = codes[last] / course.task.code_scale
+        loss, head, back = supervised.head_loss(state.head, features, batch, course.task)
+        value = value + (1 - course.mu) * loss
+        head = {name: (1 - course.mu) * gradient for name, gradient in head.items()}
+        toward[last] = toward[last] + (1 - course.mu) / course.task.code_scale * back
+    return value, backward(course.architecture, state.layers, kept, toward, seen), head, pull
 
 
 def step(state, batch, rows, course, rate):
     """State after one step on a mini-batch."""
-    _, found, pull = cost_and_gradients(state, batch, rows, course)
+    _, found, slopes, pull = cost_and_gradients(state, batch, rows, course)
     architecture, moments = course.architecture, dict(state.moments)
     layers, moments["layers"] = [], []
     for number, gradients in enumerate(_pooled(found, architecture.shared)):
@@ -118,7 +137,10 @@ def step(state, batch, rows, course, rate):
     if pull is not None:
         moments["dictionary"], direction = adam.direction(moments["dictionary"], pull)
         dictionary = adam.project(dictionary - _DICTIONARY_RATE * rate * direction, False)
-    return EncoderState(layers, dictionary, moments, state.n_steps + 1)
+    after = {name: adam.direction(state.moments["head"][name], g) for name, g in slopes.items()}
+    moments["head"] = {name: moment for name, (moment, _) in after.items()}
+    head = {name: state.head[name] - rate * direction for name, (_, direction) in after.items()}
+    return EncoderState(layers, dictionary, head, moments, state.n_steps + 1)
 
 
 def _pooled(found, shared):

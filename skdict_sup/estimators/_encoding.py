@@ -1,6 +1,7 @@
 """How an encoder is set up, trained and run."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
 from ._base import MOST_COMPONENTS, CodingEstimator, generator
+from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
 
 _RATE = 0.03  # learning_rate="auto", in units of the typical entry of each array
 _ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
@@ -47,7 +49,7 @@ class NetworkEstimator(CodingEstimator):
         with one_blas_thread():
             return namespace(dictionary).concat(map_threads(work, parts, n_jobs), axis=0)
 
-    def _course(self, X, warm):
+    def _course(self, X, y, warm):
         """What a training needs beside the signals; raises where a parameter is out of range."""
         self._check_parameters()
         rng, architecture = generator(self.random_state), ARCHITECTURES[self.architecture]
@@ -74,7 +76,7 @@ class NetworkEstimator(CodingEstimator):
             cost = costs.Distance(solve(problem, X, solver, n_jobs=self.n_jobs).code)
         xp = namespace(judges)
         energy = float(xp.mean(xp.vecdot(judges, judges, axis=-1))) or 1.0
-        return training.Course(
+        course = training.Course(
             architecture,
             reconstruction,
             prior,
@@ -88,12 +90,35 @@ class NetworkEstimator(CodingEstimator):
             rows,
             rng,
         )
+        if self.loss is None:
+            return course, {}, None
+        return self._with_task(course, problem, X, y, warm)
 
-    def _train(self, X, state, course):
+    def _with_task(self, course, problem, X, y, warm):
+        """Course with a task, the head to begin with, and the targets of all samples."""
+        task = self._task if warm else task_of(self.loss, y)
+        if task is None or task.loss != TASKS[self.loss]:
+            raise ValueError(
+                f"loss must be that of the first fit to go on learning; got {self.loss!r}."
+            )
+        targets = task.targets(y, X.shape[0])
+        like = astype_like(targets[course.rows], course.judges)
+        if warm:
+            settings, head = self._state_settings, self._state.head
+        else:
+            seen = Seen(problem, course.judges)
+            code = network.code_of(course.architecture, course.layers, seen)
+            settings = first_settings(task, code)
+            head = best_head(zero_head(targets, problem.dictionary), code, like, settings)
+            settings = replace(settings, nu=1 / X.shape[0])
+        self._task = task
+        return replace(course, judge_targets=like, task=settings, mu=self.mu), head, targets
+
+    def _train(self, X, targets, state, course):
         """Epochs, published one by one; the best is kept."""
         curve, best = [course.cost(state)], state
         self._publish(state, course, curve)
-        samples = self._samples(X)
+        samples = self._samples(X, targets)
         n_epochs = 0 if course.architecture.fixed else self.max_iter
         rates = schedules.Cosine(self._rate(), 0.0, n_epochs * samples.n_steps()).rates
         for epoch in range(n_epochs):
@@ -108,12 +133,27 @@ class NetworkEstimator(CodingEstimator):
                 print(line, flush=True)
         self._publish(best, course, curve)
 
-    def _samples(self, X):
+    def _head_alone(self, X, y):
+        """Fit the head to its optimum on the codes of checked signals."""
+        targets, code = self._task.targets(y, X.shape[0]), self._coded(X)
+        settings = replace(self._state_settings, nu=1 / X.shape[0])
+        head = best_head(self._state.head, code, targets, settings)
+        self._state = replace(self._state, head=head)
+        self._publish_head(head, settings)
+
+    def _predicted(self, code):
+        """Predictions of the head."""
+        like = astype_like(self._state.head["coef"], code)
+        intercept = astype_like(self._state.head["intercept"], code)[:, 0]
+        scores = code / self._state_settings.code_scale @ like.T + intercept[None, :]
+        return self._task.predictions(scores)
+
+    def _samples(self, X, targets):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = int(min(256, max(32, X.shape[0] // 40)))
-        nothing, like = np.zeros((X.shape[0], 1)), np.ones(X.shape[0])
-        return Samples(X, lambda rows: nothing[rows], like, batch_size)
+        targets = np.zeros((X.shape[0], 1)) if targets is None else targets
+        return Samples(X, lambda rows: targets[rows], np.ones(X.shape[0]), batch_size)
 
     def _rate(self):
         return _RATE if self.learning_rate == "auto" else self.learning_rate
@@ -123,6 +163,22 @@ class NetworkEstimator(CodingEstimator):
         self.prior_, self.loss_curve_ = course.prior, list(curve)
         self.n_iter_ = max(1, len(curve) - 1)
         self._state, self._architecture = state, course.architecture
+        for name in ("classes_", "coef_", "intercept_"):
+            vars(self).pop(name, None)
+        if course.task is None:
+            self._task = self._state_settings = None
+        else:
+            self._publish_head(state.head, course.task)
+
+    def _publish_head(self, head, settings):
+        spread, center = self._task.spread, self._task.center
+        self._state_settings = settings
+        self.coef_ = head["coef"] * (spread / settings.code_scale)
+        self.intercept_ = head["intercept"][:, 0] * spread
+        if self._task.classes is not None:
+            self.classes_ = self._task.classes
+        else:
+            self.intercept_ = self.intercept_ + astype_like(center, self.intercept_)
 
     def _check_depth(self):
         """Raise unless there are as many layers as there were."""
@@ -158,6 +214,9 @@ class NetworkEstimator(CodingEstimator):
         self._check_running()
         check_option(self.architecture, "architecture", set(ARCHITECTURES))
         check_option(self.target, "target", {"objective", "codes"})
+        if self.loss is not None:
+            check_option(self.loss, "loss", set(TASKS))
+            check_scalar(self.mu, "mu", low=0.0, high=1.0)
         for name, low in (("n_layers", 1), ("max_iter", 1)):
             check_scalar(getattr(self, name), name, low=low, integer=True)
         check_scalar(self.n_components, "n_components", low=1, high=MOST_COMPONENTS, integer=True)

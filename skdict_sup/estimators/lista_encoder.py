@@ -1,5 +1,6 @@
 """LISTAEncoder: sparse codes by a network of a few layers."""
 
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._threads import one_blas_thread
@@ -8,6 +9,13 @@ from ..dictionary import schedules
 from ..encoders import training
 from ._base import all_or_nothing
 from ._encoding import NetworkEstimator
+
+
+def _has_loss(encoder):
+    """Whether there is a linear model beside the layers."""
+    if encoder.loss is None:
+        raise AttributeError("an encoder with loss=None has no linear model")
+    return True
 
 
 class LISTAEncoder(NetworkEstimator):
@@ -40,6 +48,12 @@ class LISTAEncoder(NetworkEstimator):
     every_layer : bool, default=False
         Whether the cost is the mean over all layers, so that the codes of each are good, rather
         than that of the last.
+    loss : {"softmax", "logistic", "squared_hinge", "square"} or None, default=None
+        Loss of a linear model of the codes of the last layer, learned with the layers: codes that
+        tell classes apart ("square": that predict numbers). None pays no heed to y.
+    mu : float, default=0.5
+        Weight of the cost C, in units of the mean squared norm of the signals, beside ``1 - mu``
+        of the loss.
     safeguard : bool, default=False
         Whether `transform` takes the step of ISTA wherever a layer does worse: the objective of no
         signal then rises from layer to layer. It costs about as much as the network.
@@ -76,6 +90,10 @@ class LISTAEncoder(NetworkEstimator):
         Weights of each layer, arrays by name.
     prior_ : prior object
         The prior, with lam resolved.
+    classes_ : array of shape (n_classes,)
+        Labels, with a loss of classes.
+    coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
+        Linear model of the codes, with a loss.
     loss_curve_ : list of float
         Cost over the epochs, in units of the mean squared norm of the signals; begins with that of
         the untrained network.
@@ -123,6 +141,8 @@ class LISTAEncoder(NetworkEstimator):
         prior="elastic_net",
         target="objective",
         every_layer=False,
+        loss=None,
+        mu=0.5,
         safeguard=False,
         dictionary_update=False,
         n_components=100,
@@ -142,6 +162,8 @@ class LISTAEncoder(NetworkEstimator):
         self.prior = prior
         self.target = target
         self.every_layer = every_layer
+        self.loss = loss
+        self.mu = mu
         self.safeguard = safeguard
         self.dictionary_update = dictionary_update
         self.n_components = n_components
@@ -155,6 +177,11 @@ class LISTAEncoder(NetworkEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.loss is not None
+        return tags
+
     def fit(self, X, y=None):
         """Learn the layers.
 
@@ -162,8 +189,8 @@ class LISTAEncoder(NetworkEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Labels, or numbers, for a loss.
 
         Returns
         -------
@@ -173,9 +200,9 @@ class LISTAEncoder(NetworkEstimator):
         with all_or_nothing(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
-            course = self._course(X, warm)
-            state = training.start(course.layers, course.dictionary, course.architecture)
-            self._train(X, state, course)
+            course, head, targets = self._course(X, y, warm)
+            state = training.start(course.layers, course.dictionary, head, course.architecture)
+            self._train(X, targets, state, course)
         return self
 
     def partial_fit(self, X, y=None):
@@ -185,8 +212,8 @@ class LISTAEncoder(NetworkEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Labels, or numbers, for a loss; the first call has to have all classes.
 
         Returns
         -------
@@ -196,16 +223,18 @@ class LISTAEncoder(NetworkEstimator):
         with all_or_nothing(self), one_blas_thread():
             first = not hasattr(self, "_state")
             X = self._signals(X, reset=first)
-            course = self._course(X, warm=not first)
+            course, head, targets = self._course(X, y, warm=not first)
             if first:
-                state = training.start(course.layers, course.dictionary, course.architecture)
+                layers, dictionary = course.layers, course.dictionary
+                state = training.start(layers, dictionary, head, course.architecture)
                 curve = [course.cost(state)]
             else:
                 self._check_depth()
                 state, curve = self._state, self.loss_curve_
             rates = schedules.Stream(self._rate(), 0.0).rates
             if not course.architecture.fixed:
-                state = training.learn(state, self._samples(X), course, rates, course.rng)
+                samples = self._samples(X, targets)
+                state = training.learn(state, samples, course, rates, course.rng)
             self._publish(state, course, [*curve, course.cost(state)])
         return self
 
@@ -229,3 +258,45 @@ class LISTAEncoder(NetworkEstimator):
             most = len(self.layers_)
             check_scalar(n_layers, "n_layers", low=1, high=most, integer=True, also="or None")
         return self._coded(self._signals(X, reset=False), n_layers)
+
+    @available_if(_has_loss)
+    def fit_head(self, X, y):
+        """Fit the linear model alone, to its optimum on the codes of the network as it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, or numbers.
+
+        Returns
+        -------
+        LISTAEncoder
+            The estimator itself.
+
+        References
+        ----------
+        T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
+        """
+        check_is_fitted(self)
+        with all_or_nothing(self):
+            X = self._signals(X, reset=False)
+            self._head_alone(X, y)
+        return self
+
+    @available_if(_has_loss)
+    def predict(self, X):
+        """Labels or numbers, by the linear model of the codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions.
+        """
+        return self._predicted(self.transform(X))
