@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import check_option, check_scalar
-from ..losses import CLASSIFICATION_LOSSES, Smoothed, check_loss
+from ..losses import CLASSIFICATION_LOSSES, Smoothed, check_loss, class_table
 
 
 class ClassTargets:
@@ -81,10 +81,7 @@ class ClassTargets:
 
     def _table(self):
         """Targets of the classes: one-hot rows, or signs."""
-        table = np.eye(len(self.classes_))
-        if getattr(self._plain_loss(), "margins", False):
-            table = 2 * table[:, 1:] - 1 if len(table) == 2 else 2 * table - 1
-        return table
+        return class_table(self._plain_loss(), len(self.classes_))
 
     def _targets(self, labels):
         """Function from row numbers to targets of the loss."""

@@ -11,7 +11,8 @@ from .._array import astype_like, to_numpy
 from ..dictionary.heads import LinearHead
 from ..dictionary.optimal_head import Head, Side
 from ..dictionary.supervised import Batch, SupervisedSettings, code_scale_of
-from ..losses import CLASSIFICATION_LOSSES, Square
+from ..losses import CLASSIFICATION_LOSSES, Square, class_table
+from ._classes import winners
 
 TASKS = {"square": Square(), **CLASSIFICATION_LOSSES}
 
@@ -38,9 +39,7 @@ class Task:
                 raise ValueError(
                     f"y must hold labels among {self.classes!r}, got {unknown!r} too."
                 )
-            table = np.eye(len(self.classes))
-            if getattr(self.loss, "margins", False):
-                table = 2 * table[:, 1:] - 1 if len(table) == 2 else 2 * table - 1
+            table = class_table(self.loss, len(self.classes))
             columns = table[np.searchsorted(self.classes, y)]
         if len(columns) != n_samples:
             raise ValueError(
@@ -53,8 +52,7 @@ class Task:
         """What users predict, from scores."""
         scores = to_numpy(scores)
         if self.classes is not None:
-            winners = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
-            return self.classes[winners.astype(int)]
+            return self.classes[winners(scores[:, 0] if scores.shape[1] == 1 else scores)]
         values = scores * self.spread + self.center
         return values[:, 0] if self.flat else values
 

@@ -4,7 +4,7 @@ A loss knows scores and targets and nothing else; `_protocol.Loss` lists what on
 Classification losses also turn scores into probabilities where they have a likelihood.
 """
 
-from ._protocol import Loss, check_loss
+from ._protocol import Loss, check_loss, class_table
 from .logistic import Logistic
 from .smoothed import Smoothed
 from .softmax import Softmax
@@ -20,6 +20,7 @@ __all__ = [
     "Square",
     "SquaredHinge",
     "check_loss",
+    "class_table",
 ]
 
 CLASSIFICATION_LOSSES = {

@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol
 
+import numpy as np
+
 
 class Loss(Protocol):
     """Loss between scores (n_samples, n_outputs) and targets of the same shape.
@@ -25,3 +27,11 @@ def check_loss(loss):
             f"gradient(scores, target), got {loss!r} without {' and '.join(missing)}."
         )
     return loss
+
+
+def class_table(loss, n_classes):
+    """Targets of the classes for a loss: one-hot rows, or signs for a loss of margins."""
+    table = np.eye(n_classes)
+    if not getattr(loss, "margins", False):
+        return table
+    return 2 * table[:, 1:] - 1 if n_classes == 2 else 2 * table - 1
