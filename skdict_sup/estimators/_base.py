@@ -161,6 +161,12 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             also = " or ".join(map(repr, sorted(names)))
             check_scalar(value, name, also=f"or {also}", **bounds)
 
+    def _batch_size(self, n_samples):
+        """Samples in a step."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        return int(min(256, max(32, n_samples // 40)))
+
     def _first_atoms(self, X, rng):
         """Dictionary to start from, for `init`."""
         if self.init is None or isinstance(self.init, str):

@@ -24,9 +24,13 @@ class TriedRates:
             return self.learning_rate
         if not _TRIED[0] <= samples[0].shape[0] <= _TRIED[1]:
             return RATES[0]
+        rng = generator_at(rng.bit_generator.state)  # which goes on as if nothing had been tried
+        train, left_out = self._left_out(samples, rng)
+        state = first_head(state, self._passes(*train), settings, rng)
         found, n_epochs = [], min(n_epochs, _TRIAL_EPOCHS)
         for rate in RATES:
-            score, loss = self._trial(rate, samples, state, settings, rng, n_epochs)
+            trial = generator_at(rng.bit_generator.state)
+            score, loss = self._trial(rate, train, left_out, state, settings, trial, n_epochs)
             found.append((score, -loss, rate))
             if self.verbose:
                 print(f"rate {rate:g}: score {score:.4f} on samples left out", flush=True)
@@ -42,18 +46,20 @@ class TriedRates:
             return None
         return self.learning_rate_ if self._learned_with.adaptive else RATES[0]
 
-    def _trial(self, rate, samples, state, settings, rng, n_epochs):
-        """Score and loss of a training on a quarter of the samples, left out of it.
-
-        The smallest rate hardly leaves the start, which is taken for it.
-        """
-        rng = generator_at(rng.bit_generator.state)  # which goes on as if nothing had been tried
+    def _left_out(self, samples, rng):
+        """Three quarters of the samples, with the pool, and the quarter left out."""
         X, labels, weight, pool = samples
         rows = rng.permutation(X.shape[0])
         parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
         train, left_out = ((take_rows(X, p), labels[p], weight[p]) for p in parts)
-        data, judge = self._passes(*train, pool), self._passes(*left_out)
-        state = first_head(state, data, settings, rng)
+        return (*train, pool), left_out
+
+    def _trial(self, rate, train, left_out, state, settings, rng, n_epochs):
+        """Score and loss of a training on the samples left out of it.
+
+        The smallest rate hardly leaves the start, which is taken for it.
+        """
+        data, judge = self._passes(*train), self._passes(*left_out)
         schedule, mix = self._schedule(rate, data, n_epochs), schedules.Mix(self.mu)
         for epoch in range(n_epochs if rate > RATES[-1] else 0):
             progress = epoch, n_epochs

@@ -244,8 +244,5 @@ class TrainedEstimator(TriedRates, CodingEstimator):
 
     def _passes(self, X, labels, weight, pool=None):
         """Samples as training draws them."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(min(256, max(32, X.shape[0] // 40)))
-        targets = self._targets(labels)
+        targets, batch_size = self._targets(labels), self._batch_size(X.shape[0])
         return training.Samples(X, targets, weight, batch_size, self.augment, pool)
