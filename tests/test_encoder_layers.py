@@ -6,7 +6,7 @@ from problems import unit_atoms
 
 from skdict_sup import ElasticNet
 from skdict_sup.dictionary.supervised import Batch, SupervisedSettings
-from skdict_sup.encoders import Seen, costs, network, training
+from skdict_sup.encoders import Seen, costs, joined, network, training
 from skdict_sup.encoders.facnet import FacNet
 from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
 from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
@@ -144,6 +144,21 @@ def test_the_objective_is_that_of_the_problem_and_its_gradient_right(prior):
     assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("name", EVERY)
+def test_a_pass_without_gradients_makes_the_codes_of_one_with_them(name, prior):
+    if prior == "nonnegative" and EVERY[name].needs_signed:
+        pytest.skip("for signed codes alone")
+    seen, rng = seen_of(PRIORS[prior], n=40, p=30, m=20), np.random.default_rng(5)
+    layers = [varied(layer, 0.1, rng) for layer in EVERY[name].start(seen, 5)]
+    if name == "alista":  # whose matrix is computed, the same for all layers
+        layers = joined(layers, ("analytic",))
+    codes, _ = network.forward(EVERY[name], layers, seen)
+    for depth in (1, 5):
+        found = network.Encoder(EVERY[name], layers[:depth], seen.problem)(seen.X)
+        np.testing.assert_allclose(found, codes[depth - 1], rtol=1e-11, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_the_safeguard_never_lets_the_objective_rise(name):
     seen, rng = seen_of(PRIORS["elastic net"], n=40), np.random.default_rng(3)
@@ -151,9 +166,10 @@ def test_the_safeguard_never_lets_the_objective_rise(name):
     before = np.zeros(40)
     rises = 0
     for depth in range(1, 7):
-        plain = network.code_of(EVERY[name], layers[:depth], seen)
+        plain = network.Encoder(EVERY[name], layers[:depth], seen.problem)(seen.X)
         rises += (network.objective(plain, seen) > before + 1e-9).sum()
-        after = network.objective(network.code_of(EVERY[name], layers[:depth], seen, True), seen)
+        guarded = network.Encoder(EVERY[name], layers[:depth], seen.problem, True)(seen.X)
+        after = network.objective(guarded, seen)
         assert (after <= before + 1e-12).all()
         before = after
     assert rises  # there was something to guard against
@@ -224,7 +240,7 @@ def test_gradients_of_the_cost(architecture, target, every_layer, with_head):
         assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8)
     assert set(slopes) == set(head)
     if target == "objective":  # atoms feel the codes of the last layer, as if those stood still
-        code = network.code_of(architecture, layers, seen)
+        code = network.Encoder(architecture, layers, seen.problem)(X)
         share = batch.weight / batch.weight.sum()
         expected = -course.mu * (share[:, None] * code).T @ (X - code @ D) / 2.5
         np.testing.assert_allclose(pull, expected, rtol=1e-10)

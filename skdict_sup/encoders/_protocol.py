@@ -25,10 +25,8 @@ class Seen:
         """X matrix', once for all layers that share the matrix."""
         key = id(matrix)
         if key not in self._products:
-            self._products[key] = (
-                matrix,
-                self.X @ matrix.T,
-            )  # the matrix is held: its id stays its own
+            # the matrix is held beside the product: its id stays its own
+            self._products[key] = matrix, self.X @ matrix.T
         return self._products[key][1]
 
     def zeros(self):
@@ -52,15 +50,29 @@ class Architecture:
     - `layer(weights, state, seen)`: the next state, and what its gradient needs of it;
     - `back(weights, kept, toward, seen)`: gradients of the weights by name, and of the state
       before, for a gradient of the state after.
+
+    It may define how it runs where no gradient follows
+
+    - `prepared(layers, problem)`: all layers in a form that is faster to run;
+    - `advance(weights, state, seen)`: the next state, for a layer in this form.
     """
 
     shared = ()  # names of the arrays that all layers have in common
+    nonnegative = ("threshold",)  # names of those that are not negative
     fixed = False  # nothing to learn
     needs_signed = False  # made for codes of either sign
 
     def begin(self, seen):
         """The zero code."""
         return (seen.zeros(),)
+
+    def prepared(self, layers, problem):
+        """The layers themselves."""
+        return layers
+
+    def advance(self, weights, state, seen):
+        """The next state."""
+        return self.layer(weights, state, seen)[0]
 
     def scales(self, layers):
         """Typical size of the entries of each array of a layer: steps are in these units."""
@@ -79,7 +91,10 @@ class Architecture:
 
     def allowed(self, name, array):
         """Nearest array that the architecture allows."""
-        return array
+        if name not in self.nonnegative:
+            return array
+        xp = namespace(array)
+        return xp.maximum(array, xp.zeros_like(array))
 
 
 def _size(array):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .._array import namespace
 from ._protocol import Architecture
 from .shrink import double_tanh, double_tanh_back, sigmoid, soft, soft_back
-from .unrolled import nonnegative, unrolled_ista
+from .unrolled import unrolled_ista
 
 _FLAT = 1.5  # offset of the double tanh, in units of its argument
 _GATES = ("write", "keep")
@@ -65,10 +65,6 @@ class AdaptiveISTA(Architecture):
         """What is zero to begin with is of the size of its counterpart."""
         return [found | {"keep": found["write"]} for found in super().scales(layers)]
 
-    def allowed(self, name, array):
-        """Thresholds are not negative."""
-        return nonnegative(array) if name == "threshold" else array
-
 
 @dataclass(frozen=True)
 class SLSTM(Architecture):
@@ -95,6 +91,7 @@ class SLSTM(Architecture):
         "keep_signal",
         "keep_code",
     )
+    nonnegative: tuple = ("offset",)
 
     def start(self, seen, n_layers):
         """Matrices of ISTA, gates half open."""
@@ -158,7 +155,3 @@ class SLSTM(Architecture):
         found = super().scales(layers)
         gates = [f"{gate}_{name}" for gate in _GATES for name in ("signal", "code")]
         return [sizes | {name: sizes[name.split("_")[1]] for name in gates} for sizes in found]
-
-    def allowed(self, name, array):
-        """Offsets are not negative."""
-        return nonnegative(array) if name == "offset" else array

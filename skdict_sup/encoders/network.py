@@ -1,6 +1,7 @@
 """A network of layers: codes forward, gradients backward, and the safeguard."""
 
 from .._array import namespace
+from ._protocol import Seen
 from .unrolled import step_of
 
 
@@ -31,26 +32,34 @@ def _joined(architecture, back, toward, seen):
     return back if toward is None else (back[0] + toward, *back[1:])
 
 
-def code_of(architecture, layers, seen, safeguard=False):
-    """Code after the last layer; `safeguard` takes ISTA's step wherever a layer is worse.
+class Encoder:
+    """Codes of signals by a network, where no gradient follows.
 
-    With it the objective of no signal rises from layer to layer.
+    `safeguard` takes ISTA's step wherever a layer is worse: the objective of no signal then rises
+    from layer to layer.
     """
-    state = architecture.begin(seen)
-    step = step_of(seen.problem) if safeguard else None
-    for weights in layers:
-        following, _ = architecture.layer(weights, state, seen)
-        state = _safe(state, following, step, seen) if safeguard else following
-    return state[0]
 
+    def __init__(self, architecture, layers, problem, safeguard=False):
+        self.architecture, self.problem = architecture, problem
+        self.layers = architecture.prepared(layers, problem)
+        self.step = step_of(problem) if safeguard else None
 
-def _safe(state, following, step, seen):
-    """The state that follows, with ISTA's code where that is lower."""
-    xp, problem, code = namespace(state[0]), seen.problem, state[0]
-    slope = seen.corr - code @ problem.gram
-    proximal = problem.prior.prox(code + step * slope, step)
-    worse = objective(following[0], seen) > objective(proximal, seen)
-    return (xp.where(worse[:, None], proximal, following[0]), *following[1:])
+    def __call__(self, X):
+        """Codes after the last layer."""
+        seen = Seen(self.problem, X)
+        state = self.architecture.begin(seen)
+        for weights in self.layers:
+            following = self.architecture.advance(weights, state, seen)
+            state = following if self.step is None else self._safe(state[0], following, seen)
+        return state[0]
+
+    def _safe(self, code, following, seen):
+        """The state that follows a code, with ISTA's where that is lower."""
+        xp, prior = namespace(code), self.problem.prior
+        slope = seen.corr - code @ self.problem.gram
+        proximal = prior.prox(code + self.step * slope, self.step)
+        worse = objective(following[0], seen) > objective(proximal, seen)
+        return (xp.where(worse[:, None], proximal, following[0]), *following[1:])
 
 
 def objective(code, seen):

@@ -5,10 +5,11 @@ from itertools import product
 from math import inf, isfinite
 
 from .._array import device_of, namespace
-from ._protocol import Architecture, Seen
+from ._protocol import Seen
+from .affine import Affine, step_along
 from .network import forward, objective
 from .shrink import soft, soft_back
-from .unrolled import nonnegative, step_of
+from .unrolled import step_of
 
 # to begin ALISTA with; without bound, the ridge makes it ISTA
 _RIDGES, _STEPS, _THRESHOLDS = (0.0, 0.1, 1.0, 10.0, inf), (1.0, 0.5, 0.2), (1.0, 3.0, 10.0)
@@ -16,7 +17,7 @@ _JUDGES = 300  # signals that choose among them
 
 
 @dataclass(frozen=True)
-class StepLISTA(Architecture):
+class StepLISTA(Affine):
     """ISTA with a learned step for each layer: one number.
 
     References
@@ -24,6 +25,8 @@ class StepLISTA(Architecture):
     P. Ablin, T. Moreau, M. Massias, A. Gramfort, "Learning step sizes for unfolded sparse coding",
     2019.
     """
+
+    nonnegative: tuple = ("step",)
 
     def start(self, seen, n_layers):
         """The step of ISTA."""
@@ -47,13 +50,19 @@ class StepLISTA(Architecture):
         total = total - prior.lam2 * xp.sum(toward[0] * inner) / shrinks**2
         return {"step": xp.reshape(total, (1,))}, (point - step * (point @ seen.problem.gram),)
 
-    def allowed(self, name, array):
-        """Steps are not negative."""
-        return nonnegative(array)
+    def prepared(self, layers, problem):
+        """Affine maps."""
+        prior, found = problem.prior, []
+        for step in (weights["step"] for weights in layers):
+            shrinks = 1 + step * prior.lam2
+            threshold = step * prior.lam / shrinks
+            form = problem.dictionary, step / shrinks, problem.gram, 1 / shrinks, threshold
+            found.append(step_along(*form))
+        return found
 
 
 @dataclass(frozen=True)
-class ALISTA(Architecture):
+class ALISTA(Affine):
     """A step and a threshold for each layer: w+ = soft(w + gamma (x - w D) V', theta).
 
     V is computed, not learned: row j has v_j d_j' = 1 and the least inner products with the other
@@ -65,6 +74,8 @@ class ALISTA(Architecture):
     J. Liu, X. Chen, Z. Wang, W. Yin, "ALISTA: analytic weights are as good as learned weights in
     LISTA", 2019.
     """
+
+    nonnegative: tuple = ("step", "threshold")
 
     def start(self, seen, n_layers):
         """The analytic matrix, and the same step and threshold for all layers."""
@@ -105,9 +116,15 @@ class ALISTA(Architecture):
         through = (point @ weights["analytic"]) @ seen.problem.dictionary.T + prior.lam2 * point
         return gradients, (point - weights["step"] * through,)
 
-    def allowed(self, name, array):
-        """Neither is negative."""
-        return array if name == "analytic" else nonnegative(array)
+    def prepared(self, layers, problem):
+        """Affine maps."""
+        analytic, found = layers[0]["analytic"], []
+        moved = problem.dictionary @ analytic.T
+        for weights in layers:
+            step = weights["step"]
+            keep, threshold = 1 - step * problem.prior.lam2, weights["threshold"]
+            found.append(step_along(analytic, step, moved, keep, threshold))
+        return found
 
 
 def analytic_weights(dictionary, ridge=0.0):

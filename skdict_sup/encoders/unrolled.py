@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from .._array import device_of, namespace
+from ..kernels import thresholded_product
 from ._protocol import Architecture
+from .affine import Affine
 from .shrink import soft, soft_back
 
 RECURRENT = ("signal", "code", "threshold")
 
 
 @dataclass(frozen=True)
-class LISTA(Architecture):
+class LISTA(Affine):
     """The learned ISTA: w+ = soft(x W_x' + w W_w', theta), all of it learned.
 
     W_x is common to all layers, so that the signals are multiplied once; all three are for
@@ -45,9 +47,9 @@ class LISTA(Architecture):
         }
         return gradients, (inner @ weights["code"],)
 
-    def allowed(self, name, array):
-        """Thresholds are not negative."""
-        return nonnegative(array) if name == "threshold" else array
+    def prepared(self, layers, problem):
+        """Matrices as the codes are multiplied with them."""
+        return [weights | {"matrix": weights["code"].T} for weights in layers]
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,13 @@ class LFISTA(Architecture):
         }
         return gradients, (inner @ weights["code"] + toward[1], inner @ weights["before"])
 
-    def allowed(self, name, array):
-        """Thresholds are not negative."""
-        return nonnegative(array) if name == "threshold" else array
+    def advance(self, weights, state, seen):
+        """The next code, beside the last."""
+        (code, before), theta = state, weights["threshold"]
+        fixed, none = seen.times(weights["signal"]), 0 * theta
+        fixed = thresholded_product(fixed, before, weights["before"].T, none)
+        positive = seen.problem.prior.positive
+        return thresholded_product(fixed, code, weights["code"].T, theta, positive), code
 
 
 def unrolled_ista(problem):
@@ -129,9 +135,3 @@ def momenta(n_layers):
         found.append((last - 1) / following)
         last = following
     return [0.0, *found][:n_layers]
-
-
-def nonnegative(array):
-    """The array with zeros for what is negative."""
-    xp = namespace(array)
-    return xp.maximum(array, xp.zeros_like(array))

@@ -38,16 +38,12 @@ class NetworkEstimator(CodingEstimator):
             for layer in self.layers_[:n_layers]
         ]
         layers = encoders.joined(layers, self._architecture.shared)
-
-        def work(where):
-            seen = Seen(problem, dense(X[where, :]))
-            return network.code_of(self._architecture, layers, seen, self.safeguard)
-
+        encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
-        _ = problem.gram  # once, before the threads ask for it
         with one_blas_thread():
-            return namespace(dictionary).concat(map_threads(work, parts, n_jobs), axis=0)
+            codes = map_threads(lambda where: encoder(dense(X[where, :])), parts, n_jobs)
+            return namespace(dictionary).concat(codes, axis=0)
 
     def _course(self, X, y, warm):
         """What a training needs beside the signals; raises where a parameter is out of range."""
@@ -106,8 +102,7 @@ class NetworkEstimator(CodingEstimator):
         if warm:
             settings, head = self._state_settings, self._state.head
         else:
-            seen = Seen(problem, course.judges)
-            code = network.code_of(course.architecture, course.layers, seen)
+            code = network.Encoder(course.architecture, course.layers, problem)(course.judges)
             settings = first_settings(task, code)
             head = best_head(zero_head(targets, problem.dictionary), code, like, settings)
             settings = replace(settings, nu=1 / X.shape[0])
@@ -149,11 +144,9 @@ class NetworkEstimator(CodingEstimator):
         return self._task.predictions(scores)
 
     def _samples(self, X, targets):
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(min(256, max(32, X.shape[0] // 40)))
-        targets = np.zeros((X.shape[0], 1)) if targets is None else targets
-        return Samples(X, lambda rows: targets[rows], np.ones(X.shape[0]), batch_size)
+        n = X.shape[0]
+        targets = np.zeros((n, 1)) if targets is None else targets
+        return Samples(X, lambda rows: targets[rows], np.ones(n), self._batch_size(n))
 
     def _rate(self):
         return _RATE if self.learning_rate == "auto" else self.learning_rate

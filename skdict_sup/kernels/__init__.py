@@ -18,6 +18,7 @@ from .elastic_net_codes import elastic_net_codes
 from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .support_solve import support_solve
+from .thresholded_product import thresholded_product
 
 __all__ = [
     "atom_update",
@@ -28,4 +29,5 @@ __all__ = [
     "kl_codes",
     "linear_vjp",
     "support_solve",
+    "thresholded_product",
 ]

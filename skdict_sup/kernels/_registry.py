@@ -33,5 +33,6 @@ REGISTRY = (
     Version("code_moments", "numba", "._numba.code_moments", numpy_floats),
     Version("linear_vjp", "numba", "._numba.linear_vjp", numpy_floats),
     Version("support_solve", "numba", "._numba.support_solve", numpy_floats),
+    Version("thresholded_product", "numba", "._numba.thresholded_product", numpy_floats),
     Version("atom_update", "numba", "._numba.atom_update", numpy_floats),
 )

@@ -12,7 +12,7 @@ _WIDTH = 64  # columns that a thread takes come in multiples of this
 
 def nonzeros(code, other):
     """(starts, atoms, values, values of the other array), or None where codes are not sparse."""
-    count = np.count_nonzero(code)
+    count = np.count_nonzero(code != 0)  # counting truth values is many times faster
     if count > _SPARSE * code.size:
         return None
     starts, atoms = np.zeros(code.shape[0] + 1, np.int64), np.empty(count, np.int64)

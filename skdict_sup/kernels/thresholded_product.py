@@ -1,0 +1,36 @@
+"""Kernel: codes times a matrix, then a threshold; what a layer of an encoder consists of."""
+
+from .._array import namespace
+from ._dispatch import kernel
+
+
+@kernel
+def thresholded_product(fixed, code, matrix, threshold, positive=False):
+    r"""soft(b + w M, theta), the next codes of a network or of ISTA.
+
+    Parameters
+    ----------
+    fixed : array (n_samples, n_components)
+        What the signals add, b.
+    code : array (n_samples, n_components)
+        Codes w.
+    matrix : array (n_components, n_components)
+        The matrix M.
+    threshold : array (n_components,)
+        Thresholds theta >= 0 of the entries; zeros leave signed entries as they are.
+    positive : bool
+        Whether entries below the threshold become zero, whatever their magnitude.
+
+    Returns
+    -------
+    array (n_samples, n_components)
+
+    References
+    ----------
+    K. Gregor, Y. LeCun, "Learning fast approximations of sparse coding", 2010, equation 3.
+    """
+    point = fixed + code @ matrix
+    xp = namespace(point)
+    zero = xp.zeros_like(point)
+    found = xp.maximum(point - threshold, zero)
+    return found if positive else found + xp.minimum(point + threshold, zero)
