@@ -145,6 +145,45 @@ def test_atoms_may_move():
         encoder(dictionary_update=True, target="codes").fit(X)
 
 
+@pytest.mark.parametrize("name", ["lista", "lista_recurrent", "lfista", "adaptive", "slstm"])
+def test_encoder_and_decoder_may_share_a_matrix(name):
+    X, _ = digits(400)
+    model = encoder(architecture=name, dictionary_update="tied", max_iter=10, warm_start=True)
+    model.fit(X)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    for _ in range(2):  # a second fit goes on from there
+        for layer in model.layers_:
+            ratio = np.linalg.norm(layer["signal"]) / np.linalg.norm(model.components_)
+            np.testing.assert_allclose(layer["signal"], ratio * model.components_, rtol=1e-10)
+        norms = np.linalg.norm(model.components_, axis=1)
+        assert norms.max() <= 1 + 1e-12
+        before = min(model.loss_curve_)
+        assert model.fit(X).loss_curve_[0] == pytest.approx(before, rel=1e-9)
+
+
+def test_only_one_matrix_on_the_signals_can_be_shared():
+    X, _ = digits(100)
+    for name in ("step", "alista", "facnet"):
+        with pytest.raises(ValueError, match="dictionary_update='tied' needs an architecture"):
+            encoder(architecture=name, dictionary_update="tied").fit(X)
+    with pytest.raises(TypeError, match="must be True or False, or 'tied', got 'both'"):
+        encoder(dictionary_update="both").fit(X)
+
+
+@pytest.mark.parametrize("name", ["lista", "facnet", "slstm", "step"])
+def test_adadelta_needs_no_step_size(name):
+    X, y = digits(400)
+    for scale in (1e-3, 1.0, 255.0):
+        prior = ElasticNet(lam=0.1 * scale)
+        model = encoder(
+            architecture=name, optimizer="adadelta", prior=prior, loss="softmax", max_iter=15
+        )
+        model.fit(scale * X, y)
+        assert model.loss_curve_[-1] < model.loss_curve_[0]
+    with pytest.raises(ValueError, match="optimizer must be one of"):
+        encoder(optimizer="sgd").fit(X)
+
+
 def test_an_encoder_is_where_exact_codes_begin():
     X, _ = digits()
     model = encoder().fit(X)

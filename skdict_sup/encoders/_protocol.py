@@ -29,6 +29,10 @@ class Seen:
             self._products[key] = matrix, self.X @ matrix.T
         return self._products[key][1]
 
+    def few(self, n):
+        """At most the first n signals."""
+        return Seen(self.problem, self.X[: min(n, self.X.shape[0]), :])
+
     def zeros(self):
         """The zero code of each signal."""
         dictionary = self.problem.dictionary

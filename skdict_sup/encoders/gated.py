@@ -1,13 +1,18 @@
 """Networks with a cell: adaptive ISTA, and the sparse LSTM of SC2Net."""
 
 from dataclasses import dataclass
+from itertools import product
 
-from .._array import namespace
+import numpy as np
+
+from .._array import namespace, to_numpy
 from ._protocol import Architecture
 from .shrink import double_tanh, double_tanh_back, sigmoid, soft, soft_back
-from .unrolled import unrolled_ista
+from .unrolled import LISTA, unrolled_ista
 
-_FLAT = 1.5  # offset of the double tanh, in units of its argument
+_OFFSETS = (0.0, 0.5, 1.0, 1.5, 2.0)  # of the double tanh to begin with, in units of its argument
+_LEVELS = (0.1, 0.3, 1.0, 2.0, 3.0)  # arguments, beyond the offset, of the largest points
+_POINTS = 100_000  # that choose among them
 _GATES = ("write", "keep")
 
 
@@ -73,8 +78,8 @@ class SLSTM(Architecture):
     .. math:: i = \sigma(W_i [w, x]), \; f = \sigma(W_f [w, x]), \;
               c^+ = f c + i W [w, x], \; w^+ = d (\tanh(c^+ + u) + \tanh(c^+ - u))
 
-    It begins with the matrices of ISTA, gates half open, and a shrinkage that is flat up to the
-    threshold and bounded by a typical large entry.
+    It begins with the matrices of ISTA, gates half open, and the shrinkage of this form that is
+    nearest to ISTA's threshold on the points that ISTA's layers apply it to.
 
     References
     ----------
@@ -96,16 +101,13 @@ class SLSTM(Architecture):
     def start(self, seen, n_layers):
         """Matrices of ISTA, gates half open."""
         ista, xp = unrolled_ista(seen.problem), namespace(seen.corr)
-        threshold = ista["threshold"]
-        # flat up to _FLAT, and level from twice that on: there are the largest entries
-        largest = xp.sort(xp.max(xp.abs(seen.corr), axis=1))
-        unit = float(largest[largest.shape[0] // 2]) / (2 * _FLAT) or 1.0
-        ones = xp.ones_like(threshold)
+        unit, offset, height = _nearest_shrinkage(ista, n_layers, seen)
+        ones = xp.ones_like(ista["threshold"])
         layer = {
             "signal": ista["signal"] / unit,
             "code": ista["code"] / unit,
-            "offset": _FLAT * ones,
-            "height": _FLAT * unit * ones,
+            "offset": offset * ones,
+            "height": height * ones,
         }
         for gate in _GATES:
             layer |= {f"{gate}_{name}": xp.zeros_like(ista[name]) for name in ("signal", "code")}
@@ -155,3 +157,23 @@ class SLSTM(Architecture):
         found = super().scales(layers)
         gates = [f"{gate}_{name}" for gate in _GATES for name in ("signal", "code")]
         return [sizes | {name: sizes[name.split("_")[1]] for name in gates} for sizes in found]
+
+
+def _nearest_shrinkage(ista, n_layers, seen):
+    """Unit of the points, offset and height of the double tanh that is nearest to a threshold."""
+    network, points = LISTA(), []
+    few = seen.few(max(1, _POINTS // (n_layers * ista["threshold"].shape[0])))
+    state, positive = network.begin(few), seen.problem.prior.positive
+    for _ in range(n_layers):
+        points.append(few.times(ista["signal"]) + state[0] @ ista["code"].T)
+        state, _ = network.layer(ista, state, few)
+    point = np.stack([to_numpy(part) for part in points])
+    wanted = soft(point, to_numpy(ista["threshold"]), positive)
+    largest, found = float(np.abs(point).max()) or 1.0, []
+    for offset, level in product(_OFFSETS, _LEVELS):
+        unit = largest / (offset + level)
+        shape, _ = double_tanh(point / unit, offset, 1.0, positive)
+        height = float((shape * wanted).sum() / ((shape * shape).sum() or 1.0))
+        error = float(((height * shape - wanted) ** 2).sum())
+        found.append((error, unit, offset, height))
+    return min(found)[1:]

@@ -5,7 +5,6 @@ from itertools import product
 from math import inf, isfinite
 
 from .._array import device_of, namespace
-from ._protocol import Seen
 from .affine import Affine, step_along
 from .network import forward, objective
 from .shrink import soft, soft_back
@@ -80,8 +79,7 @@ class ALISTA(Affine):
     def start(self, seen, n_layers):
         """The analytic matrix, and the same step and threshold for all layers."""
         xp, gram, lam = namespace(seen.problem.gram), seen.problem.gram, seen.problem.prior.lam
-        n_few = min(_JUDGES, seen.X.shape[0])
-        few, found = Seen(seen.problem, seen.X[:n_few, :]), []
+        few, found = seen.few(_JUDGES), []
         for ridge in _RIDGES:
             analytic = analytic_weights(seen.problem.dictionary, ridge)
             size = float(xp.max(xp.linalg.svdvals(analytic @ seen.problem.dictionary.T))) or 1.0

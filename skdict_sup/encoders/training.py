@@ -1,10 +1,11 @@
-r"""Encoders learn: Adam in units of each array of weights; dictionary and head beside the layers.
+r"""Encoders learn: steps in units of each array of weights; dictionary and head beside the layers.
 
 .. math:: \min \; \frac{\mu}{s} \frac1n \sum_i \sum_k c_k \, C(w_k(x_i), x_i)
           + (1 - \mu) \Big( \frac1n \sum_i \ell(y_i, W w_K(x_i) + b) + \frac{\nu}{2} \|W\|^2 \Big)
 
 with :math:`w_k` the code after layer k, C the objective or the distance to known codes, and s the
-mean squared norm of the signals; mu is one where there is no task.
+mean squared norm of the signals; mu is one where there is no task. A tied dictionary is the matrix
+that layers multiply the signals with, times a number.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Course:
     cost_of: Any
     energy: float  # mean squared norm of the signals, s in the module's text
     every_layer: bool  # whether c_k is 1/K for each, or 1 for the last
-    dictionary_update: bool
+    dictionary_update: Any  # False, True or "tied"
+    optimiser: Any  # module: adam or adadelta
     dictionary: Any  # at the start, as are the layers
     layers: list
     judges: Any
@@ -44,6 +46,15 @@ class Course:
     def scales(self):
         """Units of the steps, for each layer."""
         return self.architecture.scales(self.layers)
+
+    @cached_property
+    def ratio(self):
+        """Size of the matrix on the signals, relative to a dictionary that is tied to it."""
+        if self.dictionary_update != "tied":
+            return None
+        xp, matrix = namespace(self.dictionary), self.layers[0]["signal"]
+        size = float(xp.sum(self.dictionary * self.dictionary))
+        return float(xp.sum(matrix * self.dictionary)) / (size or 1.0) or 1.0
 
     def cost(self, state):
         """Mean cost of the judges, in units of the mean squared norm of the signals."""
@@ -77,21 +88,22 @@ class EncoderState:
         return Seen(problem, X)
 
 
-def start(layers, dictionary, head, architecture):
+def start(course, head):
     """State before the first step."""
+    begin = course.optimiser.start
     moments = {
         "layers": [
             {
-                name: adam.start(array, by_row=False)
+                name: begin(array, by_row=False)
                 for name, array in layer.items()
-                if number == 0 or name not in architecture.shared
+                if number == 0 or name not in course.architecture.shared
             }
-            for number, layer in enumerate(layers)
+            for number, layer in enumerate(course.layers)
         ],
-        "dictionary": adam.start(dictionary, by_row=True),
-        "head": {name: adam.start(array, by_row=False) for name, array in head.items()},
+        "dictionary": begin(course.dictionary, by_row=True),
+        "head": {name: begin(array, by_row=False) for name, array in head.items()},
     }
-    return EncoderState(layers, dictionary, head, moments)
+    return EncoderState(course.layers, course.dictionary, head, moments)
 
 
 def cost_and_gradients(state, batch, rows, course):
@@ -107,8 +119,8 @@ def cost_and_gradients(state, batch, rows, course):
         value = value + weight * xp.sum(share * course.cost_of.value(codes[k], seen, rows))
         toward[k] = weight * share[:, None] * course.cost_of.gradient(codes[k], seen, rows)
     if course.dictionary_update:
-        residual = codes[last] @ state.dictionary - seen.X
-        pull = course.mu * (share[:, None] * codes[last]).T @ residual / course.energy
+        residuals = {k: codes[k] @ state.dictionary - seen.X for k in counted}
+        pull = weight * sum((share[:, None] * codes[k]).T @ r for k, r in residuals.items())
     if course.task is not None:
         features = codes[last] / course.task.code_scale
         loss, head, back = supervised.head_loss(state.head, features, batch, course.task)
@@ -121,26 +133,43 @@ def cost_and_gradients(state, batch, rows, course):
 def step(state, batch, rows, course, rate):
     """State after one step on a mini-batch."""
     _, found, slopes, pull = cost_and_gradients(state, batch, rows, course)
-    architecture, moments = course.architecture, dict(state.moments)
-    layers, moments["layers"] = [], []
-    for number, gradients in enumerate(_pooled(found, architecture.shared)):
-        weights, before = state.layers[number], state.moments["layers"][number]
-        turned = architecture.directions(weights, gradients)
-        after = {name: adam.direction(before[name], g) for name, g in turned.items()}
-        directions = {name: direction for name, (_, direction) in after.items()}
-        lengths = {name: rate * course.scales[number][name] for name in directions}
-        moved = architecture.moved(weights, directions, lengths)
-        common = {name: layers[0][name] for name in architecture.shared} if number else {}
-        layers.append(moved | common)
-        moments["layers"].append(before | {name: moment for name, (moment, _) in after.items()})
+    shared, optimiser = course.architecture.shared, course.optimiser
+    pooled, moments, layers = _pooled(found, shared), dict(state.moments), []
+    if course.ratio:
+        pooled[0]["signal"] = pooled[0]["signal"] + pull / course.ratio
+    moments["layers"] = []
+    for number, gradients in enumerate(pooled):
+        before = state.moments["layers"][number]
+        moved, after = _moved(state.layers[number], gradients, before, course, number, rate)
+        layers.append(moved | {name: layers[0][name] for name in shared if number})
+        moments["layers"].append(before | after)
     dictionary = state.dictionary
-    if pull is not None:
-        moments["dictionary"], direction = adam.direction(moments["dictionary"], pull)
+    if course.ratio:
+        dictionary = layers[0]["signal"] / course.ratio
+    elif pull is not None:
+        moments["dictionary"], direction = optimiser.direction(moments["dictionary"], pull)
         dictionary = adam.project(dictionary - _DICTIONARY_RATE * rate * direction, False)
-    after = {name: adam.direction(state.moments["head"][name], g) for name, g in slopes.items()}
+    after = {n: optimiser.direction(state.moments["head"][n], g) for n, g in slopes.items()}
     moments["head"] = {name: moment for name, (moment, _) in after.items()}
     head = {name: state.head[name] - rate * direction for name, (_, direction) in after.items()}
     return EncoderState(layers, dictionary, head, moments, state.n_steps + 1)
+
+
+def _moved(weights, gradients, moments, course, number, rate):
+    """Weights of a layer after a step against gradients, and the moments of these."""
+    architecture, units = course.architecture, course.scales[number]
+    turned = architecture.directions(weights, gradients)
+    after = {
+        name: course.optimiser.direction(moments[name], units[name] * gradient)
+        for name, gradient in turned.items()
+    }
+    directions = {name: direction for name, (_, direction) in after.items()}
+    lengths = {name: rate * units[name] for name in directions}
+    moved = architecture.moved(weights, directions, lengths)
+    if course.ratio and number == 0:
+        atoms = adam.project(moved["signal"] / course.ratio, False)
+        moved["signal"] = course.ratio * atoms
+    return moved, {name: moment for name, (moment, _) in after.items()}
 
 
 def _pooled(found, shared):

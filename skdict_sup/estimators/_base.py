@@ -146,12 +146,12 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if not isinstance(self.verbose, bool):
             check_scalar(self.verbose, "verbose", low=0, integer=True)
 
-    def _check_switches(self, *names):
-        """Raise unless the named parameters are True or False."""
+    def _check_switches(self, *names, also=""):
+        """Raise unless the named ones are True or False; `also` says what else is allowed."""
         for name in names:
             value = getattr(self, name)
             if not isinstance(value, bool):
-                raise TypeError(f"{name} must be True or False, got {value!r}.")
+                raise TypeError(f"{name} must be True or False{also}, got {value!r}.")
 
     def _check_number_or_auto(self, name, names=frozenset({"auto"}), **bounds):
         value = getattr(self, name)

@@ -9,7 +9,7 @@ from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import check_matrix, check_option, check_scalar, check_shapes
-from ..dictionary import schedules
+from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
 from ..priors import ElasticNet
@@ -19,7 +19,8 @@ from ..solvers import solve
 from ._base import MOST_COMPONENTS, CodingEstimator, generator
 from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
 
-_RATE = 0.03  # learning_rate="auto", in units of the typical entry of each array
+_OPTIMISERS = {"adam": adam, "adadelta": adadelta}
+_RATES = {"adam": 0.03, "adadelta": 1.0}  # "auto", in units of the typical entry of each array
 _ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
 
 
@@ -80,6 +81,7 @@ class NetworkEstimator(CodingEstimator):
             energy,
             self.every_layer,
             self.dictionary_update,
+            _OPTIMISERS[self.optimizer],
             dictionary,
             layers,
             judges,
@@ -149,7 +151,7 @@ class NetworkEstimator(CodingEstimator):
         return Samples(X, lambda rows: targets[rows], np.ones(n), self._batch_size(n))
 
     def _rate(self):
-        return _RATE if self.learning_rate == "auto" else self.learning_rate
+        return _RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
 
     def _publish(self, state, course, curve):
         self.components_, self.layers_ = state.dictionary, state.layers
@@ -216,11 +218,19 @@ class NetworkEstimator(CodingEstimator):
         self._check_number_or_auto("learning_rate", low=0.0, strict=True)
         self._check_number_or_auto("batch_size", low=1, integer=True)
         self._check_number_or_auto("init_max_iter", low=0, integer=True)
-        self._check_switches("every_layer", "dictionary_update", "warm_start")
+        check_option(self.optimizer, "optimizer", set(_OPTIMISERS))
+        self._check_switches("every_layer", "warm_start")
+        if self.dictionary_update != "tied":
+            self._check_switches("dictionary_update", also=", or 'tied'")
+        elif "signal" not in ARCHITECTURES[self.architecture].shared:
+            raise ValueError(
+                "dictionary_update='tied' needs an architecture with one matrix on the signals, "
+                f"got architecture={self.architecture!r}."
+            )
         if self.dictionary_update and self.target == "codes":
             raise ValueError(
-                "dictionary_update=True needs target='objective': codes over other atoms are "
-                "others; got target='codes'."
+                f"dictionary_update={self.dictionary_update!r} needs target='objective': codes "
+                "over other atoms are others; got target='codes'."
             )
 
     def _check_running(self):

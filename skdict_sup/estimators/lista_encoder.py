@@ -57,17 +57,21 @@ class LISTAEncoder(NetworkEstimator):
     safeguard : bool, default=False
         Whether `transform` takes the step of ISTA wherever a layer does worse: the objective of no
         signal then rises from layer to layer. It costs about as much as the network.
-    dictionary_update : bool, default=False
-        Whether atoms move too, down the gradient of the objective at the codes of the last layer.
+    dictionary_update : bool or "tied", default=False
+        Whether atoms move too, down the gradient of the cost at the codes of the layers it counts.
+        "tied" makes the matrix that all layers multiply the signals with the dictionary, but for
+        its size: encoder and decoder share it. Atoms stay within norm one.
     n_components : int, default=100
         Atoms to learn where no dictionary is given.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         First atoms of that learning.
     init_max_iter : int or "auto", default="auto"
         Its passes; "auto" shows it some 30 000 signals.
+    optimizer : {"adam", "adadelta"}, default="adam"
+        How steps are made from gradients.
     learning_rate : float or "auto", default="auto"
         Size of the first steps, in units of the typical entry of each array of weights; they fall
-        to zero along a cosine. "auto" is 0.03.
+        to zero along a cosine. "auto" is 0.03, and 1 for Adadelta, which finds the size itself.
     batch_size : int or "auto", default="auto"
         Signals in a step; "auto" is a fortieth of them, within 32 and 256.
     max_iter : int, default=30
@@ -118,7 +122,7 @@ class LISTAEncoder(NetworkEstimator):
     ----------
     K. Gregor, Y. LeCun, "Learning fast approximations of sparse coding", 2010; T. Moreau,
     J. Bruna, "Understanding trainable sparse coding with matrix factorization", 2017; J. Zhou
-    et al., "SC2Net: sparse LSTMs for sparse coding", 2018.
+    et al., "SC2Net: sparse LSTMs for sparse coding", 2018 (the tied dictionary: equations 7, 8).
 
     Examples
     --------
@@ -148,6 +152,7 @@ class LISTAEncoder(NetworkEstimator):
         n_components=100,
         init="data",
         init_max_iter="auto",
+        optimizer="adam",
         learning_rate="auto",
         batch_size="auto",
         max_iter=30,
@@ -169,6 +174,7 @@ class LISTAEncoder(NetworkEstimator):
         self.n_components = n_components
         self.init = init
         self.init_max_iter = init_max_iter
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -201,7 +207,7 @@ class LISTAEncoder(NetworkEstimator):
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
             course, head, targets = self._course(X, y, warm)
-            state = training.start(course.layers, course.dictionary, head, course.architecture)
+            state = training.start(course, head)
             self._train(X, targets, state, course)
         return self
 
@@ -225,8 +231,7 @@ class LISTAEncoder(NetworkEstimator):
             X = self._signals(X, reset=first)
             course, head, targets = self._course(X, y, warm=not first)
             if first:
-                layers, dictionary = course.layers, course.dictionary
-                state = training.start(layers, dictionary, head, course.architecture)
+                state = training.start(course, head)
                 curve = [course.cost(state)]
             else:
                 self._check_depth()
