@@ -35,7 +35,7 @@ UNSUPERVISED = {"lam": 0.1, "C": 1.0, "shifts": 4}
 SHARED = {"lam": 0.1, "lam2": 0.2, "smoothing": 0.1, "dropout": 0.15, "epochs": 40}
 ONE_EACH = {"lam": 0.15, "lam2": 0.1, "epochs": 20}
 FEW = {"atoms": 200, "lam": 0.15, "lam2": 0.1, "epochs": 20}
-MUS, LABELS = (0.0, 0.1, 0.3), (300, 1000)
+MUS, LABELS = (None, 0.0, 0.1, 0.3), (300, 1000)
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
 
 
@@ -103,20 +103,24 @@ def one_each(data, p, seed, epochs=None):
 
 
 def few_labels(data, n, mu, seed, epochs=None):
-    """Error with n labels, the other images unlabelled (unused for mu = 0 but by the start)."""
+    """Error with n labels, the other images unlabelled.
+
+    mu = 0 uses them for the dictionary to begin with, mu = None for nothing.
+    """
     order = np.random.default_rng(seed).permutation(len(data.X))
     y = np.full(len(data.X), -1)
     y[order[:n]] = data.y[order[:n]]
     prior = ElasticNet(FEW["lam"], FEW["lam2"], positive=True)
-    start = OnlineDictionaryLearning(FEW["atoms"], prior=prior, max_iter=1, random_state=seed)
     model = SupervisedDictionaryClassifier(
         FEW["atoms"],
         prior=prior,
-        mu=mu,
-        init=start.fit(data.X).components_,
+        mu=mu or 0.0,
         max_iter=epochs or FEW["epochs"],
         random_state=seed,
     )
+    if mu is not None:
+        start = OnlineDictionaryLearning(FEW["atoms"], prior=prior, max_iter=1, random_state=seed)
+        model.set_params(init=start.fit(data.X).components_)
     labelled = slice(None) if mu else y >= 0
     return data.error(model.fit(data.X[labelled], y[labelled]))
 
@@ -131,7 +135,12 @@ def cases_of(part, quick):
         return [({"atoms": p}, one_each, {"p": p} | epochs, (0,)) for p in sizes]
     if part == "few labels":
         return [
-            ({"labels": n, "mu": mu}, few_labels, {"n": n, "mu": mu} | epochs, (0, 1, 2))
+            (
+                {"labels": n, "mu": "labelled alone" if mu is None else mu},
+                few_labels,
+                {"n": n, "mu": mu} | epochs,
+                (0, 1, 2),
+            )
             for n in LABELS
             for mu in MUS
         ]

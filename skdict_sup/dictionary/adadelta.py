@@ -5,7 +5,9 @@ from typing import Any
 
 from .._array import namespace
 
-_DECAY, _LEAST = 0.95, 1e-6
+_DECAY = 0.95
+_FIRST = 1e-6  # square of what a step may be when there was none before
+_NOISE = 1e-6  # gradients are known to, relative to the typical one of their array
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +28,17 @@ def start(array, *, by_row):
 def direction(moments, gradient):
     """Moments after a gradient, and the step to subtract.
 
+    Gradients have no least size, unlike in the paper, so that their units do not matter.
+
     References
     ----------
     M. Zeiler, "Adadelta: an adaptive learning rate method", 2012, algorithm 1.
     """
     squares = _DECAY * moments.squares + (1 - _DECAY) * _squares(moments, gradient)
-    step = namespace(gradient).sqrt((moments.moves + _LEAST) / (squares + _LEAST)) * gradient
+    xp = namespace(gradient)
+    size = squares + _NOISE**2 * xp.mean(squares)
+    ratio = (moments.moves + _FIRST) / xp.where(size > 0, size, xp.ones_like(size))
+    step = xp.sqrt(ratio) * gradient
     moves = _DECAY * moments.moves + (1 - _DECAY) * _squares(moments, step)
     return Moments(squares, moves), step
 
