@@ -58,6 +58,7 @@ def page(results, data, about, quick):
         "A linear maxent classifier, test error in %; in brackets the paper's. Seconds are those"
         " of backpropagation. C, and the way to backpropagate, are chosen for each number of"
         " labels on the validation images; for more than 10000 labels it is that of 10000."
+        " Of two ways that err alike it is the one of the larger lam, whose codes change less."
         " A way is a prior, Gaussian noise on the signals (of this norm; they have norm one),"
         " label smoothing, the ridge of the head (times the default) and `learning_rate`.",
         "",
