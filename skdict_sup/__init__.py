@@ -24,6 +24,7 @@ _HOMES = {
     "encode": "coding",
     "lam_max": "coding",
     "show_versions": "_versions",
+    "to_device": "estimators",
     "tune_prior": "estimators",
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "encode",
     "lam_max",
     "show_versions",
+    "to_device",
     "tune_prior",
 ]
 

@@ -3,12 +3,10 @@
 Names of array libraries stand here and in `kernels/`, nowhere else.
 """
 
-import sys
-
 import array_api_compat
 import numpy as np
 from array_api_compat import device as device_of
-from array_api_compat import is_array_api_obj, is_numpy_array
+from array_api_compat import is_array_api_obj, is_cupy_array, is_numpy_array, is_torch_array
 
 __all__ = [
     "ROWS",
@@ -18,8 +16,10 @@ __all__ = [
     "device_of",
     "eps",
     "is_array",
+    "is_cupy",
     "is_numpy",
     "is_sparse",
+    "is_torch",
     "namespace",
     "put_rows",
     "rows_times",
@@ -45,6 +45,16 @@ def is_array(value):
 def is_numpy(*arrays):
     """Whether every given array is a NumPy array."""
     return all(is_numpy_array(a) for a in arrays)
+
+
+def is_cupy(*arrays):
+    """Whether every given array is a CuPy array."""
+    return all(is_cupy_array(a) for a in arrays)
+
+
+def is_torch(*arrays):
+    """Whether every given array is a torch tensor."""
+    return all(is_torch_array(a) for a in arrays)
 
 
 def is_sparse(value):
@@ -92,8 +102,7 @@ def to_numpy(array):
     """Copy an array to host memory as NumPy; NumPy arrays and lists come back as they are."""
     if not is_array_api_obj(array) or is_numpy_array(array):
         return np.asarray(array)
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(array, torch.Tensor):
+    if is_torch_array(array):
         return array.detach().cpu().numpy()
     if hasattr(array, "get"):
         return array.get()
@@ -139,5 +148,6 @@ def same_home(**arrays):
         if other != home:
             raise ValueError(
                 f"{name} lives in {other[0]} on {other[1]}, but {first} lives in {home[0]} on "
-                f"{home[1]}; move one of them so that both share one array library and device."
+                f"{home[1]}; move one of them so that both share one array library and device "
+                "(skdict_sup.to_device moves a fitted estimator)."
             )

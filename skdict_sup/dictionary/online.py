@@ -11,7 +11,7 @@ coding", JMLR 2010, algorithms 1 and 2, section 3.4.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class OnlineSettings:
 @dataclass(frozen=True, eq=False)
 class OnlineState:
     """Everything that learning needs to go on: dictionary, statistics, and how atoms are used."""
+
+    on_host: ClassVar = ("uses", "worst_objective")
 
     anchor: Any
     code_moment: Any

@@ -1,6 +1,7 @@
 """Estimators: parameters and prose; the numerics live in the layers below."""
 
 from ._base import MOST_COMPONENTS
+from ._moving import to_device
 from .lista_encoder import LISTAEncoder
 from .online_dictionary_learning import OnlineDictionaryLearning
 from .sparse_coder import SparseCoder
@@ -16,5 +17,6 @@ __all__ = [
     "SupervisedDictionaryClassifier",
     "SupervisedDictionaryRegressor",
     "TunedPrior",
+    "to_device",
     "tune_prior",
 ]

@@ -20,11 +20,12 @@ from ..priors import as_prior
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
+from ._moving import Movable
 
 MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
 
 
-class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
 
     def transform(self, X):

@@ -8,8 +8,8 @@ from ._registry import REGISTRY
 
 
 @cache
-def _load(module, name):
-    return getattr(import_module(module, __package__), name)
+def _load(version):
+    return version.lend(getattr(import_module(version.module, __package__), version.kernel))
 
 
 def kernel(reference):
@@ -31,7 +31,7 @@ def kernel(reference):
             )
         for version in versions:
             if version.usable(*arrays):
-                return _load(version.module, name)(*args, **kwargs)
+                return _load(version)(*args, **kwargs)
         return reference(*args, **kwargs)
 
     call.reference = reference

@@ -1,18 +1,21 @@
 """Every compiled version of every kernel, on one page.
 
-A row names the kernel, where its compiled twin lives, and a plain predicate on the array
-arguments that says whether the twin can take them. Rows are tried from the top.
+A row names the kernel, where its compiled twin lives, a plain predicate on the array arguments
+that says whether the twin can take them, and how they are lent to it. Rows are tried from the top.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._array import is_numpy
-
-
-def numpy_floats(*arrays):
-    """NumPy arrays of a floating dtype that the compilers know."""
-    return is_numpy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
+from ._lend import (
+    cupy_floats,
+    cupy_from_torch,
+    itself,
+    numpy_floats,
+    numpy_from_torch,
+    torch_device_floats,
+    torch_host_floats,
+)
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,31 @@ class Version:
     backend: str
     module: str
     usable: Callable[..., bool]
+    lend: Callable = itself
 
+
+_ON_THE_HOST = (
+    "elastic_net_codes",
+    "elastic_net_certificate",
+    "kl_codes",
+    "coordinate_descent",
+    "code_moments",
+    "linear_vjp",
+    "support_solve",
+    "thresholded_product",
+    "atom_update",
+)
+_ON_A_GPU = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 
 REGISTRY = (
-    Version("elastic_net_codes", "numba", "._numba.elastic_net_codes", numpy_floats),
-    Version("elastic_net_certificate", "numba", "._numba.elastic_net_certificate", numpy_floats),
-    Version("kl_codes", "numba", "._numba.kl_codes", numpy_floats),
-    Version("coordinate_descent", "numba", "._numba.coordinate_descent", numpy_floats),
-    Version("code_moments", "numba", "._numba.code_moments", numpy_floats),
-    Version("linear_vjp", "numba", "._numba.linear_vjp", numpy_floats),
-    Version("support_solve", "numba", "._numba.support_solve", numpy_floats),
-    Version("thresholded_product", "numba", "._numba.thresholded_product", numpy_floats),
-    Version("atom_update", "numba", "._numba.atom_update", numpy_floats),
+    *(Version(name, "numba", f"._numba.{name}", numpy_floats) for name in _ON_THE_HOST),
+    *(
+        Version(name, "numba", f"._numba.{name}", torch_host_floats, numpy_from_torch)
+        for name in _ON_THE_HOST
+    ),
+    *(Version(name, "cuda", f"._cuda.{name}", cupy_floats) for name in _ON_A_GPU),
+    *(
+        Version(name, "cuda", f"._cuda.{name}", torch_device_floats, cupy_from_torch)
+        for name in _ON_A_GPU
+    ),
 )

@@ -1,0 +1,1 @@
+"""CUDA versions of kernels: source text beside what launches it."""

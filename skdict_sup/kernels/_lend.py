@@ -1,0 +1,91 @@
+"""Arrays of one library lent to the compiled kernels of another, without copies.
+
+Gradients that a library records end at the door: no tensor enters a kernel with its graph.
+"""
+
+from functools import cache, wraps
+from importlib.util import find_spec
+
+import numpy as np
+
+from .._array import is_cupy, is_numpy, is_torch
+
+
+def numpy_floats(*arrays):
+    """NumPy arrays of a floating dtype that the compilers know."""
+    return is_numpy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
+
+
+def cupy_floats(*arrays):
+    """CuPy arrays of a floating dtype that the kernels have templates for."""
+    return is_cupy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
+
+
+def torch_host_floats(*arrays):
+    """Torch tensors in host memory, which NumPy can share."""
+    return all(_torch_floats(a) and a.device.type == "cpu" for a in arrays)
+
+
+def torch_device_floats(*arrays):
+    """Torch tensors on a CUDA device, which CuPy can share where it is installed."""
+    return _has_cupy() and all(_torch_floats(a) and a.device.type == "cuda" for a in arrays)
+
+
+def itself(function):
+    """A kernel for arrays of its own library."""
+    return function
+
+
+def numpy_from_torch(function):
+    """A NumPy kernel for tensors in host memory."""
+
+    @wraps(function)
+    def call(*args, **kwargs):
+        import torch
+
+        def lent(value):
+            return value.detach().numpy() if is_torch(value) else value
+
+        found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
+        return _each(found, lambda a: torch.from_numpy(a) if _floating(a, np.ndarray) else a)
+
+    return call
+
+
+def cupy_from_torch(function):
+    """A CuPy kernel for tensors on a CUDA device, in the order of torch's stream."""
+
+    @wraps(function)
+    def call(*args, **kwargs):
+        import cupy
+        import torch
+
+        def lent(value):
+            return cupy.from_dlpack(value.detach()) if is_torch(value) else value
+
+        device = next(a.device for a in args if is_torch(a))
+        stream = torch.cuda.current_stream(device).cuda_stream
+        with cupy.cuda.Device(device.index), cupy.cuda.ExternalStream(stream):
+            found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
+            own = cupy.ndarray
+            return _each(found, lambda a: torch.from_dlpack(a) if _floating(a, own) else a)
+
+    return call
+
+
+def _torch_floats(array):
+    return is_torch(array) and str(array.dtype) in ("torch.float32", "torch.float64")
+
+
+@cache
+def _has_cupy():
+    return find_spec("cupy") is not None
+
+
+def _floating(value, kind):
+    """Whether a result is an array to give back: counts stay in host memory."""
+    return isinstance(value, kind) and value.dtype.kind == "f"
+
+
+def _each(found, convert):
+    return tuple(map(convert, found)) if isinstance(found, tuple) else convert(found)

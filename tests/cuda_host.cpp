@@ -1,0 +1,214 @@
+// The CUDA kernels' bodies as a program: threads of the host in place of those of a team.
+//
+// cuda_host KERNEL TYPE LANES INPUT OUTPUT reads numbers and arrays as they stand in the functions
+// below, all as doubles, and writes the results the same way, so that tests can hold them against
+// the references. Built with a thread sanitizer it fails where a lane reads what another one writes
+// without a sync between them.
+#include <math.h>
+
+#include <barrier>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+using std::size_t;
+// C's functions of these names take double alone
+using std::asinh, std::exp, std::log, std::sinh, std::sqrt;
+
+#include "atom_update.cu"
+#include "elastic_net_codes.cu"
+#include "kl_codes.cu"
+#include "support_solve.cu"
+
+struct Meeting {
+    std::barrier<> gate;
+    std::vector<std::vector<char>> slots;
+    explicit Meeting(int size) : gate(size), slots(size, std::vector<char>(16)) {}
+};
+
+// A team of threads that wait for each other.
+struct Together {
+    int size, lane;
+    Meeting *meeting;
+
+    void sync() const { meeting->gate.arrive_and_wait(); }
+
+    template <class T, class Join>
+    T joined(T mine, Join join) const {
+        static_assert(sizeof(T) <= 16);
+        std::memcpy(meeting->slots[lane].data(), &mine, sizeof(T));
+        sync();
+        T all;
+        std::memcpy(&all, meeting->slots[0].data(), sizeof(T));
+        for (int other = 1; other < size; other++) {
+            T next;
+            std::memcpy(&next, meeting->slots[other].data(), sizeof(T));
+            all = join(all, next);
+        }
+        sync();
+        return all;
+    }
+    template <class T>
+    T sum(T x) const {
+        return joined(x, [](T a, T b) { return a + b; });
+    }
+    template <class T>
+    T largest(T x) const {
+        return joined(x, [](T a, T b) { return larger(a, b); });
+    }
+    template <class T>
+    Placed<T> first(Placed<T> x) const {
+        return joined(x, [](Placed<T> a, Placed<T> b) { return before(b, a) ? b : a; });
+    }
+};
+
+struct Input {
+    std::ifstream file;
+    explicit Input(const char *path) : file(path, std::ios::binary) {}
+
+    double number() {
+        double value;
+        file.read(reinterpret_cast<char *>(&value), sizeof value);
+        return value;
+    }
+    int count() { return int(number()); }
+    template <class T>
+    std::vector<T> array(size_t n) {
+        std::vector<T> found(n);
+        for (T &value : found) value = T(number());
+        return found;
+    }
+};
+
+struct Output {
+    std::ofstream file;
+    explicit Output(const char *path) : file(path, std::ios::binary) {}
+
+    template <class T>
+    void array(const std::vector<T> &values) {
+        for (T value : values) {
+            const double wide = double(value);
+            file.write(reinterpret_cast<const char *>(&wide), sizeof wide);
+        }
+    }
+};
+
+// Run work(team) by one thread, or by several that share it.
+template <class Work>
+void with_team(int lanes, Work work) {
+    if (lanes == 1) {
+        work(Alone());
+        return;
+    }
+    Meeting meeting(lanes);
+    std::vector<std::thread> threads;
+    for (int lane = 0; lane < lanes; lane++)
+        threads.emplace_back([&, lane] { work(Together{lanes, lane, &meeting}); });
+    for (std::thread &thread : threads) thread.join();
+}
+
+template <class T>
+void elastic_net_codes(int lanes, Input &in, Output &out) {
+    const int n = in.count(), p = in.count(), capacity = in.count(), limit = in.count();
+    const bool positive = in.count(), warm = in.count();
+    const T lam = T(in.number()), lam2 = T(in.number()), tolerance = T(in.number());
+    const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
+    const auto init = in.array<T>(warm ? size_t(n) * p : 0);
+    std::vector<T> numbers(space_of(p, capacity)), code(size_t(n) * p), slope(size_t(n) * p);
+    std::vector<int> places(capacity), n_iter(n);
+    with_team(lanes, [&](auto team) {
+        Space<T> s = space_at(numbers.data(), places.data(), p, capacity);
+        for (int i = 0; i < n; i++) {
+            const size_t start = size_t(i) * p;
+            const Problem<T> problem = {gram.data(), corr.data() + start, p,     lam, lam2,
+                                        tolerance,   positive,            limit};
+            int count;
+            const bool room = code_signal(team, problem, warm ? init.data() + start : nullptr, s,
+                                          code.data() + start, slope.data() + start, count);
+            if (team.lane == 0) n_iter[i] = room ? count : -1;
+        }
+    });
+    out.array(code), out.array(slope), out.array(n_iter);
+}
+
+template <class T>
+void support_solve(int lanes, Input &in, Output &out) {
+    const int n = in.count(), p = in.count();
+    const bool each = in.count();
+    const T tolerance = T(in.number());
+    const auto gram = in.array<T>(size_t(p) * p), curvature = in.array<T>(each ? size_t(n) * p : 1);
+    const auto members = in.array<char>(size_t(n) * p);
+    const auto rhs = in.array<T>(size_t(n) * p);
+    auto support = std::make_unique<bool[]>(members.size());
+    for (size_t i = 0; i < members.size(); i++) support[i] = members[i];
+    std::vector<T> numbers(size_t(p) * (p + 3)), x(rhs.size());
+    std::vector<int> places(p);
+    with_team(lanes, [&](auto team) {
+        for (int i = 0; i < n; i++) {
+            const size_t start = size_t(i) * p;
+            solve_support(team, gram.data(), p, curvature.data() + (each ? start : 0), each,
+                          support.get() + start, rhs.data() + start, tolerance, p, numbers.data(),
+                          places.data(), x.data() + start);
+        }
+    });
+    out.array(x);
+}
+
+template <class T>
+void kl_codes(int lanes, Input &in, Output &out) {
+    const int n = in.count(), p = in.count(), n_means = in.count(), max_iter = in.count();
+    const bool positive = in.count();
+    const T lam = T(in.number()), tol = T(in.number());
+    const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
+    const auto energy = in.array<T>(n), mean = in.array<T>(n_means);
+    auto code = in.array<T>(size_t(n) * p);
+    std::vector<T> numbers(size_t(p) * (p + 7)), slope(code.size());
+    std::vector<int> n_iter(n);
+    with_team(lanes, [&](auto team) {
+        for (int i = 0; i < n; i++) {
+            const size_t start = size_t(i) * p;
+            const Divergence<T> d = {gram.data(), corr.data() + start, energy[i], lam,
+                                     mean.data(), n_means == 1,        p,         {positive}};
+            const int steps = code_signal(team, d, tol, max_iter, numbers.data(),
+                                          code.data() + start, slope.data() + start);
+            if (team.lane == 0) n_iter[i] = steps;
+        }
+    });
+    out.array(code), out.array(slope), out.array(n_iter);
+}
+
+template <class T>
+void atom_update(int lanes, Input &in, Output &out) {
+    const int p = in.count(), m = in.count();
+    const bool positive = in.count();
+    auto dictionary = in.array<T>(size_t(p) * m);
+    const auto code_moment = in.array<T>(size_t(p) * p), cross = in.array<T>(size_t(p) * m);
+    with_team(lanes, [&](auto team) {
+        update_atoms(team, dictionary.data(), code_moment.data(), cross.data(), p, m, positive);
+    });
+    out.array(dictionary);
+}
+
+template <class T>
+bool run(const std::string &kernel, int lanes, Input &in, Output &out) {
+    if (kernel == "elastic_net_codes") elastic_net_codes<T>(lanes, in, out);
+    else if (kernel == "support_solve") support_solve<T>(lanes, in, out);
+    else if (kernel == "kl_codes") kl_codes<T>(lanes, in, out);
+    else if (kernel == "atom_update") atom_update<T>(lanes, in, out);
+    else return false;
+    return true;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 6) return 2;
+    Input in(argv[4]);
+    Output out(argv[5]);
+    const bool single = std::string(argv[2]) == "float32";
+    const int lanes = std::stoi(argv[3]);
+    return (single ? run<float> : run<double>)(argv[1], lanes, in, out) ? 0 : 2;
+}

@@ -1,0 +1,93 @@
+"""Tensors in host memory: the compiled kernels take them without copies, and give tensors back."""
+
+import numpy as np
+import pytest
+from problems import unit_atoms
+
+import skdict_sup.kernels as kernels
+from skdict_sup import ElasticNet, code_vjp, encode
+from skdict_sup.kernels import _lend, _registry
+
+torch = pytest.importorskip("torch")
+
+
+def problem(seed=0, n=7, p=12, m=9):
+    rng = np.random.default_rng(seed)
+    D = unit_atoms(rng, p, m)
+    return D, rng.normal(size=(n, m)), rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.3)
+
+
+def calls():
+    """Kernel -> its arguments."""
+    D, X, code = problem()
+    gram, corr, energy = D @ D.T, X @ D.T, (X * X).sum(axis=1)
+    slope = corr - code @ gram
+    start = np.zeros_like(corr)
+    return {
+        "elastic_net_codes": (gram, corr, 0.1, 0.0, False),
+        "elastic_net_certificate": (corr, energy, code, slope, 0.1, 0.0, False),
+        "kl_codes": (gram, corr, energy, 0.1, np.array([0.1]), False, 1e-8, start, 100),
+        "coordinate_descent": (gram, corr, energy, 0.1, 0.0, False, 1e-6, 100),
+        "code_moments": (X, code, code),
+        "linear_vjp": (X, D, code, code),
+        "support_solve": (gram, 0.1, code != 0, corr),
+        "thresholded_product": (corr, code, gram, np.full(12, 0.1)),
+        "atom_update": (D, code.T @ code + np.eye(12), code.T @ X, False),
+    }
+
+
+def tensors(arguments):
+    return [torch.from_numpy(a.copy()) if isinstance(a, np.ndarray) else a for a in arguments]
+
+
+@pytest.mark.parametrize("name", sorted(calls()))
+def test_tensors_have_the_results_of_numpy_bit_for_bit(name):
+    arguments = calls()[name]
+    expected, found = (getattr(kernels, name)(*a) for a in (arguments, tensors(arguments)))
+    if not isinstance(expected, tuple):
+        expected, found = (expected,), (found,)
+    for ours, theirs in zip(expected, found, strict=True):
+        if np.asarray(ours).dtype.kind == "f":
+            assert isinstance(theirs, torch.Tensor)
+        np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+
+
+def test_every_kernel_for_numpy_takes_tensors():
+    rows = [v for v in _registry.REGISTRY if v.backend == "numba"]
+    for usable in (_lend.numpy_floats, _lend.torch_host_floats):
+        assert sorted(v.kernel for v in rows if v.usable is usable) == sorted(calls())
+
+
+def test_nothing_is_copied_on_the_way():
+    seen = []
+
+    def watch(array):
+        seen.append(array)
+        return array
+
+    tensor = torch.ones(3, 4, dtype=torch.float64)
+    back = _lend.numpy_from_torch(watch)(tensor)
+    assert seen[0].ctypes.data == tensor.data_ptr() == back.data_ptr()
+
+
+def test_no_kernel_sees_a_graph():
+    D, X, _ = problem()
+    plain = encode(torch.from_numpy(X), torch.from_numpy(D), prior=ElasticNet(0.1)).code
+    followed = torch.from_numpy(X).requires_grad_()
+    code = encode(followed, torch.from_numpy(D), prior=ElasticNet(0.1)).code
+    assert torch.equal(code.detach(), plain)
+    gradients = code_vjp(X, D, plain.numpy(), np.ones_like(plain), prior=ElasticNet(0.1))
+    lent = code_vjp(
+        torch.from_numpy(X),
+        torch.from_numpy(D),
+        plain,
+        torch.ones_like(plain),
+        prior=ElasticNet(0.1),
+    )
+    np.testing.assert_allclose(lent.dictionary.numpy(), gradients.dictionary, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int64])
+def test_other_dtypes_are_not_lent(dtype):
+    assert not _lend.torch_host_floats(torch.zeros(2, dtype=dtype))
+    assert not _lend.torch_device_floats(torch.zeros(2))
