@@ -12,15 +12,19 @@ __all__ = [
     "ROWS",
     "accurate",
     "astype_like",
+    "borrowed",
     "dense",
     "device_of",
     "eps",
+    "given_back",
+    "has_float64",
     "is_array",
     "is_cupy",
     "is_numpy",
     "is_sparse",
     "is_torch",
     "namespace",
+    "on_host",
     "put_rows",
     "rows_times",
     "same_home",
@@ -72,14 +76,40 @@ def eps(array):
     return float(namespace(array).finfo(array.dtype).eps)
 
 
+def has_float64(array):
+    """Whether the device that an array lives on has float64."""
+    info = namespace(array).__array_namespace_info__()
+    return "float64" in info.dtypes(device=device_of(array))
+
+
 def accurate(array):
-    """The array as a factor of products that need accuracy: in float64 if float32 in NumPy.
+    """The array as a factor of products that need accuracy: float32 in float64, if there is one.
 
     A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
     more than the duality gap that float32 codes can reach.
     """
-    if is_numpy_array(array) and array.dtype == np.float32:
-        return array.astype(np.float64)
+    xp = namespace(array)
+    if array.dtype == xp.float32 and has_float64(array):
+        return xp.astype(array, xp.float64)
+    return array
+
+
+def on_host(array):
+    """Whether an array lives in host memory."""
+    return "cpu" in str(device_of(array)).lower()
+
+
+def borrowed(array):
+    """A torch tensor in host memory as the NumPy array that shares it; others as they are."""
+    if is_torch_array(array) and on_host(array):
+        return array.detach().numpy()
+    return array
+
+
+def given_back(array, like):
+    """A NumPy array as an array of the library of `like`, without a copy; others as they are."""
+    if is_numpy_array(array) and not is_numpy_array(like):
+        return namespace(like).from_dlpack(array)
     return array
 
 

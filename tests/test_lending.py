@@ -91,3 +91,17 @@ def test_no_kernel_sees_a_graph():
 def test_other_dtypes_are_not_lent(dtype):
     assert not _lend.torch_host_floats(torch.zeros(2, dtype=dtype))
     assert not _lend.torch_device_floats(torch.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batches_of_tensors_have_the_codes_of_numpy_bit_for_bit(dtype):
+    D, X, _ = (a.astype(dtype) for a in problem(n=700, p=30, m=20))
+    expected = encode(X, D, prior=ElasticNet(0.1), n_jobs=1)
+    for n_jobs in (1, 2):
+        found = encode(
+            torch.from_numpy(X), torch.from_numpy(D), prior=ElasticNet(0.1), n_jobs=n_jobs
+        )
+        for name, array in vars(expected).items():
+            theirs = getattr(found, name)
+            assert isinstance(theirs, torch.Tensor)
+            np.testing.assert_array_equal(theirs.numpy(), array)

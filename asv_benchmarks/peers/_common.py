@@ -107,7 +107,8 @@ def opening(title, script, about, quick, files=(), folder="peers"):
     from benchmarks import common  # reads no data, but imports the package
 
     lines = [f"# {title}", ""]
-    lines += [f"Written by `python asv_benchmarks/{folder}/{script}`; not edited by hand.", ""]
+    command = Path("asv_benchmarks", folder, script).as_posix()
+    lines += [f"Written by `python {command}`; not edited by hand.", ""]
     lines += [*about, ""]
     if quick:
         lines += [QUICK, ""]

@@ -43,25 +43,18 @@ class Samples:
     def epoch(self, rng):
         """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
 
-        An epoch is a pass over the labelled samples and over the pool: the shorter of them is
-        passed more than once.
+        An epoch is a pass over the labelled samples, however large the pool: to pass over the few
+        labels again and again, until all of the pool is seen, would be to learn them by heart.
         """
-        n = self.X.shape[0]
+        labelled = mini_batches(self.X.shape[0], self.batch_size, rng)
         if self.pool is None:
-            return [(rows, None) for rows in mini_batches(n, self.batch_size, rng)]
+            return [(rows, None) for rows in labelled]
         others = mini_batches(self.pool.shape[0], _POOL_BATCH, rng)
-        labelled = mini_batches(n, self.batch_size, rng)
-        while len(labelled) < len(others):
-            labelled += mini_batches(n, self.batch_size, rng)
         return [(rows, others[i % len(others)]) for i, rows in enumerate(labelled)]
 
     def n_steps(self):
         """Steps of an epoch."""
-        n_labelled = max(1, round(self.X.shape[0] / self.batch_size))
-        if self.pool is None:
-            return n_labelled
-        n_others = max(1, round(self.pool.shape[0] / _POOL_BATCH))
-        return n_labelled * max(1, -(-n_others // n_labelled))
+        return max(1, round(self.X.shape[0] / self.batch_size))
 
 
 def mini_batches(n_samples, batch_size, rng):

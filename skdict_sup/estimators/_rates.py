@@ -10,6 +10,7 @@ RATES, HEAD_SHARE = (0.16, 0.01, 0.001), 0.125  # "auto": an atom's steps, the h
 STREAM_SHARE = 0.5  # of a stream, whose head is not the best one to begin with
 _TRIED = 20, 5000  # samples between which a rate is tried; beyond there is less to overfit
 _TRIAL_EPOCHS = 20  # at most
+_ALL_JUDGE = 1000  # samples up to which each of them is left out once
 _REVIVING = 0.5  # part of the epochs in which dead atoms start again
 
 
@@ -25,16 +26,18 @@ class TriedRates:
         if not _TRIED[0] <= samples[0].shape[0] <= _TRIED[1]:
             return RATES[0]
         rng = generator_at(rng.bit_generator.state)  # which goes on as if nothing had been tried
-        train, left_out = self._left_out(samples, rng)
-        state = first_head(state, self._passes(*train), settings, rng)
-        found, n_epochs = [], min(n_epochs, _TRIAL_EPOCHS)
-        for rate in RATES:
-            trial = generator_at(rng.bit_generator.state)
-            score, loss = self._trial(rate, train, left_out, state, settings, trial, n_epochs)
-            found.append((score, -loss, rate))
-            if self.verbose:
+        n_epochs, found = min(n_epochs, _TRIAL_EPOCHS), np.zeros((len(RATES), 2))
+        pairs = self._left_out(samples, rng)
+        for train, left_out in pairs:
+            begin = first_head(state, self._passes(*train), settings, rng)
+            for number, rate in enumerate(RATES):
+                trial = generator_at(rng.bit_generator.state)
+                given = train, left_out, begin, settings, trial, n_epochs
+                found[number] += self._trial(rate, *given)
+        if self.verbose:
+            for rate, (score, _) in zip(RATES, found / len(pairs), strict=True):
                 print(f"rate {rate:g}: score {score:.4f} on samples left out", flush=True)
-        return max(found)[-1]
+        return max(zip(found[:, 0], -found[:, 1], RATES, strict=True))[-1]
 
     def _stream(self):
         """Schedule of samples that come in parts."""
@@ -47,12 +50,18 @@ class TriedRates:
         return self.learning_rate_ if self._learned_with.adaptive else RATES[0]
 
     def _left_out(self, samples, rng):
-        """Three quarters of the samples, with the pool, and the quarter left out."""
+        """Pairs of three quarters of the samples, with the pool, and the quarter left out."""
         X, labels, weight, pool = samples
-        rows = rng.permutation(X.shape[0])
-        parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-        train, left_out = ((take_rows(X, p), labels[p], weight[p]) for p in parts)
-        return (*train, pool), left_out
+        quarters = np.array_split(rng.permutation(X.shape[0]), 4)
+        pairs = []
+        for number in range(4 if X.shape[0] <= _ALL_JUDGE else 1):
+            rest = np.concatenate([q for k, q in enumerate(quarters) if k != number])
+            train, left_out = (
+                (take_rows(X, part), labels[part], weight[part])
+                for part in (rest, quarters[number])
+            )
+            pairs.append(((*train, pool), left_out))
+        return pairs
 
     def _trial(self, rate, train, left_out, state, settings, rng, n_epochs):
         """Score and loss of a training on the samples left out of it.

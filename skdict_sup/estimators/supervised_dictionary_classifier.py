@@ -1,6 +1,7 @@
 """SupervisedDictionaryClassifier: a dictionary learned for a classification."""
 
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -337,3 +338,22 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         """
         check_is_fitted(self)
         return self.classes_[winners(to_numpy(self.decision_function(X)))]
+
+    def score(self, X, y, sample_weight=None):
+        """Share of the signals whose label is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,)
+            Labels, in any array library, as are X.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            Accuracy, from zero to one.
+        """
+        return float(accuracy_score(to_numpy(y), self.predict(X), sample_weight=sample_weight))

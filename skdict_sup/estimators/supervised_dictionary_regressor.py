@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
-from .._array import astype_like
+from .._array import astype_like, to_numpy
 from .._validation import check_option
 from ..losses import Square, check_loss
 from ._supervised import SupervisedDictionaryEstimator
@@ -170,6 +170,26 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         """
         scores = self._head_scores(X)
         return scores[:, 0] if self._flat else scores
+
+    def score(self, X, y, sample_weight=None):
+        r"""R2 of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in any array library, as are X.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            One for perfect predictions, zero for those of the mean; the mean over the outputs.
+        """
+        found = to_numpy(self.predict(X))
+        return r2_score(to_numpy(y), found, sample_weight=sample_weight)
 
     def _labels(self, y, *, reset):
         """Targets in columns, and which samples have some."""

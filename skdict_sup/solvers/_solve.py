@@ -9,22 +9,27 @@ import scipy.sparse
 from .._array import (
     ROWS,
     astype_like,
+    borrowed,
     dense,
     device_of,
     eps,
+    given_back,
     is_numpy,
     namespace,
+    on_host,
     put_rows,
     take_rows,
     to_numpy,
 )
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, check_finite
+from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, narrow, second_way, widen
 
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
+_ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
 
 
 def default_tol(dtype_eps):
@@ -40,11 +45,18 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     Signals that are not finite raise, before any of their slice is coded.
     """
     like = problem.dictionary
+    if borrowed(like) is not like:  # tensors in host memory share the fast way of NumPy
+        shared = Problem(problem.reconstruction, problem.prior, borrowed(like))
+        settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
+        found = solve(shared, borrowed(X), solver, init=borrowed(init), **settings)
+        return Solution(**{name: given_back(part, like) for name, part in vars(found).items()})
     xp = namespace(like)
     n, p = X.shape[0], like.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(like)) if tol is None else tol
-    width = min(_SLICE, ROWS * -(-n // (4 * ROWS)))
+    width, stretch = min(_SLICE, ROWS * -(-n // (4 * ROWS))), _CHUNK
+    if not on_host(like):
+        stretch = width = max(_SLICE, min(_ON_A_DEVICE[0], _ON_A_DEVICE[1] // max(X.shape[1], p)))
     in_place = output == "dense" and is_numpy(like)
     whole = np.empty((n, p), X.dtype) if in_place else None
     parts, start, last = [], time.perf_counter(), time.perf_counter()
@@ -67,7 +79,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
             return rest
         return (_to_csr(code) if output == "sparse" else code, *rest)
 
-    for chunk in slices(n, _CHUNK):
+    for chunk in slices(n, stretch):
         pieces = slices(chunk.stop - chunk.start, width, chunk.start)
         parts += map_threads(work, pieces, n_jobs if is_numpy(like) else 1)
         now = time.perf_counter()

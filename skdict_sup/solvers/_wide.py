@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._array import device_of, namespace
+from .._array import has_float64, namespace
 from ..problem import Problem
 from .coordinate_descent import CoordinateDescent
 
@@ -16,7 +16,7 @@ def is_extreme(*arrays):
 
 def _is_extreme(array):
     xp = namespace(array)
-    if array.dtype != xp.float32 or not _has_float64(xp, array) or 0 in array.shape:
+    if array.dtype != xp.float32 or not has_float64(array) or 0 in array.shape:
         return False
     top = max(float(xp.max(array)), -float(xp.min(array)))  # abs would copy a whole data set
     return top > _EXTREME or 0 < top < 1 / _EXTREME
@@ -25,7 +25,7 @@ def _is_extreme(array):
 def widen(problem, *arrays):
     """The problem and arrays in float64, or as they are on devices that have none."""
     xp = namespace(problem.dictionary)
-    if not _has_float64(xp, problem.dictionary):
+    if not has_float64(problem.dictionary):
         return problem, *arrays
     wide = Problem(
         problem.reconstruction, problem.prior, xp.astype(problem.dictionary, xp.float64)
@@ -43,10 +43,6 @@ def _astype(array, dtype):
     if hasattr(array, "tocsr"):
         return array.astype(dtype)
     return namespace(array).astype(array, dtype, copy=False)
-
-
-def _has_float64(xp, array):
-    return "float64" in xp.__array_namespace_info__().dtypes(device=device_of(array))
 
 
 def second_way(problem, X, solver, tol, converged):

@@ -1,0 +1,101 @@
+"""Devices other than the host, by those that array-api-strict pretends to have."""
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from learners import digits
+
+from skdict_sup import (
+    KL,
+    ElasticNet,
+    LISTAEncoder,
+    OnlineDictionaryLearning,
+    SparseCoder,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+    code_vjp,
+    encode,
+    to_device,
+)
+from skdict_sup._array import accurate, device_of, has_float64, on_host
+
+DEVICES = {
+    str(device).split("'")[1]: device
+    for device in strict.__array_namespace_info__().devices()
+    if "CPU" not in str(device)
+}
+WITHOUT = [name for name in DEVICES if name.startswith("no_")]
+elsewhere = pytest.mark.parametrize("name", [n for n in DEVICES if n not in ("device2", "no_x64")])
+LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_state": 0}
+
+
+def signals(name):
+    """Digits in float32, here and there, and their labels."""
+    X, y = digits(40)
+    X = X.astype(np.float32)
+    return X, strict.asarray(X, device=DEVICES[name]), y
+
+
+@elsewhere
+@pytest.mark.parametrize("prior", [ElasticNet(0.1), KL(0.1, 0.1)], ids=["elastic net", "kl"])
+def test_codes_and_gradients_are_where_signals_are(name, prior):
+    X, there, _ = signals(name)
+    found = encode(there, there[:12, :], prior=prior)
+    for array in vars(found).values():
+        assert device_of(array) == DEVICES[name]
+    assert found.code.dtype == strict.float32
+    assert bool(strict.all(found.converged))
+    expected = encode(X, X[:12], prior=prior).code
+    code = np.from_dlpack(strict.asarray(found.code, device=strict.Device("CPU_DEVICE")))
+    np.testing.assert_allclose(code, expected, atol=2e-3 * np.abs(expected).max())
+    gradients = code_vjp(there, there[:12, :], found.code, found.code, prior=prior)
+    assert device_of(gradients.dictionary) == device_of(gradients.X) == DEVICES[name]
+
+
+@elsewhere
+@pytest.mark.parametrize(
+    "model",
+    [
+        SparseCoder(None),
+        OnlineDictionaryLearning(6, max_iter=1, random_state=0),
+        SupervisedDictionaryClassifier(6, mu=0.2, augment=lambda X, rng: X, **LEARNING),
+        SupervisedDictionaryClassifier(3, multi_class="ovr", dropout=0.2, **LEARNING),
+        SupervisedDictionaryRegressor(6, fit_linear=True, n_projected=8, **LEARNING),
+        LISTAEncoder(n_components=6, n_layers=2, max_iter=1, init_max_iter=1, loss="square"),
+        LISTAEncoder(n_components=6, n_layers=2, max_iter=1, architecture="alista"),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_estimators_live_where_signals_are(name, model):
+    X, there, y = signals(name)
+    if isinstance(model, SparseCoder):
+        model = SparseCoder(there[:6, :])
+    model.fit(there, y)  # labels stay in host memory
+    assert device_of(model.components_) == DEVICES[name]
+    code = model.transform(there)
+    assert device_of(code) == DEVICES[name]
+    assert device_of(model.inverse_transform(code)) == DEVICES[name]
+    if isinstance(model, SupervisedDictionaryRegressor):
+        assert device_of(model.predict(there)) == DEVICES[name]
+    if hasattr(model, "score"):
+        assert model.score(there, y) <= 1
+    with pytest.raises(ValueError, match="to_device moves a fitted estimator"):
+        model.transform(X)
+    here = to_device(model, np)
+    assert here.transform(X).dtype == np.float32
+    assert device_of(to_device(here, strict, DEVICES[name]).components_) == DEVICES[name]
+
+
+def test_what_devices_are_like():
+    X, _ = digits(4)
+    single = X.astype(np.float32)
+    assert on_host(X)
+    assert on_host(strict.asarray(X))
+    assert accurate(single).dtype == np.float64
+    assert accurate(X) is X
+    for name, device in DEVICES.items():
+        there = strict.asarray(single, device=device)
+        assert not on_host(there)
+        assert has_float64(there) is (name not in WITHOUT)
+        wide = strict.float32 if name in WITHOUT else strict.float64
+        assert accurate(there).dtype == wide
