@@ -19,11 +19,12 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
+    "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-# Markdown pages are read in the repository, where they stand beside what they describe.
-exclude_patterns = ["_build", "**/*.md"]
+# Other Markdown pages are read in the repository, where they stand beside what they describe.
+exclude_patterns = ["_build", "results/*.md", "development/*.md"]
 default_role = "literal"
 nitpicky = False
 
