@@ -100,10 +100,15 @@ def on_host(array):
 
 
 def borrowed(array):
-    """A torch tensor in host memory as the NumPy array that shares it; others as they are."""
-    if is_torch_array(array) and on_host(array):
-        return array.detach().numpy()
-    return array
+    """A torch tensor in host memory as the NumPy array that shares it; others as they are.
+
+    Signals that wait for torch in host memory need not go there.
+    """
+    waits = is_sparse(array)
+    home = array.data if waits else array
+    if not is_torch_array(home) or not on_host(home):
+        return array
+    return array.host if waits else array.detach().numpy()
 
 
 def given_back(array, like):
@@ -141,12 +146,13 @@ def to_numpy(array):
 
 def astype_like(value, like):
     """`value` as an array in the namespace, dtype and device of `like`."""
-    if is_sparse(like):
-        return np.asarray(to_numpy(value), dtype=like.dtype)
+    like = like.data if is_sparse(like) else like
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
         return xp.astype(value, like.dtype, copy=False)
-    return xp.asarray(to_numpy(value), dtype=like.dtype, device=device_of(like))
+    value = to_numpy(value)
+    value = value if value.flags.writeable else value.copy()  # torch would share it, and warn
+    return xp.asarray(value, dtype=like.dtype, device=device_of(like))
 
 
 def take_rows(array, rows):

@@ -7,7 +7,7 @@
     3  solvers   coding   implicit
     2  problem   solution
     1  priors   reconstruction   losses      kernels
-    0  _array   _conjugate   _validation   _threads   _versions
+    0  _array   _conjugate   _staged   _validation   _threads   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -25,6 +25,7 @@ ROOT = Path(skdict_sup.__file__).parent
 LAYERS = {
     "_array": 0,
     "_conjugate": 0,
+    "_staged": 0,
     "_validation": 0,
     "_threads": 0,
     "_versions": 0,
@@ -52,6 +53,8 @@ LAYERS = {
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
     ("_conjugate", "_array"): "linear algebra on arrays of any library",
+    ("_staged", "_array"): "batches are arrays of any library",
+    ("_staged", "_threads"): "and are cut as those for threads are",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",

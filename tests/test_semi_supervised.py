@@ -10,6 +10,7 @@ from skdict_sup import (
     SupervisedDictionaryRegressor,
     encode,
 )
+from skdict_sup.dictionary.training import Samples
 
 X, Y = digits(400, n_classes=4)
 HIDDEN = np.where(np.arange(400) < 60, Y, -1)
@@ -121,3 +122,19 @@ def test_weights_count_among_labelled_samples():
     weight = np.where(HIDDEN == 3, 0.0, 1.0)
     model = classifier(mu=0.3).fit(X, HIDDEN, sample_weight=weight)
     assert (model.predict(X) == 3).mean() < 0.05
+
+
+@pytest.mark.parametrize("n_pool", [10, 300, 2000])
+def test_an_epoch_passes_over_the_labels_once_however_many_others_there_are(n_pool):
+    rng, n = np.random.default_rng(0), 100
+    signals = np.zeros((n, 3))
+    samples = Samples(signals, lambda rows: rows, np.ones(n), 32, pool=np.zeros((n_pool, 3)))
+    seen = np.zeros(n_pool, int)
+    for _ in range(40):
+        epoch = samples.epoch(rng)
+        assert len(epoch) == samples.n_steps() == 3
+        labelled = np.concatenate([rows for rows, _ in epoch])
+        np.testing.assert_array_equal(np.sort(labelled), np.arange(n))
+        for _, others in epoch:
+            seen[others] += 1
+    assert (seen > 0).all()  # over the epochs the others all have their turn

@@ -11,10 +11,7 @@ def initial_dictionary(X, n_components, init, rng, positive=False):
 
     `positive` takes absolute values; `rng` is a NumPy generator.
     """
-    if is_sparse(X):  # a part of it will do, which need not stay sparse
-        part = max(_PART, 4 * n_components)
-        X = take_rows(X, rng.permutation(X.shape[0])[:part]) if X.shape[0] > part else X
-        X = dense(X)
+    X = _dense_part(X, n_components, rng)
     if init == "svd":
         atoms = _singular_vectors(X, n_components, rng)
     elif init == "kmeans":
@@ -27,9 +24,15 @@ def initial_dictionary(X, n_components, init, rng, positive=False):
 
 def initial_projection(X, n_projected, rng):
     """Orthonormal rows (n_projected, n_features): leading singular vectors of the signals."""
-    if is_sparse(X):
-        X = dense(take_rows(X, rng.permutation(X.shape[0])[: max(_PART, 4 * n_projected)]))
-    return _singular_vectors(X, n_projected, rng)
+    return _singular_vectors(_dense_part(X, n_projected, rng), n_projected, rng)
+
+
+def _dense_part(X, n_vectors, rng):
+    """Of sparse signals a part will do, which need not stay sparse."""
+    part = max(_PART, 4 * n_vectors)
+    if is_sparse(X) and X.shape[0] > part:
+        X = take_rows(X, rng.permutation(X.shape[0])[:part])
+    return dense(X)
 
 
 def unit_norm(atoms):

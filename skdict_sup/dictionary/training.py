@@ -78,10 +78,11 @@ def merge_repeated(X, target, weight, most=4096):
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
-    small = X.shape[0] <= most and (is_numpy(X) or (is_sparse(X) and X.shape[1] <= most))
+    host = getattr(X, "host", X)  # of signals that wait for a device
+    small = X.shape[0] <= most and (is_numpy(host) or (is_sparse(host) and X.shape[1] <= most))
     if not small:
         return X, target, weight
-    both = np.column_stack([dense(X).astype(np.float64), target])
+    both = np.column_stack([dense(host).astype(np.float64), target])
     _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
     return X[first], target[first], np.bincount(member.ravel(), weights=weight)
 

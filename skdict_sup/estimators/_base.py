@@ -9,8 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
+from .._staged import staged
 from .._threads import effective_n_jobs
-from .._validation import check_matrix, check_option, check_scalar
+from .._validation import check_matrix, check_option, check_scalar, check_shapes
 from ..coding import make_solver
 from ..dictionary import online, training
 from ..dictionary.adam import project
@@ -108,10 +109,20 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         else:
             floats = [np.float64, np.float32]
             X = validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr")
+        as_reconstruction(self.transfer).check(X)
+        if self.device is not None and (is_numpy(X) or is_sparse(X)):
+            X = staged(X, self.device)
         if not reset:
             same_home(X=X, components_=self.components_)
-        as_reconstruction(self.transfer).check(X)
         return X
+
+    def _given_dictionary(self, X):
+        """The parameter `dictionary`, checked, as an array like the signals."""
+        dictionary = check_matrix(self.dictionary, "dictionary")
+        if self.device is not None and is_numpy(dictionary):
+            dictionary = astype_like(dictionary, X)
+        check_shapes(X, dictionary)
+        return astype_like(dictionary, X)
 
     def _terms(self):
         """Checked (reconstruction, prior, solver) of the parameters."""

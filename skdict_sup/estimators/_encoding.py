@@ -8,7 +8,7 @@ import numpy as np
 from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
-from .._validation import check_matrix, check_option, check_scalar, check_shapes
+from .._validation import check_option, check_scalar
 from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
@@ -57,9 +57,7 @@ class NetworkEstimator(CodingEstimator):
         elif self.dictionary is None:
             dictionary, prior = self._unlabelled_start(X, reconstruction, prior, solver, rng)
         else:
-            dictionary = check_matrix(self.dictionary, "dictionary")
-            check_shapes(X, dictionary)
-            dictionary = astype_like(dictionary, X)
+            dictionary = self._given_dictionary(X)
             prior = resolve_prior(prior, X, dictionary)
         problem = Problem(reconstruction, prior, dictionary)
         rows = rng.permutation(X.shape[0])[:_JUDGES]

@@ -40,6 +40,7 @@ class TrainingParameters(TrainedEstimator):
         warm_start=False,
         solver="auto",
         split_sign=False,
+        device=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -68,6 +69,7 @@ class TrainingParameters(TrainedEstimator):
         self.warm_start = warm_start
         self.solver = solver
         self.split_sign = split_sign
+        self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

@@ -79,6 +79,10 @@ class LISTAEncoder(NetworkEstimator):
     warm_start : bool, default=False
         Whether fit goes on from the layers, the dictionary and the prior of the last fit. Layers
         beyond those begin as steps of ISTA or FISTA, so that a network may grow.
+    device : str or None, default=None
+        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
+        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
+        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -157,6 +161,7 @@ class LISTAEncoder(NetworkEstimator):
         batch_size="auto",
         max_iter=30,
         warm_start=False,
+        device=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -179,6 +184,7 @@ class LISTAEncoder(NetworkEstimator):
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.warm_start = warm_start
+        self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

@@ -54,6 +54,10 @@ class OnlineDictionaryLearning(CodingEstimator):
         Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
         positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
         features, and mostly helps linear models.
+    device : str or None, default=None
+        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
+        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
+        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -117,6 +121,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         solver="auto",
         output="dense",
         split_sign=False,
+        device=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -134,6 +139,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.solver = solver
         self.output = output
         self.split_sign = split_sign
+        self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

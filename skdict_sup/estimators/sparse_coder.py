@@ -1,7 +1,6 @@
 """SparseCoder: codes over a fixed dictionary."""
 
-from .._array import astype_like
-from .._validation import check_matrix, check_option, check_scalar, check_shapes
+from .._validation import check_option, check_scalar
 from ..coding import make_solver
 from ..problem import resolve_prior
 from ._base import CodingEstimator, all_or_nothing
@@ -35,6 +34,10 @@ class SparseCoder(CodingEstimator):
         Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
         positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
         features, and mostly helps linear models.
+    device : str or None, default=None
+        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
+        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
+        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     verbose : int, default=0
@@ -84,6 +87,7 @@ class SparseCoder(CodingEstimator):
         max_iter=None,
         output="dense",
         split_sign=False,
+        device=None,
         n_jobs=None,
         verbose=0,
     ):
@@ -95,6 +99,7 @@ class SparseCoder(CodingEstimator):
         self.max_iter = max_iter
         self.output = output
         self.split_sign = split_sign
+        self.device = device
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -117,9 +122,7 @@ class SparseCoder(CodingEstimator):
             X = self._signals(X, reset=True)
             self._check_running()
             _, prior, _ = self._terms()
-            dictionary = check_matrix(self.dictionary, "dictionary")
-            check_shapes(X, dictionary)
-            self.components_ = astype_like(dictionary, X)
+            self.components_ = self._given_dictionary(X)
             self.prior_ = resolve_prior(prior, X, self.components_)
             self.n_iter_ = 1
         return self

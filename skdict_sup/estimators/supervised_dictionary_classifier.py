@@ -115,6 +115,10 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
     split_sign : bool, default=False
         Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
         its positive and negative parts, or for KL the code over [D, -D].
+    device : str or None, default=None
+        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
+        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
+        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -209,6 +213,7 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         warm_start=False,
         solver="auto",
         split_sign=False,
+        device=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -238,6 +243,7 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
             warm_start=warm_start,
             solver=solver,
             split_sign=split_sign,
+            device=device,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

@@ -96,6 +96,10 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     split_sign : bool, default=False
         Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
         its positive and negative parts, or for KL the code over [D, -D].
+    device : str or None, default=None
+        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
+        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
+        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
