@@ -36,6 +36,8 @@ TABLE = [
     (EVERY, "split_sign", [1, "yes"], TypeError, "True or False"),
     (EVERY, "n_jobs", [0], ValueError, "None"),
     (EVERY, "n_jobs", [1.5, "all"], TypeError, "an integer or None"),
+    (EVERY, "device", ["nowhere", ""], ValueError, "an array library"),
+    (EVERY, "device", [3, True], TypeError, "the name of an array library"),
     (EVERY, "verbose", [-1], ValueError, "an integer >= 0"),
     (EVERY, "verbose", ["loud", None], TypeError, "an integer >= 0"),
     ((coder,), "dictionary", [D[0], NAN, D[:0]], ValueError, "2-dim|finite|at least 1 row"),

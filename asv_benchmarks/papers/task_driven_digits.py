@@ -35,7 +35,7 @@ UNSUPERVISED = {"lam": 0.1, "C": 1.0, "shifts": 4}
 SHARED = {"lam": 0.1, "lam2": 0.2, "smoothing": 0.1, "dropout": 0.15, "epochs": 40}
 ONE_EACH = {"lam": 0.15, "lam2": 0.1, "epochs": 20}
 FEW = {"atoms": 200, "lam": 0.15, "lam2": 0.1, "epochs": 20}
-MUS, LABELS = (None, 0.0, 0.1, 0.3), (300, 1000)
+MUS, LABELS = (None, 0.0, 0.5, 0.9), (300, 1000)
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
 
 

@@ -98,7 +98,11 @@ class Head:
         return vector
 
     def response(self, vector, side, right):
-        """Solution q of (second derivatives of the training loss) q = right."""
+        """Solution q of (second derivatives of the training loss) q = right.
+
+        Zero where there is no curvature to solve with, as far from the samples of a loss that
+        grows like an exponential.
+        """
         nu, size = self.settings.nu, max(1.0, float(np.abs(vector).max()))
 
         def product(direction):
@@ -108,8 +112,9 @@ class Head:
             return (ends[0] - ends[1]) / (2 * STEP * size / norm)
 
         shape = len(vector), len(vector)
-        q, _ = cg(LinearOperator(shape, matvec=product), right, rtol=1e-6, maxiter=200)
-        return q
+        with np.errstate(divide="ignore", invalid="ignore"):
+            q, _ = cg(LinearOperator(shape, matvec=product), right, rtol=1e-6, maxiter=200)
+        return q if np.isfinite(q).all() else np.zeros_like(q)
 
 
 def with_chosen_ridge(parameters, samples, settings, rng):
