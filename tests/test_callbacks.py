@@ -32,8 +32,8 @@ class Watch:
 
 
 def model(**settings):
-    settings = {"max_iter": 4, "init_max_iter": 1, "random_state": 0} | settings
-    return SupervisedDictionaryClassifier(6, **settings)
+    settings = {"max_iter": 4, "init_max_iter": 1, "learning_rate": 0.16} | settings
+    return SupervisedDictionaryClassifier(6, random_state=0, **settings)
 
 
 def test_a_callback_sees_a_predictor_after_each_epoch():

@@ -19,7 +19,7 @@ from skdict_sup import (
     [
         OnlineDictionaryLearning(5, max_iter=5, random_state=0),
         SupervisedDictionaryRegressor(5, max_iter=5, random_state=0),
-        SupervisedDictionaryClassifier(5, max_iter=5, random_state=0),
+        SupervisedDictionaryClassifier(5, max_iter=5, learning_rate=0.16, random_state=0),
     ]
 )
 def test_estimators_that_learn(estimator, check):

@@ -14,7 +14,7 @@ from skdict_sup import (
 from skdict_sup.losses import Softmax
 
 X, Y = digits(400, n_classes=4)
-QUICK = {"max_iter": 6, "init_max_iter": 1, "random_state": 0}
+QUICK = {"max_iter": 6, "init_max_iter": 1, "learning_rate": 0.16, "random_state": 0}
 
 
 def classifier(n_components=10, **settings):

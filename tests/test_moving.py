@@ -20,19 +20,18 @@ from skdict_sup import (
 )
 from skdict_sup.estimators._moving import converted
 
+LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_state": 0}
 CASES = {
     "coder": lambda D: SparseCoder(D),
     "online": lambda D: OnlineDictionaryLearning(8, max_iter=1, random_state=0),
     "softmax": lambda D: OnlineDictionaryLearning(
         8, max_iter=1, transfer="softmax", prior=KL(0.1, 0.1), random_state=0
     ),
-    "classifier": lambda D: SupervisedDictionaryClassifier(8, max_iter=2, random_state=0),
+    "classifier": lambda D: SupervisedDictionaryClassifier(8, **LEARNING),
     "ovr": lambda D: SupervisedDictionaryClassifier(
-        4, max_iter=1, multi_class="ovr", fit_linear=True, random_state=0
+        4, multi_class="ovr", fit_linear=True, **LEARNING
     ),
-    "regressor": lambda D: SupervisedDictionaryRegressor(
-        8, max_iter=2, n_projected=20, random_state=0
-    ),
+    "regressor": lambda D: SupervisedDictionaryRegressor(8, n_projected=20, **LEARNING),
     "encoder": lambda D: LISTAEncoder(
         D, n_layers=2, max_iter=2, loss="square", prior=ElasticNet(0.1), random_state=0
     ),

@@ -26,7 +26,7 @@ from skdict_sup.plotting import (
 )
 
 X, Y = digits(200, n_classes=3)
-QUICK = {"max_iter": 2, "init_max_iter": 1, "random_state": 0}
+QUICK = {"max_iter": 2, "init_max_iter": 1, "learning_rate": 0.16, "random_state": 0}
 
 
 @pytest.fixture(autouse=True)

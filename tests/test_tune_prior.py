@@ -82,7 +82,12 @@ X, Y = digits(400, n_classes=4)
 
 
 def classifier(**settings):
-    settings = {"max_iter": 4, "init_max_iter": 2, "random_state": 0} | settings
+    settings = {
+        "max_iter": 4,
+        "init_max_iter": 2,
+        "learning_rate": 0.16,
+        "random_state": 0,
+    } | settings
     return SupervisedDictionaryClassifier(10, **settings)
 
 
