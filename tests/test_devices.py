@@ -31,7 +31,7 @@ LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_st
 
 def signals(name):
     """Digits in float32, here and there, and their labels."""
-    X, y = digits(40)
+    X, y = digits(30, n_classes=3)
     X = X.astype(np.float32)
     return X, strict.asarray(X, device=DEVICES[name]), y
 

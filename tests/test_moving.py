@@ -40,7 +40,7 @@ CASES = {
 
 def fitted(name):
     """Estimator, signals and labels; all rows are distributions, which softmax asks for."""
-    X, y = digits(200)
+    X, y = digits(100, n_classes=4)
     X = X / X.sum(axis=1, keepdims=True)
     return CASES[name](X[:8]).fit(X, y), X, y
 
