@@ -54,13 +54,17 @@ class Samples:
 
     def n_steps(self):
         """Steps of an epoch."""
-        return max(1, round(self.X.shape[0] / self.batch_size))
+        return n_batches(self.X.shape[0], self.batch_size)
+
+
+def n_batches(n_samples, batch_size):
+    """Mini-batches of one pass."""
+    return max(1, round(n_samples / batch_size))
 
 
 def mini_batches(n_samples, batch_size, rng):
     """Row numbers of one pass in random order, in parts of nearly equal size."""
-    n_batches = max(1, round(n_samples / batch_size))
-    return np.array_split(rng.permutation(n_samples), n_batches)
+    return np.array_split(rng.permutation(n_samples), n_batches(n_samples, batch_size))
 
 
 def weighted_rows(X, target, weight):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from .._array import is_cupy, is_numpy, is_torch
+from .._array import borrowed, given_back, is_cupy, is_numpy, is_torch
 
 
 def numpy_floats(*arrays):
@@ -41,13 +41,10 @@ def numpy_from_torch(function):
 
     @wraps(function)
     def call(*args, **kwargs):
-        import torch
-
-        def lent(value):
-            return value.detach().numpy() if is_torch(value) else value
-
-        found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
-        return _each(found, lambda a: torch.from_numpy(a) if _floating(a, np.ndarray) else a)
+        like = next(a for a in args if is_torch(a))
+        shared = {name: borrowed(a) for name, a in kwargs.items()}
+        found = function(*map(borrowed, args), **shared)
+        return _each(found, lambda a: given_back(a, like) if _floating(a, np.ndarray) else a)
 
     return call
 
