@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from crossed import THROUGH, holders, through
 from hypothesis import settings
 
 from skdict_sup._array import to_numpy
@@ -13,6 +14,7 @@ from skdict_sup._array import to_numpy
 settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.register_profile("few", max_examples=3, deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
@@ -78,3 +80,40 @@ def xp(request):
         _require_cuda_device()
     pytest.importorskip(library.module, reason=f"{library.module} is not installed")
     return library
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--through",
+        choices=THROUGH,
+        help="run the numerical tests alone, with arrays of this library in place of NumPy's",
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--through") and "HYPOTHESIS_PROFILE" not in os.environ:
+        settings.load_profile("few")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--through"):
+        return
+    kept, others = [], []
+    for item in items:
+        crossed = getattr(getattr(item, "module", None), "CROSSED", ())
+        alone = item.get_closest_marker("numpy_alone") or "xp" in item.fixturenames
+        (kept if crossed and not alone else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = kept
+
+
+@pytest.fixture(autouse=True)
+def _through(request, monkeypatch):
+    """Functions of `CROSSED`, called with arrays of another library, in whatever holds them."""
+    name = request.config.getoption("--through")
+    if not name:
+        return
+    library = next(lib for lib in LIBRARIES if lib.name == name)
+    for function in {getattr(request.module, attribute) for attribute in request.module.CROSSED}:
+        for module, attribute in holders(function):
+            monkeypatch.setattr(module, attribute, through(library, function))

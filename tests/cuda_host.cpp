@@ -152,7 +152,7 @@ void support_solve(int lanes, Input &in, Output &out) {
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
             solve_support(team, gram.data(), p, curvature.data() + (each ? start : 0), each,
-                          support.get() + start, rhs.data() + start, tolerance, p, numbers.data(),
+                          support.get() + start, rhs.data() + start, tolerance, numbers.data(),
                           places.data(), x.data() + start);
         }
     });

@@ -10,6 +10,8 @@ from problems import BY_NAME, PROBLEMS, tied_problems, unit_atoms
 from skdict_sup import ElasticNet
 from skdict_sup.kernels import coordinate_descent, elastic_net_codes
 
+CROSSED = ("coordinate_descent", "elastic_net_codes")
+
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 

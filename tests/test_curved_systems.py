@@ -9,6 +9,8 @@ from problems import unit_atoms
 from skdict_sup._conjugate import conjugate_gradients
 from skdict_sup.kernels import support_solve
 
+CROSSED = ("support_solve", "conjugate_gradients")
+
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 every_share = pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
 

@@ -1,9 +1,13 @@
 """Devices other than the host, by those that array-api-strict pretends to have."""
 
+import sys
+from pathlib import Path
+
 import array_api_strict as strict
 import numpy as np
 import pytest
 from learners import digits
+from problems import unit_atoms
 
 from skdict_sup import (
     KL,
@@ -18,6 +22,10 @@ from skdict_sup import (
     to_device,
 )
 from skdict_sup._array import accurate, device_of, has_float64, on_host
+from skdict_sup.dictionary import training
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.solvers import solve
 
 DEVICES = {
     str(device).split("'")[1]: device
@@ -99,3 +107,70 @@ def test_what_devices_are_like():
         assert has_float64(there) is (name not in WITHOUT)
         wide = strict.float32 if name in WITHOUT else strict.float64
         assert accurate(there).dtype == wide
+
+
+def reads_of_the_host(monkeypatch):
+    """Files that ask an array for its values, one entry for each time; kernels don't count."""
+    asked = []
+
+    def watched(original):
+        def read(self, *args, **kwargs):
+            frame, files = sys._getframe(1), []
+            while frame is not None:
+                files.append(frame.f_code.co_filename)
+                frame = frame.f_back
+            ours = [Path(f) for f in files if "skdict_sup" in f and "_array.py" not in f]
+            if ours and "kernels" not in {part for f in ours for part in f.parts}:
+                asked.append(ours[0].name)
+            return original(self, *args, **kwargs)
+
+        return read
+
+    kind = type(strict.zeros(1))
+    for name in ("__float__", "__int__", "__bool__", "__dlpack__"):
+        monkeypatch.setattr(kind, name, watched(getattr(kind, name)))
+    return asked
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5])
+def test_a_step_of_training_asks_a_device_twice(mu, monkeypatch):
+    _, there, y = signals("device1")
+    model = SupervisedDictionaryClassifier(6, mu=mu, batch_size=10, **LEARNING).fit(there, y)
+    data = model._passes(there, y[:, None], np.ones(30))
+    rng = np.random.default_rng(0)
+    asked = reads_of_the_host(monkeypatch)
+    _, report = training.learn_labelled(
+        model._state, data, model._learned_with, lambda _: (0.01, 0.01), rng, mu
+    )
+    monkeypatch.undo()
+    assert report.loss > 0
+    assert report.uses.sum() > 0
+    # the range of the signals and whether the codes are exact; and at the end, what it was like
+    assert asked.count("_solve.py") == 2 * data.n_steps()
+    assert asked.count("training.py") == 3
+    assert len(asked) == 2 * data.n_steps() + 3
+
+
+class Lazy:
+    """A solver that gives up."""
+
+    max_iter = None
+
+    @staticmethod
+    def codes(problem, corr, energy, tol, init=None):
+        return 0.0 * corr, corr, [0] * corr.shape[0]
+
+
+@elsewhere
+def test_signals_that_a_solver_gives_up_come_from_the_host(name):
+    rng = np.random.default_rng(0)
+    X, D = rng.normal(size=(5, 9)), unit_atoms(rng, 7, 9)
+    X[1] = 0
+    X, D = (strict.asarray(a.astype(np.float32), device=DEVICES[name]) for a in (X, D))
+    problem = Problem(as_reconstruction("linear"), ElasticNet(0.2), D)
+    found = solve(problem, X, Lazy())
+    assert bool(strict.all(found.converged))
+    for array in vars(found).values():
+        assert device_of(array) == DEVICES[name]
+    best = encode(X, D, prior=ElasticNet(0.2)).objective
+    assert bool(strict.all(strict.abs(found.objective - best) <= 2e-5 * best))

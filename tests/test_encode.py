@@ -16,6 +16,8 @@ from sklearn.linear_model import Lasso, lars_path_gram
 
 from skdict_sup import ElasticNet, encode, lam_max
 
+CROSSED = ("encode", "lam_max")
+
 every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 
 

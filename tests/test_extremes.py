@@ -5,6 +5,8 @@ import pytest
 
 from skdict_sup import ElasticNet, encode
 
+CROSSED = ("encode",)
+
 
 @pytest.mark.parametrize("solver", ["homotopy", "coordinate_descent", "fista"])
 @pytest.mark.parametrize("power", [-120, -100, -70, 62, 100])

@@ -16,6 +16,8 @@ from problems import unit_atoms
 
 from skdict_sup import ElasticNet, code_vjp, encode
 
+CROSSED = ("encode", "code_vjp")
+
 
 @given(cases())
 def test_gradients_are_the_derivatives_of_the_codes(case):

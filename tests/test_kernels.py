@@ -13,6 +13,8 @@ from skdict_sup.kernels import atom_update, support_solve
 from skdict_sup.kernels._lend import numpy_floats
 from skdict_sup.kernels._registry import REGISTRY
 
+CROSSED = ("atom_update", "support_solve")
+
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 
 

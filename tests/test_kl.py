@@ -12,6 +12,8 @@ from skdict_sup import KL, ElasticNet, encode, lam_max
 from skdict_sup.priors import as_prior
 from skdict_sup.priors._protocol import Prior, SmoothPrior
 
+CROSSED = ("encode", "lam_max")
+
 MEANS = np.array([1e-3, 0.2, 5.0])
 PRIORS = (
     KL(lam=0.3, p=0.1),

@@ -9,6 +9,8 @@ from problems import unit_atoms
 from skdict_sup import KL, encode
 from skdict_sup.kernels import kl_codes
 
+CROSSED = ("kl_codes", "encode")
+
 every_sign = pytest.mark.parametrize("positive", [False, True], ids=["signed", "positive"])
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 
@@ -125,3 +127,19 @@ def test_signals_do_not_depend_on_each_other(positive):
         part[1], part[2], part[7] = given_[1][rows], given_[2][rows], given_[7][rows]
         for mine, other in zip(kl_codes(*part), (code, slope, n_iter), strict=True):
             np.testing.assert_array_equal(mine, other[rows])
+
+
+def test_newton_takes_whatever_compiled_version_there_is(monkeypatch):
+    strict = pytest.importorskip("array_api_strict")
+    asked = []
+
+    def compiled(*arrays):
+        asked.append(arrays)
+        return kl_codes.reference(*arrays)
+
+    compiled.compiled = lambda *arrays: all(isinstance(a, type(strict.zeros(1))) for a in arrays)
+    monkeypatch.setattr("skdict_sup.solvers.newton.kl_codes", compiled)
+    rng = np.random.default_rng(0)
+    X, D = map(strict.asarray, (rng.normal(size=(3, 8)), unit_atoms(rng, 5, 8)))
+    assert bool(strict.all(encode(X, D, prior=KL(0.1, 0.1)).converged))
+    assert len(asked) == 1

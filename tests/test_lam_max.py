@@ -7,6 +7,8 @@ from problems import PROBLEMS, solvers_for, tied_problems, unit_atoms
 
 from skdict_sup import ElasticNet, encode, lam_max
 
+CROSSED = ("encode", "lam_max")
+
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_is_the_largest_correlation(xp, positive):

@@ -27,6 +27,8 @@ from skdict_sup import ElasticNet, encode
 from skdict_sup.kernels import elastic_net_codes
 from skdict_sup.kernels._rank import dependence
 
+CROSSED = ("encode", "elastic_net_codes")
+
 
 @LONG
 @every_sign

@@ -12,6 +12,8 @@ from sklearn.base import clone
 from skdict_sup import ElasticNet, Lp, code_vjp, encode
 from skdict_sup.priors import as_prior
 
+CROSSED = ("encode", "code_vjp")
+
 PRIORS = (Lp(0.3, 1.1), Lp(0.7, 1.5), Lp(2.0, 1.9), Lp(0.3, 2.0))
 every_prior = pytest.mark.parametrize("prior", PRIORS, ids=repr)
 sizes = st.floats(2.0**-10, 5, width=32)

@@ -11,6 +11,8 @@ from problems import solvers_for, unit_atoms
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._array import to_numpy
 
+CROSSED = ("encode",)
+
 PRIORS = {
     "kl": KL(lam=0.1, p=0.02),
     "kl_positive": KL(lam=0.1, p=0.02, positive=True),

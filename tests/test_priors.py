@@ -14,6 +14,8 @@ from skdict_sup.priors import Prior, as_prior
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 
+CROSSED = ("encode",)
+
 PRIORS = (
     ElasticNet(lam=0.3),
     ElasticNet(lam=0.3, lam2=0.2),

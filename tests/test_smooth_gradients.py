@@ -11,6 +11,8 @@ from smooth_gradients import PAIRS, SmoothCase, smooth_case
 
 from skdict_sup import KL, ElasticNet, Lp, code_vjp, encode
 
+CROSSED = ("encode", "code_vjp")
+
 every_pair = pytest.mark.parametrize(("prior", "transfer"), PAIRS.values(), ids=PAIRS)
 RTOL = 1e-6
 

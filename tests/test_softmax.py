@@ -15,6 +15,8 @@ from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.reconstruction.softmax import Softmax
 
+CROSSED = ("encode",)
+
 PRIOR = KL(lam=0.05, p=0.02)
 
 
@@ -99,7 +101,9 @@ def test_codes_far_from_zero_do_not_overflow():
 def test_codes_of_two_features_solve_an_equation():
     # one atom (1, -1) on two features: r = (s(2w), s(-2w)) with the logistic s
     X = np.array([[0.9, 0.1], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0]])
-    code = encode(X, [[1.0, -1.0]], prior=PRIOR, transfer="softmax", tol=1e-14).code[:, 0]
+    code = encode(X, np.array([[1.0, -1.0]]), prior=PRIOR, transfer="softmax", tol=1e-14).code[
+        :, 0
+    ]
 
     def excess(w, x):
         u = 2 * x[0] - 1 - np.tanh(w)

@@ -7,6 +7,8 @@ from problems import BY_NAME, PROBLEMS, solvers_for
 
 from skdict_sup import ElasticNet, encode
 
+CROSSED = ("encode",)
+
 TOLERANCE = {np.float64: 1e-9, np.float32: 1e-5}
 
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)

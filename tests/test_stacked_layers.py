@@ -10,6 +10,8 @@ from sklearn.base import clone
 
 from skdict_sup import KL, ElasticNet, Lp, code_vjp, encode
 
+CROSSED = ("encode", "code_vjp")
+
 STEP = 1e-4
 STACKS = {
     "kl-kl": (KL(0.1, 0.05), KL(0.05, 0.02)),

@@ -22,6 +22,8 @@ from skdict_sup.dictionary.supervised import Batch
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Smoothed, Softmax, Square
 from skdict_sup.reconstruction import as_reconstruction
 
+CROSSED = ("encode",)
+
 LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 

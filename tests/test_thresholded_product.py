@@ -8,6 +8,8 @@ from long_problems import every_dtype
 
 from skdict_sup.kernels import thresholded_product
 
+CROSSED = ("thresholded_product",)
+
 SHARES = pytest.mark.parametrize("share", [0.0, 0.05, 0.14, 0.2, 1.0])
 BOTH_SIGNS = pytest.mark.parametrize("positive", [False, True])
 

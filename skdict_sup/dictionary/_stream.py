@@ -10,7 +10,7 @@ from ..solvers import solve
 def learn_from(take, advance, state, X, settings):
     """State after the signals X, with their objectives at coding time: (state, (n_samples,)).
 
-    take(state, piece, solution, problem, settings) counts a coded piece in, and
+    take(state, piece, code, objective, problem, settings) counts a coded piece in, and
     advance(state, settings) moves the dictionary, the state's `anchor`, after each mini-batch.
     No piece goes beyond its mini-batch: the result does not depend on how the stream is cut.
     """
@@ -20,9 +20,9 @@ def learn_from(take, advance, state, X, settings):
         piece = dense(X[first : min(first + room, X.shape[0]), :])
         problem = Problem(settings.reconstruction, settings.prior, state.anchor)
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
-        state = take(state, piece, solution, problem, settings)
+        objectives.append(to_numpy(solution.objective))
+        state = take(state, piece, solution.code, objectives[-1], problem, settings)
         if state.n_seen % settings.batch_size == 0:
             state = advance(state, settings)
-        objectives.append(to_numpy(solution.objective))
         first += piece.shape[0]
     return state, np.concatenate(objectives)

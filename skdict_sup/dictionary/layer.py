@@ -68,7 +68,7 @@ def gradients(coded, cotangent, parameters, X, settings):
         part = cotangent[:, k * p : (k + 1) * p]
         beta = adjoints(problem, code, part, inner)
         found = pull_back(problem, coded.signals, code, beta, inner)
-        return found.dictionary, found.X, float(xp.sum(beta * beta))
+        return found.dictionary, found.X, xp.sum(beta * beta)
 
     toward, toward_signals, squares = zip(
         *map_threads(back, range(len(coded.problems)), outer), strict=True
@@ -76,8 +76,8 @@ def gradients(coded, cotangent, parameters, X, settings):
     found = {"dictionary": toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)}
     if "projection" in parameters:
         found["projection"] = sum(toward_signals).T @ X
-    given = float(xp.sum(cotangent * cotangent))
-    return found, (sum(squares) / given) ** 0.5 if given else 0.0
+    given = xp.sum(cotangent * cotangent)
+    return found, xp.sqrt(sum(squares) / xp.where(given > 0, given, xp.ones_like(given)))
 
 
 def reconstruction_term(coded, scale):
@@ -93,7 +93,7 @@ def reconstruction_term(coded, scale):
         corr = problem.corr(coded.signals)
         slope = reconstruction.slope(corr, code, problem)
         value = reconstruction.value(problem.energy(coded.signals), corr, code, slope, problem)
-        total += share * float(xp.sum(value + problem.prior.value(code)))
+        total = total + share * xp.sum(value + problem.prior.value(code))
         residual = coded.signals - reconstruction.reconstruct(code, problem)
         toward.append(-share * (code.T @ residual))
     return total, toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)

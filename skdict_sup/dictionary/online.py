@@ -41,12 +41,12 @@ class OnlineSettings:
 class OnlineState:
     """Everything that learning needs to go on: dictionary, statistics, and how atoms are used."""
 
-    on_host: ClassVar = ("uses", "worst_objective")
+    on_host: ClassVar = ("worst_objective",)
 
     anchor: Any
     code_moment: Any
     cross_moment: Any
-    uses: Any
+    uses: Any  # counts as floats, which move to another device with the rest
     worst: Any
     worst_objective: Any
     n_seen: int = 0
@@ -62,7 +62,7 @@ def start(dictionary):
         anchor=dictionary,
         code_moment=xp.zeros((p, p), **like),
         cross_moment=xp.zeros((p, m), **like),
-        uses=np.zeros(p, np.int64),
+        uses=xp.zeros(p, **like),
         worst=xp.zeros((0, m), **like),
         worst_objective=np.zeros(0),
     )
@@ -80,7 +80,7 @@ def accumulate(state, X, code, forgetting, n_jobs=None):
         state,
         code_moment=fade * state.code_moment + code_moment,
         cross_moment=fade * state.cross_moment + cross_moment,
-        uses=state.uses + to_numpy(xp.sum(xp.astype(code != 0, xp.int64), axis=0)),
+        uses=state.uses + xp.sum(xp.astype(code != 0, code.dtype), axis=0),
         n_seen=total,
     )
 
@@ -90,9 +90,9 @@ def learn(state, X, settings):
     return learn_from(_take, _advance, state, X, settings)
 
 
-def _take(state, X, solution, problem, settings):
-    state = accumulate(state, X, solution.code, settings.forgetting, settings.n_jobs)
-    return _remember(state, X, to_numpy(solution.objective))
+def _take(state, X, code, objective, problem, settings):
+    state = accumulate(state, X, code, settings.forgetting, settings.n_jobs)
+    return _remember(state, X, objective)
 
 
 def published(state, settings):
@@ -131,9 +131,10 @@ def _advance(state, settings):
 
 def _revive(state, settings):
     """State with unused atoms replaced by the worst signals, their statistics forgotten."""
-    dead = np.flatnonzero(state.uses == 0)[: int((state.worst_objective > 0).sum())]
+    room = int((state.worst_objective > 0).sum())
+    dead = np.flatnonzero(to_numpy(state.uses) == 0)[:room]
     if len(dead):
-        keep = np.ones(len(state.uses))
+        keep = np.ones(state.uses.shape[0])
         keep[dead] = 0.0
         xp = namespace(state.anchor)
         keep = astype_like(keep, state.anchor)
@@ -149,4 +150,4 @@ def _revive(state, settings):
             cross_moment=state.cross_moment * keep[:, None],
             n_revived=state.n_revived + len(dead),
         )
-    return replace(state, uses=np.zeros_like(state.uses))
+    return replace(state, uses=0.0 * state.uses)

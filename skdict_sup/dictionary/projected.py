@@ -41,9 +41,9 @@ def learn(state, X, settings):
     return learn_from(_take, _advance, state, X, settings)
 
 
-def _take(state, X, solution, problem, settings):
-    rest = settings.reconstruction.reconstruct(solution.code, problem) - X
-    gradient = state.gradient + solution.code.T @ rest
+def _take(state, X, code, objective, problem, settings):
+    rest = settings.reconstruction.reconstruct(code, problem) - X
+    gradient = state.gradient + code.T @ rest
     return replace(state, gradient=gradient, n_seen=state.n_seen + X.shape[0])
 
 

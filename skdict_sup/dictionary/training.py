@@ -141,7 +141,7 @@ class Report:
 
 def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
     """One pass of supervised steps: (state, Report)."""
-    losses, sizes, uses, worst, n_seen = [], [], 0, 0.0, 0
+    losses, amplifications, sizes, uses, n_seen = [], [], [], 0, 0
     n_features = state.dictionary.shape[0] * (2 if settings.split_sign else 1)
     for rows, others in samples.epoch(rng):
         batch = samples.dense_rows(rows)
@@ -156,12 +156,17 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
         rates = rates_of(state.moments["dictionary"].n_steps)
         batch = replace(batch, X=X)
         state, loss, code, amplification = supervised.step(state, batch, settings, rates, mu)
-        losses.append(float(loss))
+        losses.append(loss)
+        amplifications.append(amplification)
         sizes.append(float(samples.weight[rows].sum()))
-        uses = uses + (to_numpy(code) != 0).sum(axis=0)
-        worst, n_seen = max(worst, amplification), n_seen + len(rows)
-    loss = float(np.average(losses, weights=sizes))
-    return state, Report(loss, float(uses.sum()) / n_seen, uses, worst)
+        xp = namespace(code)
+        uses, n_seen = uses + xp.sum(xp.astype(code != 0, xp.int64), axis=0), n_seen + len(rows)
+    # what an epoch was like is asked of a device once, at its end
+    losses, amplifications, uses = (
+        to_numpy(part) for part in (xp.stack(losses), xp.stack(amplifications), uses)
+    )
+    loss = float(np.average(losses.astype(np.float64), weights=sizes))
+    return state, Report(loss, float(uses.sum()) / n_seen, uses, float(amplifications.max()))
 
 
 def mean_loss(state, samples, settings):

@@ -15,7 +15,8 @@ def _load(version):
 def kernel(reference):
     """Dispatch calls of `reference` to the first compiled version that takes the arrays.
 
-    Floating array arguments decide; boolean arrays, scalars and None follow.
+    Floating array arguments decide; boolean arrays, scalars and None follow. The kernel's
+    `compiled` says of arrays whether there is such a version.
     """
     name = reference.__name__
     versions = [v for v in REGISTRY if v.kernel == name]
@@ -34,5 +35,8 @@ def kernel(reference):
                 return _load(version)(*args, **kwargs)
         return reference(*args, **kwargs)
 
-    call.reference = reference
+    def compiled(*arrays):
+        return any(version.usable(*arrays) for version in versions)
+
+    call.reference, call.compiled = reference, compiled
     return call

@@ -6,8 +6,6 @@ Gradients that a library records end at the door: no tensor enters a kernel with
 from functools import cache, wraps
 from importlib.util import find_spec
 
-import numpy as np
-
 from .._array import borrowed, given_back, is_cupy, is_numpy, is_torch
 
 
@@ -44,7 +42,7 @@ def numpy_from_torch(function):
         like = next(a for a in args if is_torch(a))
         shared = {name: borrowed(a) for name, a in kwargs.items()}
         found = function(*map(borrowed, args), **shared)
-        return _each(found, lambda a: given_back(a, like) if _floating(a, np.ndarray) else a)
+        return _each(found, lambda a: given_back(a, like))
 
     return call
 
@@ -64,8 +62,7 @@ def cupy_from_torch(function):
         stream = torch.cuda.current_stream(device).cuda_stream
         with cupy.cuda.Device(device.index), cupy.cuda.ExternalStream(stream):
             found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
-            own = cupy.ndarray
-            return _each(found, lambda a: torch.from_dlpack(a) if _floating(a, own) else a)
+            return _each(found, torch.from_dlpack)
 
     return call
 
@@ -77,11 +74,6 @@ def _torch_floats(array):
 @cache
 def _has_cupy():
     return find_spec("cupy") is not None
-
-
-def _floating(value, kind):
-    """Whether a result is an array to give back: counts stay in host memory."""
-    return isinstance(value, kind) and value.dtype.kind == "f"
 
 
 def _each(found, convert):

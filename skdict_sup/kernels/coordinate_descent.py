@@ -29,7 +29,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     Returns
     -------
     code, slope : array (n_samples, n_components)
-    n_iter : list of int
+    n_iter : int array (n_samples,)
         Sweeps, for each signal.
 
     References
@@ -60,7 +60,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
         at_work = _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol)
         if not bool(xp.any(at_work)):
             break
-    return code, slope, [int(n_iter[i]) for i in range(n)]
+    return code, slope, n_iter
 
 
 def _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):

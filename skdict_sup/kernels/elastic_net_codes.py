@@ -1,5 +1,7 @@
 """Kernel: exact elastic-net codes of a batch."""
 
+import numpy as np
+
 from .._array import device_of, eps, namespace, take_rows, to_numpy
 from ._dispatch import kernel
 from .support_solve import support_solve
@@ -35,7 +37,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     code : array (n_samples, n_components)
     slope : array (n_samples, n_components)
         corr - code G, minus the gradient of the reconstruction term.
-    n_iter : list of int
+    n_iter : int array (n_samples,)
         Changes of the support, for each signal.
 
     References
@@ -48,7 +50,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     code = xp.zeros_like(corr)
     if init is not None:
         code = xp.where(init > 0, init, code) if positive else init + code
-    n_iter = [0] * n
+    n_iter = np.zeros(n, np.int64)
     todo, state = list(range(n)), _start(xp, gram, lam2, code)
     floor = eps(corr) * xp.max(xp.abs(corr), axis=1)
     limit = max_iter or 100 + 10 * p
@@ -69,6 +71,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
             todo = [todo[row] for row in left]
             work, floor = take_rows(work, left), take_rows(floor, left)
             state = tuple(take_rows(part, left) for part in state)
+    n_iter = xp.asarray(n_iter, device=device_of(corr))
     if not n:
         return code, corr, n_iter
     code = xp.stack([finished[i][0] for i in range(n)], axis=0)

@@ -1,6 +1,6 @@
 """Kernel: codes of a batch for the KL prior and the linear transfer."""
 
-from .._array import device_of, eps, namespace, to_numpy
+from .._array import device_of, eps, namespace
 from ._dispatch import kernel
 from .support_solve import support_solve
 
@@ -82,7 +82,7 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
         rate = xp.where(
             busy[:, None], xp.where(far, lam * curve.rate(xp, other, mean), target), rate
         )
-    return code, corr - code @ gram, to_numpy(n_iter)
+    return code, corr - code @ gram, n_iter
 
 
 class _Positive:

@@ -25,7 +25,7 @@ from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, check_finite
 from ..problem import Problem
 from ..solution import Solution
-from ._wide import is_extreme, narrow, second_way, widen
+from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
 
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
@@ -61,18 +61,21 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     whole = np.empty((n, p), X.dtype) if in_place else None
     parts, start, last = [], time.perf_counter(), time.perf_counter()
     problem.reconstruction.prepare(problem)  # once, before the threads ask for it
-    extreme = is_extreme(problem.dictionary)
+    short = may_overflow(like)
+    atoms = magnitude(like)
 
     def work(where):
         guess = None if init is None else astype_like(dense(init[where, :]), like)
         signals = dense(X[where, :])
-        if extreme or is_extreme(signals):
+        energy = None if short else problem.energy(signals)
+        top = magnitude(signals) if short else xp.max(energy)
+        sizes = to_numpy(xp.stack([atoms, top]))  # a device is asked once
+        if not np.isfinite(sizes).all():
             check_finite(X, "X")
+        if short and any(map(is_extreme, sizes)):
             code, *rest = _wide_codes(problem, signals, solver, tol, guess)
         else:
-            energy = problem.energy(signals)
-            if not bool(xp.all(xp.isfinite(energy))):
-                check_finite(X, "X")
+            energy = problem.energy(signals) if energy is None else energy
             code, *rest = _codes(problem, signals, energy, solver, tol, guess)
         if in_place:
             whole[where] = code
@@ -92,9 +95,11 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
             last = now
     columns = list(zip(*parts, strict=True))
     code = whole if in_place else _joined(xp, columns.pop(0), output)
+    doubtful, *columns = columns
     n_iter, kkt_residual, duality_gap, objective = (xp.concat(list(c), axis=0) for c in columns)
     converged = problem.reached(kkt_residual, duality_gap, tol)
-    _warn(converged, kkt_residual if problem.prior.smooth else duality_gap, tol, problem)
+    if any(doubtful):  # a device that is not asked need not be waited for
+        _warn(converged, kkt_residual if problem.prior.smooth else duality_gap, tol, problem)
     return Solution(code, kkt_residual, duality_gap, n_iter, converged, objective)
 
 
@@ -108,12 +113,13 @@ def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
     found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
-    code, n_iter, *certificate = found
-    return narrow(code, X.dtype), n_iter, *(narrow(c, X.dtype) for c in certificate)
+    code, doubtful, n_iter, *certificate = found
+    certificate = (narrow(c, X.dtype) for c in certificate)
+    return narrow(code, X.dtype), doubtful, n_iter, *certificate
 
 
 def _codes(problem, X, energy, solver, tol, init):
-    """One slice, with a second way for signals whose certificate fails."""
+    """One slice, with a second way for signals whose certificate fails, and whether some did."""
     xp = namespace(X)
     corr = problem.corr(X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
@@ -123,7 +129,6 @@ def _codes(problem, X, energy, solver, tol, init):
         return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
 
     failed = ~to_numpy(converged(certificate))
-    n_iter = np.asarray(n_iter, dtype=np.int64)
     if failed.any() and solver.max_iter is None:
         rows = failed.nonzero()[0]
         again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
@@ -131,8 +136,8 @@ def _codes(problem, X, energy, solver, tol, init):
             put_rows(*pair, rows)
             for pair in zip((code, *certificate), (again, *found), strict=True)
         )
-    n_iter = n_iter if is_numpy(code) else xp.asarray(n_iter, device=device_of(code))
-    return code, n_iter, *certificate
+    n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
+    return code, failed.any(), n_iter, *certificate
 
 
 def _to_csr(code):

@@ -2,24 +2,37 @@
 
 import numpy as np
 
-from .._array import has_float64, namespace
+from .._array import (
+    astype_like,
+    device_of,
+    has_float64,
+    namespace,
+    put_rows,
+    take_rows,
+    to_numpy,
+)
 from ..problem import Problem
 from .coordinate_descent import CoordinateDescent
 
 _EXTREME = 2.0**40  # beyond it, and below its inverse, sums of squares may leave float32
 
 
-def is_extreme(*arrays):
-    """Whether float32 arrays hold a scale at which sums of their squares overflow or vanish."""
-    return any(_is_extreme(array) for array in arrays)
+def may_overflow(array):
+    """Whether squares may leave the range of the dtype of an array, and float64 is there."""
+    return array.dtype == namespace(array).float32 and has_float64(array)
 
 
-def _is_extreme(array):
+def magnitude(array):
+    """Largest magnitude, as an array without dimensions; not finite where the array is not."""
     xp = namespace(array)
-    if array.dtype != xp.float32 or not has_float64(array) or 0 in array.shape:
-        return False
-    top = max(float(xp.max(array)), -float(xp.min(array)))  # abs would copy a whole data set
-    return top > _EXTREME or 0 < top < 1 / _EXTREME
+    if 0 in array.shape:
+        return xp.zeros((), dtype=array.dtype, device=device_of(array))
+    return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy a whole data set
+
+
+def is_extreme(magnitude):
+    """Whether sums of squares at this scale overflow or vanish in float32."""
+    return magnitude > _EXTREME or 0 < magnitude < 1 / _EXTREME
 
 
 def widen(problem, *arrays):
@@ -49,20 +62,26 @@ def second_way(problem, X, solver, tol, converged):
     """Codes and certificates of the few signals that a solver left above the tolerance.
 
     Once more in float64; elastic-net codes that still fail, for atoms that nearly depend on each
-    other, by coordinate descent, which divides by no pivot.
+    other, by coordinate descent, which divides by no pivot: on the host, for it is sequential.
     """
     xp = namespace(X)
     wide, X = widen(problem, X)
-    corr, energy = wide.corr(X), wide.energy(X)
-    code, slope, _ = solver.codes(wide, corr, energy, tol, None)
-    found = wide.certificate(corr, energy, code, slope)
-    worse = ~converged(found) | ~(found.duality_gap < xp.inf)
+    code, found = _certified(wide, X, solver, tol)
+    worse = to_numpy(~converged(found) | ~(found.duality_gap < xp.inf))
     can = CoordinateDescent.handles(problem.reconstruction, problem.prior)
-    if can and bool(xp.any(worse)) and not isinstance(solver, CoordinateDescent):
-        other, slope, _ = CoordinateDescent(max_iter=20_000).codes(wide, corr, energy, tol)
-        second = wide.certificate(corr, energy, other, slope)
-        better = worse & ~(second.duality_gap > found.duality_gap)
-        code = xp.where(better[:, None], other, code)
-        found = [xp.where(better, b, a) for a, b in zip(found, second, strict=True)]
+    if can and worse.any() and not isinstance(solver, CoordinateDescent):
+        rows = worse.nonzero()[0]
+        host = Problem(problem.reconstruction, problem.prior, to_numpy(wide.dictionary))
+        host, rest = widen(host, to_numpy(take_rows(X, rows)))
+        other, second = _certified(host, rest, CoordinateDescent(max_iter=20_000), tol)
+        better = ~(second.duality_gap > to_numpy(found.duality_gap)[rows])
+        pairs = zip((code, *found), (other, *second), strict=True)
+        code, *found = (put_rows(a, astype_like(b[better], a), rows[better]) for a, b in pairs)
     dtype = problem.dictionary.dtype
     return narrow(code, dtype), [narrow(column, dtype) for column in found]
+
+
+def _certified(problem, X, solver, tol):
+    corr, energy = problem.corr(X), problem.energy(X)
+    code, slope, _ = solver.codes(problem, corr, energy, tol, None)
+    return code, problem.certificate(corr, energy, code, slope)

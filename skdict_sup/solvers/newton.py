@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import device_of, eps, is_numpy, namespace, put_rows, take_rows, to_numpy
+from .._array import device_of, eps, namespace, put_rows, take_rows, to_numpy
 from ..kernels import kl_codes
 from ..priors import KL
 from ..problem import Problem
@@ -48,8 +48,8 @@ class Newton:
         if init is None:
             init = _approach(problem, corr, energy)
         limit = self.max_iter or 300
-        if type(problem.prior) is KL and type(problem.reconstruction) is Linear and is_numpy(corr):
-            prior = problem.prior  # the same, compiled
+        prior, fits = problem.prior, type(problem.reconstruction) is Linear
+        if type(prior) is KL and fits and kl_codes.compiled(corr):  # the same
             settings = prior.lam, prior.mean(corr), prior.positive, tol, init, limit
             return kl_codes(problem.gram, corr, energy, *settings)
         points = _start(problem, corr, energy, init)

@@ -132,18 +132,19 @@ DEVICE bool code_signal(const Team &team, const Problem<T> &problem, const T *in
 }
 
 #ifdef __CUDACC__
-// Signals of `rows`, one after another by each warp; n_iter is -1 where there was no room.
+// Signals whose n_iter is -1, one after another by each warp; it stays so where there is no room.
 template <class T>
-__global__ void elastic_net_codes(const T *gram, const T *corr, const T *init, const int *rows,
-                                  int n_rows, int p, T lam, T lam2, T tolerance, int positive,
-                                  int limit, int capacity, T *numbers, int *places, T *code,
-                                  T *slope, int *n_iter) {
+__global__ void elastic_net_codes(const T *gram, const T *corr, const T *init, int n, int p,
+                                  T lam, T lam2, T tolerance, int positive, int limit,
+                                  int capacity, T *numbers, int *places, T *code, T *slope,
+                                  int *n_iter) {
     const Warp team;
     const int warps = blockDim.x / 32, mine = blockIdx.x * warps + threadIdx.x / 32;
     Space<T> s = space_at(numbers + mine * space_of(p, capacity), places + mine * size_t(capacity),
                           p, capacity);
-    for (int next = mine; next < n_rows; next += gridDim.x * warps) {
-        const size_t i = rows[next], start = i * p;
+    for (int i = mine; i < n; i += gridDim.x * warps) {
+        if (n_iter[i] >= 0) continue;
+        const size_t start = size_t(i) * p;
         const Problem<T> problem = {gram, corr + start, p,  lam, lam2, tolerance,
                                     positive != 0,      limit};
         int count;

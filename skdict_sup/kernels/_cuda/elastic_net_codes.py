@@ -15,17 +15,14 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     dtype, (n, p) = corr.dtype, corr.shape
     init = None if init is None else cupy.ascontiguousarray(init)
     code, slope = cupy.zeros_like(corr), cupy.empty_like(corr)
-    rows, n_iter = cupy.arange(n, dtype=np.int32), cupy.zeros(n, dtype=np.int32)
+    n_iter = cupy.full(n, -1, dtype=np.int32)  # of those that have found no room yet
     tolerance, limit = float(dependence(np.finfo(dtype).eps)), int(max_iter or 100 + 10 * p)
     for capacity in sorted({min(p + 1, c) for c in _CAPACITIES} | {p + 1}):
-        if not len(rows):
-            break
         size = capacity * (capacity + 6) + 3 * p
-        teams = n_teams(len(rows), size, dtype)
+        teams = n_teams(n, size, dtype)
         numbers = cupy.empty(teams * size, dtype)
         places = cupy.empty(teams * capacity, np.int32)
-        given = gram, corr, init, rows, len(rows), p, float(lam), float(lam2), tolerance
+        given = gram, corr, init, n, p, float(lam), float(lam2), tolerance
         given += bool(positive), limit, capacity, numbers, places, code, slope, n_iter
         launch("elastic_net_codes", dtype, teams, WARP, given)
-        rows = cupy.flatnonzero(n_iter < 0).astype(np.int32)  # those that found no room
-    return code, slope, n_iter.get()
+    return code, slope, n_iter

@@ -21,4 +21,4 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
         given = gram, corr, energy, float(lam), mean, mean.shape[0] == 1, bool(positive)
         given += float(tol), int(max_iter), n, p, numbers, code, slope, n_iter
         launch("kl_codes", dtype, blocks, _WARPS * WARP, given)
-    return code, slope, n_iter.get()
+    return code, slope, n_iter

@@ -6,12 +6,11 @@
 // With a number for each entry the system is scaled to I + S G S, S = diag(c)^(-1/2).
 template <class T, class Team>
 DEVICE void solve_support(const Team &team, const T *gram, int p, const T *curvature, bool each,
-                          const bool *support, const T *rhs, T tolerance, int capacity, T *numbers,
-                          int *places, T *x) {
+                          const bool *support, const T *rhs, T tolerance, T *numbers, int *places,
+                          T *x) {
     int k = 0;  // the same count on all lanes
     for (int j = 0; j < p; j++) k += support[j];
-    T *H = numbers, *b = H + size_t(capacity) * capacity, *diagonal = b + capacity;
-    T *scale = diagonal + capacity;
+    T *H = numbers, *b = H + size_t(k) * k, *diagonal = b + k, *scale = diagonal + k;
     if (team.lane == 0)
         for (int j = 0, r = 0; j < p; j++)
             if (support[j]) places[r++] = j;
@@ -37,20 +36,20 @@ DEVICE void solve_support(const Team &team, const T *gram, int p, const T *curva
 }
 
 #ifdef __CUDACC__
-// Signals one after another by each warp; no support has more than `capacity` atoms.
+// Signals one after another by each warp; no support has more than `width` atoms.
 template <class T>
 __global__ void support_solve(const T *gram, const T *curvature, int each, const bool *support,
-                              const T *rhs, int n, int p, T tolerance, int capacity, T *numbers,
+                              const T *rhs, int n, int p, T tolerance, int width, T *numbers,
                               int *places, T *x) {
     const Warp team;
     const int warps = blockDim.x / 32, mine = blockIdx.x * warps + threadIdx.x / 32;
-    numbers += mine * size_t(capacity) * (capacity + 3);
-    places += mine * size_t(capacity);
+    numbers += mine * size_t(width) * (width + 3);
+    places += mine * size_t(width);
     for (int i = mine; i < n; i += gridDim.x * warps) {
         const size_t start = size_t(i) * p;
         const T *c = each ? curvature + start : curvature;
-        solve_support(team, gram, p, c, each != 0, support + start, rhs + start, tolerance,
-                      capacity, numbers, places, x + start);
+        solve_support(team, gram, p, c, each != 0, support + start, rhs + start, tolerance, numbers,
+                      places, x + start);
     }
 }
 #endif

@@ -1,0 +1,59 @@
+"""Numerical tests once more, through another array library: `python -m pytest --through torch`.
+
+Tests are written for NumPy arrays. Where a module names functions in `CROSSED`, these get arrays
+of the other library instead, and the tests see what they return as NumPy arrays.
+"""
+
+import sys
+from dataclasses import is_dataclass, replace
+from functools import wraps
+from pathlib import Path
+
+import numpy as np
+
+THROUGH = ("array_api_strict", "torch")
+HERE = str(Path(__file__).parent)
+
+
+def through(library, function):
+    """The function, called with arrays of a library in place of NumPy's."""
+
+    @wraps(function)
+    def call(*args, **kwargs):
+        if any(hasattr(a, "tocsr") for a in (*args, *kwargs.values())):
+            return function(*args, **kwargs)  # SciPy's matrices go with NumPy's arrays alone
+        found = function(
+            *(there(library, a) for a in args),
+            **{name: there(library, a) for name, a in kwargs.items()},
+        )
+        return back(library, found)
+
+    return call
+
+
+def there(library, value):
+    """Arrays of numbers and truth values in the library, NumPy's numbers as those of Python."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fb":
+        return library.asarray(value)
+    return float(value) if isinstance(value, np.floating) else value
+
+
+def back(library, value):
+    """Arrays of the library as NumPy arrays, in records as well."""
+    if library.is_mine(value):
+        return library.to_numpy(value)
+    if is_dataclass(value):
+        return replace(value, **{name: back(library, part) for name, part in vars(value).items()})
+    if isinstance(value, tuple):
+        parts = [back(library, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def holders(function):
+    """(module, name) of every test module and helper that has imported a function."""
+    for module in list(sys.modules.values()):
+        if str(getattr(module, "__file__", None) or "").startswith(HERE):
+            for name, value in list(vars(module).items()):
+                if value is function:
+                    yield module, name
