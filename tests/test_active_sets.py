@@ -19,8 +19,6 @@ from long_problems import (
 from skdict_sup import ElasticNet
 from skdict_sup.kernels import elastic_net_codes
 
-CROSSED = ("elastic_net_codes",)
-
 
 @every_sign
 @every_ridge

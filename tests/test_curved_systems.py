@@ -154,6 +154,7 @@ def test_conjugate_gradients_of_a_batch(xp):
     assert not xp.to_numpy(x)[2].any()
 
 
+@pytest.mark.numpy_alone("its callback takes arrays of NumPy")
 def test_conjugate_gradients_stop_where_they_are_told():
     H, rhs = np.diag(np.geomspace(1, 1e4, 30)), np.ones((2, 30))
     calls = []

@@ -198,6 +198,7 @@ def test_verbose_reports_progress(batch, capsys):
     assert capsys.readouterr().out.startswith("encode: 300/300 signals")
 
 
+@pytest.mark.numpy_alone("measures copies that the crossing makes")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_output_needs_little_memory_beyond_the_signals(dtype):
     rng = np.random.default_rng(0)

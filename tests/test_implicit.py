@@ -136,6 +136,7 @@ def test_a_numpy_scalar_in_the_prior_does_not_widen_float32():
     assert {code.dtype, found.X.dtype, found.dictionary.dtype} == {np.dtype(np.float32)}
 
 
+@pytest.mark.numpy_alone("of SciPy matrices")
 def test_sparse_codes_have_the_gradients_of_dense_ones():
     case = _fixed_case()
     dense = case.vjp()

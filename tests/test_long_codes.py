@@ -27,8 +27,6 @@ from skdict_sup import ElasticNet, encode
 from skdict_sup.kernels import elastic_net_codes
 from skdict_sup.kernels._rank import dependence
 
-CROSSED = ("encode", "elastic_net_codes")
-
 
 @LONG
 @every_sign

@@ -69,6 +69,7 @@ def test_every_library_has_the_same_gradients(xp, prior, transfer, dtype, rtol):
         np.testing.assert_allclose(xp.to_numpy(mine), reference, rtol=rtol, atol=atol)
 
 
+@pytest.mark.numpy_alone("of SciPy matrices")
 @every_pair
 def test_sparse_signals_and_codes_have_the_gradients_of_dense_ones(prior, transfer):
     case = smooth_case(prior, transfer, 4)
