@@ -211,3 +211,18 @@ def test_sparse_output_needs_little_memory_beyond_the_signals(dtype):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < X.nbytes / 2
+
+
+def test_a_start_far_from_the_codes_costs_no_more_than_none():
+    rng = np.random.default_rng(0)
+    X, D = rng.normal(size=(20, 60)), unit_atoms(rng, 100, 60)
+    cold = encode(X, D, prior=PRIOR)
+    far = encode(X, D, prior=PRIOR, init=rng.normal(size=cold.code.shape))
+    np.testing.assert_array_equal(far.n_iter, cold.n_iter)
+    np.testing.assert_allclose(far.code, cold.code, atol=1e-12)
+    dense = ElasticNet(lam=0.01)
+    cold = encode(X, D, prior=dense)
+    assert ((cold.code != 0).sum(axis=1) > 32).all()
+    near = encode(X, D, prior=dense, init=cold.code * rng.uniform(0.999, 1.001, cold.code.shape))
+    assert near.n_iter.sum() < 0.1 * cold.n_iter.sum()
+    np.testing.assert_allclose(near.code, cold.code, atol=1e-9)

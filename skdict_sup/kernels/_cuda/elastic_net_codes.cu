@@ -101,7 +101,8 @@ DEVICE bool code_signal(const Team &team, const Problem<T> &problem, const T *in
             if (team.lane == 0) s.values[s.k - 1] = value;
             team.sync();
         }
-    } else {
+    }
+    if (s.k == 0) {
         T mu = larger(strongest(team, problem, s).value, T(0));
         const T last = mu * Limits<T>::eps();
         while (mu > problem.lam && count < problem.limit && s.k < s.capacity && steady) {

@@ -83,11 +83,11 @@ def _codes(
     n, p = corr.shape
     zero = code.dtype.type(0)
     for i in range(first, n):
-        count = 0
+        count, k = 0, 0
         if warm:
             state.trouble[1] = 0
             k = _load(gram, code, i, lam2, tolerance, state)
-        else:
+        if k == 0:
             k, count = path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state)
         room = state.inverse.shape[0] - 1
         for _ in range(2):
