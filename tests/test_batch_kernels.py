@@ -15,8 +15,6 @@ from skdict_sup.kernels import code_moments, elastic_net_certificate, linear_vjp
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction.linear import Linear
 
-CROSSED = ("encode", "code_vjp", "code_moments", "elastic_net_certificate", "linear_vjp")
-
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 
 
