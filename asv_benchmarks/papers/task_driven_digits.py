@@ -33,7 +33,7 @@ SIZES = (50, 100, 200, 300)
 PAPER = {"unsupervised": (5.27, 3.92, 2.95, 2.36), "one each": (0.96, 0.73, 0.57, 0.54)}
 UNSUPERVISED = {"lam": 0.1, "C": 1.0, "shifts": 4}
 SHARED = {"lam": 0.1, "lam2": 0.2, "smoothing": 0.1, "dropout": 0.15, "epochs": 40}
-ONE_EACH = {"lam": 0.15, "lam2": 0.1, "epochs": 20}
+ONE_EACH = {"lam": 0.07, "lam2": 0.2, "smoothing": 0.1, "epochs": 20}
 FEW = {"atoms": 200, "lam": 0.15, "lam2": 0.1, "epochs": 20}
 MUS, LABELS = (None, 0.0, 0.5, 0.9), (300, 1000)
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
@@ -93,8 +93,9 @@ def one_each(data, p, seed, epochs=None):
     """Error of a dictionary for each class against the rest."""
     model = SupervisedDictionaryClassifier(
         p,
-        prior=ElasticNet(ONE_EACH["lam"], ONE_EACH["lam2"]),
+        prior=ElasticNet(ONE_EACH["lam"], ONE_EACH["lam2"], positive=True),
         multi_class="ovr",
+        label_smoothing=ONE_EACH["smoothing"],
         max_iter=epochs or ONE_EACH["epochs"],
         augment=data.shift,
         random_state=seed,
