@@ -90,7 +90,8 @@ def encode(
         Most iterations per signal; None leaves room enough for any problem in practice, and lets
         signals that fall short be coded a second time in wider floats.
     init : array of shape (n_samples, n_components), sparse matrix, encoder or None, default=None
-        Codes to start from.
+        Codes to start from; those of its forward pass, of an encoder. The exact solver of elastic
+        nets starts at those that are near the optimum, and at zero elsewhere.
     output : {"dense", "sparse"}, default="dense"
         "sparse" gives a SciPy CSR matrix, assembled slice by slice.
     n_jobs : int or None, default=None
