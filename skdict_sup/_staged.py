@@ -43,18 +43,25 @@ def staged(X, device):
     """Signals of NumPy or SciPy, staged for a device such as "cupy" or "torch:cuda:0"."""
     if not isinstance(device, str):
         raise TypeError(f"device must be None or the name of an array library, got {device!r}.")
-    name, _, place = device.partition(":")
+    library, home = located(device, "device")
+    zeros = namespace(library.zeros(1)).zeros
+    return Staged(X, zeros(0, dtype=getattr(library, X.dtype.name), **home))
+
+
+def located(name, parameter):
+    """Array library of a name such as "cupy" or "torch:cuda:0", and keywords for its device."""
+    module, _, place = name.partition(":")
     try:
-        library = import_module(name)
-        given = {"device": _device(library, place)} if place else {}
-        data = namespace(library.zeros(1)).zeros(0, dtype=getattr(library, X.dtype.name), **given)
-    except (ImportError, AttributeError, RuntimeError, ValueError) as error:
+        library = import_module(module)
+        home = {"device": _device(library, place)} if place else {}
+        library.zeros(1, **home)
+    except (ImportError, AttributeError, RuntimeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"device must be an array library, with the name of a device after a colon where it "
-            f"is not the default one, got {device!r}: {reason}"
+            f"{parameter} must be an array library, with the name of a device after a colon where "
+            f"it is not the default one, got {name!r}: {reason}"
         ) from None
-    return Staged(X, data)
+    return library, home
 
 
 def _device(library, place):

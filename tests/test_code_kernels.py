@@ -93,6 +93,7 @@ def test_the_reference_codes_run_on_every_library(xp, name):
     )
 
 
+@pytest.mark.numpy_alone("takes the compiled versions to their limits")
 @pytest.mark.parametrize("positive", [False, True])
 def test_many_atoms_at_once(positive):
     # supports of more atoms than the buffers of the compiled version first hold

@@ -102,6 +102,7 @@ def test_any_order_and_stride_of_the_arrays(dtype):
             np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.numpy_alone("a promise for NumPy")
 @every_dtype
 @pytest.mark.parametrize("tol", [None, 1e-4])
 def test_a_solution_depends_on_its_row_alone(dtype, tol):

@@ -213,6 +213,7 @@ def test_sparse_output_needs_little_memory_beyond_the_signals(dtype):
     assert peak < X.nbytes / 2
 
 
+@pytest.mark.numpy_alone("long codes, which the reference reaches slowly")
 def test_a_start_far_from_the_codes_costs_no_more_than_none():
     rng = np.random.default_rng(0)
     X, D = rng.normal(size=(20, 60)), unit_atoms(rng, 100, 60)

@@ -104,8 +104,10 @@ def test_what_cannot_be_moved_is_refused(xp):
     model, X, _ = fitted("classifier")
     with pytest.raises(TypeError, match="estimator must be one of this package, got int"):
         to_device(3, np)
-    with pytest.raises(TypeError, match="xp must be an array library or its name, got 'math'"):
+    with pytest.raises(ValueError, match=r"xp must be an array library.*got 'math'"):
         to_device(model, "math")
+    with pytest.raises(TypeError, match="xp must be an array library or its name, got 3"):
+        to_device(model, 3)
     if xp.module != "numpy":
         with pytest.raises(ValueError, match=r"skdict_sup\.to_device moves a fitted estimator"):
             model.predict(xp.asarray(X))

@@ -2,12 +2,12 @@
 
 from copy import copy
 from dataclasses import is_dataclass
-from importlib import import_module
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._array import is_array, to_numpy
+from .._staged import located
 
 
 def to_device(estimator, xp, device=None):
@@ -18,9 +18,10 @@ def to_device(estimator, xp, device=None):
     estimator : estimator of this package
         A fitted estimator. It stays as it is.
     xp : module or str
-        The array library, such as ``numpy``, ``torch``, ``cupy`` or their names.
+        The array library, such as ``numpy``, or its name, with that of a device after a colon:
+        "torch", "torch:cuda:0". The parameter ``device`` of estimators has the same names.
     device : device, str or None, default=None
-        Device of that library, such as "cuda:0"; None is its default.
+        Device of that library in its own terms; None is its default, or that of the name.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def to_device(estimator, xp, device=None):
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         If it is no estimator of this package, or xp no array library.
 
     Examples
@@ -45,10 +46,10 @@ def to_device(estimator, xp, device=None):
     """
     if not hasattr(estimator, "__sklearn_array_api_convert__"):
         raise TypeError(f"estimator must be one of this package, got {type(estimator).__name__}.")
-    library = import_module(xp) if isinstance(xp, str) else xp
+    library, where = located(xp, "xp") if isinstance(xp, str) else (xp, {})
     if not hasattr(library, "asarray"):
         raise TypeError(f"xp must be an array library or its name, got {xp!r}.")
-    where = {} if device is None else {"device": device}
+    where = where if device is None else {"device": device}
     return estimator.__sklearn_array_api_convert__(
         lambda array: library.asarray(np.array(to_numpy(array)), **where)
     )
