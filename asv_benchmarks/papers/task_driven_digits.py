@@ -197,8 +197,8 @@ def page(results, about, quick):
         "MNIST, images centred and scaled to norm one, float32; all 60000 training images, test"
         " error in % for seeds 0, 1, 2 or 0 alone. Shifts are random ones by up to a pixel, new in"
         f" each epoch ({UNSUPERVISED['shifts']} fixed ones for dictionaries without labels)."
-        " Settings were chosen on 10000 training images held out. Seconds are those of one seed, on"
-        " 2 cores that had other work, too.",
+        " Settings were chosen on 10000 training images held out. Seconds are those of one seed,"
+        " on 2 cores that had other work, too.",
         "",
     ]
     titles = {
