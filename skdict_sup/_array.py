@@ -18,6 +18,7 @@ __all__ = [
     "eps",
     "given_back",
     "has_float64",
+    "host_rows",
     "is_array",
     "is_cupy",
     "is_numpy",
@@ -109,6 +110,14 @@ def borrowed(array):
     if not is_torch_array(home) or not on_host(home):
         return array
     return array.host if waits else array.detach().numpy()
+
+
+def host_rows(array):
+    """What an array has in host memory, as a NumPy array or SciPy matrix; None for a device's."""
+    if hasattr(array, "host"):  # signals that wait for a device
+        return array.host
+    array = borrowed(array)
+    return array if is_numpy(array) or is_sparse(array) else None
 
 
 def given_back(array, like):

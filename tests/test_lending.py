@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from learners import classifier, digits
 from problems import unit_atoms
 
 import skdict_sup.kernels as kernels
@@ -105,3 +106,11 @@ def test_batches_of_tensors_have_the_codes_of_numpy_bit_for_bit(dtype):
             theirs = getattr(found, name)
             assert isinstance(theirs, torch.Tensor)
             np.testing.assert_array_equal(theirs.numpy(), array)
+
+
+def test_tensors_have_the_fit_of_numpy_whatever_the_order():
+    X, y = digits(60, n_classes=3)
+    model = classifier().fit(X, y)
+    order = np.random.default_rng(0).permutation(60)
+    other = classifier().fit(torch.from_numpy(X[order]), y[order])
+    np.testing.assert_allclose(other.components_.numpy(), model.components_, rtol=1e-9, atol=1e-11)

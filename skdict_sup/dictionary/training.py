@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, dense, is_numpy, is_sparse, namespace, take_rows, to_numpy
+from .._array import astype_like, dense, host_rows, is_sparse, namespace, take_rows, to_numpy
 from . import layer, online, projected, supervised
 from .initialise import unit_norm
 
@@ -82,13 +82,12 @@ def merge_repeated(X, target, weight, most=4096):
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
-    host = getattr(X, "host", X)  # of signals that wait for a device
-    small = X.shape[0] <= most and (is_numpy(host) or (is_sparse(host) and X.shape[1] <= most))
-    if not small:
+    host = host_rows(X)
+    if host is None or X.shape[0] > most or (is_sparse(host) and X.shape[1] > most):
         return X, target, weight
     both = np.column_stack([dense(host).astype(np.float64), target])
     _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
-    return X[first], target[first], np.bincount(member.ravel(), weights=weight)
+    return take_rows(X, first), target[first], np.bincount(member.ravel(), weights=weight)
 
 
 def learner_of(reconstruction):
