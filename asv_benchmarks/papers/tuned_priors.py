@@ -23,7 +23,7 @@ from skdict_sup import (
 )
 
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.8)  # of lam_max
-FOLDS, SPLITS = 3, 3
+FOLDS, SPLITS = 3, 2
 NAMES = ("digits", "20 features, 5 classes", "quantiles of a Gaussian", "diabetes", "Friedman 1")
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
 
