@@ -19,8 +19,8 @@ class Solution:
         Bound on the objective's distance to its minimum, relative to the objective; not a number
         where no bound is known (concave powers).
     n_iter : array of shape (n_samples,)
-        Iterations of the solver: changes of the support for "homotopy", sweeps for
-        "coordinate_descent", steps for the others.
+        Iterations of the solver: changes of the support for "homotopy", rounds of sweeps
+        for "coordinate_descent", steps for the others.
     converged : boolean array of shape (n_samples,)
         Whether the certificate is at or below the tolerance: the duality gap, or for smooth priors
         the optimality residual.

@@ -163,6 +163,7 @@ def test_codes_converge_whatever_the_sizes(seed, lam, p, scale):
         assert residual.max() <= 2e-9
 
 
+@pytest.mark.numpy_alone("of SciPy matrices")
 @pytest.mark.parametrize("prior", [PRIOR, Lp(0.2), ElasticNet(0.05, 0.1)], ids=repr)
 def test_sparse_distributions_have_the_codes_of_dense_ones(prior):
     X, D, _ = draw(4, n=150)

@@ -4,6 +4,8 @@ from .._array import device_of, namespace
 from ._dispatch import kernel
 from .elastic_net_certificate import elastic_net_certificate
 
+SUPPORT_SWEEPS = 4
+
 
 @kernel
 def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, init=None):
@@ -23,14 +25,15 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     tol : float
         Bound on the duality gap over the objective.
     max_iter : int
-        Most sweeps over the atoms.
+        Most rounds: a sweep over all atoms, then `SUPPORT_SWEEPS` over those of nonzero entries,
+        which make most of the way.
     init : array like corr or None
 
     Returns
     -------
     code, slope : array (n_samples, n_components)
     n_iter : int array (n_samples,)
-        Sweeps, for each signal.
+        Rounds, for each signal.
 
     References
     ----------
@@ -44,17 +47,17 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     slope = corr - code @ gram
     n_iter = xp.zeros(n, dtype=xp.int64, device=device_of(corr))
     at_work = xp.ones(n, dtype=xp.bool, device=device_of(corr))
+    diagonal = [float(gram[j, j]) for j in range(p)]
     for _ in range(max_iter):
-        for j in range(p):
-            norm = float(gram[j, j])
-            if norm == 0.0:
-                continue
-            pull = slope[:, j] + norm * code[:, j]
-            shrunk = xp.maximum((pull if positive else xp.abs(pull)) - lam, xp.zeros_like(pull))
-            value = xp.sign(pull) * shrunk / (norm + lam2)
-            change = xp.where(at_work, value - code[:, j], xp.zeros_like(value))
-            code[:, j] = code[:, j] + change
-            slope = slope - change[:, None] * gram[j, :][None, :]
+        for only_support in (False, *[True] * SUPPORT_SWEEPS):
+            for j in (j for j in range(p) if diagonal[j]):
+                pull = slope[:, j] + diagonal[j] * code[:, j]
+                shrunk = xp.maximum((pull if positive else xp.abs(pull)) - lam, xp.zeros_like(pull))
+                value = xp.sign(pull) * shrunk / (diagonal[j] + lam2)
+                moves = at_work & (code[:, j] != 0) if only_support else at_work
+                change = xp.where(moves, value - code[:, j], xp.zeros_like(value))
+                code[:, j] = code[:, j] + change
+                slope = slope - change[:, None] * gram[j, :][None, :]
         n_iter = n_iter + xp.astype(at_work, xp.int64)
         slope = corr - code @ gram
         at_work = _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol)

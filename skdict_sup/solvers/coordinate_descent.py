@@ -21,7 +21,7 @@ class CoordinateDescent:
     def codes(self, problem, corr, energy, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         prior = problem.prior
-        sweeps = self.max_iter or 10_000
+        rounds = self.max_iter or 10_000
         return coordinate_descent(
-            problem.gram, corr, energy, prior.lam, prior.lam2, prior.positive, tol, sweeps, init
+            problem.gram, corr, energy, prior.lam, prior.lam2, prior.positive, tol, rounds, init
         )

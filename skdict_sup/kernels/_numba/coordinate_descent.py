@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from ..coordinate_descent import SUPPORT_SWEEPS
 from ._cholesky import options
 from .elastic_net_certificate import certify_row
 
@@ -81,7 +82,7 @@ def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, 
         _refresh(gram, corr[i], w, u)
         while n_iter[i] < max_iter:
             _sweep(gram, lam, lam2, positive, w, u, False)
-            for _ in range(4):  # most of the way is made on the support
+            for _ in range(SUPPORT_SWEEPS):
                 _sweep(gram, lam, lam2, positive, w, u, True)
             n_iter[i] += 1
             _refresh(gram, corr[i], w, u)
