@@ -1,7 +1,7 @@
 """Numerical tests once more, through another array library: `python -m pytest --through torch`.
 
-Tests are written for NumPy arrays. Where a module names functions in `CROSSED`, these get arrays
-of the other library instead, and the tests see what they return as NumPy arrays.
+Tests are written for NumPy arrays. Where a module names functions or estimators in `CROSSED`,
+these get arrays of the other library instead, and the tests see what they return as NumPy arrays.
 """
 
 import sys
@@ -15,7 +15,27 @@ THROUGH = ("array_api_strict", "torch")
 HERE = str(Path(__file__).parent)
 
 
-def through(library, function):
+def through(library, crossed):
+    """A function or an estimator that takes a library's arrays in place of NumPy's."""
+    if isinstance(crossed, type):
+        return type(crossed.__name__, (_Through,), {"library": library, "made": crossed})
+    return _called(library, crossed)
+
+
+class _Through:
+    """An estimator of which tests see NumPy arrays alone, though it sees none."""
+
+    def __init__(self, *args, **params):
+        self.inner = self.made(*args, **{n: there(self.library, p) for n, p in params.items()})
+
+    def __getattr__(self, name):
+        if name == "inner":  # not there yet, as in a copy that is being made
+            raise AttributeError(name)
+        value = getattr(self.inner, name)
+        return _called(self.library, value, self) if callable(value) else back(self.library, value)
+
+
+def _called(library, function, owner=None):
     """The function, called with arrays of a library in place of NumPy's."""
 
     @wraps(function)
@@ -26,7 +46,7 @@ def through(library, function):
             *(there(library, a) for a in args),
             **{name: there(library, a) for name, a in kwargs.items()},
         )
-        return back(library, found)
+        return owner if owner and found is owner.inner else back(library, found)
 
     return call
 
@@ -44,6 +64,10 @@ def back(library, value):
         return library.to_numpy(value)
     if is_dataclass(value):
         return replace(value, **{name: back(library, part) for name, part in vars(value).items()})
+    if isinstance(value, dict):
+        return {name: back(library, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [back(library, part) for part in value]
     if isinstance(value, tuple):
         parts = [back(library, part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

@@ -11,6 +11,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES
 
+CROSSED = ("SupervisedDictionaryClassifier", "OnlineDictionaryLearning")
+
 every_loss = pytest.mark.parametrize("loss", sorted(CLASSIFICATION_LOSSES))
 
 

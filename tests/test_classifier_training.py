@@ -7,6 +7,8 @@ from learners import assert_same, classifier, digits, learned
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES
 
+CROSSED = ("SupervisedDictionaryClassifier",)
+
 every_loss = pytest.mark.parametrize("loss", sorted(CLASSIFICATION_LOSSES))
 
 

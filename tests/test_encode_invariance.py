@@ -6,6 +6,8 @@ from problems import solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, encode, lam_max
 
+CROSSED = ("encode", "lam_max")
+
 every_solver = pytest.mark.parametrize("solver", solvers_for(ElasticNet()))
 
 

@@ -13,6 +13,8 @@ from skdict_sup import (
 )
 from skdict_sup.losses import Softmax
 
+CROSSED = ("SupervisedDictionaryClassifier", "SupervisedDictionaryRegressor", "encode")
+
 X, Y = digits(400, n_classes=4)
 QUICK = {"max_iter": 6, "init_max_iter": 1, "learning_rate": 0.16, "random_state": 0}
 

@@ -16,6 +16,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skdict_sup import KL, ElasticNet, LISTAEncoder, encode
 from skdict_sup.encoders import ARCHITECTURES
 
+CROSSED = ("LISTAEncoder", "encode")
+
 LEARNED = sorted(name for name in ARCHITECTURES if not ARCHITECTURES[name].fixed)
 
 

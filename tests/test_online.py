@@ -10,6 +10,8 @@ from problems import unit_atoms
 from skdict_sup import ElasticNet, OnlineDictionaryLearning
 from skdict_sup.dictionary import online
 
+CROSSED = ("OnlineDictionaryLearning",)
+
 PRIOR = ElasticNet(lam=0.3, lam2=0.01)
 
 

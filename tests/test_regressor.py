@@ -9,6 +9,8 @@ from sklearn.metrics import r2_score
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryRegressor
 
+CROSSED = ("SupervisedDictionaryRegressor", "OnlineDictionaryLearning")
+
 
 def problem():
     X = digits()[0]

@@ -12,6 +12,8 @@ from skdict_sup import (
 )
 from skdict_sup.dictionary.training import Samples
 
+CROSSED = ("SupervisedDictionaryClassifier", "SupervisedDictionaryRegressor", "encode")
+
 X, Y = digits(400, n_classes=4)
 HIDDEN = np.where(np.arange(400) < 60, Y, -1)
 QUICK = {"max_iter": 6, "init_max_iter": 1, "learning_rate": 0.16, "random_state": 0}

@@ -23,6 +23,8 @@ from sklearn.pipeline import make_pipeline
 
 from skdict_sup import KL, ElasticNet, Lp, OnlineDictionaryLearning, encode
 
+CROSSED = ("OnlineDictionaryLearning", "encode")
+
 PRIORS = {
     "kl": "kl",
     "kl_positive": KL(positive=True),

@@ -11,6 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from skdict_sup import SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Softmax
 
+CROSSED = ("SupervisedDictionaryClassifier",)
+
 
 def start_of(X, y, **params):
     """Classifier as its training begins: no step of any length is taken."""

@@ -29,6 +29,8 @@ MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
 class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
 
+    _most_in_batch = 256  # samples, where batch_size is "auto"
+
     def transform(self, X):
         """Encode signals.
 
@@ -177,7 +179,7 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         """Samples in a step."""
         if self.batch_size != "auto":
             return self.batch_size
-        return int(min(256, max(32, n_samples // 40)))
+        return int(min(self._most_in_batch, max(32, n_samples // 40)))
 
     def _first_atoms(self, X, rng):
         """Dictionary to start from, for `init`."""

@@ -29,6 +29,7 @@ class NetworkEstimator(CodingEstimator):
 
     transfer, split_sign = "linear", False  # of the codes that are approximated
     solver, positive_dictionary = "auto", False
+    _most_in_batch = 64  # many small steps: batches of 256 end where atoms not in use carry weight
 
     def _coded(self, X, n_layers=None):
         self._check_running()

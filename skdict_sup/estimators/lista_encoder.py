@@ -73,7 +73,8 @@ class LISTAEncoder(NetworkEstimator):
         Size of the first steps, in units of the typical entry of each array of weights; they fall
         to zero along a cosine. "auto" is 0.03, and 1 for Adadelta, which finds the size itself.
     batch_size : int or "auto", default="auto"
-        Signals in a step; "auto" is a fortieth of them, within 32 and 256.
+        Signals in a step; "auto" is a fortieth of them, within 32 and 64: fewer, larger
+        steps end at worse codes.
     max_iter : int, default=30
         Epochs.
     warm_start : bool, default=False

@@ -52,7 +52,8 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
         for only_support in (False, *[True] * SUPPORT_SWEEPS):
             for j in (j for j in range(p) if diagonal[j]):
                 pull = slope[:, j] + diagonal[j] * code[:, j]
-                shrunk = xp.maximum((pull if positive else xp.abs(pull)) - lam, xp.zeros_like(pull))
+                size = pull if positive else xp.abs(pull)
+                shrunk = xp.maximum(size - lam, xp.zeros_like(pull))
                 value = xp.sign(pull) * shrunk / (diagonal[j] + lam2)
                 moves = at_work & (code[:, j] != 0) if only_support else at_work
                 change = xp.where(moves, value - code[:, j], xp.zeros_like(value))
