@@ -26,7 +26,7 @@ class _Through:
     """An estimator of which tests see NumPy arrays alone, though it sees none."""
 
     def __init__(self, *args, **params):
-        self.inner = self.made(*args, **{n: there(self.library, p) for n, p in params.items()})
+        self.inner = _called(self.library, self.made)(*args, **params)
 
     def __getattr__(self, name):
         if name == "inner":  # not there yet, as in a copy that is being made
@@ -53,6 +53,8 @@ def _called(library, function, owner=None):
 
 def there(library, value):
     """Arrays of numbers and truth values in the library, NumPy's numbers as those of Python."""
+    if isinstance(value, _Through):
+        return value.inner
     if isinstance(value, np.ndarray) and value.dtype.kind in "fb":
         return library.asarray(value)
     return float(value) if isinstance(value, np.floating) else value

@@ -63,6 +63,7 @@ def test_trials_choose_a_large_rate_where_learning_helps():
         ),  # the loss decides between equal scores
     ],
 )
+@pytest.mark.numpy_alone("replaces a method")
 def test_the_rate_with_the_best_score_wins(found, best, monkeypatch):
     X, y = digits(n_classes=3)
     monkeypatch.setattr(

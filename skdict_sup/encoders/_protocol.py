@@ -7,6 +7,8 @@ from typing import Any
 from .._array import device_of, namespace
 from ..problem import Problem
 
+_DISTURBANCE = 0.1  # of one atom by the others, relative to the correlations
+
 
 @dataclass(frozen=True, eq=False)
 class Seen:
@@ -78,9 +80,14 @@ class Architecture:
         """The next state."""
         return self.layer(weights, state, seen)[0]
 
-    def scales(self, layers):
+    def scales(self, layers, seen):
         """Typical size of the entries of each array of a layer: steps are in these units."""
-        return [{name: _size(array) for name, array in layer.items()} for layer in layers]
+        # thresholds that begin at a tiny lam have to reach what atoms disturb each other by
+        least = {"threshold": _DISTURBANCE * step_of(seen.problem) * _size(seen.corr)}
+        return [
+            {name: max(_size(array), least.get(name, 0.0)) for name, array in layer.items()}
+            for layer in layers
+        ]
 
     def moved(self, weights, directions, lengths):
         """Weights after a step against directions, of a length for each array."""
@@ -104,3 +111,9 @@ class Architecture:
 def _size(array):
     xp = namespace(array)
     return float(xp.sqrt(xp.mean(array * array))) or 1.0
+
+
+def step_of(problem):
+    """Step size of ISTA: one over the largest eigenvalue of the Gram matrix."""
+    top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
+    return 1 / top if top > 0 else 1.0

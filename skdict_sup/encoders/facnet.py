@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from .._array import device_of, namespace
-from ._protocol import Architecture
+from ._protocol import Architecture, step_of
 from .shrink import soft, soft_back
-from .unrolled import step_of
 
 _LEAST = 1e-3  # of a curvature, relative to those of the start
 
@@ -63,11 +62,11 @@ class FacNet(Architecture):
         back = point @ A - ((point / s) @ A) @ seen.problem.gram
         return gradients, (back,)
 
-    def scales(self, layers):
+    def scales(self, layers, seen):
         """Rotations are by angles: antisymmetric signs have norm sqrt(p)."""
         return [
             found | {"rotation": layer["rotation"].shape[0] ** -0.5}
-            for found, layer in zip(super().scales(layers), layers, strict=True)
+            for found, layer in zip(super().scales(layers, seen), layers, strict=True)
         ]
 
     def directions(self, weights, gradients):

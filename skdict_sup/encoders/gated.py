@@ -66,9 +66,9 @@ class AdaptiveISTA(Architecture):
         }
         return gradients, (inner @ weights["code"], filled * weights["keep"])
 
-    def scales(self, layers):
+    def scales(self, layers, seen):
         """What is zero to begin with is of the size of its counterpart."""
-        return [found | {"keep": found["write"]} for found in super().scales(layers)]
+        return [found | {"keep": found["write"]} for found in super().scales(layers, seen)]
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,9 @@ class SLSTM(Architecture):
             back = back + part @ weights[f"{name}code"]
         return gradients, (back, filled * keep)
 
-    def scales(self, layers):
+    def scales(self, layers, seen):
         """Gates, zero to begin with, are of the size of the matrices beside them."""
-        found = super().scales(layers)
+        found = super().scales(layers, seen)
         gates = [f"{gate}_{name}" for gate in _GATES for name in ("signal", "code")]
         return [sizes | {name: sizes[name.split("_")[1]] for name in gates} for sizes in found]
 

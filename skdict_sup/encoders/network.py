@@ -1,8 +1,7 @@
 """A network of layers: codes forward, gradients backward, and the safeguard."""
 
 from .._array import namespace
-from ._protocol import Seen
-from .unrolled import step_of
+from ._protocol import Seen, step_of
 
 
 def forward(architecture, layers, seen):

@@ -5,10 +5,10 @@ from itertools import product
 from math import inf, isfinite
 
 from .._array import device_of, namespace
+from ._protocol import step_of
 from .affine import Affine, step_along
 from .network import forward, objective
 from .shrink import soft, soft_back
-from .unrolled import step_of
 
 # to begin ALISTA with; without bound, the ridge makes it ISTA
 _RIDGES, _STEPS, _THRESHOLDS = (0.0, 0.1, 1.0, 10.0, inf), (1.0, 0.5, 0.2), (1.0, 3.0, 10.0)

@@ -45,7 +45,8 @@ class Course:
     @cached_property
     def scales(self):
         """Units of the steps, for each layer."""
-        return self.architecture.scales(self.layers)
+        problem = Problem(self.reconstruction, self.prior, self.dictionary)
+        return self.architecture.scales(self.layers, Seen(problem, self.judges))
 
     @cached_property
     def ratio(self):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .._array import device_of, namespace
 from ..kernels import thresholded_product
-from ._protocol import Architecture
+from ._protocol import Architecture, step_of
 from .affine import Affine
 from .shrink import soft, soft_back
 
@@ -119,12 +119,6 @@ def unrolled_ista(problem):
         "code": (identity - step * gram) / shrinks,
         "threshold": xp.full((gram.shape[0],), step * prior.lam / shrinks, **home),
     }
-
-
-def step_of(problem):
-    """Step size of ISTA: one over the largest eigenvalue of the Gram matrix."""
-    top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
-    return 1 / top if top > 0 else 1.0
 
 
 def momenta(n_layers):
