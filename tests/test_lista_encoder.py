@@ -127,6 +127,17 @@ def test_a_network_grows():
         model.set_params(architecture="step").fit(X)
 
 
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_network_that_has_grown_runs_as_it_was_trained(name):
+    X, _ = digits(400)
+    model = encoder(architecture=name, n_layers=1, n_components=40, warm_start=True, max_iter=3)
+    for depth in (1, 8):
+        model.set_params(n_layers=depth).fit(X)
+        energy = (X**2).sum(axis=1).mean()
+        found = cost(X, model.transform(X), model) / energy
+        assert found == pytest.approx(min(model.loss_curve_), rel=1e-9)
+
+
 def test_partial_fit_goes_on():
     X, _ = digits(400)
     model = encoder()

@@ -3,6 +3,7 @@
 `ARCHITECTURES` has them by name; `_protocol.py` says what one is.
 """
 
+from .._array import astype_like
 from ._protocol import Seen
 from .facnet import FacNet
 from .gated import SLSTM, AdaptiveISTA
@@ -22,10 +23,17 @@ ARCHITECTURES = {
     "step": StepLISTA(),
 }
 
-__all__ = ["ARCHITECTURES", "Seen", "joined"]
+__all__ = ["ARCHITECTURES", "Seen", "alike", "joined"]
 
 
 def joined(layers, shared):
     """Layers of which all have the first one's arrays of the given names."""
     common = {name: layers[0][name] for name in shared}
     return [layer | common for layer in layers]
+
+
+def alike(layers, like):
+    """Layers with the dtype of an array; what several layers have in common stays one array."""
+    arrays = {id(array): array for layer in layers for array in layer.values()}
+    made = {key: astype_like(array, like) for key, array in arrays.items()}
+    return [{name: made[id(array)] for name, array in layer.items()} for layer in layers]

@@ -57,7 +57,7 @@ class Architecture:
     - `back(weights, kept, toward, seen)`: gradients of the weights by name, and of the state
       before, for a gradient of the state after.
 
-    It may define how it runs where no gradient follows
+    It may define `grown`, and how it runs where no gradient follows
 
     - `prepared(layers, problem)`: all layers in a form that is faster to run;
     - `advance(weights, state, seen)`: the next state, for a layer in this form.
@@ -71,6 +71,10 @@ class Architecture:
     def begin(self, seen):
         """The zero code."""
         return (seen.zeros(),)
+
+    def grown(self, kept, seen, n_layers):
+        """Weights of each layer where an earlier training has come to the first ones."""
+        return [*kept, *self.start(seen, n_layers)[len(kept) :]]
 
     def prepared(self, layers, problem):
         """The layers themselves."""

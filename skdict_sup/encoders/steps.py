@@ -78,21 +78,16 @@ class ALISTA(Affine):
 
     def start(self, seen, n_layers):
         """The analytic matrix, and the same step and threshold for all layers."""
-        xp, gram, lam = namespace(seen.problem.gram), seen.problem.gram, seen.problem.prior.lam
-        few, found = seen.few(_JUDGES), []
-        for ridge in _RIDGES:
-            analytic = analytic_weights(seen.problem.dictionary, ridge)
-            size = float(xp.max(xp.linalg.svdvals(analytic @ seen.problem.dictionary.T))) or 1.0
-            for step, times in product(_STEPS, _THRESHOLDS):
-                layer = {
-                    "analytic": analytic,
-                    "step": _number(step / size, gram),
-                    "threshold": _number(times * step / size * lam, gram),
-                }
-                codes, _ = forward(self, [layer] * n_layers, few)
-                value = float(xp.mean(objective(codes[-1], few)))
-                found.append((value if isfinite(value) else inf, len(found), layer))
-        return [min(found)[-1]] * n_layers
+        return self.grown([], seen, n_layers)
+
+    def grown(self, kept, seen, n_layers):
+        """What serves best beyond the layers kept, among which is the last of these once more."""
+        n_new, few, found = n_layers - len(kept), seen.few(_JUDGES), []
+        for layer in (*kept[-1:], *_candidates(seen.problem)) if n_new else ():
+            codes, _ = forward(self, [*kept, *[layer] * n_new], few)
+            value = float(namespace(few.X).mean(objective(codes[-1], few)))
+            found.append((value if isfinite(value) else inf, len(found), layer))
+        return [*kept, *[min(found)[-1]] * n_new] if found else kept
 
     def layer(self, weights, state, seen):
         """A step along the analytic directions."""
@@ -116,13 +111,27 @@ class ALISTA(Affine):
 
     def prepared(self, layers, problem):
         """Affine maps."""
-        analytic, found = layers[0]["analytic"], []
-        moved = problem.dictionary @ analytic.T
+        moved = {id(m): problem.dictionary @ m.T for m in (w["analytic"] for w in layers)}
+        found = []
         for weights in layers:
-            step = weights["step"]
+            step, analytic = weights["step"], weights["analytic"]
             keep, threshold = 1 - step * problem.prior.lam2, weights["threshold"]
-            found.append(step_along(analytic, step, moved, keep, threshold))
+            found.append(step_along(analytic, step, moved[id(analytic)], keep, threshold))
         return found
+
+
+def _candidates(problem):
+    """Layers to begin ALISTA with."""
+    xp, gram, lam = namespace(problem.gram), problem.gram, problem.prior.lam
+    for ridge in _RIDGES:
+        analytic = analytic_weights(problem.dictionary, ridge)
+        size = float(xp.max(xp.linalg.svdvals(analytic @ problem.dictionary.T))) or 1.0
+        for step, times in product(_STEPS, _THRESHOLDS):
+            yield {
+                "analytic": analytic,
+                "step": _number(step / size, gram),
+                "threshold": _number(times * step / size * lam, gram),
+            }
 
 
 def analytic_weights(dictionary, ridge=0.0):

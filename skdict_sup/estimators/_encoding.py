@@ -35,11 +35,7 @@ class NetworkEstimator(CodingEstimator):
         self._check_running()
         dictionary = astype_like(self.components_, X)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, dictionary)
-        layers = [
-            {name: astype_like(array, dictionary) for name, array in layer.items()}
-            for layer in self.layers_[:n_layers]
-        ]
-        layers = encoders.joined(layers, self._architecture.shared)
+        layers = encoders.alike(self.layers_[:n_layers], dictionary)
         encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
@@ -63,10 +59,9 @@ class NetworkEstimator(CodingEstimator):
         problem = Problem(reconstruction, prior, dictionary)
         rows = rng.permutation(X.shape[0])[:_JUDGES]
         judges = dense(take_rows(X, rows))
-        layers = architecture.start(Seen(problem, judges), self.n_layers)
-        if warm:
-            kept = self._state.layers[: self.n_layers]
-            layers = encoders.joined([*kept, *layers[len(kept) :]], architecture.shared)
+        kept = self._state.layers[: self.n_layers] if warm else []
+        layers = architecture.grown(kept, Seen(problem, judges), self.n_layers)
+        layers = encoders.joined(layers, architecture.shared)
         cost = costs.Objective()
         if self.target == "codes":
             cost = costs.Distance(solve(problem, X, solver, n_jobs=self.n_jobs).code)
