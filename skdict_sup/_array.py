@@ -6,7 +6,13 @@ Names of array libraries stand here and in `kernels/`, nowhere else.
 import array_api_compat
 import numpy as np
 from array_api_compat import device as device_of
-from array_api_compat import is_array_api_obj, is_cupy_array, is_numpy_array, is_torch_array
+from array_api_compat import (
+    is_array_api_obj,
+    is_cupy_array,
+    is_numpy_array,
+    is_torch_array,
+    to_device,
+)
 
 __all__ = [
     "ROWS",
@@ -158,7 +164,9 @@ def astype_like(value, like):
     like = like.data if is_sparse(like) else like
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
-        return xp.astype(value, like.dtype, copy=False)
+        value = xp.astype(value, like.dtype, copy=False)
+        there = device_of(value) == device_of(like)
+        return value if there else to_device(value, device_of(like))
     value = to_numpy(value)
     value = value if value.flags.writeable else value.copy()  # torch would share it, and warn
     return xp.asarray(value, dtype=like.dtype, device=device_of(like))

@@ -25,6 +25,12 @@ class Library:
     name: str
     module: str
     writeable: bool = True
+    device: str | None = None  # where its arrays are made; None is its default
+
+    @property
+    def home(self):
+        """Library and device, in the form that `to_device` takes."""
+        return self.module if self.device is None else f"{self.module}:{self.device}"
 
     @property
     def namespace(self):
@@ -34,7 +40,8 @@ class Library:
         """An array of this library with the values of a NumPy array; None stays None."""
         if array is None:
             return None
-        made = self.namespace.asarray(np.array(array, dtype=dtype))
+        there = {} if self.device is None else {"device": self.device}
+        made = self.namespace.asarray(np.array(array, dtype=dtype), **there)
         if not self.writeable:
             made.flags.writeable = False
         return made
@@ -53,33 +60,38 @@ LIBRARIES = (
     Library("array_api_strict", "array_api_strict"),
     Library("torch", "torch"),
     Library("cupy", "cupy"),
+    Library("torch_cuda", "torch", device="cuda:0"),
 )
+ON_A_GPU = ("cupy", "torch_cuda")
 
 
-def _require_cuda_device():
-    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+def _require(library):
+    """Skip, with the reason, where a library or its device is missing."""
+    module = pytest.importorskip(library.module, reason=f"{library.module} is not installed")
+    if library.name in ON_A_GPU and not _cuda_devices(module):
+        pytest.skip(f"{library.module} finds no CUDA device")
+
+
+def _cuda_devices(module):
+    if module.__name__ == "torch":
+        return module.cuda.device_count()
     try:
-        found = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        pytest.skip(f"cupy finds no CUDA device: {error}")
-    if not found:
-        pytest.skip("cupy finds no CUDA device")
+        return module.cuda.runtime.getDeviceCount()
+    except module.cuda.runtime.CUDARuntimeError:
+        return 0
 
 
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(lib, id=lib.name, marks=[pytest.mark.gpu] if lib.name == "cupy" else [])
+        pytest.param(lib, id=lib.name, marks=[pytest.mark.gpu] if lib.name in ON_A_GPU else [])
         for lib in LIBRARIES
     ],
 )
 def xp(request):
     """Every array library in turn, the strictest one and a read-only NumPy among them."""
-    library = request.param
-    if library.name == "cupy":
-        _require_cuda_device()
-    pytest.importorskip(library.module, reason=f"{library.module} is not installed")
-    return library
+    _require(request.param)
+    return request.param
 
 
 def pytest_addoption(parser):
@@ -114,6 +126,7 @@ def _through(request, monkeypatch):
     if not name:
         return
     library = next(lib for lib in LIBRARIES if lib.name == name)
+    _require(library)
     for function in {getattr(request.module, attribute) for attribute in request.module.CROSSED}:
         for module, attribute in holders(function):
             monkeypatch.setattr(module, attribute, through(library, function))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-THROUGH = ("array_api_strict", "torch")
+THROUGH = ("array_api_strict", "torch", "cupy", "torch_cuda")
 HERE = str(Path(__file__).parent)
 
 

@@ -95,6 +95,17 @@ def test_estimators_live_where_signals_are(name, model):
         assert device_of(to_device(here, *place).components_) == DEVICES[name]
 
 
+@elsewhere
+def test_first_atoms_and_targets_of_another_device_are_brought_over(name):
+    X, there, _ = signals(name)
+    home = strict.asarray(X)
+    model = OnlineDictionaryLearning(6, init=home[:6, :], max_iter=1, random_state=0).fit(there)
+    assert device_of(model.components_) == DEVICES[name]
+    weight = strict.asarray(np.ones(len(X), np.float32))
+    model = SupervisedDictionaryRegressor(6, **LEARNING).fit(there, home[:, :2], weight)
+    assert device_of(model.coef_) == DEVICES[name]
+
+
 def test_what_devices_are_like():
     X, _ = digits(4)
     single = X.astype(np.float32)

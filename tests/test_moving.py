@@ -48,7 +48,7 @@ def fitted(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_moved_estimator_is_the_same(name, xp):
     model, X, _ = fitted(name)
-    moved = to_device(model, xp.module)
+    moved = to_device(model, xp.home)
     there = xp.asarray(X)
     code = moved.transform(there)
     assert xp.is_mine(code)
@@ -64,7 +64,7 @@ def test_a_moved_estimator_is_the_same(name, xp):
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"coder"}))
 def test_a_moved_estimator_goes_on_learning(name, xp):
     model, X, y = fitted(name)
-    moved = to_device(model, xp.module)
+    moved = to_device(model, xp.home)
     moved.partial_fit(xp.asarray(X), y)
     model.partial_fit(X, y)
     components = moved.components_
