@@ -138,6 +138,25 @@ def test_a_network_that_has_grown_runs_as_it_was_trained(name):
         assert found == pytest.approx(min(model.loss_curve_), rel=1e-9)
 
 
+@pytest.mark.parametrize("name", sorted(set(LEARNED) - {"slstm", "lista_recurrent"}))
+def test_growing_hardly_raises_the_cost(name):
+    X, _ = digits(400)
+    prior = ElasticNet(lam=0.02)
+    model = encoder(architecture=name, n_components=40, prior=prior, max_iter=40, warm_start=True)
+    before = min(model.fit(X).loss_curve_)
+    model.set_params(n_layers=8, max_iter=1, learning_rate=1e-12).fit(X)
+    # new layers are steps of ISTA; where the matrix on the signals is a common one, nearly so
+    most = 1.25 if "signal" in ARCHITECTURES[name].shared else 1 + 1e-12
+    assert model.loss_curve_[0] <= most * before
+
+
+def test_momentum_without_learning_goes_on_in_a_network_that_grows():
+    X, _ = digits(100)
+    grown = encoder(architecture="fista", warm_start=True).fit(X).set_params(n_layers=8).fit(X)
+    whole = encoder(architecture="fista", n_layers=8).fit(X)
+    np.testing.assert_allclose(grown.transform(X), whole.transform(X), atol=1e-12)
+
+
 def test_partial_fit_goes_on():
     X, _ = digits(400)
     model = encoder()

@@ -74,6 +74,15 @@ class LFISTA(Architecture):
             )
         return layers
 
+    def grown(self, kept, seen, n_layers):
+        """New layers are steps without momentum: it is for codes that FISTA has come to."""
+        layers = super().grown(kept, seen, n_layers)
+        if self.fixed or not kept:
+            return layers
+        ista = unrolled_ista(seen.problem)
+        plain = ista | {"before": 0 * ista["code"]}
+        return [*kept, *[plain] * (n_layers - len(kept))]
+
     def begin(self, seen):
         """The zero code, twice."""
         return (*super().begin(seen), *super().begin(seen))
