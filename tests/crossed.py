@@ -56,7 +56,7 @@ def there(library, value):
     if isinstance(value, _Through):
         return value.inner
     if isinstance(value, np.ndarray) and value.dtype.kind in "fb":
-        return library.asarray(value)
+        return library.asarray(value, dtype=value.dtype.newbyteorder("="))
     return float(value) if isinstance(value, np.floating) else value
 
 

@@ -113,6 +113,7 @@ def test_early_stopping_stops_when_nothing_gets_better():
     assert not hasattr(later, "best_validation_score_")
 
 
+@pytest.mark.numpy_alone("its augmentation takes arrays of NumPy")
 def test_augment_sees_every_mini_batch_and_nothing_else():
     X, y = problem()
     seen = []

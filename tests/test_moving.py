@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse
 from learners import digits
 from sklearn.utils import _array_api
 
@@ -111,4 +112,9 @@ def test_what_cannot_be_moved_is_refused(xp):
     if xp.module != "numpy":
         with pytest.raises(ValueError, match=r"skdict_sup\.to_device moves a fitted estimator"):
             model.predict(xp.asarray(X))
+        moved = to_device(model, xp.home)
+        code = model.transform(X)
+        for elsewhere in (code, scipy.sparse.csr_matrix(code)):
+            with pytest.raises(ValueError, match="components_ lives in .*, but X lives in"):
+                moved.inverse_transform(elsewhere)
     assert skdict_sup.to_device is to_device

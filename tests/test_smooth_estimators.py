@@ -57,6 +57,7 @@ def test_codes_are_those_of_the_learned_dictionary(make, prior):
         assert np.linalg.norm(model.components_, axis=1).max() <= 1 + 1e-12
 
 
+@pytest.mark.numpy_alone("of SciPy matrices")
 @every_estimator
 def test_codes_of_distributions(make):
     X, y = distributions(), target_of(make)

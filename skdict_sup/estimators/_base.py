@@ -77,6 +77,7 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             raise ValueError(
                 f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
             )
+        same_home(X=code, components_=self.components_)
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
