@@ -125,7 +125,10 @@ def mean_objective(X, code, dictionary, prior):
 
 
 def curve(problem, architecture, depths, epochs):
-    """{depth: suboptimality on test signals}; networks grow from one depth to the next."""
+    """{name: {depth: suboptimality on test signals}}; networks grow from one depth to the next.
+
+    Networks of a few numbers stand there with the safeguard, too.
+    """
     dictionary, train, test, prior, best = problem
     encoder = LISTAEncoder(
         dictionary,
@@ -135,11 +138,15 @@ def curve(problem, architecture, depths, epochs):
         warm_start=True,
         random_state=SEED,
     )
-    found = {}
+    names = {architecture: False}
+    if architecture in SMALL:
+        names[f"{architecture}, safeguard"] = True
+    found = {name: {} for name in names}
     for depth in depths:
         encoder.set_params(n_layers=depth).fit(train)
-        code = encoder.transform(test)
-        found[depth] = mean_objective(test, code, dictionary, prior) - best
+        for name, safeguard in names.items():
+            code = encoder.set_params(safeguard=safeguard).transform(test)
+            found[name][depth] = mean_objective(test, code, dictionary, prior) - best
     return found
 
 
@@ -156,9 +163,7 @@ def curves(name, kept, quick):
         depths = [d for d in DEPTHS if d <= (4 if quick else deepest)]
         begin, run = time.perf_counter(), SMALL_EPOCHS if architecture in SMALL else epochs
         key = f"{name} {lam} {architecture} {depths} {run}"
-        found[architecture] = kept(
-            key, lambda a=architecture, d=depths, n=run: curve(problem, a, d, n)
-        )
+        found |= kept(key, lambda a=architecture, d=depths, n=run: curve(problem, a, d, n))
         seconds = time.perf_counter() - begin
         last = list(found[architecture].values())[-1]
         print(f"  {name}, {architecture}: {last:.3g} ({seconds:.0f} s)", flush=True)
