@@ -9,7 +9,7 @@ from problems import unit_atoms
 from skdict_sup import ElasticNet
 from skdict_sup.dictionary import adam
 from skdict_sup.dictionary.supervised import Batch, SupervisedSettings
-from skdict_sup.encoders import Seen, costs, joined, network, training
+from skdict_sup.encoders import Seen, costs, network, training
 from skdict_sup.encoders.facnet import FacNet
 from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
 from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
@@ -154,8 +154,6 @@ def test_a_pass_without_gradients_makes_the_codes_of_one_with_them(name, prior):
         pytest.skip("for signed codes alone")
     seen, rng = seen_of(PRIORS[prior], n=40, p=30, m=20), np.random.default_rng(5)
     layers = [varied(layer, 0.1, rng) for layer in EVERY[name].start(seen, 5)]
-    if name == "alista":  # whose matrix is computed, the same for all layers
-        layers = joined(layers, ("analytic",))
     codes, _ = network.forward(EVERY[name], layers, seen)
     for depth in (1, 5):
         found = network.Encoder(EVERY[name], layers[:depth], seen.problem)(seen.X)
@@ -193,12 +191,14 @@ def test_rotations_stay_orthogonal():
 @pytest.mark.parametrize("with_head", [False, True])
 @pytest.mark.parametrize("every_layer", [False, True])
 @pytest.mark.parametrize("target", ["objective", "codes"])
+@pytest.mark.parametrize("n_together", [2, 3])
 @pytest.mark.parametrize("architecture", [LISTA(), LISTA(RECURRENT), LISTA(()), SLSTM()], ids=str)
-def test_gradients_of_the_cost(architecture, target, every_layer, with_head):
+def test_gradients_of_the_cost(architecture, n_together, target, every_layer, with_head):
     seen, rng = seen_of(PRIORS["elastic net"]), np.random.default_rng(5)
     first = varied(architecture.start(seen, 1)[0], 0.05, rng)
     layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
-    layers = [layer | {name: first[name] for name in architecture.shared} for layer in layers]
+    common = {name: first[name] for name in architecture.shared}
+    layers = [layer | (common if k < n_together else {}) for k, layer in enumerate(layers)]
     cost = costs.Objective()
     if target == "codes":
         cost = costs.Distance(rng.normal(size=(20, 6)))
@@ -218,10 +218,10 @@ def test_gradients_of_the_cost(architecture, target, every_layer, with_head):
 
     state, step = training.start(course, head), 1e-6
     _, found, slopes, pull = training.cost_and_gradients(state, batch, rows, course)
-    for number, gradients in enumerate(training._pooled(found, architecture.shared)):
+    for number, gradients in enumerate(training._pooled(found, course.owners)):
         for name, gradient in gradients.items():
             direction = rng.normal(size=gradient.shape)
-            all_of_them = range(3) if name in architecture.shared else [number]
+            all_of_them = [k for k in range(3) if layers[k][name] is layers[number][name]]
 
             def moved(sign, name=name, direction=direction, places=all_of_them):
                 return value(

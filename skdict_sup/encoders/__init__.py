@@ -23,13 +23,7 @@ ARCHITECTURES = {
     "step": StepLISTA(),
 }
 
-__all__ = ["ARCHITECTURES", "Seen", "alike", "joined"]
-
-
-def joined(layers, shared):
-    """Layers of which all have the first one's arrays of the given names."""
-    common = {name: layers[0][name] for name in shared}
-    return [layer | common for layer in layers]
+__all__ = ["ARCHITECTURES", "Seen", "alike"]
 
 
 def alike(layers, like):

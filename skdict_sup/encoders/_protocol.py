@@ -63,7 +63,8 @@ class Architecture:
     - `advance(weights, state, seen)`: the next state, for a layer in this form.
     """
 
-    shared = ()  # names of the arrays that all layers have in common
+    shared = ()  # names of the arrays that layers which begin together have in common
+    recurrent = False  # whether that is all of them, and for layers added later, too
     nonnegative = ("threshold",)  # names of those that are not negative
     fixed = False  # nothing to learn
     needs_signed = False  # made for codes of either sign
@@ -74,6 +75,8 @@ class Architecture:
 
     def grown(self, kept, seen, n_layers):
         """Weights of each layer where an earlier training has come to the first ones."""
+        if kept and self.recurrent:
+            return [kept[0]] * n_layers
         return [*kept, *self.start(seen, n_layers)[len(kept) :]]
 
     def prepared(self, layers, problem):

@@ -97,6 +97,7 @@ class SLSTM(Architecture):
         "keep_code",
     )
     nonnegative: tuple = ("offset",)
+    recurrent: bool = True
 
     def start(self, seen, n_layers):
         """Matrices of ISTA, gates half open."""

@@ -49,6 +49,18 @@ class Course:
         return self.architecture.scales(self.layers, Seen(problem, self.judges))
 
     @cached_property
+    def owners(self):
+        """{name: number of the first layer with the same array} of what layers share, for each."""
+        shared, layers = self.architecture.shared, self.layers
+        return [
+            {
+                name: next(n for n, other in enumerate(layers) if other[name] is layer[name])
+                for name in shared
+            }
+            for layer in layers
+        ]
+
+    @cached_property
     def ratio(self):
         """Size of the matrix on the signals, relative to a dictionary that is tied to it."""
         if self.dictionary_update != "tied":
@@ -97,9 +109,9 @@ def start(course, head):
             {
                 name: begin(array, by_row=False)
                 for name, array in layer.items()
-                if number == 0 or name not in course.architecture.shared
+                if own.get(name, number) == number
             }
-            for number, layer in enumerate(course.layers)
+            for number, (layer, own) in enumerate(zip(course.layers, course.owners, strict=True))
         ],
         "dictionary": begin(course.dictionary, by_row=True),
         "head": {name: begin(array, by_row=False) for name, array in head.items()},
@@ -134,15 +146,16 @@ def cost_and_gradients(state, batch, rows, course):
 def step(state, batch, rows, course, rate):
     """State after one step on a mini-batch."""
     _, found, slopes, pull = cost_and_gradients(state, batch, rows, course)
-    shared, optimiser = course.architecture.shared, course.optimiser
-    pooled, moments, layers = _pooled(found, shared), dict(state.moments), []
+    optimiser, pooled = course.optimiser, _pooled(found, course.owners)
+    moments, layers = dict(state.moments), []
     if course.ratio:
         pooled[0]["signal"] = pooled[0]["signal"] + pull / course.ratio
     moments["layers"] = []
     for number, gradients in enumerate(pooled):
         before = state.moments["layers"][number]
         moved, after = _moved(state.layers[number], gradients, before, course, number, rate)
-        layers.append(moved | {name: layers[0][name] for name in shared if number})
+        owned = course.owners[number].items()
+        layers.append(moved | {name: layers[n][name] for name, n in owned if n != number})
         moments["layers"].append(before | after)
     dictionary = state.dictionary
     if course.ratio:
@@ -173,11 +186,13 @@ def _moved(weights, gradients, moments, course, number, rate):
     return moved, {name: moment for name, (moment, _) in after.items()}
 
 
-def _pooled(found, shared):
-    """Gradients of each layer; those of what all have in common are summed, in the first."""
-    pooled = [{n: g for n, g in layer.items() if n not in shared} for layer in found]
-    if found:
-        pooled[0] |= {name: sum(layer[name] for layer in found) for name in shared}
+def _pooled(found, owners):
+    """Gradients of each layer; those of what layers share are summed, in the first of them."""
+    pooled = [dict(layer) for layer in found]
+    for number, own in enumerate(owners):
+        for name, first in own.items():
+            if first != number:
+                pooled[first][name] = pooled[first][name] + pooled[number].pop(name)
     return pooled
 
 

@@ -15,8 +15,8 @@ RECURRENT = ("signal", "code", "threshold")
 class LISTA(Affine):
     """The learned ISTA: w+ = soft(x W_x' + w W_w', theta), all of it learned.
 
-    W_x is common to all layers, so that the signals are multiplied once; all three are for
-    `RECURRENT`, none for ().
+    W_x is common to all layers that begin together, so that the signals are multiplied once; all
+    three are for `RECURRENT`, none for ().
 
     References
     ----------
@@ -25,6 +25,11 @@ class LISTA(Affine):
 
     shared: tuple = ("signal",)
     fixed: bool = False
+
+    @property
+    def recurrent(self):
+        """Whether layers differ in nothing."""
+        return self.shared == RECURRENT
 
     def start(self, seen, n_layers):
         """Weights of ISTA with step 1 / ||G||."""

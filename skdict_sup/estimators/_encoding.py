@@ -61,7 +61,8 @@ class NetworkEstimator(CodingEstimator):
         judges = dense(take_rows(X, rows))
         kept = self._state.layers[: self.n_layers] if warm else []
         layers = architecture.grown(kept, Seen(problem, judges), self.n_layers)
-        layers = encoders.joined(layers, architecture.shared)
+        if self.dictionary_update == "tied":
+            layers = [layer | {"signal": layers[0]["signal"]} for layer in layers]
         cost = costs.Objective()
         if self.target == "codes":
             cost = costs.Distance(solve(problem, X, solver, n_jobs=self.n_jobs).code)

@@ -33,8 +33,8 @@ class LISTAEncoder(NetworkEstimator):
     dictionary : array of shape (n_components, n_features) or None, default=None
         Atoms as rows; None learns them first, from the signals alone.
     architecture : str, default="lista"
-        "lista" (the matrix on the signals common to all layers), "lista_recurrent" (all weights
-        common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis), "slstm"
+        "lista" (one matrix on the signals for layers that begin together), "lista_recurrent" (all
+        weights common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis), "slstm"
         (the gated cell of SC2Net), "adaptive" (a cell without gates), "alista" (an analytic
         matrix; a step and a threshold are learned), "step" (a step is learned), or "ista" and
         "fista", which learn nothing.
@@ -79,7 +79,8 @@ class LISTAEncoder(NetworkEstimator):
         Epochs.
     warm_start : bool, default=False
         Whether fit goes on from the layers, the dictionary and the prior of the last fit. Layers
-        beyond those begin as steps of ISTA or FISTA, so that a network may grow.
+        beyond those begin as steps of ISTA, so that a network may grow without losing anything;
+        where all layers have the same weights, these are used more often.
     device : str or None, default=None
         Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
         array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals

@@ -70,6 +70,32 @@ DEVICE void add_outer(const Team &team, const Space<T> &s, int n, T scale, const
     team.sync();
 }
 
+// visit(j, sum over active atoms of weights times G) for every atom j.
+//
+// A lane takes four atoms at a time: weights and places are read once for them, and four rows of
+// numbers are on their way at once.
+template <class Sum, class T, class Team, class Visit>
+DEVICE void combine(const Team &team, const Problem<T> &problem, const Space<T> &s,
+                    const T *weights, Visit visit) {
+    constexpr int wide = 4;
+    const int p = problem.p;
+    for (int first = team.lane; first < p; first += wide * team.size) {
+        Sum sums[wide] = {};
+        for (int r = 0; r < s.k; r++) {
+            const Sum weight = weights[r];
+            const T *row = problem.gram + size_t(s.active[r]) * p;
+            for (int q = 0; q < wide; q++) {
+                const int j = first + q * team.size;
+                if (j < p) sums[q] += weight * row[j];
+            }
+        }
+        for (int q = 0; q < wide; q++) {
+            const int j = first + q * team.size;
+            if (j < p) visit(j, sums[q]);
+        }
+    }
+}
+
 // Improve solution = H^-1 column for atom j by its residual; a pivot that holds, or zero.
 template <class T, class Team>
 DEVICE T refine(const Team &team, const Problem<T> &problem, int j, Space<T> &s) {

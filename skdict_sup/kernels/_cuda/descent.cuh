@@ -5,12 +5,8 @@
 // u = corr - (G + lam2 I) code, summed in double; the largest excess of an active atom over lam.
 template <class T, class Team>
 DEVICE T residual(const Team &team, const Problem<T> &problem, T lam, Space<T> &s) {
-    for (int j = team.lane; j < problem.p; j += team.size) {
-        double sum = problem.corr[j];
-        for (int r = 0; r < s.k; r++)
-            sum -= double(s.values[r]) * problem.gram[size_t(s.active[r]) * problem.p + j];
-        s.u[j] = T(sum);
-    }
+    combine<double>(team, problem, s, s.values,
+                    [&](int j, double sum) { s.u[j] = T(problem.corr[j] - sum); });
     team.sync();
     T worst = T(0);
     for (int r = team.lane; r < s.k; r += team.size) {

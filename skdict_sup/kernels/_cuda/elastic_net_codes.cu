@@ -11,20 +11,17 @@ template <class T, class Team>
 DEVICE int contact(const Team &team, const Problem<T> &problem, T mu, Space<T> &s, T &step) {
     const T flat = T(1) / T(131072);  // speed toward the bound that counts as none
     Placed<T> nearest = {T(0), -1};
-    for (int j = team.lane; j < problem.p; j += team.size) {
-        T change = T(0);
-        for (int r = 0; r < s.k; r++)
-            change += s.direction[r] * problem.gram[size_t(s.active[r]) * problem.p + j];
+    combine<T>(team, problem, s, s.direction, [&](int j, T change) {
         s.du[j] = change;
-        if (s.live[j] == T(0)) continue;
+        if (s.live[j] == T(0)) return;
         // which of the two bounds comes first
         const bool upper = problem.positive || mu * change < s.u[j];
         const T closing = T(1) - (upper ? change : -change);
         const T gap = mu - (upper ? s.u[j] : -s.u[j]);
-        if (closing <= flat || gap >= step * closing) continue;
+        if (closing <= flat || gap >= step * closing) return;
         const Placed<T> here = {-gap / closing, j};
         if (before(here, nearest)) nearest = here;
-    }
+    });
     team.sync();
     nearest = team.first(nearest);
     if (nearest.place >= 0) step = larger(-nearest.value, T(0));
