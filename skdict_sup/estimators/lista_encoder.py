@@ -34,10 +34,10 @@ class LISTAEncoder(NetworkEstimator):
         Atoms as rows; None learns them first, from the signals alone.
     architecture : str, default="lista"
         "lista" (one matrix on the signals for layers that begin together), "lista_recurrent" (all
-        weights common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis), "slstm"
-        (the gated cell of SC2Net), "adaptive" (a cell without gates), "alista" (an analytic
-        matrix; a step and a threshold are learned), "step" (a step is learned), or "ista" and
-        "fista", which learn nothing.
+        weights common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis),
+        "slstm" (the gated cell of SC2Net), "adaptive" (a cell without gates), "alista" (an
+        analytic matrix; a step and a threshold are learned), "step" (a step is learned), or "ista"
+        and "fista", which learn nothing.
     n_layers : int, default=10
         Layers of the network.
     prior : "elastic_net" or ElasticNet, default="elastic_net"
