@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from crossed import THROUGH, holders, through
+from crossed import THROUGH, holders, through, versions_for
 from hypothesis import settings
 
+from skdict_sup import kernels
 from skdict_sup._array import to_numpy
 
 settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
@@ -127,6 +128,10 @@ def _through(request, monkeypatch):
         return
     library = next(lib for lib in LIBRARIES if lib.name == name)
     _require(library)
-    for function in {getattr(request.module, attribute) for attribute in request.module.CROSSED}:
+    crossed = {getattr(request.module, attribute) for attribute in request.module.CROSSED}
+    if name == "array_api_strict" and any(isinstance(one, type) for one in crossed):
+        for kernel in (getattr(kernels, each) for each in kernels.__all__):
+            monkeypatch.setattr(kernel, "versions", versions_for(library, kernel))
+    for function in crossed:
         for module, attribute in holders(function):
             monkeypatch.setattr(module, attribute, through(library, function))

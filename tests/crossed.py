@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skdict_sup.kernels._lend import numpy_floats
+
 THROUGH = ("array_api_strict", "torch", "cupy", "torch_cuda")
 HERE = str(Path(__file__).parent)
 
@@ -47,6 +49,33 @@ def _called(library, function, owner=None):
             **{name: there(library, a) for name, a in kwargs.items()},
         )
         return owner if owner and found is owner.inner else back(library, found)
+
+    return call
+
+
+def versions_for(library, kernel):
+    """Compiled versions of a kernel, those for NumPy lent to arrays of the library as well.
+
+    References are tested by themselves; training by them takes five hundred times as long.
+    """
+
+    def usable(*arrays):
+        return all(map(library.is_mine, arrays))
+
+    def lend(function):
+        return _lent(library, function)
+
+    ours = [v for v in kernel.versions if v.usable is numpy_floats]
+    return (*kernel.versions, *(replace(v, usable=usable, lend=lend) for v in ours))
+
+
+def _lent(library, function):
+    @wraps(function)
+    def call(*args, **kwargs):
+        given = {name: back(library, a) for name, a in kwargs.items()}
+        found = function(*(back(library, a) for a in args), **given)
+        parts = [library.asarray(a) for a in (found if isinstance(found, tuple) else (found,))]
+        return tuple(parts) if isinstance(found, tuple) else parts[0]
 
     return call
 

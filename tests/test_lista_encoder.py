@@ -265,10 +265,11 @@ def test_every_library_learns_the_same(name, xp):
     np.testing.assert_allclose(xp.to_numpy(code), expected.transform(X), rtol=1e-6, atol=1e-8)
 
 
-def test_every_library_learns_the_same_with_labels(xp):
+@pytest.mark.parametrize("target", ["objective", "codes"])
+def test_every_library_learns_the_same_with_labels(target, xp):
     X, y = digits()
-    expected = encoder(loss="softmax", max_iter=2).fit(X, y)
-    found = encoder(loss="softmax", max_iter=2).fit(xp.asarray(X), y)
+    expected = encoder(loss="softmax", target=target, max_iter=2).fit(X, y)
+    found = encoder(loss="softmax", target=target, max_iter=2).fit(xp.asarray(X), y)
     np.testing.assert_allclose(xp.to_numpy(found.coef_), expected.coef_, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(found.predict(xp.asarray(X)), expected.predict(X))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .._array import namespace
+from .._array import namespace, take_rows
 from .network import objective
 
 
@@ -41,9 +41,9 @@ class Distance:
 
     def value(self, code, seen, rows):
         """Half the squared distance for each signal."""
-        error = code - self.codes[rows, :]
+        error = code - take_rows(self.codes, rows)
         return 0.5 * namespace(code).sum(error * error, axis=1)
 
     def gradient(self, code, seen, rows):
         """The difference."""
-        return code - self.codes[rows, :]
+        return code - take_rows(self.codes, rows)

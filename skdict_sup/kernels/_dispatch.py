@@ -16,10 +16,9 @@ def kernel(reference):
     """Dispatch calls of `reference` to the first compiled version that takes the arrays.
 
     Floating array arguments decide; boolean arrays, scalars and None follow. The kernel's
-    `compiled` says of arrays whether there is such a version.
+    `compiled` says of arrays whether there is such a version among its `versions`.
     """
     name = reference.__name__
-    versions = [v for v in REGISTRY if v.kernel == name]
 
     @wraps(reference)
     def call(*args, **kwargs):
@@ -30,13 +29,14 @@ def kernel(reference):
             raise TypeError(
                 f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}."
             )
-        for version in versions:
+        for version in call.versions:
             if version.usable(*arrays):
                 return _load(version)(*args, **kwargs)
         return reference(*args, **kwargs)
 
     def compiled(*arrays):
-        return any(version.usable(*arrays) for version in versions)
+        return any(version.usable(*arrays) for version in call.versions)
 
     call.reference, call.compiled = reference, compiled
+    call.versions = tuple(v for v in REGISTRY if v.kernel == name)
     return call
