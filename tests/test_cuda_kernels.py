@@ -272,3 +272,19 @@ def test_every_source_compiles(architecture, tmp_path):
     image = (tmp_path / "all.cubin").read_bytes()
     for name in ON_A_GPU:
         assert image.count(name.encode()) >= 2, f"{name} is not among the kernels"
+
+
+@pytest.mark.parametrize("name", ON_A_GPU)
+def test_the_compiler_that_cupy_calls_takes_every_source(name):
+    nvrtc = pytest.importorskip("cupy", reason="cupy is not installed").cuda.nvrtc
+    try:
+        nvrtc.getVersion()
+    except Exception as error:  # whatever a missing library raises
+        pytest.skip(f"no NVRTC: {error}")
+    program = nvrtc.createProgram((FOLDER / f"{name}.cu").read_text(), f"{name}.cu", (), ())
+    nvrtc.addNameExpression(program, f"{name}<float>")
+    nvrtc.addNameExpression(program, f"{name}<double>")
+    options = "-std=c++17", f"-I{FOLDER}", "--gpu-architecture=sm_90"
+    nvrtc.compileProgram(program, options)
+    assert name in nvrtc.getLoweredName(program, f"{name}<float>")
+    assert nvrtc.getCUBIN(program)

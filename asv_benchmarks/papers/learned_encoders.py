@@ -203,16 +203,23 @@ def classification(quick):
     return found
 
 
+def digits_to_train(quick, dtype):
+    """Digits of norm one that networks for `times` and `starts` learn from."""
+    train = common.stored_digits("train")[0][: 512 if quick else N_TRAIN]
+    return common.unit_rows(train.astype(dtype))
+
+
 def times(quick):
     """Rows (architecture, microseconds for a signal, exact time over it) at 300 atoms."""
     X = common.digits_to_encode(512 if quick else 4096, "float32")
     dictionary, prior = common.learned(300, "float32"), ElasticNet(0.02)
+    train = digits_to_train(quick, "float32")
     contenders = {
         "exact": Contender(lambda: encode(X, dictionary, prior=prior), len(X), 1),
     }
     for architecture in (*SMALL, *LARGE):
-        encoder = LISTAEncoder(dictionary, architecture=architecture, prior=prior, max_iter=1)
-        encoder.fit(X[:512])
+        settings = {"architecture": architecture, "prior": prior, "random_state": SEED}
+        encoder = LISTAEncoder(dictionary, max_iter=2, **settings).fit(train)
         contenders[architecture] = Contender(lambda e=encoder: e.transform(X), len(X), 1)
     found = microseconds(contenders, 3 if quick else 9)
     return [[name, number(us), number(found["exact"] / us)] for name, us in found.items()]
@@ -223,8 +230,7 @@ def starts(quick):
     X = common.digits_to_encode(512 if quick else 4096, "float64")
     dictionary, prior = common.learned(300, "float64"), ElasticNet(0.02)
     encoder = LISTAEncoder(dictionary, architecture="alista", prior=prior, random_state=SEED)
-    train = common.stored_digits("train")[0][: 512 if quick else N_TRAIN]
-    encoder.fit(common.unit_rows(train.astype(np.float64)))
+    encoder.fit(digits_to_train(quick, "float64"))
     rows = []
     for solver in STARTED:
         for tol in TOLERANCES:
