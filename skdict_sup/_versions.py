@@ -14,6 +14,7 @@ _PACKAGES = (
     "array-api-compat",
     "threadpoolctl",
     "cupy-cuda12x",
+    "cupy-cuda13x",
     "torch",
     "dask",
     "matplotlib",
