@@ -118,6 +118,7 @@ def test_a_start_at_the_answer_stays_there(positive):
     assert not n_iter.any()
 
 
+@pytest.mark.numpy_alone("a promise for NumPy")
 @every_sign
 def test_signals_do_not_depend_on_each_other(positive):
     given_ = list(arguments(4, 20, 40, 12, 0.05, 0.01, positive))
@@ -129,6 +130,7 @@ def test_signals_do_not_depend_on_each_other(positive):
             np.testing.assert_array_equal(mine, other[rows])
 
 
+@pytest.mark.numpy_alone("pretends to be a compiled version")
 def test_newton_takes_whatever_compiled_version_there_is(monkeypatch):
     strict = pytest.importorskip("array_api_strict")
     asked = []
