@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -263,3 +264,8 @@ def tied_problems(draw):
     lam = draw(st.sampled_from([0.0, 0.0625, 0.25, 1.0]))
     prior = ElasticNet(lam, draw(st.sampled_from([0.0, 0.5])), draw(st.booleans()))
     return X, D, prior
+
+
+def examples(n):
+    """Settings of a property with n examples where the profile has 25 for others."""
+    return settings(max_examples=max(3, n * settings.default.max_examples // 25))

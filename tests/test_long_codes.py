@@ -6,7 +6,7 @@ Signals are scaled so that the code of each is zero from lam = 1 on.
 import numpy as np
 import oracles
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from long_problems import (
     LONG,
@@ -21,7 +21,7 @@ from long_problems import (
     settings_of,
     signals_of,
 )
-from problems import unit_atoms
+from problems import examples, unit_atoms
 
 from skdict_sup import ElasticNet, encode
 from skdict_sup.kernels import elastic_net_codes
@@ -84,7 +84,7 @@ def test_slopes_belong_to_their_codes(p, m, lam2, positive, dtype):
     np.testing.assert_allclose(slope, expected, atol=size)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     st.integers(385, 450),
     st.integers(5, 60),
@@ -99,7 +99,7 @@ def test_codes_of_any_long_problem_are_optimal(p, m, power, lam2, positive, seed
     assert_optimal(X, D, prior, codes(X, D, prior))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(385, 450), st.integers(2, 6), st.sampled_from([0.5, 1.0, 2.0]), st.booleans())
 def test_codes_of_long_problems_with_ties_are_optimal(p, m, lam, positive):
     # small integers: many atoms are equal, opposite or zero, and meet the bound together

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 import smooth_oracles as oracles
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from problems import solvers_for, unit_atoms
+from problems import examples, solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._array import to_numpy
@@ -116,7 +116,7 @@ def smooth_problems(draw):
     return X * 10.0 ** draw(st.floats(-3, 3)), D, prior, rng
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(smooth_problems())
 def test_codes_converge_at_any_scale_and_nothing_near_is_lower(problem):
     X, D, prior, rng = problem
@@ -135,7 +135,7 @@ def test_codes_converge_at_any_scale_and_nothing_near_is_lower(problem):
         assert (value <= oracles.objective(X, D, prior, other) + rounding).all()
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(smooth_problems())
 def test_float32_converges_at_any_scale(problem):
     X, D, prior, _ = problem
