@@ -188,6 +188,27 @@ def test_kl_codes_of_the_body_are_those_of_the_reference(program, p, positive, d
         assert (n_iter <= np.asarray(steps) + 3).all()
 
 
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("mean", [0.3, 1e-2, 1e-5])
+def test_weak_kl_priors_far_from_their_mean_are_solved_by_the_body(program, mean, positive):
+    lam, tol = 1.2e-3, 1e-10
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        D, X = unit_atoms(rng, 20, 10), rng.normal(size=(12, 10))
+        gram, corr, energy = D @ D.T, X @ D.T, (X * X).sum(axis=1)
+        init = np.full(corr.shape, mean if positive else 0.0)
+        counts = 12, 20, 1, 300, positive
+        given = *counts, lam, tol, gram, corr, energy, [mean], init
+        code, _, n_iter = run(
+            program, "kl_codes", np.float64, 1, [(12, 20), (12, 20), (12,)], *given
+        )
+        assert (n_iter < 200).all()
+        expected, *_ = kernels.kl_codes(
+            gram, corr, energy, lam, np.array([mean]), positive, tol, init, 300
+        )
+        np.testing.assert_allclose(code, expected, rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("lanes", [1, 3])
 @every_dtype
 @pytest.mark.parametrize("positive", [False, True])

@@ -89,6 +89,19 @@ def test_codes_of_any_shape_solve_the_equation(seed, n, p, m, lam, mean, positiv
 
 
 @every_sign
+@pytest.mark.parametrize("mean", [0.3, 1e-2, 1e-5])
+@pytest.mark.parametrize("version", [kl_codes, kl_codes.reference], ids=["compiled", "reference"])
+def test_weak_priors_far_from_their_mean_are_solved(version, mean, positive):
+    # entries go through hundreds of orders of magnitude, or underflow
+    for seed in range(5):
+        given_ = arguments(seed, 12, 20, 10, 1.2e-3, mean, positive)
+        code, slope, n_iter = version(*given_)
+        found = violation(code, slope, 1.2e-3, mean, positive)
+        assert (found <= 2e-10 * np.abs(given_[1]).max(axis=1)).all()
+        assert (n_iter < 200).all()
+
+
+@every_sign
 @every_dtype
 @pytest.mark.parametrize("p", [1e-6, 1e-2, 1.0])
 def test_the_generic_solver_gives_the_same_codes(positive, dtype, p):

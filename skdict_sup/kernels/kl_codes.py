@@ -1,8 +1,14 @@
 """Kernel: codes of a batch for the KL prior and the linear transfer."""
 
+import math
+
 from .._array import device_of, eps, namespace
 from ._dispatch import kernel
 from .support_solve import support_solve
+
+_DESCENT = 1e-4  # share of the predicted decrease that a step must reach
+_HALVINGS = 30
+_PATIENCE = 12  # steps without progress after which these floats get no further
 
 
 @kernel
@@ -45,83 +51,153 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equation 6 and appendix B.
     """
     xp = namespace(corr)
-    curve = _Positive if positive else _Signed
+    curve = (_Positive if positive else _Signed)(xp, lam, mean, xp.linalg.diagonal(gram))
+    problem = gram, corr, energy, curve
     code = xp.abs(init) if positive else init
-    rate = lam * curve.rate(xp, code, mean)
+    now = _Point(*problem, code, curve.rate(code))
     top = xp.max(xp.abs(corr), axis=1)
     goal = tol * xp.where(top > 0, top, xp.ones_like(top))
     n_iter = xp.zeros(corr.shape[0], dtype=xp.int64, device=device_of(corr))
+    stale = n_iter
     for _ in range(max_iter):
-        slope = corr - code @ gram
-        excess = slope - rate
-        busy = xp.max(xp.abs(excess), axis=1) > goal
+        busy = (now.violation > goal) & (stale < _PATIENCE)
         if not bool(xp.any(busy)):
             break
         n_iter = n_iter + xp.astype(busy, xp.int64)
-        mobility = curve.mobility(xp, code, mean) / lam
-        seen = mobility > 0
-        curvature = 1.0 / xp.where(seen, mobility, xp.ones_like(mobility))
-        turn = excess - support_solve.reference(gram, curvature, seen, excess) @ gram
+        turn = _turn(gram, curve, now)
+        rounding = 16 * eps(corr) * now.size
         length = xp.where(busy, xp.ones_like(top), xp.zeros_like(top))
-        before = _objective(xp, gram, corr, energy, lam, mean, curve, code)
-        for _ in range(40):
-            target = rate + length[:, None] * turn
-            other = curve.code(xp, target / lam, mean)
-            crosses = xp.sign(code) * other < 0
-            base = xp.where(crosses, xp.zeros_like(code), code)
-            start = xp.where(crosses, xp.zeros_like(code), rate)
-            tangent = xp.abs(base + curve.mobility(xp, base, mean) / lam * (target - start))
-            far = (xp.abs(other) > xp.abs(base)) & (xp.abs(other) > tangent)
-            other = xp.where(far, xp.sign(other) * tangent, other)
-            after = _objective(xp, gram, corr, energy, lam, mean, curve, other)
-            good = after <= before + 16 * eps(corr) * (energy + xp.abs(before))
-            if bool(xp.all(good)):
+        for _ in range(_HALVINGS):
+            then = _Point(*problem, *curve.moved(now, length[:, None] * turn))
+            good = _descends(now, then, rounding) | (then.violation <= 0.5 * now.violation)
+            if bool(xp.all(good | ~busy)):
                 break
             length = xp.where(good, length, 0.5 * length)
-        code = xp.where(busy[:, None], other, code)
-        rate = xp.where(
-            busy[:, None], xp.where(far, lam * curve.rate(xp, other, mean), target), rate
+        less = then.violation < 0.9 * now.violation
+        progress = (then.objective < now.objective - rounding) | less
+        stale = xp.where(progress, xp.zeros_like(stale), stale + 1)
+        code, rate = (
+            xp.where(busy[:, None], *pair)
+            for pair in ((then.code, now.code), (then.rate, now.rate))
         )
-    return code, corr - code @ gram, n_iter
+        now = _Point(*problem, code, rate)
+    return now.code, now.slope, n_iter
 
 
-class _Positive:
-    @staticmethod
-    def rate(xp, w, p):
-        least = float(xp.finfo(w.dtype).smallest_normal)
-        return xp.log(xp.maximum(w, xp.full_like(w, least))) - xp.log(p)
+class _Point:
+    """Codes with their rates: slopes, objectives, violations, and what rounding is relative to."""
 
-    @staticmethod
-    def code(xp, rate, p):
-        return p * xp.exp(xp.minimum(rate, xp.full_like(rate, 80.0)))
-
-    @staticmethod
-    def mobility(xp, w, p):
-        return w
-
-    @staticmethod
-    def value(xp, w, p):
-        return w * _Positive.rate(xp, w, p) - w + p
+    def __init__(self, gram, corr, energy, curve, code, rate):
+        xp = curve.xp
+        self.code, self.rate = code, rate
+        self.slope = corr - code @ gram
+        cross = xp.sum(code * (corr + self.slope), axis=1)
+        zero = xp.zeros_like(cross)
+        self.objective = 0.5 * xp.maximum(energy - cross, zero) + curve.value(code, rate)
+        self.size = energy + xp.abs(self.objective) + xp.sum(xp.abs(code * self.slope), axis=1)
+        self.violation = xp.max(curve.violation(code, self.slope, rate), axis=1)
 
 
-class _Signed:
-    @staticmethod
-    def rate(xp, w, p):
-        return xp.asinh(w / (2 * p))
-
-    @staticmethod
-    def code(xp, rate, p):
-        return 2 * p * xp.sinh(xp.clip(rate, -80.0, 80.0))
-
-    @staticmethod
-    def mobility(xp, w, p):
-        return xp.sqrt(w * w + 4 * p * p)
-
-    @staticmethod
-    def value(xp, w, p):
-        return w * xp.asinh(w / (2 * p)) - _Signed.mobility(xp, w, p) + 2 * p
+def _turn(gram, curve, now):
+    """Newton's direction in the rates."""
+    xp, excess = curve.xp, now.slope - now.rate
+    mobility = curve.mobility(now.code)
+    free = mobility > 0
+    curvature = 1.0 / xp.where(free, mobility, xp.ones_like(mobility))
+    move = support_solve.reference(gram, curvature, free, excess)
+    steep = curve.diagonal * mobility > 1  # where the difference below would be all rounding
+    return xp.where(steep, move * curvature, excess - move @ gram)
 
 
-def _objective(xp, gram, corr, energy, lam, mean, curve, code):
-    squares = energy - xp.sum(code * (2 * corr - code @ gram), axis=1)
-    return 0.5 * squares + lam * xp.sum(curve.value(xp, code, mean), axis=1)
+def _descends(now, then, rounding):
+    """Whether objectives fall enough, or, where rounding hides it, the slopes say so."""
+    xp = namespace(rounding)
+    change, move = then.objective - now.objective, then.code - now.code
+    predicted = xp.sum((now.slope - now.rate) * move, axis=1)
+    along = xp.sum((then.slope - then.rate) * move, axis=1)
+    enough = change <= -_DESCENT * xp.maximum(predicted, xp.zeros_like(predicted))
+    return enough | ((xp.abs(change) <= rounding) & (predicted + along >= 0))
+
+
+class _Curve:
+    """The curve of (w, s = phi'(w)), and how entries move along it."""
+
+    def __init__(self, xp, lam, mean, diagonal):
+        info = xp.finfo(mean.dtype)
+        self.xp, self.lam, self.mean, self.diagonal = xp, lam, mean, diagonal
+        self.least = float(info.smallest_normal) / float(info.eps)
+        self.top = 0.9 * math.log(float(info.max))
+
+    def moved(self, now, turn):
+        """Codes and rates after a turn in the rates, by no more than the tangent in the codes.
+
+        Where the curvature of the prior outweighs the loss's, growth is free.
+        """
+        xp, target = self.xp, now.rate + turn
+        other = self.code(target)
+        zero = xp.zeros_like(other)
+        crosses = xp.sign(now.code) * other < 0
+        base, start = (xp.where(crosses, zero, part) for part in (now.code, now.rate))
+        bound = xp.abs(base + self.mobility(base) * (target - start))
+        own = xp.where(self.diagonal > 0, self.diagonal, xp.ones_like(self.diagonal))
+        free = xp.minimum(xp.abs(other), self.reach(1 / own) + zero)
+        bound = xp.where(xp.abs(other) > bound, xp.maximum(bound, free), bound)
+        far = (xp.abs(other) > xp.abs(base)) & (xp.abs(other) > bound)
+        other = xp.where(far, xp.sign(other) * bound, other)
+        return other, xp.where(far, self.rate(other), target)
+
+
+class _Positive(_Curve):
+    def rate(self, w):
+        xp = self.xp
+        return self.lam * (xp.log(xp.maximum(w, xp.full_like(w, self.least))) - xp.log(self.mean))
+
+    def code(self, rate):
+        xp = self.xp
+        return self.mean * xp.exp(xp.minimum(rate / self.lam, xp.full_like(rate, self.top)))
+
+    def mobility(self, w):
+        """1 / phi''(w), zero for what has underflowed."""
+        return self.xp.where(w > self.least, w / self.lam, self.xp.zeros_like(w))
+
+    def reach(self, mobility):
+        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        return self.lam * mobility
+
+    def violation(self, w, slope, rate):
+        """Distance of slopes from rates; what has underflowed may be pushed down further."""
+        xp = self.xp
+        pushed = xp.maximum(slope - self.rate(w), xp.zeros_like(w))
+        return xp.where(w <= self.least, pushed, xp.abs(slope - rate))
+
+    def value(self, w, rate):
+        return self.xp.sum(w * rate - self.lam * (w - self.mean), axis=1)
+
+
+class _Signed(_Curve):
+    def rate(self, w):
+        return self.lam * self.xp.asinh(w / (2 * self.mean))
+
+    def code(self, rate):
+        return 2 * self.mean * self.xp.sinh(self.xp.clip(rate / self.lam, -self.top, self.top))
+
+    def mobility(self, w):
+        """1 / phi''(w)."""
+        return self._root(w) / self.lam
+
+    def reach(self, mobility):
+        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        xp, reach, two = self.xp, self.lam * mobility, 2 * self.mean
+        square = (reach - two) * (reach + two)
+        return xp.sqrt(xp.maximum(square, xp.zeros_like(square)))
+
+    def violation(self, w, slope, rate):
+        """Distance of slopes from rates."""
+        return self.xp.abs(slope - rate)
+
+    def value(self, w, rate):
+        two = 2 * self.mean
+        return self.xp.sum(w * rate - self.lam * (w / (self._root(w) + two) * w), axis=1)
+
+    def _root(self, w):
+        return self.xp.hypot(w, 2 * self.mean + self.xp.zeros_like(w))

@@ -2,27 +2,6 @@
 #include "cholesky.cuh"
 
 template <class T>
-struct Curve {
-    bool positive;
-
-    // phi'(w) / lam
-    DEVICE T rate(T w, T p) const {
-        if (!positive) return asinh(w / (2 * p));
-        return log(larger(w, Limits<T>::least())) - log(p);
-    }
-    DEVICE T code(T rate, T p) const {
-        const T top = smaller(rate, T(80));
-        return positive ? p * exp(top) : 2 * p * sinh(larger(top, T(-80)));
-    }
-    // derivative of the code in the rate
-    DEVICE T mobility(T w, T p) const { return positive ? w : sqrt(w * w + 4 * p * p); }
-    DEVICE T value(T w, T p) const {
-        if (positive) return w * rate(w, p) - w + p;
-        return w * asinh(w / (2 * p)) - mobility(w, p) + 2 * p;
-    }
-};
-
-template <class T>
 struct Divergence {
     const T *gram;  // (p, p)
     const T *corr;  // (p,), of this signal
@@ -30,9 +9,37 @@ struct Divergence {
     const T *mean;  // (p,) or one number
     bool one_mean;
     int p;
-    Curve<T> curve;
+    bool positive;
 
     DEVICE T at(int j) const { return mean[one_mean ? 0 : j]; }
+    // below this an entry has underflowed, and may be pushed down further
+    DEVICE T least() const { return Limits<T>::least() / Limits<T>::eps(); }
+    // s = phi'(w)
+    DEVICE T rate(int j, T w) const {
+        const T p = at(j);
+        if (!positive) return lam * T(asinh(w / (2 * p)));
+        return lam * T(log(larger(w, least())) - log(p));
+    }
+    DEVICE T code(int j, T rate) const {
+        const T p = at(j), top = Limits<T>::exponent(), x = smaller(rate / lam, top);
+        return positive ? p * T(exp(x)) : 2 * p * T(sinh(larger(x, -top)));
+    }
+    // 1 / phi''(w)
+    DEVICE T mobility(int j, T w) const {
+        if (positive) return w > least() ? w / lam : T(0);
+        return T(hypot(w, 2 * at(j))) / lam;
+    }
+    // largest |w| up to which phi'' is at least 1 / mobility
+    DEVICE T reach(int j, T mobility) const {
+        const T reach = lam * mobility, two = 2 * at(j);
+        return positive ? reach : T(sqrt(larger((reach - two) * (reach + two), T(0))));
+    }
+    // phi(w)
+    DEVICE T value(int j, T w, T rate) const {
+        const T two = 2 * at(j);
+        if (positive) return w * rate - lam * (w - at(j));
+        return w * rate - lam * (w / (T(hypot(w, two)) + two) * w);
+    }
 };
 
 // out = corr - code G
@@ -46,27 +53,41 @@ DEVICE void slope_of(const Team &team, const Divergence<T> &d, const T *code, T 
     team.sync();
 }
 
-// Objective of a code; `spare` holds its slope afterwards.
+// Objective of a code, its largest violation, and what rounding is relative to.
+template <class T>
+struct Measure {
+    T objective, violation, size;
+};
+
+// Measure of a code and its rates; their slopes go to `slope`.
 template <class T, class Team>
-DEVICE T objective(const Team &team, const Divergence<T> &d, const T *code, T *spare) {
-    slope_of(team, d, code, spare);
-    T smooth = T(0), prior = T(0);
+DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *code, const T *rate,
+                          T *slope) {
+    slope_of(team, d, code, slope);
+    T cross = T(0), prior = T(0), worst = T(0), size = T(0);
     for (int j = team.lane; j < d.p; j += team.size) {
-        smooth += code[j] * (d.corr[j] + spare[j]);
-        prior += d.curve.value(code[j], d.at(j));
+        const T w = code[j];
+        cross += w * (d.corr[j] + slope[j]);
+        size += magnitude(w * slope[j]);
+        prior += d.value(j, w, rate[j]);
+        const bool gone = d.positive && w <= d.least();
+        const T off = gone ? slope[j] - d.rate(j, w) : magnitude(slope[j] - rate[j]);
+        worst = larger(worst, off);
     }
-    smooth = team.sum(smooth);
-    return T(0.5) * (d.energy - smooth) + d.lam * team.sum(prior);
+    cross = d.energy - team.sum(cross);
+    const T objective = T(0.5) * larger(cross, T(0)) + team.sum(prior);
+    size = d.energy + magnitude(objective) + team.sum(size);
+    return {objective, team.largest(worst), size};
 }
 
-// Newton's direction in the rates, from the excess, by the system scaled to I + S G S.
+// Newton's direction in the rates, by the system scaled to I + S G S.
 template <class T, class Team>
-DEVICE void turn_of(const Team &team, const Divergence<T> &d, const T *code, const T *excess,
-                    T *H, T *scale, T *b, T *diagonal, T *turn) {
+DEVICE void turn_of(const Team &team, const Divergence<T> &d, const T *code, const T *rate,
+                    const T *slope, T *H, T *scale, T *b, T *diagonal, T *turn) {
     const int p = d.p;
     for (int j = team.lane; j < p; j += team.size) {
-        scale[j] = sqrt(d.curve.mobility(code[j], d.at(j)) / d.lam);
-        b[j] = scale[j] * excess[j];
+        scale[j] = T(sqrt(d.mobility(j, code[j])));
+        b[j] = scale[j] * (slope[j] - rate[j]);
     }
     team.sync();
     for (int i = 0; i < p; i++)
@@ -75,78 +96,93 @@ DEVICE void turn_of(const Team &team, const Divergence<T> &d, const T *code, con
     team.sync();
     factorise(team, H, p, T(0), diagonal);
     substitute(team, H, p, b);
-    for (int j = team.lane; j < p; j += team.size) b[j] *= scale[j];
-    team.sync();
     for (int j = team.lane; j < p; j += team.size) {
-        T sum = excess[j];
-        for (int i = 0; i < p; i++) sum -= b[i] * d.gram[size_t(i) * p + j];
+        if (d.gram[size_t(j) * p + j] * scale[j] * scale[j] > T(1)) {
+            turn[j] = b[j] / scale[j];  // the difference below would be all rounding
+            continue;
+        }
+        T sum = slope[j] - rate[j];
+        for (int i = 0; i < p; i++) sum -= b[i] * scale[i] * d.gram[size_t(i) * p + j];
         turn[j] = sum;
     }
     team.sync();
 }
 
-// An entry after a step in its rate: along the curve, but by no more than the tangent where it
-// grows; whether it was the tangent.
+// An entry and its rate after a turn in the rate: by no more than the tangent where it grows.
+//
+// Where the curvature of the prior outweighs the loss's, growth is free.
 template <class T>
-DEVICE bool moved(const Divergence<T> &d, int j, T w, T rate, T target, T *out) {
-    const T p = d.at(j);
-    T other = d.curve.code(target / d.lam, p);
-    const bool crosses = w * other < T(0);
-    const T base = crosses ? T(0) : w, from = crosses ? T(0) : rate;
-    const T tangent = magnitude(base + d.curve.mobility(base, p) / d.lam * (target - from));
-    const bool far = magnitude(other) > magnitude(base) && magnitude(other) > tangent;
-    if (far) other = other > T(0) ? tangent : -tangent;
-    *out = other;
-    return far;
+DEVICE void move(const Divergence<T> &d, int j, T w, T rate, T turn, T *other, T *other_rate) {
+    const T target = rate + turn;
+    T moved = d.code(j, target);
+    const bool crosses = (w < T(0) && moved > T(0)) || (w > T(0) && moved < T(0));
+    const T base = crosses ? T(0) : w, from = crosses ? T(0) : rate, size = magnitude(moved);
+    T bound = magnitude(base + d.mobility(j, base) * (target - from));
+    if (size > magnitude(base) && size > bound) {
+        const T own = d.gram[size_t(j) * d.p + j];
+        bound = larger(bound, smaller(size, d.reach(j, own > T(0) ? T(1) / own : T(1))));
+    }
+    const bool far = size > magnitude(base) && size > bound;
+    if (far) moved = moved > T(0) ? bound : -bound;
+    *other = moved;
+    *other_rate = far ? d.rate(j, moved) : target;
 }
+
+// Numbers that a team needs to code a signal.
+DEVICE size_t space_of(int p) { return size_t(p) * (p + 8); }
 
 // Code one signal; `code` holds where to start. The number of steps.
 template <class T, class Team>
 DEVICE int code_signal(const Team &team, const Divergence<T> &d, T tol, int max_iter, T *numbers,
                        T *code, T *slope) {
-    const int p = d.p;
-    T *H = numbers, *rest = H + size_t(p) * p, *rate = rest, *excess = rest + p;
-    T *turn = rest + 2 * size_t(p), *other = rest + 3 * size_t(p), *spare = rest + 4 * size_t(p);
-    T *scale = rest + 5 * size_t(p), *b = rest + 6 * size_t(p);
+    const int p = d.p, halvings = 30, patience = 12;
+    T *H = numbers, *rest = H + size_t(p) * p, *rate = rest, *turn = rest + p;
+    T *scale = rest + 2 * size_t(p), *b = rest + 3 * size_t(p), *diagonal = rest + 4 * size_t(p);
+    T *other = rest + 5 * size_t(p), *other_rate = rest + 6 * size_t(p);
+    T *other_slope = rest + 7 * size_t(p);
     T top = T(0);
     for (int j = team.lane; j < p; j += team.size) {
-        if (d.curve.positive) code[j] = magnitude(code[j]);
-        rate[j] = d.lam * d.curve.rate(code[j], d.at(j));
+        if (d.positive) code[j] = magnitude(code[j]);
+        rate[j] = d.rate(j, code[j]);
         top = larger(top, magnitude(d.corr[j]));
     }
     team.sync();
     top = team.largest(top);
     const T goal = tol * (top > T(0) ? top : T(1));
-    int steps = 0;
-    while (true) {
-        slope_of(team, d, code, slope);
-        T worst = T(0);
-        for (int j = team.lane; j < p; j += team.size) {
-            excess[j] = slope[j] - rate[j];
-            worst = larger(worst, magnitude(excess[j]));
-        }
-        team.sync();
-        if (!(team.largest(worst) > goal) || steps == max_iter) return steps;
+    Measure<T> now = measure(team, d, code, rate, slope);
+    int steps = 0, stale = 0;
+    while (now.violation > goal && stale < patience && steps < max_iter) {
         steps++;
-        turn_of(team, d, code, excess, H, scale, b, spare, turn);
-        const T before = objective(team, d, code, spare);
+        turn_of(team, d, code, rate, slope, H, scale, b, diagonal, turn);
+        const T rounding = 16 * Limits<T>::eps() * now.size;
+        Measure<T> then = now;
         T length = T(1);
-        for (int halved = 0; halved < 40; halved++) {
+        for (int halved = 0; halved < halvings; halved++, length *= T(0.5)) {
             for (int j = team.lane; j < p; j += team.size)
-                moved(d, j, code[j], rate[j], rate[j] + length * turn[j], other + j);
+                move(d, j, code[j], rate[j], length * turn[j], other + j, other_rate + j);
             team.sync();
-            const T after = objective(team, d, other, spare);
-            if (after <= before + 16 * Limits<T>::eps() * (d.energy + magnitude(before))) break;
-            if (halved < 39) length *= T(0.5);
+            then = measure(team, d, other, other_rate, other_slope);
+            T predicted = T(0), along = T(0);
+            for (int j = team.lane; j < p; j += team.size) {
+                const T change = other[j] - code[j];
+                predicted += (slope[j] - rate[j]) * change;
+                along += (other_slope[j] - other_rate[j]) * change;
+            }
+            predicted = team.sum(predicted), along = team.sum(along);
+            const T change = then.objective - now.objective;
+            if (change <= T(-1e-4) * larger(predicted, T(0))) break;
+            // where rounding hides a descent, the slopes say so
+            if (magnitude(change) <= rounding && predicted + along >= T(0)) break;
+            if (then.violation <= T(0.5) * now.violation) break;
         }
-        for (int j = team.lane; j < p; j += team.size) {
-            const T target = rate[j] + length * turn[j];
-            const bool far = moved(d, j, code[j], rate[j], target, other + j);
-            code[j] = other[j];
-            rate[j] = far ? d.lam * d.curve.rate(other[j], d.at(j)) : target;
-        }
+        for (int j = team.lane; j < p; j += team.size)
+            code[j] = other[j], rate[j] = other_rate[j], slope[j] = other_slope[j];
         team.sync();
+        const bool lower = then.objective < now.objective - rounding;
+        stale = lower || then.violation < T(0.9) * now.violation ? 0 : stale + 1;
+        now = then;
     }
+    return steps;
 }
 
 #ifdef __CUDACC__
@@ -156,11 +192,11 @@ __global__ void kl_codes(const T *gram, const T *corr, const T *energy, T lam, c
                          int one_mean, int positive, T tol, int max_iter, int n, int p, T *numbers,
                          T *code, T *slope, int *n_iter) {
     const Block team;
-    numbers += blockIdx.x * size_t(p) * (p + 7);
+    numbers += blockIdx.x * space_of(p);
     for (int i = blockIdx.x; i < n; i += gridDim.x) {
         const size_t start = size_t(i) * p;
         const Divergence<T> d = {gram, corr + start,  energy[i], lam,
-                                 mean, one_mean != 0, p,         {positive != 0}};
+                                 mean, one_mean != 0, p,         positive != 0};
         const int steps = code_signal(team, d, tol, max_iter, numbers, code + start, slope + start);
         if (team.lane == 0) n_iter[i] = steps;
     }

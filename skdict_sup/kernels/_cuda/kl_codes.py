@@ -15,7 +15,7 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     code, slope = cupy.array(init, order="C"), cupy.empty_like(corr)
     n_iter = cupy.zeros(n, np.int32)
     if n:
-        size = p * (p + 7)
+        size = p * (p + 8)
         blocks = n_teams(n, size, dtype, _WARPS)
         numbers = cupy.empty(blocks * size, dtype)
         given = gram, corr, energy, float(lam), mean, mean.shape[0] == 1, bool(positive)

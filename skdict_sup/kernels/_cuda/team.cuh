@@ -18,11 +18,13 @@ template <>
 struct Limits<float> {
     static DEVICE float eps() { return 1.1920929e-7f; }
     static DEVICE float least() { return 1.17549435e-38f; }
+    static DEVICE float exponent() { return 79.85f; }  // what exp takes with room to spare
 };
 template <>
 struct Limits<double> {
     static DEVICE double eps() { return 2.220446049250313e-16; }
     static DEVICE double least() { return 2.2250738585072014e-308; }
+    static DEVICE double exponent() { return 638.8; }
 };
 
 template <class T>
