@@ -186,8 +186,9 @@ DEVICE int code_signal(const Team &team, const Divergence<T> &d, T tol, int max_
 }
 
 #ifdef __CUDACC__
-// Signals one after another by each block; `code` holds where to start.
+// Signals one after another by each block; `code` holds where to start. Four blocks share a processor.
 template <class T>
+__launch_bounds__(128, 4)
 __global__ void kl_codes(const T *gram, const T *corr, const T *energy, T lam, const T *mean,
                          int one_mean, int positive, T tol, int max_iter, int n, int p, T *numbers,
                          T *code, T *slope, int *n_iter) {
