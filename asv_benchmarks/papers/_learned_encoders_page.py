@@ -55,16 +55,17 @@ def page(found, accuracies, seconds, started, about, learned, quick):
         "",
         "## Time of a forward pass",
         "",
-        "Ten layers, 300 atoms, lam 0.02, float32: microseconds for a signal, and how many times"
-        " longer exact codes take.",
+        "Ten layers, 300 atoms, lam 0.02, float32, one thread: microseconds for a signal, and how"
+        " many times longer exact codes take; the aim is 5. `docs/development/performance.md` says"
+        " what bounds it.",
         "",
         *table(["", "microseconds", "exact / network"], seconds),
         "",
         "## Exact codes that start at an encoder's",
         "",
         "`encode(..., init=encoder)` with ten layers of ALISTA, learned from other signals, beside"
-        " a start at zero: 300 atoms, lam 0.02, float64, microseconds for a signal. The time of"
-        " the encoder's own pass is counted.",
+        " a start at zero: 300 atoms, lam 0.02, float64, one thread, microseconds for a signal. The"
+        " time of the encoder's own pass is counted.",
         "",
         *table(["solver", "tol", "from zero", "from the encoder", "zero / encoder"], started),
     ]

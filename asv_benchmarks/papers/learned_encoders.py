@@ -227,7 +227,7 @@ def times(quick):
 
 def starts(quick):
     """Rows (solver, tol, microseconds from zero, from an encoder's codes, their ratio)."""
-    X = common.digits_to_encode(512 if quick else 4096, "float64")
+    X = common.digits_to_encode(512 if quick else 2048, "float64")
     dictionary, prior = common.learned(300, "float64"), ElasticNet(0.02)
     encoder = LISTAEncoder(dictionary, architecture="alista", prior=prior, random_state=SEED)
     encoder.fit(digits_to_train(quick, "float64"))
@@ -243,7 +243,7 @@ def starts(quick):
                 "zero": Contender(lambda c=codes: c(None), len(X), 1),
                 "encoder": Contender(lambda c=codes: c(encoder), len(X), 1),
             }
-            found = microseconds(contenders, 3 if quick else 7)
+            found = microseconds(contenders, 3 if quick else 5)
             ratio = found["zero"] / found["encoder"]
             rows.append([solver, f"{tol:g}", *map(number, (*found.values(), ratio))])
             print(f"  {rows[-1]}", flush=True)
@@ -254,13 +254,14 @@ def main():
     options = arguments(__doc__.splitlines()[0], "encoders", tuple(PROBLEMS))
     # scikit-learn's classifiers may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
-    about, kept = machine(PACKAGES, threads="2"), Kept("encoders", keep=not options.quick)
+    about, kept = machine(PACKAGES, threads="1 where times are taken"), Kept("encoders", keep=not options.quick)
     names = [options.only] if options.only else list(PROBLEMS)[: 1 if options.quick else None]
     found = {name: curves(name, kept, options.quick) for name in names}
     if options.only:
         return
     accuracies = kept("classification", lambda: classification(options.quick))
-    seconds, started = times(options.quick), starts(options.quick)
+    seconds = kept("times", lambda: times(options.quick))
+    started = kept("starts", lambda: starts(options.quick))
     learned = (
         f"Networks learn from up to {N_TRAIN} training signals, {EPOCHS} epochs at each depth"
     )
