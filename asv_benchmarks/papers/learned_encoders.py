@@ -1,8 +1,8 @@
 """Learned encoders, layer by layer: the experiments of Moreau and Bruna, and of SC2Net.
 
 python asv_benchmarks/papers/learned_encoders.py writes docs/results/encoders.md and its figure.
-All of it takes hours; what is computed is kept in asv_benchmarks/.kept, and later runs go on from
-there. Encoders see training signals alone; figures are of test signals.
+All of it takes hours; what is computed, times included, is kept in asv_benchmarks/.kept, and later
+runs go on from there. Encoders see training signals alone; figures are of test signals.
 """
 
 import sys
