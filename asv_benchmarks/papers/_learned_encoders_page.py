@@ -64,8 +64,8 @@ def page(found, accuracies, seconds, started, about, learned, quick):
         "## Exact codes that start at an encoder's",
         "",
         "`encode(..., init=encoder)` with ten layers of ALISTA, learned from other signals, beside"
-        " a start at zero: 300 atoms, lam 0.02, float64, one thread, microseconds for a signal. The"
-        " time of the encoder's own pass is counted.",
+        " a start at zero: 300 atoms, lam 0.02, float64, one thread, microseconds for a signal."
+        " The time of the encoder's own pass is counted.",
         "",
         *table(["solver", "tol", "from zero", "from the encoder", "zero / encoder"], started),
     ]

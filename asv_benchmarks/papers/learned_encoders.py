@@ -254,7 +254,8 @@ def main():
     options = arguments(__doc__.splitlines()[0], "encoders", tuple(PROBLEMS))
     # scikit-learn's classifiers may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
-    about, kept = machine(PACKAGES, threads="1 where times are taken"), Kept("encoders", keep=not options.quick)
+    about = machine(PACKAGES, threads="1 where times are taken")
+    kept = Kept("encoders", keep=not options.quick)
     names = [options.only] if options.only else list(PROBLEMS)[: 1 if options.quick else None]
     found = {name: curves(name, kept, options.quick) for name in names}
     if options.only:
