@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Logistic, Softmax, Square, SquaredHinge
+from skdict_sup.losses.smoothed import Smoothed
 
 LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
@@ -169,3 +170,14 @@ def test_every_library_agrees(loss, dtype, rtol, xp):
         assert xp.is_mine(found)
         assert str(found.dtype).endswith(np.dtype(dtype).name)
         np.testing.assert_allclose(xp.to_numpy(found), expected, rtol=rtol, atol=rtol)
+
+
+def test_every_library_smooths_labels(xp):
+    rng = np.random.default_rng(0)
+    scores, target = 3 * rng.normal(size=(6, 3)), np.eye(3)[rng.integers(0, 3, 6)]
+    smoothed = Smoothed(Softmax(), 0.2, np.eye(3))
+    found = smoothed.gradient(xp.asarray(scores), xp.asarray(target))
+    assert xp.is_mine(found)
+    # of the softmax loss, which is linear in its targets: as for targets that are mixed
+    expected = Softmax().gradient(scores, 0.8 * target + 0.2 / 3)
+    np.testing.assert_allclose(xp.to_numpy(found), expected, rtol=1e-12)

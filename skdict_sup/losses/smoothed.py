@@ -32,7 +32,9 @@ class Smoothed:
         return self._mixed(self.loss.gradient, scores, target)
 
     def _mixed(self, function, scores, target):
-        total = (1 - self.share) * function(scores, target)
-        for row in astype_like(self.table, scores):
-            total = total + self.share / len(self.table) * function(scores, 0 * target + row)
+        total, table = (1 - self.share) * function(scores, target), astype_like(self.table, scores)
+        n_labels = table.shape[0]
+        for label in range(n_labels):
+            given = 0 * target + table[label, :][None, :]
+            total = total + self.share / n_labels * function(scores, given)
         return total
