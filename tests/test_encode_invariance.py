@@ -45,6 +45,7 @@ def test_coding_in_pieces_gives_the_same_codes(batch):
         np.testing.assert_allclose(np.vstack(pieces), whole, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.numpy_alone("bit for bit, a promise for NumPy")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 @pytest.mark.parametrize(("p", "m"), [(70, 150), (300, 97)])
 def test_a_code_depends_on_its_signal_alone(p, m, dtype):
