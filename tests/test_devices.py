@@ -21,7 +21,7 @@ from skdict_sup import (
     encode,
     to_device,
 )
-from skdict_sup._array import accurate, device_of, has_float64, on_host
+from skdict_sup._array import accurate, device_of, has_float64, on_host, to_numpy
 from skdict_sup.dictionary import training
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
@@ -145,7 +145,7 @@ def reads_of_the_host(monkeypatch):
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.5])
-def test_a_step_of_training_asks_a_device_twice(mu, monkeypatch):
+def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
     model = SupervisedDictionaryClassifier(6, mu=mu, batch_size=10, **LEARNING).fit(there, y)
     data = model._passes(there, y[:, None], np.ones(30))
@@ -157,10 +157,33 @@ def test_a_step_of_training_asks_a_device_twice(mu, monkeypatch):
     monkeypatch.undo()
     assert report.loss > 0
     assert report.uses.sum() > 0
-    # the range of the signals and whether the codes are exact; and at the end, what it was like
-    assert asked.count("_solve.py") == 2 * data.n_steps()
+    # of the signals' range and the codes' exactness; and at the end, what the pass was like
+    assert asked.count("_solve.py") == data.n_steps()
     assert asked.count("training.py") == 3
-    assert len(asked) == 2 * data.n_steps() + 3
+    assert len(asked) == data.n_steps() + 3
+
+
+@elsewhere
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("prior", [ElasticNet(0.1), KL(0.1, 0.1)], ids=["elastic net", "kl"])
+def test_signals_that_are_not_finite_raise(name, prior, bad):
+    X, there, _ = signals(name)
+    X = X.copy()  # the device is on this host, and looks at the same memory
+    X[3, 5] = bad
+    with pytest.raises(ValueError, match="X must be finite"):
+        encode(strict.asarray(X, device=DEVICES[name]), there[:12, :], prior=prior)
+
+
+@pytest.mark.parametrize("power", [-100, 62])
+def test_codes_scale_over_the_whole_range_of_float32(power):
+    X, there, _ = signals("device1")
+    scale = 2.0**power
+    wide = strict.asarray(np.float32(scale) * X, device=DEVICES["device1"])
+    plain = encode(there, there[:12, :], prior=ElasticNet(0.5))
+    scaled = encode(wide, there[:12, :], prior=ElasticNet(0.5 * scale))
+    assert bool(strict.all(scaled.converged))
+    there, back = to_numpy(plain.code), to_numpy(scaled.code) / np.float32(scale)
+    np.testing.assert_allclose(back, there, atol=2e-4)
 
 
 class Lazy:

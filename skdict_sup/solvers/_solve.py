@@ -68,15 +68,24 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
         guess = None if init is None else astype_like(dense(init[where, :]), like)
         signals = dense(X[where, :])
         energy = None if short else problem.energy(signals)
-        top = magnitude(signals) if short else xp.max(energy)
-        sizes = to_numpy(xp.stack([atoms, top]))  # a device is asked once
+        sizes = xp.stack([atoms, magnitude(signals) if short else xp.max(energy)])
+        first = None
+        if on_host(like):
+            sizes = to_numpy(sizes)
+        else:  # one question for both: zeros stand in for signals out of range until the answer
+            tame = xp.where(xp.all(_usual(xp, sizes, short)), signals, xp.zeros_like(signals))
+            first = _codes(problem, tame, problem.energy(tame), solver, tol, guess)
+            sizes, failed = _answers(xp, sizes, first[0])
         if not np.isfinite(sizes).all():
             check_finite(X, "X")
-        if short and any(map(is_extreme, sizes)):
+        if short and is_extreme(sizes).any():
             code, *rest = _wide_codes(problem, signals, solver, tol, guess)
         else:
-            energy = problem.energy(signals) if energy is None else energy
-            code, *rest = _codes(problem, signals, energy, solver, tol, guess)
+            if first is None:
+                energy = problem.energy(signals) if energy is None else energy
+                first = _codes(problem, signals, energy, solver, tol, guess)
+                failed = to_numpy(first[0])
+            code, *rest = _mended(problem, signals, solver, tol, failed, *first[1:])
         if in_place:
             whole[where] = code
             return rest
@@ -109,26 +118,44 @@ def _joined(xp, codes, output):
     return xp.concat(list(codes), axis=0)
 
 
+def _usual(xp, sizes, short):
+    """Which sizes are finite and, where floats are short, not extreme."""
+    return xp.isfinite(sizes) & ~is_extreme(sizes) if short else xp.isfinite(sizes)
+
+
+def _answers(xp, sizes, failed):
+    """Sizes and which codes failed, in host memory: a device is asked once."""
+    both = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
+    return both[: sizes.shape[0]], both[sizes.shape[0] :] > 0
+
+
 def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
-    found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
+    failed, *found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
+    found = _mended(wide, wide_X, solver, tol, to_numpy(failed), *found)
     code, doubtful, n_iter, *certificate = found
     certificate = (narrow(c, X.dtype) for c in certificate)
     return narrow(code, X.dtype), doubtful, n_iter, *certificate
 
 
 def _codes(problem, X, energy, solver, tol, init):
-    """One slice, with a second way for signals whose certificate fails, and whether some did."""
+    """One slice: which certificates fail, codes, iterations, certificate; nothing is asked."""
     xp = namespace(X)
     corr = problem.corr(X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
     certificate = problem.certificate(corr, energy, code, slope)
+    failed = ~problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
+    n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
+    return failed, code, n_iter, certificate
+
+
+def _mended(problem, X, solver, tol, failed, code, n_iter, certificate):
+    """One slice with a second way for codes that failed, and whether some did."""
 
     def converged(certificate):
         return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
 
-    failed = ~to_numpy(converged(certificate))
     if failed.any() and solver.max_iter is None:
         rows = failed.nonzero()[0]
         again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
@@ -136,7 +163,6 @@ def _codes(problem, X, energy, solver, tol, init):
             put_rows(*pair, rows)
             for pair in zip((code, *certificate), (again, *found), strict=True)
         )
-    n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
     return code, failed.any(), n_iter, *certificate
 
 

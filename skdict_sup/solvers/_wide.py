@@ -32,7 +32,7 @@ def magnitude(array):
 
 def is_extreme(magnitude):
     """Whether sums of squares at this scale overflow or vanish in float32."""
-    return magnitude > _EXTREME or 0 < magnitude < 1 / _EXTREME
+    return (magnitude > _EXTREME) | ((magnitude > 0) & (magnitude < 1 / _EXTREME))
 
 
 def widen(problem, *arrays):
