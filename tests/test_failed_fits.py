@@ -19,8 +19,9 @@ from learners import (
     target_of,
     unsupervised,
 )
+from sklearn.exceptions import ConvergenceWarning
 
-from skdict_sup import ElasticNet
+from skdict_sup import ElasticNet, LISTAEncoder
 from skdict_sup.dictionary import online
 
 SUPERVISED = (regressor, classifier)
@@ -101,6 +102,31 @@ def test_bad_parameters_leave_a_fitted_estimator_as_it_was(make, params):
     estimator = fitted(make, prior=ElasticNet(lam=0.5, lam2=0.01)).set_params(**params)
     data = digits()[0], target_of(make)
     _assert_refused(estimator.fit, estimator, data)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("make", SUPERVISED)
+def test_a_loss_that_leaves_the_finite_numbers_is_refused(make, method):
+    estimator = fitted(make).set_params(learning_rate=1e200, batch_size=2)
+    data = digits()[0], target_of(make)
+    with pytest.raises(ValueError, match=r"learning_rate must be small enough .* of 1e\+200"):
+        getattr(estimator, method)(*data)
+    _assert_refused(getattr(estimator, method), estimator, data)
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide by zero):RuntimeWarning")
+def test_a_cost_that_leaves_the_finite_numbers_leaves_the_best_epoch():
+    X = digits()[0].astype(np.float32)
+    settings = {"n_components": 6, "max_iter": 2, "init_max_iter": 1, "random_state": 0}
+    model = LISTAEncoder(**settings, learning_rate=1e30)
+    with pytest.warns(ConvergenceWarning, match=r"choose a smaller learning_rate, it was 1e\+30"):
+        model.fit(X)
+    assert np.isfinite(model.loss_curve_[0])
+    assert not np.isfinite(model.loss_curve_[-1])
+    begun = LISTAEncoder(**settings, learning_rate=1e-30).fit(X)
+    np.testing.assert_allclose(model.transform(X), begun.transform(X), atol=1e-6)
 
 
 @pytest.mark.parametrize("make", LEARNERS)

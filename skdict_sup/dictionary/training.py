@@ -168,6 +168,15 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
     return state, Report(loss, float(uses.sum()) / n_seen, uses, float(amplifications.max()))
 
 
+def check_convergent(report, rate):
+    """Raise if the loss of a pass that began at a rate left the finite numbers."""
+    if not np.isfinite(report.loss):
+        raise ValueError(
+            "learning_rate must be small enough for the loss to stay finite; at a rate of "
+            f"{rate:g} the mean loss of a pass was {report.loss:g}."
+        )
+
+
 def mean_loss(state, samples, settings):
     """Weighted mean loss of samples, without the ridge."""
     batch = samples.dense_rows(np.arange(samples.X.shape[0]))

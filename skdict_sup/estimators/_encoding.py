@@ -1,6 +1,7 @@
 """How an encoder is set up, trained and run."""
 
 import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
-from .._validation import check_option, check_scalar
+from .._validation import ConvergenceWarning, check_option, check_scalar
 from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
@@ -124,6 +125,14 @@ class NetworkEstimator(CodingEstimator):
                 line = f"epoch {epoch + 1}/{n_epochs}: cost {curve[-1]:.6g}, {seconds:.1f} s"
                 print(line, flush=True)
         self._publish(best, course, curve)
+        if not np.isfinite(curve[-1]):
+            warnings.warn(
+                f"the cost left the finite numbers: the network is that of the best epoch, with a "
+                f"cost of {np.nanmin(curve):.6g}; choose a smaller learning_rate, it was "
+                f"{self._rate():g}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _head_alone(self, X, y):
         """Fit the head to its optimum on the codes of checked signals."""

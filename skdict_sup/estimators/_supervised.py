@@ -44,6 +44,12 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         object
             The estimator itself. After an interrupt it holds the state of the last complete epoch:
             ``warm_start=True`` and the same data then give what the whole fit would have given.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are out of range, or the loss leaves the finite numbers, as
+            it may for a large `learning_rate`. The estimator is then as it was before.
         """
         n_epochs = self.max_iter
         run = getattr(self, "_run", None) if self.warm_start else None
@@ -123,6 +129,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             state, report = training.learn_labelled(
                 state, data, settings, self._stream().rates, rng, mu
             )
+            training.check_convergent(report, self.learning_rate_)
             settings = self._steadied(settings, report)
             self._publish(state, settings, ([*losses, report.loss], []), None)
         return self

@@ -161,6 +161,7 @@ class TrainedEstimator(TriedRates, CodingEstimator):
             state, report, revived = epoch_of(
                 data, state, settings, run.schedule, mu, progress, rng
             )
+            training.check_convergent(report, self.learning_rate_)
             settings = self._steadied(settings, report)
             losses.append(report.loss)
             line = f"epoch {epoch + 1}/{run.n_epochs}: loss {report.loss:.6g}"
