@@ -72,8 +72,7 @@ def versions_for(library, kernel):
 def _lent(library, function):
     @wraps(function)
     def call(*args, **kwargs):
-        given = {name: back(library, a) for name, a in kwargs.items()}
-        found = function(*(back(library, a) for a in args), **given)
+        found = function(*back(library, args), **back(library, kwargs))
         parts = [library.asarray(a) for a in (found if isinstance(found, tuple) else (found,))]
         return tuple(parts) if isinstance(found, tuple) else parts[0]
 

@@ -186,6 +186,24 @@ def test_codes_scale_over_the_whole_range_of_float32(power):
     np.testing.assert_allclose(back, there, atol=2e-4)
 
 
+# squares overflow, as NumPy says, which is the device; of codes that are not exact encode says so
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:.* codes are above a relative duality gap")
+@pytest.mark.parametrize(
+    ("name", "dtype", "scale"), [("device1", np.float64, 1e160), ("no_float64", np.float32, 1e25)]
+)
+def test_no_certificate_is_false_where_squares_overflow(name, dtype, scale):
+    X = signals(name)[0].astype(dtype)
+    D, plain = X[:12], encode(X, X[:12], prior=ElasticNet(0.5))
+    there = (strict.asarray(a, device=DEVICES[name]) for a in (dtype(scale) * X, D))
+    found = encode(*there, prior=ElasticNet(0.5 * scale))
+    exact = to_numpy(found.converged)
+    assert exact.all() or dtype == np.float64
+    code = to_numpy(found.code)[exact] / dtype(scale)
+    # within what a gap of 1e-5 leaves open, as for devices above
+    np.testing.assert_allclose(code, plain.code[exact], atol=2e-3 * np.abs(plain.code).max())
+
+
 class Lazy:
     """A solver that gives up."""
 

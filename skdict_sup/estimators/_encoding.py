@@ -127,7 +127,7 @@ class NetworkEstimator(CodingEstimator):
         self._publish(best, course, curve)
         if not np.isfinite(curve[-1]):
             warnings.warn(
-                f"the cost left the finite numbers: the network is that of the best epoch, with a "
+                "the cost left the finite numbers: the network is that of the best epoch, with a "
                 f"cost of {np.nanmin(curve):.6g}; choose a smaller learning_rate, it was "
                 f"{self._rate():g}.",
                 ConvergenceWarning,

@@ -99,6 +99,11 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         -------
         object
             The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`.
         """
         with all_or_nothing(self), one_blas_thread():
             first = not hasattr(self, "_state")

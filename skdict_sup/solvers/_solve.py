@@ -42,7 +42,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     """Codes of the signals X for a problem, by a solver; a `Solution`.
 
     A code depends on its signal alone, bit for bit in NumPy: not on n_jobs, not on the batch.
-    Signals that are not finite raise, before any of their slice is coded.
+    Signals that are not finite raise, in host memory before any of their slice is coded.
     """
     like = problem.dictionary
     if borrowed(like) is not like:  # tensors in host memory share the fast way of NumPy
@@ -51,41 +51,37 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
         found = solve(shared, borrowed(X), solver, init=borrowed(init), **settings)
         return Solution(**{name: given_back(part, like) for name, part in vars(found).items()})
     xp = namespace(like)
+    host, short = on_host(like), may_overflow(like)
     n, p = X.shape[0], like.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(like)) if tol is None else tol
     width, stretch = min(_SLICE, ROWS * -(-n // (4 * ROWS))), _CHUNK
-    if not on_host(like):
+    if not host:
         stretch = width = max(_SLICE, min(_ON_A_DEVICE[0], _ON_A_DEVICE[1] // max(X.shape[1], p)))
     in_place = output == "dense" and is_numpy(like)
     whole = np.empty((n, p), X.dtype) if in_place else None
     parts, start, last = [], time.perf_counter(), time.perf_counter()
     problem.reconstruction.prepare(problem)  # once, before the threads ask for it
-    short = may_overflow(like)
     atoms = magnitude(like)
 
     def work(where):
         guess = None if init is None else astype_like(dense(init[where, :]), like)
         signals = dense(X[where, :])
-        energy = None if short else problem.energy(signals)
-        sizes = xp.stack([atoms, magnitude(signals) if short else xp.max(energy)])
-        first = None
-        if on_host(like):
-            sizes = to_numpy(sizes)
-        else:  # one question for both: zeros stand in for signals out of range until the answer
-            tame = xp.where(xp.all(_usual(xp, sizes, short)), signals, xp.zeros_like(signals))
-            first = _codes(problem, tame, problem.energy(tame), solver, tol, guess)
-            sizes, failed = _answers(xp, sizes, first[0])
+        energy = problem.energy(signals) if host and not short else None
+        sizes = xp.stack([atoms, magnitude(signals) if energy is None else xp.max(energy)])
+        if host:
+            sizes, found = to_numpy(sizes), None
+        else:
+            sizes, found = _asked_once(problem, signals, sizes, short, solver, tol, guess)
         if not np.isfinite(sizes).all():
             check_finite(X, "X")
         if short and is_extreme(sizes).any():
             code, *rest = _wide_codes(problem, signals, solver, tol, guess)
         else:
-            if first is None:
+            if found is None:
                 energy = problem.energy(signals) if energy is None else energy
-                first = _codes(problem, signals, energy, solver, tol, guess)
-                failed = to_numpy(first[0])
-            code, *rest = _mended(problem, signals, solver, tol, failed, *first[1:])
+                found = _codes(problem, signals, energy, solver, tol, guess)
+            code, *rest = _mended(problem, signals, solver, tol, *found)
         if in_place:
             whole[where] = code
             return rest
@@ -118,23 +114,31 @@ def _joined(xp, codes, output):
     return xp.concat(list(codes), axis=0)
 
 
-def _usual(xp, sizes, short):
-    """Which sizes are finite and, where floats are short, not extreme."""
-    return xp.isfinite(sizes) & ~is_extreme(sizes) if short else xp.isfinite(sizes)
+def _usual(sizes, short):
+    """Whether sizes are finite and, where floats are short, not extreme; without dimensions."""
+    xp = namespace(sizes)
+    finite = xp.isfinite(sizes)
+    return xp.all(finite & ~is_extreme(sizes) if short else finite)
 
 
-def _answers(xp, sizes, failed):
-    """Sizes and which codes failed, in host memory: a device is asked once."""
-    both = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
-    return both[: sizes.shape[0]], both[sizes.shape[0] :] > 0
+def _asked_once(problem, X, sizes, short, solver, tol, init):
+    """Sizes in host memory, and what `_codes` finds, or None where sizes are not usual.
+
+    A device is asked for both at once; until it answers zeros stand in for signals out of range.
+    """
+    xp = namespace(X)
+    tame = xp.where(_usual(sizes, short), X, xp.zeros_like(X))
+    failed, *rest = _codes(problem, tame, problem.energy(tame), solver, tol, init)
+    answer = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
+    sizes, failed = answer[:2], answer[2:] > 0
+    return sizes, (failed, *rest) if _usual(sizes, short) else None
 
 
 def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
-    failed, *found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
-    found = _mended(wide, wide_X, solver, tol, to_numpy(failed), *found)
-    code, doubtful, n_iter, *certificate = found
+    found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
+    code, doubtful, n_iter, *certificate = _mended(wide, wide_X, solver, tol, *found)
     certificate = (narrow(c, X.dtype) for c in certificate)
     return narrow(code, X.dtype), doubtful, n_iter, *certificate
 
@@ -156,6 +160,7 @@ def _mended(problem, X, solver, tol, failed, code, n_iter, certificate):
     def converged(certificate):
         return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
 
+    failed = to_numpy(failed)
     if failed.any() and solver.max_iter is None:
         rows = failed.nonzero()[0]
         again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
