@@ -278,7 +278,8 @@ def parity_part(cupy, quick):
         "",
         "Codes there against codes here: the largest duality gap (for KL the largest optimality"
         " residual) there, the largest difference of objectives relative to the energy of the"
-        " signal, and that of gradients for the dictionary relative to the largest entry (none where codes are not unique).",
+        " signal, and that of gradients for the dictionary relative to the largest entry (none"
+        " where codes are not unique).",
         "",
         *table(columns, parity(cupy)),
     ]

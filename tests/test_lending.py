@@ -114,3 +114,19 @@ def test_tensors_have_the_fit_of_numpy_whatever_the_order():
     order = np.random.default_rng(0).permutation(60)
     other = classifier().fit(torch.from_numpy(X[order]), y[order])
     np.testing.assert_allclose(other.components_.numpy(), model.components_, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+def test_kernels_run_in_the_order_of_the_stream_that_is_current():
+    pytest.importorskip("cupy")
+    D, X, _ = problem(n=3000)
+    expected = encode(X, D, prior=ElasticNet(0.1)).code
+    there = torch.asarray(X, device="cuda")
+    torch.cuda.synchronize()
+    for stream in (torch.cuda.default_stream(), torch.cuda.Stream()):
+        with torch.cuda.stream(stream):
+            signals = (there + 1.0) - 1.0  # made on this stream, just before
+            found = encode(signals, torch.asarray(D, device="cuda"), prior=ElasticNet(0.1)).code
+            assert torch.all(torch.isfinite(found))
+            np.testing.assert_allclose(found.cpu().numpy(), expected, atol=1e-9)

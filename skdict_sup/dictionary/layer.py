@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .._array import namespace
+from .._array import is_sparse, namespace, on_host
 from .._threads import effective_n_jobs, map_threads
 from ..implicit import adjoints, pull_back
 from ..problem import Problem
@@ -35,6 +35,13 @@ def seen(parameters, X):
     return X @ parameters["projection"].T if "projection" in parameters else X
 
 
+def _threads(settings, X, n_problems):
+    """Threads within a problem, and problems at a time; a device is fed by one thread."""
+    host = on_host(X.data if is_sparse(X) else X)
+    jobs = effective_n_jobs(settings.n_jobs) if host else 1
+    return (jobs, 1) if n_problems == 1 else (1, jobs)
+
+
 def encoded(parameters, X, settings):
     """Codes of signals."""
     signals, dictionary = seen(parameters, X), parameters["dictionary"]
@@ -43,8 +50,7 @@ def encoded(parameters, X, settings):
         Problem(settings.reconstruction, settings.prior, dictionary[k * p : (k + 1) * p, :])
         for k in range(settings.n_blocks)
     )
-    jobs = effective_n_jobs(settings.n_jobs)
-    inner, outer = (jobs, 1) if len(problems) == 1 else (1, jobs)
+    inner, outer = _threads(settings, X, len(problems))
 
     def codes_for(problem):
         return solve(problem, signals, settings.solver, n_jobs=inner).code
@@ -59,8 +65,7 @@ def gradients(coded, cotangent, parameters, X, settings):
     most 1 / lam2, and large where the atoms of a code are nearly dependent.
     """
     xp = namespace(X)
-    jobs = effective_n_jobs(settings.n_jobs)
-    inner, outer = (jobs, 1) if len(coded.problems) == 1 else (1, jobs)
+    inner, outer = _threads(settings, X, len(coded.problems))
     p = coded.problems[0].dictionary.shape[0]
 
     def back(k):

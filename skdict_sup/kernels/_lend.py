@@ -3,6 +3,7 @@
 Gradients that a library records end at the door: no tensor enters a kernel with its graph.
 """
 
+from dataclasses import dataclass
 from functools import cache, wraps
 from importlib.util import find_spec
 
@@ -59,12 +60,35 @@ def cupy_from_torch(function):
             return cupy.from_dlpack(value.detach()) if is_torch(value) else value
 
         device = next(a.device for a in args if is_torch(a))
-        stream = torch.cuda.current_stream(device).cuda_stream
-        with cupy.cuda.Device(device.index), cupy.cuda.ExternalStream(stream):
+        stream = _cupy_stream(torch.cuda.current_stream(device).cuda_stream)
+        with cupy.cuda.Device(device.index), stream:
             found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
             return _each(found, torch.from_dlpack)
 
     return call
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A stream by its address, in the form that CUDA libraries hand to each other."""
+
+    address: int
+
+    def __cuda_stream__(self):
+        return 0, self.address  # version of the protocol, and the stream
+
+
+def _cupy_stream(address):
+    """CuPy's view of another library's stream."""
+    from cupy.cuda import Stream
+
+    if address == 0:
+        return Stream.null
+    if hasattr(Stream, "from_external"):  # CuPy 14, where ExternalStream warns
+        return Stream.from_external(_Stream(address))
+    from cupy.cuda import ExternalStream
+
+    return ExternalStream(address)
 
 
 def _torch_floats(array):

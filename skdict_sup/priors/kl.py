@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._array import astype_like, namespace
+from .._array import astype_like, namespace, to_numpy
 from .._validation import check_scalar
 from ._entropy import OneSided, TwoSided, floor
 from ._scale import check_weight
@@ -80,7 +80,7 @@ class KL(BaseEstimator):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
 
     def _check_means(self):
-        means = np.asarray(self.p)
+        means = to_numpy(self.p)  # on a device as well
         if means.dtype.kind not in "fiu" or means.ndim != 1:
             raise TypeError(
                 f"p must be a number above zero, 'auto', or a one-dimensional array of numbers, "
