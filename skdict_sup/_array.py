@@ -37,6 +37,7 @@ __all__ = [
     "same_home",
     "take_rows",
     "to_numpy",
+    "unboxed",
 ]
 
 ROWS = 48  # a multiple of the tiles of matrix products
@@ -157,6 +158,13 @@ def to_numpy(array):
     if hasattr(array, "get"):
         return array.get()
     return np.from_dlpack(array)
+
+
+def unboxed(value):
+    """Number of a NumPy scalar or of an array without dimensions; others as they are."""
+    if isinstance(value, np.generic) or (is_array(value) and value.ndim == 0):
+        return value.item() if hasattr(value, "item") else to_numpy(value).item()
+    return value
 
 
 def astype_like(value, like):

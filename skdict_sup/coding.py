@@ -21,7 +21,7 @@ def make_solver(solver, reconstruction, prior, max_iter=None):
     """Solver record of a name, for a problem of these terms; "auto" is the first that fits."""
     check_option(solver, "solver", {"auto", *SOLVERS})
     if max_iter is not None:
-        check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None")
+        max_iter = int(check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None"))
     fitting = [name for name, kind in SOLVERS.items() if kind.handles(reconstruction, prior)]
     chosen = fitting[0] if solver == "auto" and fitting else solver
     if chosen not in fitting:

@@ -71,8 +71,8 @@ def test_names_stand_for_defaults():
 def test_a_checked_prior_has_numbers_of_python_and_leaves_the_given_one():
     given_ = ElasticNet(lam=np.float32(0.5), lam2=np.int64(2))
     checked = as_prior(given_)
-    assert (type(checked.lam), type(checked.lam2)) == (float, int)
-    assert (checked.lam, checked.lam2) == (0.5, 2)
+    assert (type(checked.lam), type(checked.lam2)) == (float, float)
+    assert (checked.lam, checked.lam2) == (0.5, 2.0)
     assert type(given_.lam) is np.float32
     plain = ElasticNet(lam=0.5)
     assert as_prior(plain) is plain

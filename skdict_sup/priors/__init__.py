@@ -5,8 +5,11 @@ nor a solver. `_protocol.Prior` lists what one's own prior must define; `as_prio
 user passes (a name or an object) into a checked prior.
 """
 
+from numbers import Real
+
 import numpy as np
 
+from .._array import unboxed
 from ._protocol import Prior
 from ._scale import resolved
 from .elastic_net import ElasticNet
@@ -16,6 +19,7 @@ from .lp import Lp
 __all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior", "resolved"]
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
+_OWN = ElasticNet, KL, Lp
 
 
 def as_prior(prior):
@@ -31,14 +35,21 @@ def as_prior(prior):
             f"prior must be one of {sorted(_DEFAULTS)} or an object like ElasticNet(lam=0.1), "
             f"got {prior!r} of type {type(prior).__name__}."
         )
+    prior = _with(prior, unboxed)
     prior.check()
-    return _plain(prior)
+    return _with(prior, _float) if isinstance(prior, _OWN) else prior
 
 
-def _plain(prior):
-    """Prior whose numbers are Python's own: a NumPy float64 would widen float32 arrays."""
+def _with(prior, change):
+    """Copy of a prior with changed settings; the prior itself where none changes."""
     settings = prior.get_params() if hasattr(prior, "get_params") else {}
-    if not any(isinstance(value, np.generic) for value in settings.values()):
-        return prior
-    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items()}
-    return type(prior)(**plain)
+    changed = {name: change(value) for name, value in settings.items()}
+    same = all(changed[name] is value for name, value in settings.items())
+    return prior if same else type(prior)(**changed)
+
+
+def _float(value):
+    """Floats for numbers: compiled kernels take no integers, and float32 stays float32."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return np.asarray(value, np.result_type(np.asarray(value), np.float32))
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
