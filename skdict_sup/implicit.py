@@ -7,6 +7,7 @@ from ._array import ROWS, astype_like, dense, is_numpy, namespace
 from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
+from .priors import curvature_of
 from .solution import Gradients
 
 _SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
@@ -17,7 +18,7 @@ __all__ = ["adjoint", "adjoints", "code_vjp", "pull_back", "vjp"]
 
 def adjoint(problem, code, cotangent):
     """Solution of the implicit system, H_SS adjoint_S = cotangent_S, zero off the support."""
-    curvature, support = problem.prior.curvature(code), problem.prior.support(code)
+    curvature, support = curvature_of(problem.prior, code), problem.prior.support(code)
     return problem.reconstruction.solve(code, curvature, support, cotangent, problem)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows
 from .kernels import elastic_net_certificate
-from .priors import ElasticNet, resolved
+from .priors import ElasticNet, curvature_of, resolved
 from .reconstruction.linear import Linear
 
 
@@ -52,6 +52,13 @@ class Problem:
         seen = [value for value in map(float, values) if value > floor]
         least = min(seen, default=1.0)
         return (least if len(seen) == values.shape[0] else 0.0), least
+
+    @cached_property
+    def _is_flat(self):
+        """Whether the prior bends no entry of a code of zero."""
+        xp = namespace(self.dictionary)
+        bend = curvature_of(self.prior, xp.zeros_like(self.dictionary[:, :1].T))
+        return bend == 0.0 if isinstance(bend, float) else not bool(xp.any(bend > 0))
 
     def corr(self, X):
         """Inner products of signals and atoms: (n_samples, n_components)."""
@@ -108,7 +115,7 @@ class Problem:
         if self.prior.smooth:
             return kkt_residual <= tol
         good = duality_gap <= tol
-        if getattr(self.prior, "lam", 1.0) == 0.0 and self.prior.curvature(kkt_residual) == 0.0:
+        if getattr(self.prior, "lam", 1.0) == 0.0 and self._is_flat:
             # least squares has no dual ball, and its gap is relative to what may vanish
             good = good | (kkt_residual <= tol)
         return good
@@ -119,7 +126,10 @@ class Problem:
         violation = self.prior.stationarity(code, slope)
         squares = xp.sum(violation * violation, axis=-1)
         least, least_seen = self._curvatures
-        curvature = least + self.prior.curvature(code)
+        bend = curvature_of(self.prior, code)
+        if not isinstance(bend, float):
+            bend = float(xp.min(bend))
+        curvature = least + bend
         if curvature == 0.0:
             # gradients of least squares lie in the directions seen; those under w >= 0 need not
             if getattr(self.prior, "positive", False):

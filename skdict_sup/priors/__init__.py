@@ -10,13 +10,14 @@ from numbers import Real
 import numpy as np
 
 from .._array import unboxed
+from ._curvature import curvature_of
 from ._protocol import Prior
 from ._scale import resolved
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
 
-__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior", "resolved"]
+__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior", "curvature_of", "resolved"]
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
 _OWN = ElasticNet, KL, Lp

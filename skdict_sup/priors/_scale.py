@@ -25,10 +25,12 @@ def check_weight(value, name, *, strict=False):
 
 
 def resolved(settings, automatic, scale):
-    """Values of the settings that are strings, for signals whose lam_max is typically `scale`."""
+    """Values of "auto" and of multiples of lam_max, for signals whose lam_max is `scale`."""
     found = {}
     for name, value in settings.items():
-        if isinstance(value, str):
-            number = multiple(value)
-            found[name] = automatic[name] if number is None else number * scale
+        number = multiple(value)
+        if number is not None:
+            found[name] = number * scale
+        elif isinstance(value, str) and value == "auto":
+            found[name] = automatic[name]
     return found

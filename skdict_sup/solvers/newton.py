@@ -9,7 +9,7 @@ import numpy as np
 
 from .._array import device_of, eps, namespace, put_rows, take_rows, to_numpy
 from ..kernels import kl_codes
-from ..priors import KL
+from ..priors import KL, curvature_of
 from ..problem import Problem
 from ..reconstruction import Linear
 from ._batch import Points, iterate
@@ -129,7 +129,7 @@ def _step(problem, points):
     xp = namespace(points.corr)
     prior, reconstruction = problem.prior, problem.reconstruction
     excess = points.slope - points.rate
-    curvature, support = prior.curvature(points.code), prior.support(points.code)
+    curvature, support = curvature_of(prior, points.code), prior.support(points.code)
     move = reconstruction.solve(points.code, curvature, support, excess, problem, _FORCING)
     diagonal = reconstruction.diagonal(points.code, problem)
     # curvature * move, written so that errors of the system are not multiplied by large numbers
