@@ -3,6 +3,8 @@
 Names of array libraries stand here and in `kernels/`, nowhere else.
 """
 
+import sys
+
 import array_api_compat
 import numpy as np
 from array_api_compat import device as device_of
@@ -20,6 +22,7 @@ __all__ = [
     "astype_like",
     "borrowed",
     "dense",
+    "detached",
     "device_of",
     "eps",
     "given_back",
@@ -27,6 +30,8 @@ __all__ = [
     "host_rows",
     "is_array",
     "is_cupy",
+    "is_differentiated",
+    "is_lazy",
     "is_numpy",
     "is_sparse",
     "is_torch",
@@ -72,6 +77,24 @@ def is_torch(*arrays):
 def is_sparse(value):
     """Whether value is a SciPy sparse matrix or array."""
     return hasattr(value, "tocsr")
+
+
+def is_lazy(value):
+    """Whether value stands for a computation that is still to come, as dask arrays do."""
+    graph = getattr(value, "__dask_graph__", None)
+    return callable(graph) and graph() is not None
+
+
+def is_differentiated(value):
+    """Whether a graph of gradients is recorded for value, which no code of ours goes on with."""
+    if not (is_array(value) and is_torch_array(value) and value.requires_grad):
+        return False
+    return sys.modules["torch"].is_grad_enabled()
+
+
+def detached(array):
+    """The array without the graph of gradients that torch may keep for it."""
+    return array.detach() if is_torch_array(array) else array
 
 
 def dense(array):

@@ -59,7 +59,7 @@ def located(name, parameter):
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{parameter} must be an array library, with the name of a device after a colon where "
-            f"it is not the default one, got {name!r}: {reason}"
+            f"it is not the default one, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
         ) from None
     return library, home
 

@@ -2,22 +2,37 @@
 
 import math
 import numbers
+import sys
+import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
 
-from ._array import is_array, is_numpy, is_sparse, namespace, same_home, to_numpy
+from ._array import (
+    detached,
+    is_array,
+    is_lazy,
+    is_numpy,
+    is_sparse,
+    namespace,
+    same_home,
+    to_numpy,
+)
 
 __all__ = [
     "ConvergenceWarning",
     "check_finite",
     "check_matrix",
     "check_option",
+    "check_plain",
     "check_scalar",
     "check_shapes",
     "check_signals",
     "check_sparse",
+    "warn",
 ]
+
+_BETWEEN = {"skdict_sup", "sklearn", "joblib", "contextlib"}  # modules that users do not write
 
 
 def check_scalar(
@@ -43,14 +58,38 @@ def check_option(value, name, options):
     return value
 
 
+def warn(message, category=UserWarning):
+    """Warn at the line that called the package, however deep in it the reason was found."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def check_plain(value, name):
+    """Raise unless all values of an array are there: none masked, none still to be computed."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be an array without a mask, got a masked array with "
+            f"{np.ma.count_masked(value)} masked entries: the mask would be lost. Use "
+            f"{name}.filled(value), or leave out rows with masked entries."
+        )
+    if is_lazy(value):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeError(
+            f"{name} must be an array in memory, got a lazy {kind}; "
+            f"use {name}.map_blocks with a function of one block, or {name}.compute()."
+        )
+
+
 def check_matrix(array, name, finite=True):
     """Return a floating, two-dimensional array in its own library; finite unless told otherwise.
 
     Lists and integer arrays that NumPy reads as numbers become float64; arrays of other
     libraries must be floating already, since a conversion there would hide a copy.
     """
-    if not is_array(array) or is_numpy(array):
-        array = _as_float(array, name)
+    check_plain(array, name)
+    array = detached(array) if is_array(array) and not is_numpy(array) else _as_float(array, name)
     xp = namespace(array)
     if array.ndim != 2:
         raise ValueError(

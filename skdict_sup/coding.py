@@ -1,6 +1,6 @@
 """`encode` and `lam_max`: the functional entry to sparse coding."""
 
-from ._array import is_array, namespace
+from ._array import is_array, is_differentiated, namespace
 from ._validation import (
     check_matrix,
     check_option,
@@ -8,6 +8,7 @@ from ._validation import (
     check_shapes,
     check_signals,
     check_sparse,
+    warn,
 )
 from .priors import as_prior
 from .problem import Problem, resolve_prior
@@ -114,6 +115,9 @@ def encode(
     -----
     ConvergenceWarning
         Once per call, if codes are above the tolerance.
+    UserWarning
+        If X or the dictionary is a tensor that requires gradients, which get lost: they are those
+        of :func:`~skdict_sup.code_vjp`.
 
     References
     ----------
@@ -131,6 +135,15 @@ def encode(
     True
     """
     check_option(output, "output", {"dense", "sparse"})
+    tracked = [
+        name for name, value in (("X", X), ("dictionary", dictionary)) if is_differentiated(value)
+    ]
+    if tracked:
+        warn(
+            f"{' and '.join(tracked)} require(s) gradients, which encode does not record: the "
+            "code comes back without them. Pull gradients in the code back with code_vjp, or "
+            "detach what needs none."
+        )
     codes = {"init": init} if init is None or is_array(init) else {}
     X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if hasattr(init, "transform"):

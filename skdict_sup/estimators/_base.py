@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._staged import staged
 from .._threads import effective_n_jobs
-from .._validation import check_matrix, check_option, check_scalar, check_shapes
+from .._validation import check_matrix, check_option, check_plain, check_scalar, check_shapes
 from ..coding import make_solver
 from ..dictionary import online, training
 from ..dictionary.adam import project
@@ -100,6 +100,7 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
     def _signals(self, X, *, reset):
         """Checked signals, in their own array library."""
+        check_plain(X, "X")
         if is_array(X) and not is_numpy(X):
             X = check_matrix(X, "X")
             if reset:

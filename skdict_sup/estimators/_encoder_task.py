@@ -8,6 +8,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._array import astype_like, to_numpy
+from .._validation import check_plain
 from ..dictionary.heads import LinearHead
 from ..dictionary.optimal_head import Head, Side
 from ..dictionary.supervised import Batch, SupervisedSettings, code_scale_of
@@ -93,10 +94,12 @@ def best_head(parameters, code, targets, settings):
 
 
 def _labels(y):
+    check_plain(y, "y")
     y = column_or_1d(to_numpy(y), warn=True)
     check_classification_targets(y)
     return y
 
 
 def _numbers(y):
+    check_plain(y, "y")
     return check_array(to_numpy(y), ensure_2d=False, dtype=np.float64, input_name="y")

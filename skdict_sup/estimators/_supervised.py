@@ -8,6 +8,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._threads import one_blas_thread, slices
+from .._validation import check_plain
 from ..dictionary import layer, schedules, training
 from ..dictionary.optimal_head import last_head
 from ..dictionary.supervised import features_of
@@ -238,6 +239,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        check_plain(y, "y")
+        check_plain(sample_weight, "sample_weight")
         labels, labelled = self._labels(to_numpy(y), reset=reset)
         if labels.shape[0] != X.shape[0]:
             raise ValueError(
