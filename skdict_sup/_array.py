@@ -161,15 +161,18 @@ def rows_times(array, matrix):
     """Matrix product of which each row depends on nothing but that row, bit for bit, for NumPy.
 
     Matrix products round the last few rows in another way than full tiles: rows of zeros fill
-    them up to a multiple of ROWS.
+    them up to a multiple of ROWS. Products in float32 round a row by its place within a tile, on
+    processors without AVX-512: they are made in float64.
     """
-    n = array.shape[0]
-    missing = -n % ROWS
-    if not missing or not is_numpy_array(array):
+    if not is_numpy_array(array):
         return array @ matrix
-    filled = np.zeros((n + missing, array.shape[1]), array.dtype)
-    filled[:n] = array
-    return (filled @ matrix)[:n]
+    n, dtype = array.shape[0], array.dtype
+    filled = accurate(array)
+    if n % ROWS:
+        filled = np.zeros((n + -n % ROWS, array.shape[1]), filled.dtype)
+        filled[:n] = array
+    product = filled @ accurate(matrix)
+    return product[:n].astype(dtype, copy=False)
 
 
 def to_numpy(array):
