@@ -27,6 +27,7 @@ from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
 
+_NUMBERS = 2**16  # of a slice's signals or codes: what a call costs is shared by many small signals
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
 _ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
@@ -55,7 +56,8 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     n, p = X.shape[0], like.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(like)) if tol is None else tol
-    width, stretch = min(_SLICE, ROWS * -(-n // (4 * ROWS))), _CHUNK
+    width = max(_SLICE, ROWS * (_NUMBERS // (ROWS * max(X.shape[1], p))))
+    width, stretch = min(width, ROWS * -(-n // (4 * ROWS))), max(_CHUNK, 4 * width)
     if not host:
         stretch = width = max(_SLICE, min(_ON_A_DEVICE[0], _ON_A_DEVICE[1] // max(X.shape[1], p)))
     in_place = output == "dense" and is_numpy(like)
