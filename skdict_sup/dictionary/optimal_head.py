@@ -13,6 +13,7 @@ from . import layer, supervised
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
 _POLISH = 3
 _TOO_FAR = 1e100
+_FAR = 1e6  # times the size of the parameters: where a loss that is bounded has risen again
 _RIDGES = (0.1, 1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
 _MOST, _CODED, _LEAST = 10_000, 3000, 20  # samples for which it is worth while, that judge it
 _FIRST, _FEWEST, _WORK = 20_000, 1000, 6e8  # samples of the first head, and products of a gradient
@@ -84,7 +85,27 @@ class Head:
             method="L-BFGS-B",
             options={"maxiter": max_iter, "maxcor": 20, "ftol": tol, "gtol": 1e-7},
         )
+        if found.fun < 0:  # most losses are at least zero
+            self._check_bounded(found.x, side)
         return found.x
+
+    def _check_bounded(self, vector, side):
+        """Raise if the loss goes on falling far beyond what was taken for its least value."""
+        plain = Head(self.like, self.settings)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, slope, _ = plain.gradients(vector, side, self.settings.nu)
+            if self.settings.nu:  # a ridge bounds all but the intercepts
+                n_outputs = int(np.prod(self.like["intercept"].shape))
+                slope[:-n_outputs] = 0.0
+            steepest = float(np.abs(slope).max()) or 1.0
+            far = vector - _FAR * (1 + float(np.abs(vector).max())) / steepest * slope
+            below = plain.gradients(far, side, self.settings.nu)[0]
+        if not np.isfinite(loss) or below < loss - 1e3 * (1 + abs(loss)):
+            raise ValueError(
+                f"loss must be bounded below in the scores, got {self.settings.loss!r}, which "
+                f"falls to {min(loss, below):.3g} and further on these targets; check its value "
+                "and gradient, and that y is within the range it is meant for."
+            )
 
     def polished(self, vector, side):
         """Vector after Newton steps, for what follows takes it for the exact optimum."""

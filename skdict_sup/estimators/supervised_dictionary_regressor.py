@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array
 
 from .._array import astype_like, to_numpy
 from .._validation import check_option
-from ..losses import Square, check_loss
+from ..losses import REGRESSION_LOSSES, check_loss
 from ._supervised import SupervisedDictionaryEstimator
 
 
@@ -35,10 +35,13 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
-    loss : {"auto", "square"} or loss object, default="auto"
-        Half the squared distance. One's own has the methods ``value(scores, target)``, the loss of
-        each sample, and ``gradient(scores, target)``, like scores; targets have mean zero and unit
-        variance.
+    loss : {"auto", "square", "poisson"} or loss object, default="auto"
+        "square", half the squared distance, or "poisson", for counts and other targets of at least
+        zero, whose mean is the exponential of the scores. One's own has the methods
+        ``value(scores, target)``, the loss of each sample, and ``gradient(scores, target)``, like
+        scores. It sees targets as they are, or of mean zero and unit variance if it has a true
+        attribute ``standardised``; predictions are its ``inverse_link(scores)`` if it has that
+        method, else the scores. It must have a lower bound.
     nu : float or "auto", default="auto"
         Ridge on the head W, in squared units of the signals. "auto" is one over the number of
         samples (their total weight) on codes scaled to a nonzero entry of typical size one: the
@@ -128,7 +131,7 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     nu_ : float
         Ridge on the head.
     loss_curve_ : list of float
-        Mean loss for each epoch, on targets scaled to unit variance.
+        Mean loss for each epoch; the square loss is that of targets scaled to unit variance.
     validation_scores_ : list of float
         Validation R2 for each epoch, if early_stopping.
     best_validation_score_ : float
@@ -172,8 +175,8 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions, shaped like the y of fit.
         """
-        scores = self._head_scores(X)
-        return scores[:, 0] if self._flat else scores
+        found = _predictions(self._head_scores(X), self._learned_with.loss)
+        return found[:, 0] if self._flat else found
 
     def score(self, X, y, sample_weight=None):
         r"""R2 of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
@@ -202,8 +205,15 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
             y, ensure_2d=False, dtype=np.float64, ensure_all_finite=finite, input_name="y"
         )
         flat, y = y.ndim == 1, y.reshape(len(y), -1)
+        loss = self._loss()
         if reset:
-            self._flat = flat
+            self._flat, self._standardised = flat, _standardised(loss)
+        elif _standardised(loss) != self._standardised:
+            raise ValueError(
+                f"loss must take targets as in the first fit, "
+                f"{'standardised' if self._standardised else 'as they are'}, to go on learning; "
+                f"got {self.loss!r}."
+            )
         elif y.shape[1] != len(self._center):
             raise ValueError(
                 f"y must have {len(self._center)} output(s) as in the first fit, got {y.shape[1]}."
@@ -217,9 +227,14 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
                 f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
                 f"in {int(missing[labelled].any(axis=1).sum())} row(s)."
             )
+        if hasattr(loss, "check_target"):
+            loss.check_target(y[labelled])
         return np.where(missing, 0.0, y), labelled
 
     def _learn_targets(self, labels, weight):
+        if not self._standardised:
+            self._center, self._spread = np.zeros(labels.shape[1]), 1.0
+            return
         self._center = np.average(labels, axis=0, weights=weight)
         squares = np.average((labels - self._center) ** 2, axis=0, weights=weight).mean()
         self._spread = float(np.sqrt(squares)) if squares > 0 else 1.0
@@ -232,11 +247,11 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     def _loss(self):
         if not isinstance(self.loss, str):
             return check_loss(self.loss)
-        check_option(self.loss, "loss", {"auto", "square"})
-        return Square()
+        check_option(self.loss, "loss", {"auto", *REGRESSION_LOSSES})
+        return REGRESSION_LOSSES["square" if self.loss == "auto" else self.loss]
 
     def _targets(self, labels):
-        """Function from row numbers to targets of mean zero and unit variance."""
+        """Function from row numbers to targets of the loss."""
         scaled = (labels - self._center) / self._spread
         return lambda rows: scaled[rows]
 
@@ -250,4 +265,14 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         return None
 
     def _score(self, scores, labels, weight):
-        return r2_score(labels, scores, sample_weight=weight)
+        return r2_score(labels, _predictions(scores, self._loss()), sample_weight=weight)
+
+
+def _standardised(loss):
+    """Whether a loss wants targets of mean zero and unit variance."""
+    return bool(getattr(loss, "standardised", False))
+
+
+def _predictions(scores, loss):
+    """What users predict, from scores."""
+    return loss.inverse_link(scores) if hasattr(loss, "inverse_link") else scores

@@ -6,6 +6,7 @@ Classification losses also turn scores into probabilities where they have a like
 
 from ._protocol import Loss, check_loss, class_table
 from .logistic import Logistic
+from .poisson import Poisson
 from .smoothed import Smoothed
 from .softmax import Softmax
 from .square import Square
@@ -13,8 +14,10 @@ from .squared_hinge import SquaredHinge
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
+    "REGRESSION_LOSSES",
     "Logistic",
     "Loss",
+    "Poisson",
     "Smoothed",
     "Softmax",
     "Square",
@@ -23,6 +26,7 @@ __all__ = [
     "class_table",
 ]
 
+REGRESSION_LOSSES = {"square": Square(), "poisson": Poisson()}
 CLASSIFICATION_LOSSES = {
     "softmax": Softmax(),
     "logistic": Logistic(),

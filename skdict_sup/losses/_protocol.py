@@ -8,7 +8,12 @@ import numpy as np
 class Loss(Protocol):
     """Loss between scores (n_samples, n_outputs) and targets of the same shape.
 
-    Convex and differentiable in the scores, written for any array namespace.
+    Convex, bounded below and differentiable in the scores, written for any array namespace. What
+    it may have besides: `margins`, true where targets of classes are signs and not one-hot rows;
+    `standardised`, true where targets of a regression should have mean zero and unit variance;
+    `inverse_link(scores)`, what a regression predicts, without it the scores;
+    `probabilities(scores)`, those of the classes; and `check_target(target)`, which raises for
+    targets of a regression that are out of range.
     """
 
     def value(self, scores: Any, target: Any) -> Any:
