@@ -5,6 +5,24 @@ that follow scikit-learn. Names load at first use: importing the package costs n
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what editors and type checkers read; nothing of it runs
+    from ._versions import show_versions
+    from .coding import encode, lam_max
+    from .estimators import (
+        LISTAEncoder,
+        OnlineDictionaryLearning,
+        SparseCoder,
+        SupervisedDictionaryClassifier,
+        SupervisedDictionaryRegressor,
+        TunedPrior,
+        to_device,
+        tune_prior,
+    )
+    from .implicit import code_vjp
+    from .priors import KL, ElasticNet, Lp
+    from .solution import Gradients, Solution
 
 __version__ = "0.1.0.dev0"
 
@@ -58,4 +76,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ._array import to_numpy
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -34,6 +38,18 @@ class Solution:
     n_iter: Any
     converged: Any
     objective: Any
+
+    def __repr__(self):
+        """Sizes, and how good the codes are."""
+        n, p = self.code.shape
+        gap = to_numpy(self.duality_gap)
+        known = gap[~np.isnan(gap)]
+        largest = f"{known.max():.2g}" if known.size else "unknown"
+        return (
+            f"Solution(code=({n}, {p}) {self.code.dtype}, "
+            f"converged={int(to_numpy(self.converged).sum())} of {n}, "
+            f"largest duality_gap={largest})"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,15 @@ def imports_of(path, root=ROOT):
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for inner in ast.walk(outer)
     }
+    typing = {  # what type checkers alone read
+        id(inner)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.If) and getattr(outer.test, "id", None) == "TYPE_CHECKING"
+        for inner in outer.body
+    }
     for node in ast.walk(tree):
+        if id(node) in typing:
+            continue
         top = id(node) not in late
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name, top) for alias in node.names)
@@ -209,6 +217,7 @@ def test_the_reader_of_imports_sees_what_is_forbidden(tmp_path, file, source, co
         ("nn/layers.py", "import torch\nfrom ..implicit import code_vjp"),
         ("estimators/own.py", "import sklearn\nfrom ..dictionary.online import step"),
         ("image/own.py", "def show():\n    import matplotlib.pyplot"),
+        ("__init__.py", "if TYPE_CHECKING:\n    from .problem import Problem"),
     ],
 )
 def test_the_reader_of_imports_lets_pass_what_is_allowed(tmp_path, file, source):

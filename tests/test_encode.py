@@ -1,5 +1,6 @@
 """`encode`: agreement with independent libraries, and what it promises about its arguments."""
 
+import re
 import tracemalloc
 import warnings
 
@@ -227,3 +228,12 @@ def test_a_start_far_from_the_codes_costs_no_more_than_none():
     near = encode(X, D, prior=dense, init=cold.code * rng.uniform(0.999, 1.001, cold.code.shape))
     assert near.n_iter.sum() < 0.1 * cold.n_iter.sum()
     np.testing.assert_allclose(near.code, cold.code, atol=1e-9)
+
+
+def test_a_solution_says_in_one_line_how_good_it_is(xp):
+    X = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
+    solution = encode(xp.asarray(X), xp.asarray(np.eye(4, dtype="f4")), prior=ElasticNet(0.1))
+    assert re.fullmatch(
+        r"Solution\(code=\(7, 4\) .*float32, converged=7 of 7, largest duality_gap=\S+\)",
+        repr(solution),
+    )

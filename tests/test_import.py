@@ -1,5 +1,6 @@
 """Importing the package is cheap, and its names arrive when they are asked for."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -76,6 +77,20 @@ def test_public_names_are_sorted_unique_and_listed():
     assert skdict_sup.__all__ == order
     assert set(skdict_sup.__all__) == set(skdict_sup._HOMES)
     assert set(skdict_sup.__all__) <= set(dir(skdict_sup))
+
+
+def test_editors_and_type_checkers_see_every_public_name():
+    tree = ast.parse(Path(skdict_sup.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert block.test.id == "TYPE_CHECKING"
+    assert seen == skdict_sup._HOMES
+
+
+def test_completion_offers_public_names_alone():
+    offered = run("import skdict_sup\nskdict_sup.encode\nprint(*dir(skdict_sup))")
+    assert [name for name in offered if not name.startswith("__")] == sorted(skdict_sup.__all__)
+    assert "__version__" in offered
 
 
 def test_an_unknown_name_is_an_attribute_error():

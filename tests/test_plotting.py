@@ -139,6 +139,25 @@ def test_a_path_ends_in_codes_and_begins_at_zero(model):
     assert len(display.ax_.get_lines()) == used
 
 
+def test_a_path_is_that_of_one_signal(model):
+    row = LamPathDisplay.from_estimator(model, X[:1], n_lams=3)
+    np.testing.assert_array_equal(
+        row.codes, LamPathDisplay.from_estimator(model, X[0], n_lams=3).codes
+    )
+    with pytest.raises(
+        ValueError, match=r"^x must be one signal, .* got shape \(3, 64\); .*x\[0\]"
+    ):
+        LamPathDisplay.from_estimator(model, X[:3])
+
+
+def test_the_legend_of_a_path_stands_beside_the_curves(model):
+    display = LamPathDisplay.from_estimator(model, X[0], n_lams=7)
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.x0 >= display.ax_.get_window_extent().x1
+    assert legend.x1 <= display.figure_.bbox.x1
+
+
 def test_what_displays_refuse(model):
     for display in (DictionaryDisplay, LossCurveDisplay, LinkedDictionariesDisplay):
         with pytest.raises(NotFittedError):

@@ -161,6 +161,11 @@ class LamPathDisplay:
         """
         check_is_fitted(estimator, "components_")
         signal = check_matrix(np.atleast_2d(to_numpy(x)).astype(float), "x")
+        if len(signal) > 1:
+            raise ValueError(
+                f"x must be one signal, of shape (n_features,), got shape {tuple(signal.shape)}; "
+                "the path of the first is that of x[0]."
+            )
         dictionary = to_numpy(estimator.components_).astype(float)
         settings = estimator.prior_.get_params()
         if lams is None:
@@ -198,5 +203,6 @@ class LamPathDisplay:
         self.ax_.set(xscale="log", xlabel="lam", ylabel="entry of the code")
         self.ax_.invert_xaxis()
         if (size > 0).any():
-            self.ax_.legend(frameon=False, fontsize="small")
+            place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # beside the curves
+            self.ax_.legend(frameon=False, fontsize="small", **place)
         return self
