@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from learners import digits
 from problems import unit_atoms
+from sklearn.decomposition import NMF
 
-from skdict_sup import ElasticNet, OnlineDictionaryLearning
+from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode
 from skdict_sup.dictionary import online
 
 CROSSED = ("OnlineDictionaryLearning",)
@@ -34,6 +35,20 @@ def assert_same_state(found, expected, rtol=1e-9):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
     np.testing.assert_array_equal(found.uses, expected.uses)
     assert (found.n_seen, found.n_revived) == (expected.n_seen, expected.n_revived)
+
+
+@pytest.mark.numpy_alone("the objectives are compared for one order of the samples")
+def test_nonnegative_factorization_reaches_the_objective_of_alternating_minimisation():
+    X, prior = digits(600)[0], ElasticNet(lam=0.0, positive=True)
+
+    def objective(atoms):
+        atoms = atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
+        return float(encode(X, atoms, prior=prior).objective.mean())
+
+    settings = {"max_iter": 60, "forgetting": 60, "batch_size": 64, "tol": 0, "random_state": 0}
+    ours = OnlineDictionaryLearning(12, prior=prior, positive_dictionary=True, **settings).fit(X)
+    theirs = NMF(12, max_iter=400, tol=1e-6, random_state=0).fit(X)
+    assert objective(ours.components_) <= 1.02 * objective(theirs.components_)
 
 
 # --- statistics -------------------------------------------------------------------------------

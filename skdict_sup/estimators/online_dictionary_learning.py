@@ -41,7 +41,9 @@ class OnlineDictionaryLearning(CodingEstimator):
         Fit stops when a pass lowers the mean objective by less than this fraction of it; 0 never
         stops.
     forgetting : float, default=2.0
-        The i-th of N signals counts (i / N)^forgetting in the statistics; 0 forgets nothing.
+        The i-th of N signals counts (i / N)^forgetting in the statistics; 0 forgets nothing. As
+        many as there are passes of fit remember one pass: nonnegative factorization (lam = 0)
+        needs that, to forget codes of atoms that have moved far since.
     shuffle : bool, default=True
         Whether each pass of fit takes the signals in random order.
     positive_dictionary : bool, default=False
