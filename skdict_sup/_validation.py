@@ -30,6 +30,7 @@ __all__ = [
     "check_signals",
     "check_sparse",
     "warn",
+    "warn_of_empty",
 ]
 
 _BETWEEN = {"skdict_sup", "sklearn", "joblib", "contextlib"}  # modules that users do not write
@@ -64,6 +65,16 @@ def warn(message, category=UserWarning):
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def warn_of_empty(n_rows):
+    """Warn of signals of zero where signals are distributions."""
+    if n_rows:
+        warn(
+            f"X has {n_rows} row(s) of zeros, which are no distributions: their codes under "
+            "transfer='softmax' are those of the prior without a signal. Leave them out if they "
+            "are not meant."
+        )
 
 
 def check_plain(value, name):

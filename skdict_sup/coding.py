@@ -9,6 +9,7 @@ from ._validation import (
     check_signals,
     check_sparse,
     warn,
+    warn_of_empty,
 )
 from .priors import as_prior
 from .problem import Problem, resolve_prior
@@ -43,7 +44,10 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     check_shapes(X, dictionary, **codes)
     reconstruction.check(X)
     dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
-    return X, Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
+    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
+    X, n_empty = reconstruction.filled(X, dictionary, problem.prior)
+    warn_of_empty(n_empty)
+    return X, problem
 
 
 def encode(

@@ -29,8 +29,8 @@ def assert_same_fit(found, expected, **close):
 NAMES = {
     "strings": np.array(["zero", "one", "two"]),
     "objects": np.array(["zero", "one", "two"], dtype=object),
-    "negative": np.array([-1, 7, 3]),
-    "floats": np.array([2.0, -1.0, 5.0]),
+    "negative": np.array([-2, 7, 3]),
+    "floats": np.array([2.0, -3.0, 5.0]),
 }
 
 

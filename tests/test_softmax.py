@@ -189,7 +189,6 @@ EMPTY = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
     [
         (NEGATIVE, ("nonnegative", "-0.2")),
         (LONG, ("sum to 1", "row 1 sums to 0.8")),
-        (EMPTY, ("sum to 1", "row 1 sums to 0", "leave out rows of zeros")),
         (3 * EMPTY, ("sum to 1", "row 0 sums to 3")),
     ],
 )

@@ -11,7 +11,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._staged import staged
 from .._threads import effective_n_jobs
-from .._validation import check_matrix, check_option, check_plain, check_scalar, check_shapes
+from .._validation import (
+    check_matrix,
+    check_option,
+    check_plain,
+    check_scalar,
+    check_shapes,
+    warn_of_empty,
+)
 from ..coding import make_solver
 from ..dictionary import online, training
 from ..dictionary.adam import project
@@ -21,6 +28,7 @@ from ..priors import as_prior
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
+from ._advice import warn_of_zero_codes
 from ._moving import Movable
 
 MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
@@ -113,12 +121,21 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         else:
             floats = [np.float64, np.float32]
             X = validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr")
-        as_reconstruction(self.transfer).check(X)
+        reconstruction, terms = as_reconstruction(self.transfer), ()
+        reconstruction.check(X)
+        if self.transfer == "softmax" and not reset and self._has_one_dictionary():
+            terms = astype_like(self.components_, X), self.prior_
+        X, n_empty = reconstruction.filled(X, *terms)
+        warn_of_empty(n_empty)
         if self.device is not None and (is_numpy(X) or is_sparse(X)):
             X = staged(X, self.device)
         if not reset:
             same_home(X=X, components_=self.components_)
         return X
+
+    def _has_one_dictionary(self):
+        """Whether all atoms take part in one code."""
+        return getattr(self, "multi_class", "shared") == "shared"
 
     def _given_dictionary(self, X):
         """The parameter `dictionary`, checked, as an array like the signals."""
@@ -203,6 +220,7 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         """Dictionary learned without labels, and the prior with what is "auto" resolved."""
         dictionary = self._first_atoms(X, rng)
         prior = resolve_prior(prior, X, dictionary)
+        warn_of_zero_codes(prior, X, dictionary)
         n_epochs = self.init_max_iter
         if n_epochs == "auto":
             given = not isinstance(self.init, str)

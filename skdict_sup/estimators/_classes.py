@@ -8,6 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._validation import check_option, check_scalar
 from ..losses import CLASSIFICATION_LOSSES, Smoothed, check_loss, class_table
+from ._advice import warn_of_minus_one
 
 
 class ClassTargets:
@@ -33,6 +34,8 @@ class ClassTargets:
                     f"y must hold at least two classes, got one class only{unlabelled}: "
                     f"{self.classes_!r}."
                 )
+            if known is None and not self._mixes() and y.dtype.kind in "if":
+                warn_of_minus_one(self.classes_)
         unknown = np.setdiff1d(given, self.classes_)
         if len(unknown):
             raise ValueError(f"y must hold labels among {self.classes_!r}, got {unknown!r} too.")

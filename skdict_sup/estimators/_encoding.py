@@ -1,7 +1,6 @@
 """How an encoder is set up, trained and run."""
 
 import time
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
-from .._validation import ConvergenceWarning, check_option, check_scalar
+from .._validation import ConvergenceWarning, check_option, check_scalar, warn
 from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
@@ -17,6 +16,7 @@ from ..priors import ElasticNet
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
+from ._advice import warn_of_zero_codes
 from ._base import MOST_COMPONENTS, CodingEstimator, generator
 from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
 
@@ -57,6 +57,7 @@ class NetworkEstimator(CodingEstimator):
         else:
             dictionary = self._given_dictionary(X)
             prior = resolve_prior(prior, X, dictionary)
+            warn_of_zero_codes(prior, X, dictionary)
         problem = Problem(reconstruction, prior, dictionary)
         rows = rng.permutation(X.shape[0])[:_JUDGES]
         judges = dense(take_rows(X, rows))
@@ -126,12 +127,11 @@ class NetworkEstimator(CodingEstimator):
                 print(line, flush=True)
         self._publish(best, course, curve)
         if not np.isfinite(curve[-1]):
-            warnings.warn(
+            warn(
                 "the cost left the finite numbers: the network is that of the best epoch, with a "
                 f"cost of {np.nanmin(curve):.6g}; choose a smaller learning_rate, it was "
                 f"{self._rate():g}.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     def _head_alone(self, X, y):

@@ -1,11 +1,11 @@
 """How the supervised estimators train: the start, the epochs, and going on where a fit ended."""
 
 import time
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .._array import namespace, to_numpy
+from .._validation import warn
 from ..dictionary import heads, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
 from ..dictionary.optimal_head import first_head, with_chosen_ridge
@@ -195,12 +195,10 @@ class TrainedEstimator(TriedRates, CodingEstimator):
         lam2 = getattr(prior, "lam2", _RAISED_LAM2)
         if report.amplification <= _UNSTEADY or lam2 >= _RAISED_LAM2:
             return settings
-        warnings.warn(
+        warn(
             f"lam2 raised from {lam2:g} to {_RAISED_LAM2:g}: atoms of one code are nearly "
             f"dependent, and the gradient through it is amplified {report.amplification:.1e} "
-            f"times; choose lam2 >= {_RAISED_LAM2:g} in the prior to avoid this.",
-            UserWarning,
-            stacklevel=5,
+            f"times; choose lam2 >= {_RAISED_LAM2:g} in the prior to avoid this."
         )
         raised = type(prior)(**prior.get_params()).set_params(lam2=_RAISED_LAM2)
         return replace(settings, prior=raised)

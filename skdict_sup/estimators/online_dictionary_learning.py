@@ -7,6 +7,7 @@ from .._validation import check_option, check_scalar
 from ..dictionary import online
 from ..dictionary.training import learn_unlabelled, learner_of
 from ..problem import resolve_prior
+from ._advice import warn_of_zero_codes
 from ._base import CodingEstimator, all_or_nothing, generator
 
 
@@ -225,6 +226,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         reconstruction, prior, _ = self._terms()
         dictionary = self._first_atoms(X, rng)
         prior = resolve_prior(prior, X, dictionary)
+        warn_of_zero_codes(prior, X, dictionary)
         return learner_of(reconstruction).start(dictionary), self._settings(prior)
 
     def _settings(self, prior):

@@ -16,6 +16,10 @@ class Linear:
     def check(self, X):
         """Any signal can be reconstructed."""
 
+    def filled(self, X, dictionary=None, prior=None):
+        """Signals with those that are none replaced, and their number."""
+        return X, 0
+
     def prepare(self, atoms):
         """Compute what threads would all ask for."""
         _ = atoms.gram

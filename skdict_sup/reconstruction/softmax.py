@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import dense, eps, is_sparse, namespace, rows_times, to_numpy
+from .._array import astype_like, dense, eps, is_sparse, namespace, rows_times, to_numpy
 from .._conjugate import conjugate_gradients
 from .._validation import check_finite
 
@@ -24,7 +24,7 @@ class Softmax:
     roughness = 0.5  # bound on the eigenvalues of diag(r) - r r'
 
     def check(self, X):
-        """Raise unless every signal is a distribution."""
+        """Raise unless every signal is a distribution, or zero."""
         if not is_sparse(X):
             check_finite(X, "X")
         values = X.data if is_sparse(X) else X
@@ -34,15 +34,36 @@ class Softmax:
                 "X must be nonnegative for transfer='softmax', whose signals are distributions; "
                 f"its least entry is {least:g}."
             )
-        sums = np.asarray(X.sum(axis=1)).ravel() if is_sparse(X) else namespace(X).sum(X, axis=1)
-        off = np.abs(to_numpy(sums).astype(np.float64) - 1.0)
+        sums = _sums(X)
+        off = np.where(sums == 0, 0.0, np.abs(sums - 1.0))
         if off.max() > _SLACK:
             row = int(off.argmax())
             raise ValueError(
                 "X must have rows that sum to 1 for transfer='softmax', whose signals are "
                 f"distributions; row {row} sums to {float(sums[row]):g}. Divide each row by its "
-                "sum, and leave out rows of zeros."
+                "sum."
             )
+
+    def filled(self, X, dictionary=None, prior=None):
+        """Signals with those of zero replaced, and their number.
+
+        In place of such a signal stands the one whose code is the minimiser of the prior, so that
+        it says nothing; without a dictionary that of a code of zero, the uniform distribution.
+        """
+        rows = np.flatnonzero(_sums(X) == 0)
+        if not len(rows):
+            return X, 0
+        like, m = (X.data if is_sparse(X) else X), X.shape[1]
+        row = astype_like(np.full((1, m), 1.0 / m), like)
+        if dictionary is not None and hasattr(prior, "code_at"):
+            zero = namespace(dictionary).zeros_like(dictionary[:, :1].T)
+            row = _softmax(prior.code_at(zero) @ dictionary)[0]
+        if not is_sparse(X):
+            xp, gone = namespace(X), astype_like(_sums(X) == 0, X)
+            return xp.where((gone > 0)[:, None], row, X), len(rows)
+        where = np.repeat(rows, m), np.tile(np.arange(m), len(rows))
+        values = np.tile(row[0], len(rows))
+        return X + type(X)((values, where), shape=X.shape, dtype=X.dtype), len(rows)
 
     def prepare(self, atoms):
         """Nothing is shared between slices."""
@@ -60,12 +81,7 @@ class Softmax:
     def _image(self, code, atoms):
         """Softmax of w D, and the logarithm of its denominator."""
         code = dense(code)
-        xp = namespace(code)
-        inside = rows_times(code, atoms.dictionary)
-        top = xp.max(inside, axis=1, keepdims=True)
-        weight = xp.exp(inside - top)
-        total = xp.sum(weight, axis=1, keepdims=True)
-        return weight / total, (top + xp.log(total))[:, 0]
+        return _softmax(rows_times(code, atoms.dictionary))
 
     def slope(self, corr, code, atoms):
         """Minus the gradient in the code: (x - r) D'."""
@@ -125,3 +141,18 @@ class Softmax:
         """Rows of y times diag(r) - r r'."""
         xp = namespace(share)
         return share * (y - xp.sum(share * y, axis=1, keepdims=True))
+
+
+def _sums(X):
+    """Sums of the rows, as NumPy floats."""
+    sums = X.sum(axis=1) if is_sparse(X) else namespace(X).sum(X, axis=1)
+    return np.asarray(to_numpy(sums), np.float64).ravel()
+
+
+def _softmax(inside):
+    """Softmax of each row, and the logarithm of its denominator."""
+    xp = namespace(inside)
+    top = xp.max(inside, axis=1, keepdims=True)
+    weight = xp.exp(inside - top)
+    total = xp.sum(weight, axis=1, keepdims=True)
+    return weight / total, (top + xp.log(total))[:, 0]

@@ -1,7 +1,6 @@
 """`solve`: cut the batch into slices, code them on threads, certify, assemble."""
 
 import time
-import warnings
 
 import numpy as np
 import scipy.sparse
@@ -22,7 +21,7 @@ from .._array import (
     to_numpy,
 )
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
-from .._validation import ConvergenceWarning, check_finite
+from .._validation import ConvergenceWarning, check_finite, warn
 from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
@@ -183,9 +182,8 @@ def _warn(converged, errors, tol, problem):
         worst = to_numpy(errors)[failed].max()
         measure = "optimality residual" if problem.prior.smooth else "duality gap"
         raise_what = "max_iter or tol" if problem.prior.smooth else "max_iter, tol or lam2"
-        warnings.warn(
+        warn(
             f"{failed.sum()} of {failed.size} codes are above a relative {measure} of {tol:g}"
             f" (largest {worst:.1e}); raise {raise_what}, or try another solver.",
             ConvergenceWarning,
-            stacklevel=5,  # past solve, its decorator and encode
         )
