@@ -1,6 +1,7 @@
 """The main job: its table, its figure, and what an interrupt leaves."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,33 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
     assert_table_and_figure(found.out, output)
 
 
+@pytest.mark.parametrize("scale", [1e38, 3e38, 1e-38])
+def test_the_scale_of_the_signals_is_no_matter(tmp_path, capsys, scale):
+    tables = []
+    for factor in (1.0, scale / 1.3):
+        changed = {k: v * np.float64(factor) for k, v in arrays().items() if k[0] == "x"}
+        assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
+        found = capsys.readouterr()
+        assert found.err == ""
+        tables.append(re.findall(r"\d+\.\d\d %", found.out))
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([0, 1e300]), np.array([2**63, 2**64 - 1], np.uint64), np.array([-1, 2**62])],
+    ids=["floats", "unsigned", "negative"],
+)
+def test_labels_may_be_any_number(tmp_path, capsys, labels):
+    tables = []
+    for names in (np.array([0, 1]), labels):
+        changed = {k: names[v] for k, v in arrays().items() if k[0] == "y"}
+        assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
+        tables.append(re.findall(r"\d+\.\d\d %", capsys.readouterr().out))
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.filterwarnings("ignore:lam=2 makes 100% of the training codes zero")  # as meant
 def test_lam_is_that_of_the_codes(tmp_path, capsys):
     path = saved(tmp_path / "stripes.npz")
     counts = []
@@ -141,3 +169,55 @@ def test_an_interrupt_leaves_no_file_behind(
     assert run(output, "--data", path) == 130
     assert "interrupted" in capsys.readouterr().err
     assert [p.read_bytes() for p in output.iterdir()] == ([] if before is None else [before])
+
+
+def started(tmp_path, script, **options):
+    """The main job in another process, after some lines of Python."""
+    path = saved(tmp_path / "stripes.npz")
+    (tmp_path / "out").mkdir()
+    script += (
+        "\nimport sys\nfrom skdict_sup.demo.command import main\nsys.exit(main(["
+        f"'--data', {str(path)!r}, '--components', '5', '--epochs', '2', "
+        f"'--output', {str(tmp_path / 'out')!r}]))"
+    )
+    root = Path(skdict_sup.__file__).parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        **options,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_process_ended_while_it_draws_leaves_no_picture(tmp_path, number, code):
+    script = """
+import time
+from pathlib import Path
+from skdict_sup.demo import command
+def draw_half(path, *arguments):
+    Path(path).write_bytes(b"half a picture")
+    print("drawing", flush=True)
+    time.sleep(60)
+command.draw_atoms = draw_half
+"""
+    with started(tmp_path, script) as process:
+        while process.stdout.readline() not in ("drawing\n", ""):
+            pass
+        process.send_signal(number)
+        error = process.communicate()[1]
+    assert process.returncode == code
+    assert "Traceback" not in error
+    left = [path.suffix for path in (tmp_path / "out").iterdir()]
+    assert left == ([] if number == signal.SIGTERM else [".part"])
+
+
+def test_a_reader_that_leaves_early_ends_the_job_quietly(tmp_path):
+    with started(tmp_path, "") as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert (process.returncode, error) == (141, "")
+    assert list((tmp_path / "out").iterdir()) == []

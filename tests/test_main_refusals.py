@@ -1,5 +1,6 @@
 """Input that the main job cannot use: one line that says why, exit code 2, nothing written."""
 
+import os
 import pickle
 import re
 import zipfile
@@ -39,6 +40,18 @@ def _no_array_inside(path):
             file.writestr(f"{key}.npy", "no array")
 
 
+def _pipe(path):
+    os.mkfifo(path)
+
+
+def _swollen(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for key in arrays():
+            with file.open(f"{key}.npy", "w", force_zip64=True) as member:
+                for _ in range(9):
+                    member.write(bytes(2**26))
+
+
 X, Y = arrays()["x_train"], arrays()["y_train"]
 BAD_FILES = {
     "missing": (lambda path: None, "no such file"),
@@ -50,6 +63,8 @@ BAD_FILES = {
     "pickle": (lambda path: path.write_bytes(pickle.dumps(arrays())), "not an .npz file"),
     "one_array": (_one_array, "not an .npz file"),
     "no_array_inside": (_no_array_inside, "missing: x_train"),
+    "pipe": (_pipe, "not a regular file"),
+    "swollen": (_swollen, "unpacks to 2.2 GiB, more than the 2 GiB that are read"),
     "no_keys": (lambda path: np.savez(path, X=X), "missing: x_train, y_train, x_test, y_test"),
 }
 FINITE, LABELS, PLAIN = "x_train must hold finite", "y_train must hold labels", "of plain arrays"
@@ -69,6 +84,7 @@ BAD_ARRAYS = {
     "objects": ({"x_train": X.astype(object)}, PLAIN),
     "object_labels": ({"y_train": Y.astype(object)}, PLAIN),
     "measurements": ({"y_train": Y + 0.5 * X[:, 0, 0]}, LABELS),
+    "mixed_labels": ({"y_train": np.where(Y, "1", "0")}, "both hold numbers, or both strings"),
     "nan_labels": ({"y_train": np.where(Y, np.nan, 1.0)}, LABELS),
 }
 

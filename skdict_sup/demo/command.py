@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import secrets
+import signal
 import sys
-import tempfile
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..estimators import MOST_COMPONENTS
@@ -45,34 +48,80 @@ def parser():
     return options
 
 
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that what was begun is cleared away."""
+
+
 def main(arguments=None):
-    """Run the main job; the exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    """Run the main job; the exit code.
+
+    0, or 2 for input that cannot be used or output that cannot be written, 130 after Ctrl-C,
+    141 when nobody reads the output any more, 143 after SIGTERM.
+    """
     options = parser().parse_args(arguments)
-    begin = time.perf_counter()
     try:
-        _check(options)
-        data = load_file(options.data) if options.data else load_digits_splits()
-        if options.quick:
-            data = data.quick()
-        n_components = options.components or (100 if options.data else 50)
-        epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
-        print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
-        rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
-        print(_table(rows, data))
-        target = options.output / "atoms.png"
-        try:
-            _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
-        except OSError as error:
-            raise DataError(f"{target} cannot be written: {error.strerror}") from None
-        print(f"atoms before and after supervision: {target}")
-        print(f"{time.perf_counter() - begin:.0f} s in all")
-    except DataError as error:
-        print(f"skdict_sup: {error}", file=sys.stderr)
+        with _raised_on_termination():
+            _run(options)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except (DataError, MemoryError) as error:
+        reason = str(error) if isinstance(error, DataError) else "too little memory for the data"
+        print(f"skdict_sup: {reason}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except BrokenPipeError:
+        _discard_output()
+        return 141
+    except OSError as error:
+        _discard_output()
+        print(f"skdict_sup: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, _Terminated) as stopped:
         print("\nskdict_sup: interrupted, nothing written", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stopped, _Terminated) else 130
     return 0
+
+
+def _run(options):
+    begin = time.perf_counter()
+    _check(options)
+    data = load_file(options.data) if options.data else load_digits_splits()
+    if options.quick:
+        data = data.quick()
+    n_components = options.components or (100 if options.data else 50)
+    epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
+    print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
+    rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
+    print(_table(rows, data))
+    target = options.output / "atoms.png"
+    try:
+        _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror}") from None
+    print(f"atoms before and after supervision: {target.resolve()}")
+    print(f"{time.perf_counter() - begin:.0f} s in all")
+
+
+@contextmanager
+def _raised_on_termination():
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's alone
+        return
+
+    def stop(number, frame):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _discard_output():
+    """Let the interpreter's last flush of stdout go nowhere, instead of failing again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _check(options):
@@ -121,12 +170,10 @@ def _table(rows, data):
 
 def _write_whole(target, write):
     """Write a file under another name and rename it, so that no half of it is ever seen."""
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=target.suffix)
-    os.close(handle)
+    # named before it exists, so that it is cleared away however early an interrupt comes
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        write(name)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+        write(part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 """Data of the main job: bundled digits in five splits, or a file in one."""
 
+import zipfile
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
+MOST_BYTES = 2 * 2**30  # of the four arrays together, unpacked
 
 
 class DataError(Exception):
@@ -73,12 +75,14 @@ def load_file(path):
             f"{path}: x_train and x_test must hold signals of one shape, got "
             f"{arrays['x_train'].shape[1:]} and {arrays['x_test'].shape[1:]}"
         )
+    if len({arrays[key].dtype.kind == "U" for key in ("y_train", "y_test")}) > 1:
+        raise DataError(f"{path}: y_train and y_test must both hold numbers, or both strings")
     if len(np.unique(arrays["y_train"])) < 2:
         raise DataError(f"{path}: y_train must hold at least two classes, got one")
-    X = np.concatenate([arrays["x_train"], arrays["x_test"]])
+    X = _single([arrays["x_train"], arrays["x_test"]])
     shape = X.shape[1:] if X.ndim == 3 else None
-    X = X.reshape(len(X), -1).astype(np.float32)
-    y = np.concatenate([arrays["y_train"], arrays["y_test"]])
+    X = X.reshape(len(X), -1)
+    y = _numbered([arrays["y_train"], arrays["y_test"]])
     splits = [tuple(np.split(np.arange(len(X)), [len(arrays["x_train"])]))]
     return Data(path.name, X, y, shape, splits)
 
@@ -91,10 +95,32 @@ def _whole(y):
     return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y == np.round(y)).all())
 
 
+def _single(parts):
+    """The parts as one float32 array, all divided by one power of two if too large or small."""
+    most = max(max(float(part.max()), -float(part.min())) for part in parts)
+    wide = np.concatenate(parts)
+    if most == 0 or 1e-9 <= most <= 1e9:
+        return wide.astype(np.float32)
+    return np.ldexp(wide.astype(np.float64), -np.frexp(most)[1]).astype(np.float32)
+
+
+def _numbered(parts):
+    """Labels as numbers from 0: what they are called is no matter, and may be any number."""
+    if len({part.dtype for part in parts}) > 1:  # one dtype for both might merge large integers
+        parts = [part.astype(object) for part in parts]
+    return np.unique(np.concatenate(parts), return_inverse=True)[1]
+
+
 def _read(path):
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in _KEYS if key in archive}
+        if path.exists() and not path.is_file():
+            raise ValueError("not a regular file")  # a pipe would be waited for
+        with path.open("rb") as file:
+            _check_size(path, file)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in _KEYS if key in archive}
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except Exception as error:  # damage can raise anything, from zlib.error to SyntaxError
@@ -108,8 +134,26 @@ def _read(path):
     return arrays
 
 
+def _check_size(path, file):
+    """Raise if the archive's directory says that the arrays are too large when unpacked.
+
+    No more than the directory says is ever read from an archive.
+    """
+    names = {name for key in _KEYS for name in (key, f"{key}.npy")}
+    with zipfile.ZipFile(file) as archive:
+        size = sum(entry.file_size for entry in archive.infolist() if entry.filename in names)
+    file.seek(0)
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{path}: unpacks to {size / 2**30:.1f} GiB, more than the {MOST_BYTES / 2**30:.0f} "
+            "GiB that are read"
+        )
+
+
 def normalise(X):
     """Signals with mean zero and norm one; constant ones become zero."""
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    X = np.ldexp(X, -np.frexp(largest)[1])  # no square over- or underflows; no digit changes
     X = X - X.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(X, axis=1, keepdims=True)
     return X / np.where(norms > 0, norms, 1)

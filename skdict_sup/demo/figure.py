@@ -19,4 +19,4 @@ def draw_atoms(path, atoms, image_shape, most=50):
         shape = image_shape or (1, dictionary.shape[1])
         DictionaryDisplay(dictionary, shape).plot(axes, columns=columns)
         axes.set_title(title, fontsize=12, pad=8)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, format="png")
