@@ -82,7 +82,7 @@ def encode(
         :class:`~skdict_sup.Lp` or one's own. What is "auto" in it is resolved on X.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
-        normalised counts of words.
+        normalised counts of words. A signal of zero then gets the code of the prior alone.
     solver : str, default="auto"
         "auto" takes the best that fits: the exact "homotopy" for elastic-net codes, "newton" for
         smooth priors, "fista" for an elastic net with the softmax transfer, "reweighted" for
@@ -121,7 +121,8 @@ def encode(
         Once per call, if codes are above the tolerance.
     UserWarning
         If X or the dictionary is a tensor that requires gradients, which get lost: they are those
-        of :func:`~skdict_sup.code_vjp`.
+        of :func:`~skdict_sup.code_vjp`. Also if signals are zero where the softmax transfer asks
+        for distributions, with their number.
 
     References
     ----------

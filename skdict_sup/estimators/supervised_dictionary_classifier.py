@@ -60,7 +60,8 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
         ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function gets the progress
         in [0, 1]. Unless mu is 0, samples with label -1 are unlabelled, and
-        take part in the reconstruction alone; with mu=0, -1 is a label like any other.
+        take part in the reconstruction alone; with mu=0, -1 is a label like any other, with a
+        warning beside two or more others.
     dropout : float, default=0.0
         Part of the entries of codes that the head does not see in a step, drawn anew each time.
     head : {"linear", "bilinear"}, default="linear"
