@@ -1,14 +1,12 @@
 """Cholesky factor of a growing system, in the leading k rows of a square buffer."""
 
-from numba import njit
+from ._jit import FAST, compiled
 
-# NaN and infinity keep their meaning: bounds such as inf steps rely on them
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 options = {"cache": True, "nogil": True, "fastmath": FAST, "error_model": "numpy"}
 options["no_cfunc_wrapper"] = True  # which nothing calls
 
 
-@njit(**options)
+@compiled(**options)
 def append(L, k, diagonal, tolerance):
     """Turn row k of L from the matrix into a row of the factor; False if it is dependent."""
     pivot = diagonal
@@ -27,7 +25,7 @@ def append(L, k, diagonal, tolerance):
     return True
 
 
-@njit(**options)
+@compiled(**options)
 def forward(L, k, b, first):
     """Solve L y = b in place from entry `first` on; the entries before it hold y already."""
     for r in range(first, k):
@@ -38,7 +36,7 @@ def forward(L, k, b, first):
         b[r] = u / row[r]
 
 
-@njit(**options)
+@compiled(**options)
 def backward(L, k, b):
     """Solve L' x = b in place."""
     for r in range(k - 1, -1, -1):

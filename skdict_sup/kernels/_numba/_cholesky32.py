@@ -1,11 +1,10 @@
 """Cholesky factors in single precision, four rows at a time, as preconditioners."""
 
-from numba import njit
-
+from ._jit import compiled
 from ._vectors import inner, lanes, load, load_row, splat, store, store_row, total
 
 
-@njit(**inner)
+@compiled(**inner)
 def factor(U, k, width, inverse):
     """Turn the upper triangle of U into its factor, U'U = M; inverses of its diagonal beside it.
 
@@ -50,7 +49,7 @@ def factor(U, k, width, inverse):
                 U[r, i] = one - one
 
 
-@njit(**inner)
+@compiled(**inner)
 def solve(U, k, width, inverse, b):
     """Solve U'U x = b in place; b is zero from k up to width."""
     L = lanes(U)

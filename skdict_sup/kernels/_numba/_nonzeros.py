@@ -1,9 +1,9 @@
 """The nonzeros of a batch of codes, and the sharing of columns between threads."""
 
 import numpy as np
-from numba import njit
 
 from ..._threads import map_threads, slices
+from ._jit import compiled
 from ._vectors import options
 
 _SPARSE = 0.2  # share of nonzeros beyond which matrix products are faster
@@ -28,7 +28,7 @@ def over_columns(function, n_columns, n_jobs):
     map_threads(lambda part: function(part.start, part.stop), parts, n_jobs)
 
 
-@njit(**options)
+@compiled(**options)
 def _collect(code, other, starts, atoms, values, others):
     zero, count = code.dtype.type(0), 0
     for i in range(code.shape[0]):

@@ -1,8 +1,8 @@
 """Loops over rows of numbers, a vector at a time; lengths are rounded up to whole vectors."""
 
 import numpy as np
-from numba import njit
 
+from ._jit import compiled
 from ._vectors import (
     BYTES,
     bits,
@@ -34,7 +34,7 @@ def aligned(shape, dtype):
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-@njit(**inner)
+@compiled(**inner)
 def fill(out, n, value):
     """Set n entries to a value."""
     x = splat(value)
@@ -42,7 +42,7 @@ def fill(out, n, value):
         store(out, j, x)
 
 
-@njit(**inner)
+@compiled(**inner)
 def axpy(alpha, x, out, n):
     """Add alpha x to out."""
     scale = splat(alpha)
@@ -50,7 +50,7 @@ def axpy(alpha, x, out, n):
         store(out, j, load(out, j) + scale * load(x, j))
 
 
-@njit(**inner)
+@compiled(**inner)
 def dot(x, y, n):
     """Inner product."""
     sum_ = splat(x.dtype.type(0))
@@ -59,7 +59,7 @@ def dot(x, y, n):
     return total(sum_)
 
 
-@njit(**inner)
+@compiled(**inner)
 def largest(x, n, positive):
     """Largest entry, by magnitude unless `positive`; at least zero."""
     top = splat(x.dtype.type(0))
@@ -71,7 +71,7 @@ def largest(x, n, positive):
     return greatest(top)
 
 
-@njit(**inner)
+@compiled(**inner)
 def find(x, n, value):
     """Place of the first entry equal to a value, -1 without one."""
     for j in range(0, n, lanes(x)):
@@ -81,7 +81,7 @@ def find(x, n, value):
     return -1
 
 
-@njit(**inner)
+@compiled(**inner)
 def select(x, n, bound, positive, places):
     """Write the places of the entries above a bound (by magnitude unless `positive`)."""
     found = 0
@@ -97,7 +97,7 @@ def select(x, n, bound, positive, places):
     return found
 
 
-@njit(**inner)
+@compiled(**inner)
 def combine(rows, stride, which, k, weights, n, out):
     """Write sum_r weights[r] * (row which[r] of a flat matrix with this stride) to out."""
     L = lanes(out)
@@ -144,7 +144,7 @@ def combine(rows, stride, which, k, weights, n, out):
         j += 2 * L
 
 
-@njit(**inner)
+@compiled(**inner)
 def residual(gram, corr, i, active, k, values, u):
     """Write corr[i] - sum_r values[r] gram[active[r]] to u, summed in float64, rounded once."""
     p = gram.shape[0]
@@ -192,7 +192,7 @@ def residual(gram, corr, i, active, k, values, u):
         j += 2 * L
 
 
-@njit(**inner)
+@compiled(**inner)
 def contact(u, du, live, n, mu, flat, step, positive):
     """First entry u - t du to meet the bound mu - t, with t below `step`; t and the entry, or -1.
 
@@ -224,7 +224,7 @@ def contact(u, du, live, n, mu, flat, step, positive):
     return nearest, vector * L + lane if vector >= 0 else -1
 
 
-@njit(**inner)
+@compiled(**inner)
 def crossing(values, change, signs, k, step):
     """First entry values + t change to reach zero, with t below `step`; t and the entry, or -1."""
     zero = splat(values.dtype.type(0))

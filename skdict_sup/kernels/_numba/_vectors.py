@@ -12,9 +12,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
+from ._jit import FAST
+
 BYTES = 64
-# NaN and infinity keep their meaning: bounds such as infinite steps rely on them
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 # no reference counts: every array is the caller's, and outlives the call
 options = {
     "cache": True,

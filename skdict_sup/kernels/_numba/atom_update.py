@@ -1,8 +1,8 @@
 """One pass of block coordinate descent over the atoms, in blocks that share a matrix product."""
 
 import numpy as np
-from numba import njit
 
+from ._jit import compiled
 from ._vectors import options
 
 _BLOCK = 32  # atoms: within a block, each waits for those before it
@@ -19,7 +19,7 @@ def atom_update(dictionary, code_moment, cross_moment, positive):
     return out
 
 
-@njit(**options)
+@compiled(**options)
 def _update(atoms, moment, rest, positive):
     """Move the atoms of a block, with rest = b - a D as it was before any of them moved."""
     p, m = atoms.shape

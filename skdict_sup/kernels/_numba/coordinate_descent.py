@@ -1,10 +1,10 @@
 """Cyclic coordinate descent on the Gram matrix, one signal after another."""
 
 import numpy as np
-from numba import njit
 
 from ..coordinate_descent import SUPPORT_SWEEPS
 from ._cholesky import options
+from ._jit import compiled
 from .elastic_net_certificate import certify_row
 
 
@@ -32,7 +32,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     return code, slope, n_iter
 
 
-@njit(**options)
+@compiled(**options)
 def _refresh(gram, corr, w, u):
     p = corr.shape[0]
     for j in range(p):
@@ -44,7 +44,7 @@ def _refresh(gram, corr, w, u):
                 u[j] -= value * g[j]
 
 
-@njit(**options)
+@compiled(**options)
 def _sweep(gram, lam, lam2, positive, w, u, only_support):
     p = w.shape[0]
     for j in range(p):
@@ -65,7 +65,7 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
                 u[c] -= change * g[c]
 
 
-@njit(**options)
+@compiled(**options)
 def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
     violation, _, gap, objective = certify_row(corr, energy, code, slope, i, lam, lam2, positive)
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
@@ -75,7 +75,7 @@ def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
     return gap > tol * objective
 
 
-@njit(**options)
+@compiled(**options)
 def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, n_iter):
     for i in range(corr.shape[0]):
         w, u = code[i], slope[i]

@@ -1,8 +1,8 @@
 """Certificate of elastic-net codes: one look at each row of correlations, codes and slopes."""
 
 import numpy as np
-from numba import njit
 
+from ._jit import compiled
 from ._vectors import (
     choose,
     equal,
@@ -26,12 +26,12 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     return tuple(found)
 
 
-@njit(**options)
+@compiled(**options)
 def _upper(a, b):
     return choose(less(a, b), b, a)
 
 
-@njit(**options)
+@compiled(**options)
 def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
     """Violation, largest correlation, gap and objective of row i."""
     p = corr.shape[1]
@@ -69,7 +69,7 @@ def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
     return violation, top, gap, loss + lam * l1
 
 
-@njit(**options)
+@compiled(**options)
 def _certify(corr, energy, code, slope, lam, lam2, positive, found):
     for i in range(corr.shape[0]):
         violation, top, gap, objective = certify_row(

@@ -1,11 +1,11 @@
 """Exact elastic-net codes, one signal after another: homotopy in lam, then active-set descent."""
 
 import numpy as np
-from numba import njit
 
 from .._rank import dependence
 from ._active import enter, state
 from ._descend import descend
+from ._jit import compiled
 from ._path import path
 from ._vectors import inner, options
 
@@ -47,7 +47,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     return code, slope, n_iter
 
 
-@njit(**inner)
+@compiled(**inner)
 def _load(gram, code, i, lam2, tolerance, state):
     """Active set from the nonzeros of a given code; atoms that depend on earlier ones drop out."""
     zero, one = code.dtype.type(0), code.dtype.type(1)
@@ -62,7 +62,7 @@ def _load(gram, code, i, lam2, tolerance, state):
     return k
 
 
-@njit(**options)
+@compiled(**options)
 def _codes(
     gram,
     grain,

@@ -4,9 +4,9 @@ import math
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
 from ._curved import choose, padded, prepare, solve_one, space, times
+from ._jit import compiled
 from ._rows import aligned
 from ._vectors import inner, options
 
@@ -41,14 +41,14 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
 
 
-@njit(**inner)
+@compiled(**inner)
 def _rate(w, p, prior):
     if prior.positive:
         return prior.lam * (math.log(max(w, prior.least)) - math.log(p))
     return prior.lam * math.asinh(w / (2 * p))
 
 
-@njit(**inner)
+@compiled(**inner)
 def _code(rate, p, prior):
     x = min(rate / prior.lam, prior.top)
     if prior.positive:
@@ -56,12 +56,12 @@ def _code(rate, p, prior):
     return 2 * p * math.sinh(max(x, -prior.top))
 
 
-@njit(**inner)
+@compiled(**inner)
 def _mobility(w, p, prior):
     return (w if prior.positive else math.hypot(w, 2 * p)) / prior.lam
 
 
-@njit(**inner)
+@compiled(**inner)
 def _reach(mobility, p, prior):
     """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
     reach = prior.lam * mobility
@@ -70,7 +70,7 @@ def _reach(mobility, p, prior):
     return math.sqrt(max((reach - 2 * p) * (reach + 2 * p), 0.0))
 
 
-@njit(**inner)
+@compiled(**inner)
 def _measure(gram, prior, energy, code, rate, slope, corr):
     """Slopes of a code; its objective, largest violation, and what rounding is relative to."""
     p = gram.shape[0]
@@ -94,7 +94,7 @@ def _measure(gram, prior, energy, code, rate, slope, corr):
     return objective, violation, energy + abs(objective) + size
 
 
-@njit(**inner)
+@compiled(**inner)
 def _turn(gram, short, prior, s, c, fresh, whole, k):
     """Step in the rates; the number of factorised atoms, the padded size, and if it is good."""
     p = gram.shape[0]
@@ -122,7 +122,7 @@ def _turn(gram, short, prior, s, c, fresh, whole, k):
     return whole, k
 
 
-@njit(**inner)
+@compiled(**inner)
 def _try(gram, prior, length, c):
     """Trial code and rates: by the turn in the rates, but by no more than the tangent.
 
@@ -144,13 +144,13 @@ def _try(gram, prior, length, c):
         c.code2[j], c.rate2[j] = code, rate
 
 
-@njit(**inner)
+@compiled(**inner)
 def _accept(p, c):
     for j in range(p):
         c.code[j], c.rate[j], c.slope[j] = c.code2[j], c.rate2[j], c.slope2[j]
 
 
-@njit(**inner)
+@compiled(**inner)
 def _descends(p, change, rounding, c):
     """Whether the objective falls enough, or, where rounding hides it, the slopes say so."""
     predicted, along = 0.0, 0.0
@@ -163,7 +163,7 @@ def _descends(p, change, rounding, c):
     return abs(change) <= rounding and predicted + along >= 0.0
 
 
-@njit(**options)
+@compiled(**options)
 def _codes(gram, short, corr, energy, code, slope, n_iter, prior, tol, limit, c, first, later):
     n, p = corr.shape
     known, first_whole, first_k = False, 0, 0  # whether `first` has the factor of the common start

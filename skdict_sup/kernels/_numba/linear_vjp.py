@@ -1,9 +1,9 @@
 """Gradients for dictionary and signals, from the few atoms that each code has."""
 
 import numpy as np
-from numba import njit
 
 from ..linear_vjp import linear_vjp as _dense
+from ._jit import compiled
 from ._nonzeros import nonzeros, over_columns
 from ._vectors import lanes, load_row, options, splat, store_row
 
@@ -19,7 +19,7 @@ def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
     return out
 
 
-@njit(**options)
+@compiled(**options)
 def _accumulate(X, D, starts, atoms, values, weights, first, last, gradient, toward_X):
     zero = X.dtype.type(0)
     L = lanes(X)

@@ -1,12 +1,12 @@
 """Support-restricted solve, one signal after another."""
 
 import numpy as np
-from numba import njit
 
 from .._rank import dependence
 from ..support_solve import support_solve as _any
 from ._cholesky import append, backward, forward, options
 from ._curved import padded, solve_curved, space
+from ._jit import compiled
 
 _LOOSE = 1e-5  # tolerance that single precision can be trusted with
 
@@ -35,7 +35,7 @@ def _curved(gram, curvature, support, rhs, tol):
     return x
 
 
-@njit(**options)
+@compiled(**options)
 def _solve(gram, lam2, support, rhs, tolerance, x):
     n, p = rhs.shape
     size = 1

@@ -1,8 +1,8 @@
 """Codes times a matrix, then a threshold, in one pass where codes have few nonzeros."""
 
 import numpy as np
-from numba import njit
 
+from ._jit import compiled
 from ._vectors import (
     BYTES,
     bits,
@@ -39,7 +39,7 @@ def thresholded_product(fixed, code, matrix, threshold, positive=False):
     return out
 
 
-@njit(**inner)
+@compiled(**inner)
 def _soft(point, bound, positive):
     """Soft thresholding; what is no number stays none."""
     zero = point - point
@@ -49,7 +49,7 @@ def _soft(point, bound, positive):
     return choose(less(magnitude(point), bound), zero, beyond)
 
 
-@njit(**inner)
+@compiled(**inner)
 def _nonzeros(code, i, places, values):
     """Write places and values of the nonzeros of a row; their number."""
     p, L, k, j = code.shape[1], lanes(code), 0, 0
@@ -70,7 +70,7 @@ def _nonzeros(code, i, places, values):
     return k
 
 
-@njit(**options)
+@compiled(**options)
 def _combine(fixed, code, matrix, threshold, positive, places, values, out):
     p, L = out.shape[1], lanes(out)
     for i in range(out.shape[0]):
@@ -92,7 +92,7 @@ def _combine(fixed, code, matrix, threshold, positive, places, values, out):
             store_row(out, i, j3, _soft(d, load(threshold, j3), positive))
 
 
-@njit(**options)
+@compiled(**options)
 def _shrink(fixed, threshold, positive, out):
     """soft(fixed + out, threshold), in place."""
     zero, L = out.dtype.type(0), lanes(out)

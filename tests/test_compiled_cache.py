@@ -1,0 +1,106 @@
+"""Compiled functions where nothing can be written, and beside damaged files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skdict_sup
+
+SMALL = """
+import numpy as np
+from skdict_sup.kernels._numba import _jit
+options = {"cache": True, "nogil": True}
+@_jit.compiled(**options)
+def twice(x):
+    return 2 * x
+@_jit.compiled(**options)
+def thrice(x):
+    return 3 * x
+"""
+USE = "from small import twice, thrice\nprint(twice(1.5), thrice(1.5))"
+HITS = """
+import sys
+print(sum(sum(f.stats.cache_hits.values()) for f in (twice, thrice)), file=sys.stderr)
+"""
+NOWHERE = """
+from numba.core import caching
+for locator in caching.CacheImpl._locator_classes:
+    locator.from_function = classmethod(lambda cls, *arguments: None)
+"""
+
+
+def run(folder, script, cache):
+    """Output and errors of a fresh process that finds the module `small` in a folder."""
+    (folder / "small.py").write_text(SMALL)
+    path = os.pathsep.join([str(folder), str(Path(skdict_sup.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3.0", "4.5"]
+    return done.stderr
+
+
+def files(cache, suffix):
+    return sorted(cache.rglob(f"*.{suffix}"))
+
+
+def test_without_a_folder_functions_run_uncached_and_one_warning_names_the_cure(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    found = run(tmp_path, NOWHERE + USE, tmp_path / "file")
+    assert found.count("UserWarning") == 1
+    assert "NUMBA_CACHE_DIR" in found
+    assert "Traceback" not in found
+
+
+def test_what_was_compiled_is_found_again(tmp_path):
+    cache = tmp_path / "cache"
+    assert run(tmp_path, USE, cache) == ""
+    assert run(tmp_path, USE + HITS, cache) == "2\n"
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", ["empty", "half", "noise", "one_byte"])
+def test_damaged_files_are_replaced(tmp_path, suffix, damage):
+    cache = tmp_path / "cache"
+    run(tmp_path, USE, cache)
+    for path in files(cache, suffix):
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        path.write_bytes(
+            {
+                "empty": b"",
+                "half": whole[:middle],
+                "noise": b"\xff" * len(whole),
+                "one_byte": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            }[damage]
+        )
+    assert run(tmp_path, USE, cache) == ""
+    assert len(files(cache, suffix)) == 2
+    assert run(tmp_path, USE + HITS, cache) == "2\n"
+
+
+def test_damage_that_cannot_be_removed_is_named_with_its_folder(tmp_path):
+    cache = tmp_path / "cache"
+    run(tmp_path, USE, cache)
+    for path in files(cache, "nbc"):
+        path.write_bytes(b"")
+    locked = "import os\ndef refuse(path, **options):\n    raise PermissionError(path)\n"
+    locked += "os.unlink = refuse\n"
+    found = run(tmp_path, locked + USE, cache)
+    assert found.count("UserWarning") == 1
+    assert str(cache) in found
+
+
+def test_every_compiled_function_passes_through_the_one_decorator():
+    folder = Path(skdict_sup.__file__).parent / "kernels" / "_numba"
+    named = [path.name for path in sorted(folder.glob("*.py")) if "njit" in path.read_text()]
+    assert named == ["_jit.py"]
