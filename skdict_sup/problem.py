@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows
+import numpy as np
+
+from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows, to_numpy
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet, curvature_of, resolved
 from .reconstruction.linear import Linear
@@ -40,18 +42,43 @@ class Problem:
         return astype_like(self._factor @ self._factor.T, self.dictionary)
 
     @cached_property
+    def wide(self):
+        """The problem with its dictionary in float64, or itself on devices that have none."""
+        if self._factor is self.dictionary:
+            return self
+        return Problem(self.reconstruction, self.prior, self._factor)
+
+    @cached_property
     def _factor(self):
         return accurate(self.dictionary)
 
     @cached_property
     def _curvatures(self):
-        """Smallest curvature of the reconstruction over all directions, and over those it sees."""
-        xp = namespace(self.gram)
-        values = xp.linalg.eigvalsh(self.gram)
-        floor = eps(values) * values.shape[0] * float(values[-1])
-        seen = [value for value in map(float, values) if value > floor]
-        least = min(seen, default=1.0)
+        """Proven lower bounds on the curvature of least squares: everywhere, and within its range.
+
+        Zero where rounding may hide a smaller one: an eigenvalue counts as zero, and not as small,
+        only where the number of distinct atoms or of features says that it is.
+        """
+        xp = namespace(self._factor)
+        values = to_numpy(xp.linalg.eigvalsh(self._factor @ self._factor.T))
+        floor = eps(self._factor) * sum(self._factor.shape) * float(values[-1])
+        seen = values[values > 2 * floor] - floor
+        rank = min(_distinct(to_numpy(self._factor)), self._factor.shape[1])
+        least = float(seen.min(initial=values[-1])) if len(seen) >= rank > 0 else 0.0
         return (least if len(seen) == values.shape[0] else 0.0), least
+
+    @cached_property
+    def _reaches(self):
+        """Largest nonnegative least-squares codes of a unit signal; None where none is known.
+
+        Atoms at acute angles do not cancel: ||w D|| is at least w_j ||d_j|| for every j, and at
+        most ||x|| at the solution.
+        """
+        xp = namespace(self.gram)
+        norms = xp.linalg.diagonal(self.gram)
+        if bool(xp.any(self.gram < 0)) or not bool(xp.all(norms > 0)):
+            return None
+        return (1 + 4 * eps(norms)) / xp.sqrt(norms)[None, :]
 
     @cached_property
     def _is_flat(self):
@@ -69,7 +96,15 @@ class Problem:
         return self.reconstruction.energy(X)
 
     def certify(self, X, code):
-        """Certificate of codes of X, from scratch."""
+        """Certificate of codes of X, from scratch: of short floats too, counted in float64.
+
+        Theirs would not count its own rounding.
+        """
+        if self.wide is not self:
+            dtype, xp = code.dtype, namespace(code)
+            found = self.wide.certify(accurate(X), accurate(code))
+            with np.errstate(over="ignore"):
+                return Certificate(*(xp.astype(part, dtype) for part in found))
         corr = self.corr(X)
         slope = self.reconstruction.slope(corr, code, self)
         return self.certificate(corr, self.energy(X), code, slope)
@@ -84,14 +119,18 @@ class Problem:
         xp = namespace(code)
         violation, top, gap, objective = self._measure(corr, energy, code, slope)
         if getattr(self.prior, "lam", 1.0) == 0.0:
-            gap = xp.minimum(gap, self._strong_gap(code, slope))
+            strong = self._strong_gap(energy, code, slope)
+            # at most the objective: true, but it would hide that nothing is known
+            gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
         one = xp.ones_like(top)
         floor = eps(code) * energy
         bound = xp.maximum(objective, floor)
+        residual = violation / xp.where(top > 0, top, one)
+        gap = xp.maximum(gap, xp.zeros_like(gap)) / xp.where(bound > 0, bound, one)
+        known = xp.isfinite(objective) & xp.isfinite(top) & xp.isfinite(energy)
+        never = xp.full_like(gap, xp.inf)
         return Certificate(
-            violation / xp.where(top > 0, top, one),
-            xp.maximum(gap, xp.zeros_like(gap)) / xp.where(bound > 0, bound, one),
-            objective,
+            xp.where(known, residual, never), xp.where(known, gap, never), objective
         )
 
     def _measure(self, corr, energy, code, slope):
@@ -117,25 +156,46 @@ class Problem:
         good = duality_gap <= tol
         if getattr(self.prior, "lam", 1.0) == 0.0 and self._is_flat:
             # least squares has no dual ball, and its gap is relative to what may vanish
-            good = good | (kkt_residual <= tol)
+            # atoms that may depend on each other let a residual say nothing; but under w >= 0 no
+            # gap is known for those that do, and their condition is all there is
+            known = getattr(self.prior, "positive", False) | (duality_gap < float("inf"))
+            good = good | ((kkt_residual <= tol) & known)
         return good
 
-    def _strong_gap(self, code, slope):
+    def _strong_gap(self, energy, code, slope):
         """Bound by strong convexity, ||subgradient||^2 / (2 curvature), where no dual ball is."""
         xp = namespace(code)
         violation = self.prior.stationarity(code, slope)
         squares = xp.sum(violation * violation, axis=-1)
-        least, least_seen = self._curvatures
         bend = curvature_of(self.prior, code)
         if not isinstance(bend, float):
             bend = float(xp.min(bend))
-        curvature = least + bend
-        if curvature == 0.0:
-            # gradients of least squares lie in the directions seen; those under w >= 0 need not
-            if getattr(self.prior, "positive", False):
-                return xp.where(squares > 0, xp.full_like(squares, xp.inf), squares)
-            curvature = least_seen
+        curvature = bend
+        if type(self.reconstruction) is Linear:  # other losses may be flat far away
+            everywhere, within = self._curvatures
+            curvature = everywhere + bend
+            # gradients of least squares lie in its range; those under w >= 0 need not
+            if curvature == 0.0 and not getattr(self.prior, "positive", False):
+                curvature = within
+        if not curvature > 0.0:
+            unknown = xp.full_like(squares, xp.inf)
+            if type(self.reconstruction) is not Linear:
+                return unknown
+            if getattr(self.prior, "positive", False) and self._reaches is not None:
+                far = xp.abs(code) + xp.sqrt(energy)[:, None] * self._reaches
+                unknown = xp.sum(violation * far, axis=-1)
+            vanished = (energy == 0) & ~xp.any(code != 0, axis=-1)
+            return xp.where(vanished, xp.zeros_like(squares), unknown)
         return 0.5 * squares / curvature
+
+
+def _distinct(atoms):
+    """Number of nonzero atoms of which none is a copy, up to the sign, of another."""
+    atoms = atoms[(atoms != 0).any(axis=1)]
+    if not len(atoms):
+        return 0
+    first = np.take_along_axis(atoms, (atoms != 0).argmax(axis=1)[:, None], axis=1)
+    return len(np.unique(atoms * np.sign(first) + 0.0, axis=0))
 
 
 def resolve_prior(prior, X, dictionary):

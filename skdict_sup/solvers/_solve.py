@@ -26,7 +26,9 @@ from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
 
-_NUMBERS = 2**16  # of a slice's signals or codes: what a call costs is shared by many small signals
+_NUMBERS = (
+    2**16
+)  # of a slice's signals or codes: what a call costs is shared by many small signals
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
 _ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
@@ -139,9 +141,11 @@ def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
     found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
-    code, doubtful, n_iter, *certificate = _mended(wide, wide_X, solver, tol, *found)
-    certificate = (narrow(c, X.dtype) for c in certificate)
-    return narrow(code, X.dtype), doubtful, n_iter, *certificate
+    code, doubtful, n_iter, *_ = _mended(wide, wide_X, solver, tol, *found)
+    code = narrow(code, X.dtype)
+    certificate = problem.certify(X, code)
+    reached = problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
+    return code, doubtful or bool((~to_numpy(reached)).any()), n_iter, *certificate
 
 
 def _codes(problem, X, energy, solver, tol, init):
@@ -149,7 +153,10 @@ def _codes(problem, X, energy, solver, tol, init):
     xp = namespace(X)
     corr = problem.corr(X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
-    certificate = problem.certificate(corr, energy, code, slope)
+    if problem.wide is problem:
+        certificate = problem.certificate(corr, energy, code, slope)
+    else:
+        certificate = problem.certify(X, code)
     failed = ~problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
     n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
     return failed, code, n_iter, certificate

@@ -66,6 +66,8 @@ def second_way(problem, X, solver, tol, converged):
     """
     xp = namespace(X)
     wide, X = widen(problem, X)
+    if wide.dictionary.dtype != problem.dictionary.dtype:
+        tol = 0.5 * tol  # room for codes to be narrowed
     code, found = _certified(wide, X, solver, tol)
     worse = to_numpy(~converged(found) | ~(found.duality_gap < xp.inf))
     can = CoordinateDescent.handles(problem.reconstruction, problem.prior)
@@ -77,8 +79,10 @@ def second_way(problem, X, solver, tol, converged):
         better = ~(second.duality_gap > to_numpy(found.duality_gap)[rows])
         pairs = zip((code, *found), (other, *second), strict=True)
         code, *found = (put_rows(a, astype_like(b[better], a), rows[better]) for a, b in pairs)
-    dtype = problem.dictionary.dtype
-    return narrow(code, dtype), [narrow(column, dtype) for column in found]
+    if code.dtype != problem.dictionary.dtype:
+        code = narrow(code, problem.dictionary.dtype)
+        found = problem.certify(narrow(X, code.dtype), code)
+    return code, found
 
 
 def _certified(problem, X, solver, tol):

@@ -1,0 +1,69 @@
+"""Claims of codes, judged where rounding, dependent atoms or short floats could falsify them."""
+
+import numpy as np
+import pytest
+
+from skdict_sup import ElasticNet, encode
+
+CROSSED = ("encode",)
+
+
+def objective(X, dictionary, prior, code):
+    """Value of the elastic net at each code, in extended precision."""
+    X, dictionary, code = (np.asarray(a, np.longdouble) for a in (X, dictionary, code))
+    residual = X - code @ dictionary
+    value = (residual**2).sum(axis=1) / 2 + prior.lam * np.abs(code).sum(axis=1)
+    return value + prior.lam2 * (code**2).sum(axis=1) / 2
+
+
+def hilbert(n):
+    H = 1 / (np.arange(n)[:, None] + np.arange(n) + 1.0)
+    return (H / np.linalg.norm(H, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_without_l1_nearly_dependent_atoms_are_no_dependent_ones():
+    D, x = np.array([[1.0, 0.0], [1.0, 1e-8]]), np.array([[0.3, 1.0]])
+    with pytest.warns(UserWarning, match="duality gap"):
+        found = encode(x, D, prior=ElasticNet(lam=0.0))
+    assert not found.converged.any()
+    assert found.duality_gap[0] == np.inf
+
+
+def test_without_l1_atoms_that_are_copies_are_certified():
+    D = np.random.default_rng(0).standard_normal((4, 6))
+    D = np.concatenate([D, -D[:2], 0 * D[:1]])
+    found = encode(np.random.default_rng(1).standard_normal((9, 6)), D, prior=ElasticNet(lam=0.0))
+    assert found.converged.all()
+    assert np.isfinite(found.duality_gap).all()
+
+
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(20))
+def test_without_l1_a_softmax_lends_no_curvature_but_that_of_the_ridge(seed):
+    rng = np.random.default_rng(seed)
+    D, X = 3 * rng.standard_normal((4, 12)), rng.dirichlet(np.full(12, 0.1), 6)
+    prior = ElasticNet(lam=0.0, lam2=1e-3)
+    settings = {"prior": prior, "transfer": "softmax", "solver": "fista"}
+    rough, fine = encode(X, D, tol=1e-3, **settings), encode(X, D, tol=1e-9, **settings)
+    excess = (rough.objective - fine.objective) / rough.objective
+    assert (excess <= rough.duality_gap * (1 + 1e-6) + 1e-9).all()
+
+
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+def test_short_codes_are_certified_after_they_are_narrowed():
+    X = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
+    prior = ElasticNet(lam=0.0)
+    found = encode(X, hilbert(8), prior=prior)
+    # P is within a share of that gap of zero, the minimum for atoms that span the space
+    value = objective(X, hilbert(8), prior, found.code)
+    energy = (X.astype(np.longdouble) ** 2).sum(axis=1)
+    floor = np.finfo(np.float32).eps * energy
+    assert (value <= found.duality_gap * np.maximum(value, floor) * (1 + 1e-5)).all()
+
+
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+def test_codes_beyond_the_range_of_floats_are_never_converged():
+    X, D = np.array([[1e25]], np.float32), np.array([[1e-16]], np.float32)
+    found = encode(X, D, prior=ElasticNet(lam=1.0))
+    assert np.isinf(found.code).all()
+    assert not found.converged.any()
