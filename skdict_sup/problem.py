@@ -130,7 +130,9 @@ class Problem:
         known = xp.isfinite(objective) & xp.isfinite(top) & xp.isfinite(energy)
         never = xp.full_like(gap, xp.inf)
         return Certificate(
-            xp.where(known, residual, never), xp.where(known, gap, never), objective
+            xp.where(known, residual, never),
+            xp.where(known, gap, never),
+            xp.where(known, objective, never),
         )
 
     def _measure(self, corr, energy, code, slope):

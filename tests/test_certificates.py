@@ -67,3 +67,24 @@ def test_codes_beyond_the_range_of_floats_are_never_converged():
     found = encode(X, D, prior=ElasticNet(lam=1.0))
     assert np.isinf(found.code).all()
     assert not found.converged.any()
+
+
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [3, 5, 8])
+@pytest.mark.parametrize("lam", [0.0, 1e-3, 0.3])
+def test_nonnegative_codes_that_are_stopped_on_the_way_are_nonnegative(lam, max_iter):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((200, 8)), rng.standard_normal((20, 8))
+    prior = ElasticNet(lam, positive=True)
+    assert encode(X, D, prior=prior, max_iter=max_iter).code.min() >= 0
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("scale", [1e155, 1e250, 1e307])
+def test_sums_beyond_the_range_of_floats_are_infinite_not_nan(scale):
+    rng = np.random.default_rng(0)
+    X, D = scale * rng.standard_normal((5, 4)), rng.standard_normal((6, 4))
+    found = encode(X, D, prior=ElasticNet(0.1 * scale))
+    assert not np.isnan(found.objective).any()
+    assert not np.isnan(found.duality_gap).any()
+    assert not found.converged[~np.isfinite(found.objective)].any()

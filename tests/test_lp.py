@@ -218,3 +218,12 @@ def test_bad_hyper_parameters_are_named(settings, error, words):
 def test_local_codes_have_the_linear_transfer_alone():
     with pytest.raises(ValueError, match=r"^solver must .*exponent=0\.5.*'softmax'.* none"):
         encode(np.eye(2), np.eye(2), prior=Lp(0.1, 0.5), transfer="softmax")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lam", [1e-4, 0.1])
+@pytest.mark.parametrize("exponent", [1.99, 1.999, 1.999999])
+def test_exponents_next_to_two_are_solved(exponent, lam, dtype):
+    rng = np.random.default_rng(0)
+    X, D = (rng.standard_normal(shape).astype(dtype) for shape in ((200, 3), (16, 3)))
+    assert encode(X, D, prior=Lp(lam, exponent)).converged.all()

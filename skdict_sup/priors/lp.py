@@ -100,7 +100,8 @@ class Lp(SignHalves, BaseEstimator):
     def mobility(self, code):
         """1 / phi''(w), entry by entry."""
         xp = namespace(code)
-        return xp.abs(code) ** (2 - self.exponent) / self._bend
+        size = xp.maximum(xp.abs(code), xp.full_like(code, floor(code)))  # a way out of zero
+        return size ** (2 - self.exponent) / self._bend
 
     @property
     def _bend(self):

@@ -26,9 +26,12 @@ class Homotopy:
         """Codes of a slice; exact whatever tol."""
         prior = problem.prior
         init = None if init is None else _near(problem, corr, init)
-        return elastic_net_codes(
+        code, slope, n_iter = elastic_net_codes(
             problem.gram, corr, prior.lam, prior.lam2, prior.positive, init, self.max_iter
         )
+        if prior.positive:  # a step that ends where an entry vanishes may round past zero
+            code = namespace(code).maximum(code, namespace(code).zeros_like(code))
+        return code, slope, n_iter
 
 
 def _near(problem, corr, init):
