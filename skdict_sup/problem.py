@@ -68,6 +68,12 @@ class Problem:
         return (least if len(seen) == values.shape[0] else 0.0), least
 
     @cached_property
+    def _grain(self):
+        """How far rounding can move the correlations of a signal of unit norm."""
+        largest = float(namespace(self.gram).max(namespace(self.gram).linalg.diagonal(self.gram)))
+        return eps(self.dictionary) * self.dictionary.shape[1] * largest**0.5
+
+    @cached_property
     def _reaches(self):
         """Largest nonnegative least-squares codes of a unit signal; None where none is known.
 
@@ -126,6 +132,9 @@ class Problem:
         floor = eps(code) * energy
         bound = xp.maximum(objective, floor)
         residual = violation / xp.where(top > 0, top, one)
+        if self.prior.smooth:
+            size = xp.sqrt(energy) if type(self.reconstruction) is Linear else one
+            residual = residual + self._grain * size / xp.where(top > 0, top, one)
         gap = xp.maximum(gap, xp.zeros_like(gap)) / xp.where(bound > 0, bound, one)
         known = xp.isfinite(objective) & xp.isfinite(top) & xp.isfinite(energy)
         never = xp.full_like(gap, xp.inf)
