@@ -145,8 +145,7 @@ def _progress(line):
 
 def _table(rows, data):
     """The result as text, one line for each method."""
-    error = "test error" if data.n_splits == 1 else f"test error, mean of {data.n_splits} splits"
-    head = ("", error, "nonzeros per code", "largest duality gap", "seconds")
+    head = ("", "test error", "nonzeros", "largest gap", "seconds")
     lines = [head] + [
         (
             row.name,
@@ -165,7 +164,9 @@ def _table(rows, data):
         )
         for line in lines
     ]
-    return "\n".join(["", text[0], "-" * len(text[0]), *text[1:], ""])
+    means = f"means of {data.n_splits} splits; " if data.n_splits > 1 else ""
+    note = f"({means}nonzeros of a code, largest duality gap, seconds in all)"
+    return "\n".join(["", text[0], "-" * len(text[0]), *text[1:], note, ""])
 
 
 def _write_whole(target, write):

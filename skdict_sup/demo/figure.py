@@ -9,7 +9,7 @@ def draw_atoms(path, atoms, image_shape, most=50):
 
     before, after = (dictionary[:most] for dictionary in atoms)
     columns = 10
-    figure = Figure(figsize=(11, 0.52 * -(-len(before) // columns) + 0.5), layout="constrained")
+    figure = Figure(figsize=(11, 0.52 * -(-len(before) // columns) + 0.9), layout="constrained")
     for axes, dictionary, title in zip(
         figure.subplots(1, 2),
         (before, after),
@@ -17,6 +17,7 @@ def draw_atoms(path, atoms, image_shape, most=50):
         strict=True,
     ):
         shape = image_shape or (1, dictionary.shape[1])
-        DictionaryDisplay(dictionary, shape).plot(axes, columns=columns)
+        DictionaryDisplay(dictionary, shape).plot(axes, columns=columns, cmap="RdBu_r")
         axes.set_title(title, fontsize=12, pad=8)
+    figure.supxlabel("atoms of the dictionary: red above zero, blue below", fontsize=10)
     figure.savefig(path, dpi=110, format="png")
