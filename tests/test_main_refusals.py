@@ -138,6 +138,13 @@ def test_an_option_that_cannot_be_read(tmp_path, capsys, options):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_quick_part_of_one_class(tmp_path, capsys):
+    X, y = np.random.default_rng(0).random((5000, 4)), np.arange(5000) == 7
+    path = saved(tmp_path / "data.npz", x_train=X, y_train=y, x_test=X[:9], y_test=y[:9])
+    assert run(tmp_path / "out", "--quick", "--data", path) == 2
+    assert re.fullmatch(r"skdict_sup: .*data\.npz: .* one class only\n", capsys.readouterr().err)
+
+
 def test_an_output_that_is_a_file(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     for output in (tmp_path / "taken", tmp_path / "taken" / "below"):

@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from ..estimators import MOST_COMPONENTS
 from .data import DataError, load_digits_splits, load_file
 from .figure import draw_atoms
@@ -87,6 +89,8 @@ def _run(options):
     data = load_file(options.data) if options.data else load_digits_splits()
     if options.quick:
         data = data.quick()
+        if len(np.unique(data.y[data.splits[0][0]])) < 2:
+            raise DataError(f"{options.data}: the part that --quick takes holds one class only")
     n_components = options.components or (100 if options.data else 50)
     epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
     print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
