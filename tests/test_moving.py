@@ -34,7 +34,7 @@ CASES = {
     ),
     "regressor": lambda D: SupervisedDictionaryRegressor(8, n_projected=20, **LEARNING),
     "encoder": lambda D: LISTAEncoder(
-        D, n_layers=2, max_iter=2, loss="square", prior=ElasticNet(0.1), random_state=0
+        D, n_layers=2, max_iter=2, loss="square", prior=ElasticNet(0.01), random_state=0
     ),
 }
 
