@@ -13,10 +13,33 @@ _pools = {}
 
 
 class _Guard:
-    """How many callers hold BLAS at one thread, and what to restore when the last one leaves."""
+    """Who holds BLAS at one thread, and what to restore when the last one leaves.
+
+    An interrupt at any line leaves what undoes it: a holder is known before the limits change,
+    those before are written down before that, and to leave twice does no harm.
+    """
 
     def __init__(self):
-        self.lock, self.holders, self.limits = threading.Lock(), 0, None
+        self.lock, self.holders, self.before = threading.Lock(), set(), ()
+
+    def enter(self, holder):
+        with self.lock:
+            self.holders.add(holder)
+            if not self.before:
+                self.before = [(library, library.num_threads) for library in _blas()]
+                for library, _ in self.before:
+                    library.set_num_threads(1)
+
+    def leave(self, holder):
+        with self.lock:
+            self.holders.discard(holder)
+            if not self.holders:
+                self.restore()
+
+    def restore(self):
+        for library, n_threads in self.before:
+            library.set_num_threads(n_threads)
+        self.before = ()
 
 
 _guard = _Guard()
@@ -25,8 +48,7 @@ _guard = _Guard()
 def _after_fork():
     """A forked child has neither the pools' threads nor the other holders."""
     _pools.clear()
-    if _guard.holders:
-        _guard.limits.restore_original_limits()
+    _guard.restore()
     _guard.__init__()
 
 
@@ -37,6 +59,10 @@ if hasattr(os, "register_at_fork"):
 @cache
 def _controller():
     return ThreadpoolController()
+
+
+def _blas():
+    return [library for library in _controller().lib_controllers if library.user_api == "blas"]
 
 
 def effective_n_jobs(n_jobs):
@@ -53,11 +79,8 @@ def effective_n_jobs(n_jobs):
     available = os.cpu_count() or 1
     if n_jobs is None:
         with _guard.lock:
-            if _guard.holders:
-                limits = [_guard.limits.get_original_num_threads()["blas"]]
-            else:
-                controllers = _controller().lib_controllers
-                limits = [lib.num_threads for lib in controllers if lib.user_api == "blas"]
+            held = [n_threads for _, n_threads in _guard.before]
+            limits = held or [library.num_threads for library in _blas()]
         return max(1, min([available, *filter(None, limits)]))
     if n_jobs < 0:
         return max(1, available + 1 + n_jobs)
@@ -71,17 +94,16 @@ def one_blas_thread():
     scikit-learn does the same in its own loops. Callers in several threads share one limit, which
     the last of them lifts.
     """
-    with _guard.lock:
-        if _guard.holders == 0:
-            _guard.limits = _controller().limit(limits=1, user_api="blas")
-        _guard.holders += 1
+    holder = object()
     try:
+        _guard.enter(holder)
         yield
     finally:
-        with _guard.lock:
-            _guard.holders -= 1
-            if _guard.holders == 0:
-                _guard.limits.restore_original_limits()
+        try:
+            _guard.leave(holder)
+        except BaseException:  # an interrupt on the way out
+            _guard.leave(holder)
+            raise
 
 
 def slices(n_rows, size, first=0):

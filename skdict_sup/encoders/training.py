@@ -119,6 +119,20 @@ def start(course, head):
     return EncoderState(course.layers, course.dictionary, head, moments)
 
 
+def share(layers, moments):
+    """Let layers without moments of their own for an array have that of the layer that has them.
+
+    Of several the first with equal entries is the one: layers that were added begin with others.
+    """
+    for number, layer in enumerate(layers):
+        for name in layer.keys() - moments[number].keys():
+            xp = namespace(layer[name])
+            for before, owned in zip(layers[:number], moments, strict=False):
+                if name in owned and bool(xp.all(before[name] == layer[name])):
+                    layer[name] = before[name]
+                    break
+
+
 def cost_and_gradients(state, batch, rows, course):
     """Cost of a batch; gradients of the layers, of the head, and of a dictionary that moves."""
     seen = state.seen(batch.X, course)

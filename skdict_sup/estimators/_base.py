@@ -1,6 +1,7 @@
 """What all estimators share: signals in, codes out."""
 
 from contextlib import contextmanager
+from functools import wraps
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -145,6 +146,29 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         check_shapes(X, dictionary)
         return astype_like(dictionary, X)
 
+    def set_params(self, **params):
+        """Set parameters, those of the prior by ``prior__`` and their name.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of the estimator. A prior that is given by name becomes its object where
+            one of its own parameters is set.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+        """
+        prior = params.get("prior", self.prior)
+        if isinstance(prior, str) and any(name.startswith("prior__") for name in params):
+            params = params | {"prior": self._named_prior(prior)}
+        return super().set_params(**params)
+
+    def _named_prior(self, name):
+        """Prior object that a name stands for."""
+        return as_prior(name)
+
     def _terms(self):
         """Checked (reconstruction, prior, solver) of the parameters."""
         reconstruction, prior = as_reconstruction(self.transfer), as_prior(self.prior)
@@ -261,6 +285,18 @@ def all_or_nothing(estimator):
     except BaseException as error:
         published = vars(estimator).get("_state") is not before.get("_state")
         if isinstance(error, Exception) or not published:
-            vars(estimator).clear()
-            vars(estimator).update(before)
+            estimator.__dict__ = before
         raise
+
+
+def in_one_step(method):
+    """Let what a method sets appear at once: it works on a draft, which then takes over."""
+
+    @wraps(method)
+    def call(estimator, *args, **kwargs):
+        draft = object.__new__(type(estimator))
+        draft.__dict__ = dict(vars(estimator))
+        method(draft, *args, **kwargs)
+        estimator.__dict__ = draft.__dict__
+
+    return call

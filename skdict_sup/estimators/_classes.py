@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._validation import check_option, check_scalar
 from ..losses import CLASSIFICATION_LOSSES, Smoothed, check_loss, class_table
 from ._advice import warn_of_minus_one
+from ._base import in_one_step
 
 
 class ClassTargets:
@@ -42,6 +43,11 @@ class ClassTargets:
         number = np.zeros((len(y), 1))
         number[labelled, 0] = np.searchsorted(self.classes_, given)
         return number, labelled
+
+    @in_one_step
+    def _publish(self, *args):
+        vars(self).pop("_known_classes", None)  # of the call that ends here
+        super()._publish(*args)
 
     def _class_weighted(self, weight, labels):
         if self.class_weight is None:

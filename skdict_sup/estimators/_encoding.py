@@ -17,7 +17,7 @@ from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
 from ..solvers import solve
 from ._advice import warn_of_zero_codes
-from ._base import MOST_COMPONENTS, CodingEstimator, generator
+from ._base import MOST_COMPONENTS, CodingEstimator, generator, in_one_step
 from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
 
 _OPTIMISERS = {"adam": adam, "adadelta": adadelta}
@@ -138,16 +138,18 @@ class NetworkEstimator(CodingEstimator):
         """Fit the head to its optimum on the codes of checked signals."""
         targets, code = self._task.targets(y, X.shape[0]), self._coded(X)
         settings = replace(self._state_settings, nu=1 / X.shape[0])
-        head = best_head(self._state.head, code, targets, settings)
+        self._replace_head(best_head(self._state.head, code, targets, settings), settings)
+
+    @in_one_step
+    def _replace_head(self, head, settings):
         self._state = replace(self._state, head=head)
         self._publish_head(head, settings)
 
-    def _predicted(self, code):
-        """Predictions of the head."""
+    def _head_scores(self, code):
+        """Scores of the head: (n_samples, n_outputs)."""
         like = astype_like(self._state.head["coef"], code)
         intercept = astype_like(self._state.head["intercept"], code)[:, 0]
-        scores = code / self._state_settings.code_scale @ like.T + intercept[None, :]
-        return self._task.predictions(scores)
+        return code / self._state_settings.code_scale @ like.T + intercept[None, :]
 
     def _samples(self, X, targets):
         n = X.shape[0]
@@ -157,6 +159,7 @@ class NetworkEstimator(CodingEstimator):
     def _rate(self):
         return _RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
 
+    @in_one_step
     def _publish(self, state, course, curve):
         self.components_, self.layers_ = state.dictionary, state.layers
         self.prior_, self.loss_curve_ = course.prior, list(curve)
@@ -178,6 +181,12 @@ class NetworkEstimator(CodingEstimator):
             self.classes_ = self._task.classes
         else:
             self.intercept_ = self.intercept_ + astype_like(center, self.intercept_)
+
+    def __setstate__(self, state):
+        """Load, and share again what layers had in common: joblib stores an array at a time."""
+        super().__setstate__(state)
+        if "_state" in state:
+            training.share(self._state.layers, self._state.moments["layers"])
 
     def _check_depth(self):
         """Raise unless there are as many layers as there were."""

@@ -132,6 +132,12 @@ class TrainingParameters(TrainedEstimator):
         signed codes of x and -x are mirror images, which no linear head tells apart by their size.
         """
         reconstruction, prior, solver = super()._terms()
-        if isinstance(self.prior, str) and self.prior == "elastic_net":
-            prior.set_params(lam2=_STEADY_LAM2, positive=not self.split_sign)
+        if isinstance(self.prior, str):
+            prior = self._named_prior(self.prior)
         return reconstruction, prior, solver
+
+    def _named_prior(self, name):
+        prior = super()._named_prior(name)
+        if name == "elastic_net":
+            prior.set_params(lam2=_STEADY_LAM2, positive=not self.split_sign)
+        return prior

@@ -9,7 +9,7 @@ from .._validation import warn
 from ..dictionary import heads, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
 from ..dictionary.optimal_head import first_head, with_chosen_ridge
-from ._base import CodingEstimator
+from ._base import CodingEstimator, in_one_step
 from ._rates import TriedRates, epoch_of
 
 _UNSTEADY, _RAISED_LAM2 = 100.0, 0.01  # an amplification that lam2 is raised for, and to what
@@ -185,9 +185,7 @@ class TrainedEstimator(TriedRates, CodingEstimator):
                 break
         if best is not None:
             state = best[1]
-        self._publish(state, settings, curves, None)
-        if best is not None:
-            self.best_validation_score_ = best[0]
+        self._publish(state, settings, curves, None, None if best is None else best[0])
 
     def _steadied(self, settings, report):
         """Settings with a larger lam2 where the systems of the gradient are nearly singular."""
@@ -208,7 +206,8 @@ class TrainedEstimator(TriedRates, CodingEstimator):
         scores = self._scores(X, parameters, settings)
         return float(self._score(to_numpy(scores), labels, weight))
 
-    def _publish(self, state, settings, curves, run):
+    @in_one_step
+    def _publish(self, state, settings, curves, run, best_score=None):
         """Attributes that users see, from a state; `run` is None once nothing is left to do."""
         found = self._in_data_units(state, settings)
         for name, attribute in PUBLISHED.items():
@@ -220,6 +219,8 @@ class TrainedEstimator(TriedRates, CodingEstimator):
         self.loss_curve_, self.validation_scores_ = map(list, curves)
         self.n_iter_ = len(self.loss_curve_)
         vars(self).pop("best_validation_score_", None)  # that of an earlier fit
+        if best_score is not None:
+            self.best_validation_score_ = best_score
         self._learned_with, self._state, self._run = settings, state, run
 
     def _in_data_units(self, state, settings):

@@ -1,13 +1,16 @@
 """LISTAEncoder: sparse codes by a network of a few layers."""
 
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._array import to_numpy
 from .._threads import one_blas_thread
 from .._validation import check_scalar
 from ..dictionary import schedules
 from ..encoders import training
 from ._base import all_or_nothing
+from ._encoder_task import TASKS
 from ._encoding import NetworkEstimator
 
 
@@ -15,6 +18,13 @@ def _has_loss(encoder):
     """Whether there is a linear model beside the layers."""
     if encoder.loss is None:
         raise AttributeError("an encoder with loss=None has no linear model")
+    return True
+
+
+def _has_likelihood(encoder):
+    """Whether the loss of the linear model turns scores into probabilities."""
+    if not hasattr(TASKS.get(encoder.loss), "probabilities"):
+        raise AttributeError(f"predict_proba is not available with loss={encoder.loss!r}")
     return True
 
 
@@ -312,4 +322,41 @@ class LISTAEncoder(NetworkEstimator):
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        return self._predicted(self.transform(X))
+        return self._task.predictions(self._head_scores(self.transform(X)))
+
+    @available_if(_has_likelihood)
+    def predict_proba(self, X):
+        """Probabilities of the classes, by the linear model of the codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+            Softmax or sigmoid of the scores; rows sum to one.
+        """
+        return TASKS[self.loss].probabilities(self._head_scores(self.transform(X)))
+
+    @available_if(_has_loss)
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of predicted labels, or R2 of predicted numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, or numbers.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            Mean accuracy; R2 with ``loss="square"``.
+        """
+        measure = r2_score if self.loss == "square" else accuracy_score
+        return float(measure(to_numpy(y), self.predict(X), sample_weight=sample_weight))

@@ -8,7 +8,7 @@ from ..dictionary import online
 from ..dictionary.training import learn_unlabelled, learner_of
 from ..problem import resolve_prior
 from ._advice import warn_of_zero_codes
-from ._base import CodingEstimator, all_or_nothing, generator
+from ._base import CodingEstimator, all_or_nothing, generator, in_one_step
 
 
 class OnlineDictionaryLearning(CodingEstimator):
@@ -241,6 +241,7 @@ class OnlineDictionaryLearning(CodingEstimator):
             self.n_jobs,
         )
 
+    @in_one_step
     def _publish(self, state, settings, curve):
         self.components_ = learner_of(settings.reconstruction).published(state, settings)
         self.prior_ = settings.prior

@@ -1,6 +1,10 @@
 """SparseCoder: codes over a fixed dictionary."""
 
-from .._validation import check_option, check_scalar
+from copy import copy
+
+import numpy as np
+
+from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
 from ..problem import resolve_prior
 from ._base import CodingEstimator, all_or_nothing
@@ -126,6 +130,56 @@ class SparseCoder(CodingEstimator):
             self.prior_ = resolve_prior(prior, X, self.components_)
             self.n_iter_ = 1
         return self
+
+    def transform(self, X):
+        """Encode signals; without a fit before, what is "auto" is resolved on them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals.
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``. With
+            ``split_sign=True`` twice as many columns: their positive, then their negative halves.
+        """
+        if hasattr(self, "components_"):
+            return super().transform(X)
+        return super(SparseCoder, copy(self).fit(X)).transform(X)
+
+    def inverse_transform(self, X):
+        """Reconstruct signals from codes: the transfer of ``X @ dictionary``.
+
+        Parameters
+        ----------
+        X : array or SciPy sparse matrix of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            Reconstructed signals.
+        """
+        if hasattr(self, "components_"):
+            return super().inverse_transform(X)
+        ready = copy(self)
+        ready.components_ = check_matrix(self.dictionary, "dictionary")
+        return super(SparseCoder, ready).inverse_transform(X)
+
+    @property
+    def _n_features_out(self):
+        return np.shape(self.dictionary)[0] * (2 if self.split_sign else 1)
+
+    def __sklearn_is_fitted__(self):
+        """The dictionary is given: there is nothing that fit has to learn."""
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
 
     def _check_running(self):
         super()._check_running()

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
 from ..losses import CLASSIFICATION_LOSSES, Softmax
+from ._base import all_or_nothing
 from ._classes import ClassTargets, winners
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -272,11 +273,9 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         SupervisedDictionaryClassifier
             The estimator itself.
         """
-        self._known_classes = None if classes is None else unique_labels(to_numpy(classes))
-        try:
+        with all_or_nothing(self):
+            self._known_classes = None if classes is None else unique_labels(to_numpy(classes))
             return super().partial_fit(X, y, sample_weight)
-        finally:
-            del self._known_classes
 
     def decision_function(self, X):
         """Scores of the classes.
