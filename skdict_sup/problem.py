@@ -101,26 +101,27 @@ class Problem:
         """Part of the loss that no code changes: (n_samples,)."""
         return self.reconstruction.energy(X)
 
-    def certify(self, X, code):
+    def certify(self, X, code, unit=None):
         """Certificate of codes of X, from scratch: of short floats too, counted in float64.
 
-        Theirs would not count its own rounding.
+        Theirs would not count its own rounding. `unit` as in `certificate`.
         """
         if self.wide is not self:
             dtype, xp = code.dtype, namespace(code)
-            found = self.wide.certify(accurate(X), accurate(code))
+            found = self.wide.certify(accurate(X), accurate(code), eps(code))
             with np.errstate(over="ignore"):
                 return Certificate(*(xp.astype(part, dtype) for part in found))
         corr = self.corr(X)
         slope = self.reconstruction.slope(corr, code, self)
-        return self.certificate(corr, self.energy(X), code, slope)
+        return self.certificate(corr, self.energy(X), code, slope, unit)
 
-    def certificate(self, corr, energy, code, slope):
+    def certificate(self, corr, energy, code, slope, unit=None):
         """Certificate of codes with known correlations, squared norms and slopes.
 
         The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest
         scale that is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so
-        that it does not drown in the rounding of P.
+        that it does not drown in the rounding of P. It is relative to P, or to `unit` times the
+        energy where that is more: the epsilon of the codes that users get, None for that of these.
         """
         xp = namespace(code)
         violation, top, gap, objective = self._measure(corr, energy, code, slope)
@@ -129,7 +130,7 @@ class Problem:
             # at most the objective: true, but it would hide that nothing is known
             gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
         one = xp.ones_like(top)
-        floor = eps(code) * energy
+        floor = (unit or eps(code)) * energy
         bound = xp.maximum(objective, floor)
         residual = violation / xp.where(top > 0, top, one)
         if self.prior.smooth and eps(code) < 1e-10:  # devices of short floats alone leave no room

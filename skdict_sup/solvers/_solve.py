@@ -26,9 +26,7 @@ from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
 
-_NUMBERS = (
-    2**16
-)  # of a slice's signals or codes: what a call costs is shared by many small signals
+_NUMBERS = 2**16  # of a slice of small signals, so that they share what a slice costs
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
 _ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
