@@ -20,8 +20,9 @@ class Solution:
         Largest distance of an entry to its optimality condition, relative to the signal's
         largest correlation with an atom.
     duality_gap : array of shape (n_samples,)
-        Bound on the objective's distance to its minimum, relative to the objective; not a number
-        where no bound is known (concave powers).
+        Bound on the objective's distance to its minimum, relative to the objective (or to the
+        signal's squared norm times the epsilon of its dtype, where that is more); infinite where
+        nothing can be proved, not a number for concave powers.
     n_iter : array of shape (n_samples,)
         Iterations of the solver: changes of the support for "homotopy", rounds of sweeps
         for "coordinate_descent", steps for the others.
