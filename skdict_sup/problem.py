@@ -129,6 +129,8 @@ class Problem:
             strong = self._strong_gap(energy, code, slope)
             # at most the objective: true, but it would hide that nothing is known
             gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
+            least = (energy == 0) & (objective == 0)  # there is nothing below zero
+            gap = xp.where(least, xp.zeros_like(gap), gap)
         one = xp.ones_like(top)
         floor = (unit or eps(code)) * energy
         bound = xp.maximum(objective, floor)
@@ -196,8 +198,7 @@ class Problem:
             if getattr(self.prior, "positive", False) and self._reaches is not None:
                 far = xp.abs(code) + xp.sqrt(energy)[:, None] * self._reaches
                 unknown = xp.sum(violation * far, axis=-1)
-            vanished = (energy == 0) & ~xp.any(code != 0, axis=-1)
-            return xp.where(vanished, xp.zeros_like(squares), unknown)
+            return unknown
         return 0.5 * squares / curvature
 
 

@@ -322,7 +322,8 @@ class LISTAEncoder(NetworkEstimator):
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        return self._task.predictions(self._head_scores(self.transform(X)))
+        scores = self._head_scores(self.transform(X))
+        return self._task.predictions(scores)
 
     @available_if(_has_likelihood)
     def predict_proba(self, X):
