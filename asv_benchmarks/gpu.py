@@ -34,7 +34,6 @@ REPEATS, ENOUGH = 5, 5.0  # timed calls, and seconds after which there are no mo
 CPU_SIGNALS, CPU_THREADS = 4096, 2
 FISTA_GAP, FISTA_STEPS = 1e-5, 4000
 CPU_MOST = 16_384  # signals of the crossover; the CPU's time for a signal no longer changes
-PARTS = ("rates", "crossover", "training", "parity")
 
 
 def device_library():
@@ -285,6 +284,14 @@ def parity_part(cupy, quick):
     ]
 
 
+PARTS = {
+    "rates": rates_part,
+    "crossover": crossover_part,
+    "training": training_part,
+    "parity": parity_part,
+}
+
+
 def main():
     options = arguments(__doc__.splitlines()[0], "gpu", PARTS)
     cupy, reason = device_library()
@@ -298,7 +305,7 @@ def main():
     lines = opening(TITLE, "gpu.py", about, options.quick, ("mnist.npz",), folder="")
     for name in PARTS:
         if options.only in (None, name):
-            lines += globals()[f"{name}_part"](cupy, options.quick)
+            lines += PARTS[name](cupy, options.quick)
     publish(lines, options.output)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "is_sparse",
     "is_torch",
     "namespace",
+    "narrow",
     "on_host",
     "put_rows",
     "rows_times",
@@ -125,6 +126,12 @@ def accurate(array):
     return array
 
 
+def narrow(array, dtype):
+    """The array in a dtype; numbers beyond its range become infinite without a warning."""
+    with np.errstate(over="ignore"):
+        return namespace(array).astype(array, dtype, copy=False)
+
+
 def on_host(array):
     """Whether an array lives in host memory."""
     return "cpu" in str(device_of(array)).lower()
@@ -166,13 +173,13 @@ def rows_times(array, matrix):
     """
     if not is_numpy_array(array):
         return array @ matrix
-    n, dtype = array.shape[0], array.dtype
-    filled = accurate(array)
+    n = array.shape[0]
     if n % ROWS:
-        filled = np.zeros((n + -n % ROWS, array.shape[1]), filled.dtype)
+        filled = np.zeros((n + -n % ROWS, array.shape[1]))
         filled[:n] = array
-    product = filled @ accurate(matrix)
-    return product[:n].astype(dtype, copy=False)
+    else:
+        filled = accurate(array)
+    return (filled @ accurate(matrix))[:n].astype(array.dtype, copy=False)
 
 
 def to_numpy(array):

@@ -79,7 +79,7 @@ def encode(
         Atoms as rows, of any norm; taken in the dtype of X.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes: :class:`~skdict_sup.ElasticNet`, :class:`~skdict_sup.KL`,
-        :class:`~skdict_sup.Lp` or one's own. What is "auto" in it is resolved on X.
+        :class:`~skdict_sup.Lp` or a custom prior. What is "auto" in it is resolved on X.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words. A signal of zero then gets the code of the prior alone.

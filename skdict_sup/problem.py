@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._array import accurate, astype_like, eps, namespace, rows_times, take_rows, to_numpy
+from ._array import (
+    accurate,
+    astype_like,
+    eps,
+    namespace,
+    narrow,
+    rows_times,
+    take_rows,
+    to_numpy,
+)
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet, curvature_of, resolved
 from .reconstruction.linear import Linear
@@ -39,7 +48,9 @@ class Problem:
     @cached_property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
-        return astype_like(self._factor @ self._factor.T, self.dictionary)
+        if self.wide is not self:
+            return astype_like(self.wide.gram, self.dictionary)
+        return self._factor @ self._factor.T
 
     @cached_property
     def wide(self):
@@ -60,7 +71,7 @@ class Problem:
         only where the number of distinct atoms or of features says that it is.
         """
         xp = namespace(self._factor)
-        values = to_numpy(xp.linalg.eigvalsh(self._factor @ self._factor.T))
+        values = to_numpy(xp.linalg.eigvalsh(self.wide.gram))
         floor = eps(self._factor) * sum(self._factor.shape) * float(values[-1])
         seen = values[values > 2 * floor] - floor
         rank = min(_distinct(to_numpy(self._factor)), self._factor.shape[1])
@@ -101,19 +112,20 @@ class Problem:
         """Part of the loss that no code changes: (n_samples,)."""
         return self.reconstruction.energy(X)
 
-    def certify(self, X, code, unit=None):
-        """Certificate of codes of X, from scratch: of short floats too, counted in float64.
+    def certify(self, X, code):
+        """Certificate of codes of X, from scratch."""
+        X = accurate(X)
+        return self.certify_wide(self.wide.corr(X), self.wide.energy(X), code)
 
-        Theirs would not count its own rounding. `unit` as in `certificate`.
+    def certify_wide(self, corr, energy, code):
+        """Certificate of codes from correlations and squared norms in the dtype of `wide`.
+
+        A float32 certificate would not count its own rounding.
         """
-        if self.wide is not self:
-            dtype, xp = code.dtype, namespace(code)
-            found = self.wide.certify(accurate(X), accurate(code), eps(code))
-            with np.errstate(over="ignore"):
-                return Certificate(*(xp.astype(part, dtype) for part in found))
-        corr = self.corr(X)
-        slope = self.reconstruction.slope(corr, code, self)
-        return self.certificate(corr, self.energy(X), code, slope, unit)
+        wide_code = accurate(code)
+        slope = self.reconstruction.slope(corr, wide_code, self.wide)
+        found = self.wide.certificate(corr, energy, wide_code, slope, eps(code))
+        return Certificate(*(narrow(part, code.dtype) for part in found))
 
     def certificate(self, corr, energy, code, slope, unit=None):
         """Certificate of codes with known correlations, squared norms and slopes.
@@ -184,22 +196,21 @@ class Problem:
         bend = curvature_of(self.prior, code)
         if not isinstance(bend, float):
             bend = float(xp.min(bend))
+        is_linear = type(self.reconstruction) is Linear
+        is_positive = getattr(self.prior, "positive", False)
         curvature = bend
-        if type(self.reconstruction) is Linear:  # other losses may be flat far away
+        if is_linear:  # other losses may be flat far away
             everywhere, within = self._curvatures
             curvature = everywhere + bend
             # gradients of least squares lie in its range; those under w >= 0 need not
-            if curvature == 0.0 and not getattr(self.prior, "positive", False):
+            if curvature == 0.0 and not is_positive:
                 curvature = within
-        if not curvature > 0.0:
-            unknown = xp.full_like(squares, xp.inf)
-            if type(self.reconstruction) is not Linear:
-                return unknown
-            if getattr(self.prior, "positive", False) and self._reaches is not None:
-                far = xp.abs(code) + xp.sqrt(energy)[:, None] * self._reaches
-                unknown = xp.sum(violation * far, axis=-1)
-            return unknown
-        return 0.5 * squares / curvature
+        if curvature > 0.0:
+            return 0.5 * squares / curvature
+        if is_linear and is_positive and self._reaches is not None:
+            far = xp.abs(code) + xp.sqrt(energy)[:, None] * self._reaches
+            return xp.sum(violation * far, axis=-1)
+        return xp.full_like(squares, xp.inf)
 
 
 def _distinct(atoms):

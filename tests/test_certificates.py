@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from skdict_sup import KL, ElasticNet, encode
 
 CROSSED = ("encode",)
+# codes that cannot be certified are the subject here, and each of them warns
+pytestmark = pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 
 
 def objective(X, dictionary, prior, code):
@@ -39,7 +41,6 @@ def test_without_l1_atoms_that_are_copies_are_certified():
     assert np.isfinite(found.duality_gap).all()
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 @pytest.mark.parametrize("seed", range(20))
 def test_without_l1_a_softmax_lends_no_curvature_but_that_of_the_ridge(seed):
     rng = np.random.default_rng(seed)
@@ -51,7 +52,6 @@ def test_without_l1_a_softmax_lends_no_curvature_but_that_of_the_ridge(seed):
     assert (excess <= rough.duality_gap * (1 + 1e-6) + 1e-9).all()
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 def test_short_codes_are_certified_after_they_are_narrowed():
     X = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
     prior = ElasticNet(lam=0.0)
@@ -63,7 +63,6 @@ def test_short_codes_are_certified_after_they_are_narrowed():
     assert (value <= found.duality_gap * np.maximum(value, floor) * (1 + 1e-5)).all()
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 def test_codes_beyond_the_range_of_floats_are_never_converged():
     X, D = np.array([[1e25]], np.float32), np.array([[1e-16]], np.float32)
     found = encode(X, D, prior=ElasticNet(lam=1.0))
@@ -71,7 +70,6 @@ def test_codes_beyond_the_range_of_floats_are_never_converged():
     assert not found.converged.any()
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 @pytest.mark.parametrize("max_iter", [3, 5, 8])
 @pytest.mark.parametrize("lam", [0.0, 1e-3, 0.3])
 def test_nonnegative_codes_that_are_stopped_on_the_way_are_nonnegative(lam, max_iter):
@@ -92,7 +90,6 @@ def test_sums_beyond_the_range_of_floats_are_infinite_not_nan(scale):
     assert not found.converged[~np.isfinite(found.objective)].any()
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 def test_signals_almost_orthogonal_to_all_atoms_have_residuals_relative_to_rounding():
     rng = np.random.default_rng(0)
     D, X = rng.standard_normal((3, 6)), rng.standard_normal((4, 6))
@@ -140,7 +137,6 @@ def descend(X, dictionary, prior, code, sweeps=300):
     return code
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["homotopy", "coordinate_descent", "fista"])
 @given(problem=problems())
 def test_claims_bound_the_distance_to_the_minimum(solver, problem):

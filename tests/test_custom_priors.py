@@ -1,4 +1,4 @@
-"""Priors of one's own: curvatures that are integers or arrays of any shape that fits."""
+"""Custom priors: curvatures that are integers or arrays of any shape that fits."""
 
 import numpy as np
 import pytest

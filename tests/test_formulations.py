@@ -125,7 +125,7 @@ def test_a_linear_path_alone_does_what_codes_cannot():
 
 
 class Poisson:
-    """A loss of one's own: counts with mean exp(score)."""
+    """A custom loss: counts with mean exp(score)."""
 
     @staticmethod
     def value(scores, target):
@@ -137,7 +137,7 @@ class Poisson:
 
 
 @pytest.mark.numpy_alone("its loss takes arrays of NumPy")
-def test_a_loss_of_ones_own():
+def test_a_custom_loss():
     model = regressor(loss=Poisson()).fit(X, Y.astype(float))
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     mine, known = classifier(loss=Softmax()).fit(X, Y), classifier().fit(X, Y)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
-MOST_BYTES = 2 * 2**30  # of the four arrays together, unpacked
+MOST_BYTES = 2 * 2**30  # limit on the unpacked size of the four arrays together
 
 
 class DataError(Exception):

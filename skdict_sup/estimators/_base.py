@@ -54,8 +54,13 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
             Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``. With
             ``split_sign=True`` twice as many columns: their positive, then their negative halves.
         """
+        ready = self._ready(X)
+        return ready._features(ready._coded(ready._signals(X, reset=False)))
+
+    def _ready(self, X=None):
+        """The estimator, which has to be fitted, to encode the signals X or to reconstruct."""
         check_is_fitted(self)
-        return self._features(self._coded(self._signals(X, reset=False)))
+        return self
 
     def _coded(self, X):
         """Codes of checked signals."""
@@ -80,7 +85,10 @@ class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin
         array of shape (n_samples, n_features)
             Reconstructed signals.
         """
-        check_is_fitted(self)
+        return self._ready()._reconstructed_from(X)
+
+    def _reconstructed_from(self, X):
+        """Signals of codes that a user hands in."""
         code = X.tocsr() if hasattr(X, "tocsr") else check_matrix(X, "X")
         if code.shape[1] != self._n_features_out:
             raise ValueError(

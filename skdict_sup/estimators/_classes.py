@@ -11,6 +11,8 @@ from ..losses import CLASSIFICATION_LOSSES, Smoothed, check_loss, class_table
 from ._advice import warn_of_minus_one
 from ._base import in_one_step
 
+_LOSSES = CLASSIFICATION_LOSSES | {"auto": CLASSIFICATION_LOSSES["softmax"]}
+
 
 class ClassTargets:
     """Labels and the loss of a supervised classifier; goes before its base."""
@@ -46,7 +48,7 @@ class ClassTargets:
 
     @in_one_step
     def _publish(self, *args):
-        vars(self).pop("_known_classes", None)  # of the call that ends here
+        vars(self).pop("_known_classes", None)  # it matters only while the first partial_fit runs
         super()._publish(*args)
 
     def _class_weighted(self, weight, labels):
@@ -104,6 +106,14 @@ class ClassTargets:
         if scores.shape[1] == 1:
             scores = scores[:, 0]
         return accuracy_score(labels[:, 0].astype(int), winners(scores), sample_weight=weight)
+
+
+def has_likelihood(estimator):
+    """Whether the loss of a classifier turns scores into probabilities."""
+    loss = estimator.loss
+    if not hasattr(_LOSSES.get(loss) if isinstance(loss, str) else loss, "probabilities"):
+        raise AttributeError(f"predict_proba is not available with loss={loss!r}.")
+    return True
 
 
 def winners(scores):

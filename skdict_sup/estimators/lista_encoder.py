@@ -10,6 +10,7 @@ from .._validation import check_scalar
 from ..dictionary import schedules
 from ..encoders import training
 from ._base import all_or_nothing
+from ._classes import has_likelihood
 from ._encoder_task import TASKS
 from ._encoding import NetworkEstimator
 
@@ -18,13 +19,6 @@ def _has_loss(encoder):
     """Whether there is a linear model beside the layers."""
     if encoder.loss is None:
         raise AttributeError("an encoder with loss=None has no linear model")
-    return True
-
-
-def _has_likelihood(encoder):
-    """Whether the loss of the linear model turns scores into probabilities."""
-    if not hasattr(TASKS.get(encoder.loss), "probabilities"):
-        raise AttributeError(f"predict_proba is not available with loss={encoder.loss!r}")
     return True
 
 
@@ -325,7 +319,7 @@ class LISTAEncoder(NetworkEstimator):
         scores = self._head_scores(self.transform(X))
         return self._task.predictions(scores)
 
-    @available_if(_has_likelihood)
+    @available_if(has_likelihood)
     def predict_proba(self, X):
         """Probabilities of the classes, by the linear model of the codes.
 

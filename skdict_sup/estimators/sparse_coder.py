@@ -15,6 +15,9 @@ class SparseCoder(CodingEstimator):
 
     .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
 
+    `transform` and `inverse_transform` need no `fit` before: what is "auto" in the prior is then
+    resolved on the signals that `transform` is given.
+
     Parameters
     ----------
     dictionary : array of shape (n_components, n_features)
@@ -131,42 +134,15 @@ class SparseCoder(CodingEstimator):
             self.n_iter_ = 1
         return self
 
-    def transform(self, X):
-        """Encode signals; without a fit before, what is "auto" is resolved on them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Signals.
-
-        Returns
-        -------
-        array of shape (n_samples, n_components)
-            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``. With
-            ``split_sign=True`` twice as many columns: their positive, then their negative halves.
-        """
+    def _ready(self, X=None):
+        """The coder; without a fit before, a copy that resolves what is "auto" on signals X."""
         if hasattr(self, "components_"):
-            return super().transform(X)
-        return super(SparseCoder, copy(self).fit(X)).transform(X)
-
-    def inverse_transform(self, X):
-        """Reconstruct signals from codes: the transfer of ``X @ dictionary``.
-
-        Parameters
-        ----------
-        X : array or SciPy sparse matrix of shape (n_samples, n_components)
-            Codes.
-
-        Returns
-        -------
-        array of shape (n_samples, n_features)
-            Reconstructed signals.
-        """
-        if hasattr(self, "components_"):
-            return super().inverse_transform(X)
+            return self
         ready = copy(self)
+        if X is not None:
+            return ready.fit(X)
         ready.components_ = check_matrix(self.dictionary, "dictionary")
-        return super(SparseCoder, ready).inverse_transform(X)
+        return ready
 
     @property
     def _n_features_out(self):

@@ -7,18 +7,9 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
-from ..losses import CLASSIFICATION_LOSSES, Softmax
 from ._base import all_or_nothing
-from ._classes import ClassTargets, winners
+from ._classes import ClassTargets, has_likelihood, winners
 from ._supervised import SupervisedDictionaryEstimator
-
-
-def _has_likelihood(estimator):
-    loss = estimator.loss
-    loss = CLASSIFICATION_LOSSES.get(loss, Softmax) if isinstance(loss, str) else loss
-    if not hasattr(loss, "probabilities"):
-        raise AttributeError(f"predict_proba is not available with loss={estimator.loss!r}.")
-    return True
 
 
 class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDictionaryEstimator):
@@ -295,7 +286,7 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
-    @available_if(_has_likelihood)
+    @available_if(has_likelihood)
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -312,7 +303,7 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         scores = self._head_scores(X)
         return self._plain_loss().probabilities(scores)
 
-    @available_if(_has_likelihood)
+    @available_if(has_likelihood)
     def predict_log_proba(self, X):
         """Logarithms of `predict_proba`.
 

@@ -60,7 +60,7 @@ def cupy_from_torch(function):
             return cupy.from_dlpack(value.detach()) if is_torch(value) else value
 
         device = next(a.device for a in args if is_torch(a))
-        stream = _cupy_stream(torch.cuda.current_stream(device).cuda_stream)
+        stream = _cupy_stream(cupy, torch.cuda.current_stream(device).cuda_stream)
         with cupy.cuda.Device(device.index), stream:
             found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
             return _each(found, torch.from_dlpack)
@@ -78,17 +78,13 @@ class _Stream:
         return 0, self.address  # version of the protocol, and the stream
 
 
-def _cupy_stream(address):
+def _cupy_stream(cupy, address):
     """CuPy's view of another library's stream."""
-    from cupy.cuda import Stream
-
     if address == 0:
-        return Stream.null
-    if hasattr(Stream, "from_external"):  # CuPy 14, where ExternalStream warns
-        return Stream.from_external(_Stream(address))
-    from cupy.cuda import ExternalStream
-
-    return ExternalStream(address)
+        return cupy.cuda.Stream.null
+    if hasattr(cupy.cuda.Stream, "from_external"):  # CuPy 14, where ExternalStream warns
+        return cupy.cuda.Stream.from_external(_Stream(address))
+    return cupy.cuda.ExternalStream(address)
 
 
 def _torch_floats(array):

@@ -1,4 +1,4 @@
-"""What a supervised loss has to know; the whole of what is asked of one's own."""
+"""What a supervised loss has to know; the whole of what is asked of a custom loss."""
 
 from typing import Any, Protocol
 

@@ -1,7 +1,7 @@
 """Priors on the codes.
 
 A prior states phi, its optimality condition and its derivatives, and sees neither the signals
-nor a solver. `_protocol.Prior` lists what one's own prior must define; `as_prior` turns what a
+nor a solver. `_protocol.Prior` lists what a custom prior must define; `as_prior` turns what a
 user passes (a name or an object) into a checked prior.
 """
 

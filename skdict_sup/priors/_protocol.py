@@ -1,4 +1,4 @@
-"""What a prior on the codes has to know; the whole of what is asked of one's own.
+"""What a prior on the codes has to know; the whole of what is asked of a custom prior.
 
 A prior is phi(w) = sum_j phi_j(w_j), convex, on the codes w of a batch (n_samples, n_components).
 `slope` is minus the gradient of the reconstruction term in the code, so that the optimality

@@ -50,7 +50,8 @@ class Softmax:
         In place of such a signal stands the one whose code is the minimiser of the prior, so that
         it says nothing; without a dictionary that of a code of zero, the uniform distribution.
         """
-        rows = np.flatnonzero(_sums(X) == 0)
+        empty = _sums(X) == 0
+        rows = np.flatnonzero(empty)
         if not len(rows):
             return X, 0
         like, m = (X.data if is_sparse(X) else X), X.shape[1]
@@ -59,8 +60,7 @@ class Softmax:
             zero = namespace(dictionary).zeros_like(dictionary[:, :1].T)
             row = _softmax(prior.code_at(zero) @ dictionary)[0]
         if not is_sparse(X):
-            xp, gone = namespace(X), astype_like(_sums(X) == 0, X)
-            return xp.where((gone > 0)[:, None], row, X), len(rows)
+            return namespace(X).where(astype_like(empty, X)[:, None] > 0, row, X), len(rows)
         where = np.repeat(rows, m), np.tile(np.arange(m), len(rows))
         values = np.tile(row[0], len(rows))
         return X + type(X)((values, where), shape=X.shape, dtype=X.dtype), len(rows)

@@ -7,6 +7,7 @@ import scipy.sparse
 
 from .._array import (
     ROWS,
+    accurate,
     astype_like,
     borrowed,
     dense,
@@ -15,6 +16,7 @@ from .._array import (
     given_back,
     is_numpy,
     namespace,
+    narrow,
     on_host,
     put_rows,
     take_rows,
@@ -24,9 +26,9 @@ from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, check_finite, warn
 from ..problem import Problem
 from ..solution import Solution
-from ._wide import is_extreme, magnitude, may_overflow, narrow, second_way, widen
+from ._wide import is_extreme, magnitude, may_overflow, second_way, widen
 
-_NUMBERS = 2**16  # of a slice of small signals, so that they share what a slice costs
+_NUMBERS = 2**16  # entries in a slice of small signals, which share the fixed cost of a slice
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
 _ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
@@ -148,13 +150,15 @@ def _wide_codes(problem, X, solver, tol, init):
 
 def _codes(problem, X, energy, solver, tol, init):
     """One slice: which certificates fail, codes, iterations, certificate; nothing is asked."""
-    xp = namespace(X)
-    corr = problem.corr(X)
+    xp, wide = namespace(X), problem.wide
+    wide_X = accurate(X)
+    wide_corr = wide.corr(wide_X)
+    corr = astype_like(wide_corr, X)
     code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
-    if problem.wide is problem:
+    if wide is problem:
         certificate = problem.certificate(corr, energy, code, slope)
     else:
-        certificate = problem.certify(X, code)
+        certificate = problem.certify_wide(wide_corr, wide.energy(wide_X), code)
     failed = ~problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
     n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
     return failed, code, n_iter, certificate

@@ -1,12 +1,11 @@
 """Wider floats where short ones do not carry: hard signals, and extreme scales."""
 
-import numpy as np
-
 from .._array import (
     astype_like,
     device_of,
     has_float64,
     namespace,
+    narrow,
     put_rows,
     take_rows,
     to_numpy,
@@ -37,19 +36,10 @@ def is_extreme(magnitude):
 
 def widen(problem, *arrays):
     """The problem and arrays in float64, or as they are on devices that have none."""
-    xp = namespace(problem.dictionary)
-    if not has_float64(problem.dictionary):
+    wide = problem.wide
+    if wide is problem:
         return problem, *arrays
-    wide = Problem(
-        problem.reconstruction, problem.prior, xp.astype(problem.dictionary, xp.float64)
-    )
-    return wide, *(None if a is None else _astype(a, xp.float64) for a in arrays)
-
-
-def narrow(array, dtype):
-    """An array back in its dtype; what is beyond its range becomes infinite without a word."""
-    with np.errstate(over="ignore"):
-        return _astype(array, dtype)
+    return wide, *(None if a is None else _astype(a, wide.dictionary.dtype) for a in arrays)
 
 
 def _astype(array, dtype):
@@ -81,7 +71,7 @@ def second_way(problem, X, solver, tol, converged):
         code, *found = (put_rows(a, astype_like(b[better], a), rows[better]) for a, b in pairs)
     if code.dtype != problem.dictionary.dtype:
         code = narrow(code, problem.dictionary.dtype)
-        found = problem.certify(narrow(X, code.dtype), code)
+        found = problem.certify_wide(wide.corr(X), wide.energy(X), code)
     return code, found
 
 
