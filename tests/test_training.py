@@ -1,5 +1,6 @@
 """The pieces of training: step sizes, mini-batches, repeated samples, the optimiser."""
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 from learners import digits
 from problems import unit_atoms
 
-from skdict_sup import ElasticNet, encode
+from skdict_sup import ElasticNet, SupervisedDictionaryClassifier, encode
+from skdict_sup._array import to_numpy
 from skdict_sup.dictionary import adam, schedules, supervised, training
 from skdict_sup.dictionary.optimal_head import first_head
 from skdict_sup.losses import Softmax
@@ -76,6 +78,23 @@ def test_repetition_weight_and_order_are_one_thing(seed):
         np.testing.assert_array_equal(a, b)
     assert len(weighted[0]) == (times > 0).sum()
     assert weighted[2].sum() == times.sum()
+
+
+@pytest.mark.parametrize("device", ["CPU_DEVICE", "device1"])
+def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
+    rng = np.random.default_rng(0)
+    X, y, times = rng.normal(size=(16, 6)), np.arange(16) % 2, 1 + (np.arange(16) % 3 == 0)
+    rows = rng.permutation(np.repeat(np.arange(16), times))
+    signals = strict.asarray(X, device=strict.Device(device))
+    listed = strict.asarray(X[rows], device=strict.Device(device))
+
+    def model():
+        return SupervisedDictionaryClassifier(n_components=4, max_iter=2, random_state=0)
+
+    weighted = model().fit(signals, y, sample_weight=times.astype(float))
+    np.testing.assert_array_equal(
+        to_numpy(weighted.components_), to_numpy(model().fit(listed, y[rows]).components_)
+    )
 
 
 def test_equal_signals_with_other_targets_are_kept_apart():

@@ -77,15 +77,16 @@ def weighted_rows(X, target, weight):
 
 
 def merge_repeated(X, target, weight, most=4096):
-    """Rows in a canonical order with repeated ones merged, for host data of at most `most` rows.
+    """Rows in a canonical order with repeated ones merged, for data of at most `most` rows.
 
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
     host = host_rows(X)
-    if host is None or X.shape[0] > most or (is_sparse(host) and X.shape[1] > most):
+    if X.shape[0] > most or (is_sparse(host) and X.shape[1] > most):
         return X, target, weight
-    both = np.column_stack([dense(host).astype(np.float64), target])
+    values = to_numpy(X) if host is None else dense(host)
+    both = np.column_stack([values.astype(np.float64), target])
     _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
     return take_rows(X, first), target[first], np.bincount(member.ravel(), weights=weight)
 
