@@ -1,0 +1,92 @@
+"""Claims of codes on drawn problems; and the judge itself, on claims that are false."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from claim_cases import PAIRS, draw
+from claims import Judge, code_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skdict_sup import KL, ElasticNet, Lp, encode
+
+CROSSED = ("encode",)
+
+seeds = st.integers(0, 2**32 - 1)
+every_pair = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+PRIORS = {"elastic_net": ElasticNet(0.1, 0.01), "kl": KL(0.1, 0.02), "lp": Lp(0.1, 1.5)}
+
+
+@every_pair
+@given(seed=seeds)
+def test_no_claim_is_false(pair, seed):
+    case = draw(seed, pair)
+    violations = Judge(case, code_of(case, encode)).violations
+    assert not violations, f"{case}: {violations}"
+
+
+def easy(pair, dtype=np.float64):
+    """A problem whose codes are good, and its solution."""
+    rng = np.random.default_rng(0)
+    X, D = rng.dirichlet(np.ones(5), 16), rng.standard_normal((6, 5))
+    X = np.round(X * 2**20) / 2**20
+    X[:, 0] += 1 - X.sum(axis=1)
+    case = replace(
+        draw(0), X=X.astype(dtype), dictionary=D.astype(dtype), prior=PRIORS[pair[0]], tol=1e-3
+    )
+    case = replace(case, transfer=pair[1], solver="auto", max_iter=None)
+    return case, code_of(replace(case, tol=None), encode)
+
+
+def kinds(case, found):
+    return {violation.kind for violation in Judge(case, found).violations}
+
+
+@every_pair
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
+def test_the_judge_finds_codes_that_are_moved(pair, dtype):
+    case, found = easy(pair, dtype)
+    assert found.converged.all()
+    moved = replace(found, code=found.code + np.asarray(0.1, dtype))
+    assert {"converged", "gap", "residual", "objective"} <= kinds(case, moved)
+    assert len(Judge(case, moved).violations) >= 4 * 15
+
+
+@every_pair
+def test_the_judge_finds_claims_that_are_a_little_too_good(pair):
+    case, found = easy(pair)
+    rough = replace(found, code=found.code * (1 + 1e-4))
+    judge = Judge(case, rough)
+    honest = replace(rough, duality_gap=1.01 * judge.excess, kkt_residual=1.01 * judge.residual)
+    assert not {"gap", "residual"} & kinds(case, honest)
+    bold = replace(rough, duality_gap=0.99 * judge.excess, kkt_residual=0.99 * judge.residual)
+    assert {"gap", "residual"} <= kinds(case, bold)
+
+
+@every_pair
+def test_the_judge_finds_numbers_that_are_none(pair):
+    case, found = easy(pair)
+    holes = found.code.copy()
+    holes[3, 2] = np.nan
+    assert {"nan", "converged", "gap", "residual"} <= kinds(case, replace(found, code=holes))
+    assert "nan" in kinds(case, replace(found, objective=found.objective * np.nan))
+    assert "objective" in kinds(case, replace(found, objective=found.objective * (1 + 1e-9)))
+    assert "objective" in kinds(case, replace(found, objective=found.objective + np.inf))
+
+
+def test_the_judge_finds_negative_codes_that_should_not_be():
+    case, found = easy(PAIRS[0])
+    case = replace(case, prior=ElasticNet(0.1, 0.01, positive=True))
+    found = replace(found, code=np.abs(found.code))
+    assert "negative" not in kinds(case, found)
+    assert "negative" in kinds(case, replace(found, code=found.code - 1e-30))
+
+
+@given(seed=seeds)
+def test_a_case_is_the_same_for_the_same_integer(seed):
+    one = draw(seed)
+    other = draw(seed, one.pair)
+    assert repr(one) == repr(other)
+    np.testing.assert_array_equal(one.X, other.X)
+    np.testing.assert_array_equal(one.dictionary, other.dictionary)
