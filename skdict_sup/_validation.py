@@ -33,7 +33,8 @@ __all__ = [
     "warn_of_empty",
 ]
 
-_BETWEEN = {"skdict_sup", "sklearn", "joblib", "contextlib"}  # modules that users do not write
+# modules that users do not write
+_BETWEEN = {"skdict_sup", "sklearn", "joblib", "skops", "contextlib", "copy", "pickle"}
 
 
 def check_scalar(

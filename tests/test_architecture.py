@@ -7,7 +7,7 @@
     3  solvers   coding   implicit
     2  problem   solution
     1  priors   reconstruction   losses      kernels
-    0  _array   _conjugate   _staged   _validation   _threads   _versions
+    0  _array   _conjugate   _staged   _stored   _validation   _threads   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -26,6 +26,7 @@ LAYERS = {
     "_array": 0,
     "_conjugate": 0,
     "_staged": 0,
+    "_stored": 0,
     "_validation": 0,
     "_threads": 0,
     "_versions": 0,
@@ -55,6 +56,7 @@ NEIGHBOURS = {
     ("_conjugate", "_array"): "linear algebra on arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",
     ("_staged", "_threads"): "and are cut as those for threads are",
+    ("_stored", "_validation"): "what cannot be read is warned of",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
@@ -73,7 +75,7 @@ BACKENDS = {
     "array_api_extra": {"_array"},
     "array_api_strict": set(),
 }
-MAY_USE_SKLEARN = {"priors", "_validation"}  # BaseEstimator; the class of a warning
+MAY_USE_SKLEARN = {"priors", "_stored", "_validation"}  # BaseEstimator; classes of warnings
 MAY_DRAW = {"demo", "plotting"}
 MOST_LINES = 400
 

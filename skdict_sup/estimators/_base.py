@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._staged import staged
+from .._stored import Stored
 from .._threads import effective_n_jobs
 from .._validation import (
     check_matrix,
@@ -35,7 +36,9 @@ from ._moving import Movable
 MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
 
 
-class CodingEstimator(Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CodingEstimator(
+    Stored, Movable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
 
     _most_in_batch = 256  # samples, where batch_size is "auto"

@@ -6,6 +6,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from .._array import namespace
+from .._stored import Stored
 from .._validation import check_scalar
 from ._halves import SignHalves
 from ._scale import check_weight
@@ -19,7 +20,7 @@ class ElasticNetGradients:
     lam2: Any
 
 
-class ElasticNet(SignHalves, BaseEstimator):
+class ElasticNet(Stored, SignHalves, BaseEstimator):
     r"""Elastic-net prior on the codes.
 
     .. math:: \varphi(w) = \lambda \|w\|_1 + \tfrac{\lambda_2}{2} \|w\|_2^2,

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._array import astype_like, namespace, to_numpy
+from .._stored import Stored
 from .._validation import check_scalar
 from ._entropy import OneSided, TwoSided, floor
 from ._scale import check_weight
@@ -21,7 +22,7 @@ class KLGradients:
     p: Any
 
 
-class KL(BaseEstimator):
+class KL(Stored, BaseEstimator):
     r"""Kullback-Leibler prior on the codes: a smooth one, with many entries near zero.
 
     .. math:: \varphi(w) = \lambda \sum_j w_j \log\frac{w_j}{p_j} - w_j + p_j

@@ -6,6 +6,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from .._array import namespace
+from .._stored import Stored
 from .._validation import check_scalar
 from ._entropy import floor, top_rate
 from ._halves import SignHalves
@@ -19,7 +20,7 @@ class LpGradients:
     exponent: Any
 
 
-class Lp(SignHalves, BaseEstimator):
+class Lp(Stored, SignHalves, BaseEstimator):
     r"""Prior on the codes that is a power of their magnitude.
 
     .. math:: \varphi(w) = \lambda \sum_j |w_j|^q

@@ -1,0 +1,92 @@
+"""Estimators stored by skops, which loads nothing but types that are named."""
+
+import copy
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from learners import outputs
+from sklearn.base import clone
+from storable import (
+    EVERY,
+    classifier,
+    expected,
+    fitted,
+    going_on,
+    interrupted,
+    regressor,
+    samples,
+)
+
+from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning
+
+sio = pytest.importorskip("skops.io", reason="skops is not installed")
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "user_guide" / "persistence.rst"
+
+
+def kept(estimator):
+    file = sio.dumps(estimator)
+    return sio.loads(file, trusted=sio.get_untrusted_types(data=file))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_estimator_goes_on_as_its_original(name):
+    learner = fitted(name)
+    found = going_on(lambda: kept(learner))
+    assert found.keys() == expected(name).keys()
+    for output, value in expected(name).items():
+        np.testing.assert_array_equal(found[output], value, err_msg=output)
+
+
+VARIANTS = {  # beside those of `EVERY`, for their types
+    "logistic": classifier(loss="logistic"),
+    "descent": regressor(solver="coordinate_descent"),
+    "fista": regressor(solver="fista", prior=ElasticNet(0.1, 0.1)),
+    "exponentiated": regressor(solver="exponentiated_gradient", prior=KL(1.0, 0.1)),
+    "strings": classifier(),
+}
+
+
+@cache
+def variant(name):
+    X, y = samples(VARIANTS[name])
+    return clone(VARIANTS[name]).fit(X, np.array(["a", "b", "c"])[y] if name == "strings" else y)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_too(name):
+    learner = variant(name)
+    X, _ = samples(learner)
+    found = outputs(kept(learner), X)
+    for output, value in outputs(learner, X).items():
+        np.testing.assert_array_equal(found[output], value, err_msg=output)
+
+
+def test_the_user_guide_names_the_types_to_trust():
+    if not PAGE.is_file():
+        pytest.skip("the documentation is not here")
+    named = re.findall(r'"(skdict_sup\.[\w.]+)"', PAGE.read_text(encoding="utf-8"))
+    every = [*map(fitted, EVERY), *map(variant, VARIANTS), interrupted(learning_rate="mairal")]
+    found = set().union(*map(types_of, every))
+    assert named == sorted(found), "\n".join(sorted(found))
+
+
+def types_of(estimator):
+    return set(sio.get_untrusted_types(data=sio.dumps(estimator)))
+
+
+def test_nothing_is_loaded_that_is_not_named():
+    file = sio.dumps(OnlineDictionaryLearning(4))
+    with pytest.raises(sio.exceptions.UntrustedTypesFoundException, match="OnlineDictionary"):
+        sio.loads(file)
+
+
+def test_versions_are_told_of(monkeypatch):
+    file = sio.dumps(copy.deepcopy(ElasticNet(0.3)))
+    monkeypatch.setattr("skdict_sup._stored.__version__", "9.0")
+    with pytest.warns(UserWarning, match="old version of skdict_sup") as caught:
+        assert sio.loads(file, trusted=sio.get_untrusted_types(data=file)).lam == 0.3
+    assert caught[0].filename == __file__
