@@ -40,7 +40,7 @@ class SmoothCase:
     @property
     def code(self):
         options = {"prior": self.prior, "transfer": self.transfer, "n_jobs": 1}
-        return encode(self.X, self.dictionary, tol=2e-12, **options).code
+        return encode(self.X, self.dictionary, tol=5e-12, **options).code
 
     @property
     def hyper_parameters(self):

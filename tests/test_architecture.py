@@ -5,7 +5,7 @@
     5  estimators
     4  dictionary   encoders
     3  solvers   coding   implicit
-    2  problem   solution
+    2  problem   certificate   solution
     1  priors   reconstruction   losses      kernels
     0  _array   _conjugate   _staged   _stored   _validation   _threads   _versions
 
@@ -34,6 +34,7 @@ LAYERS = {
     "reconstruction": 1,
     "losses": 1,
     "kernels": 1,
+    "certificate": 2,
     "problem": 2,
     "solution": 2,
     "solvers": 3,
@@ -58,6 +59,7 @@ NEIGHBOURS = {
     ("_staged", "_threads"): "and are cut as those for threads are",
     ("_stored", "_validation"): "what cannot be read is warned of",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
+    ("problem", "certificate"): "a problem certifies its codes",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
     ("encoders", "dictionary"): "both learn by the same steps",

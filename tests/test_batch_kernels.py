@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from problems import PROBLEMS, unit_atoms
 
 from skdict_sup import ElasticNet, code_vjp, encode
+from skdict_sup.certificate import measured
 from skdict_sup.kernels import code_moments, elastic_net_certificate, linear_vjp
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction.linear import Linear
@@ -76,8 +77,8 @@ def test_compiled_certificates_equal_the_reference(problem, dtype):
 def test_certificates_equal_the_formulas_of_the_terms(problem):
     _, D, _, lam, lam2, positive = problem
     *arrays, _, _, _ = certificate_arguments(*problem)
-    generic = Problem(Linear(), Own(lam, lam2, positive), D)._measure(*arrays)
-    one_pass = Problem(Linear(), ElasticNet(lam, lam2, positive), D)._measure(*arrays)
+    generic = measured(Problem(Linear(), Own(lam, lam2, positive), D), *arrays)
+    one_pass = measured(Problem(Linear(), ElasticNet(lam, lam2, positive), D), *arrays)
     size = np.finfo(np.float64).eps * rounding(*problem)
     assert_certificates_agree(one_pass, generic, size, np.float64)
     reference = elastic_net_certificate.reference(*arrays, lam, lam2, positive)
@@ -93,7 +94,7 @@ def test_certificates_of_every_library_equal_the_formulas_of_the_terms(xp, lam, 
     code = np.abs(code) if positive else code
     code[0] = 0.0
     *arrays, _, _, _ = certificate_arguments(X, D, code, lam, lam2, positive)
-    expected = Problem(Linear(), Own(lam, lam2, positive), D)._measure(*arrays)
+    expected = measured(Problem(Linear(), Own(lam, lam2, positive), D), *arrays)
     arrays = [xp.asarray(a) for a in arrays]
     for certify in (elastic_net_certificate, elastic_net_certificate.reference):
         found = certify(*arrays, lam, lam2, positive)

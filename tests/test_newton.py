@@ -45,7 +45,7 @@ def test_codes_of_orthonormal_atoms_solve_an_equation_each(prior):
     rng = np.random.default_rng(0)
     D = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     X = 3 * rng.normal(size=(6, 4))
-    code = encode(X, D, prior=prior, tol=1e-14).code
+    code = encode(X, D, prior=prior, tol=1e-13).code
 
     def root(corr):
         def excess(w):
@@ -82,7 +82,7 @@ def test_codes_are_those_of_a_general_optimiser(prior, transfer):
 def test_every_solver_that_handles_a_problem_solves_it(prior, transfer, dtype):
     X, D = (a.astype(dtype) for a in draw(2, 30, 9, 6, transfer))
     tol = 1e-9 if dtype == np.float64 else 1e-5
-    exact = encode(*map(oracles.double, (X, D)), prior=prior, transfer=transfer, tol=1e-13).code
+    exact = encode(*map(oracles.double, (X, D)), prior=prior, transfer=transfer, tol=1e-12).code
     names = solvers_for(prior, transfer)
     assert "newton" in names
     assert ("exponentiated_gradient" in names) == isinstance(prior, KL)

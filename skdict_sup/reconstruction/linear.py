@@ -28,6 +28,15 @@ class Linear:
         """Squared norms of the signals: (n_samples,)."""
         return namespace(X).vecdot(X, X, axis=-1)
 
+    def extent(self, energy):
+        """Sizes of signals, from their energies: their norms, (n_samples,)."""
+        return namespace(energy).sqrt(energy)
+
+    def reach(self, dictionary):
+        """Sizes of atoms: their norms, (n_components,)."""
+        xp = namespace(dictionary)
+        return xp.sqrt(xp.vecdot(dictionary, dictionary, axis=-1))
+
     def reconstruct(self, code, atoms):
         """W D."""
         return code @ atoms.dictionary

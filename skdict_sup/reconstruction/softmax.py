@@ -74,6 +74,15 @@ class Softmax:
         seen = X > 0
         return xp.sum(X * xp.log(xp.where(seen, X, xp.ones_like(X))), axis=-1)
 
+    def extent(self, energy):
+        """Sizes of signals, which sum to one: (n_samples,)."""
+        return namespace(energy).ones_like(energy)
+
+    def reach(self, dictionary):
+        """Sizes of atoms: how far they can move a logarithm, both ways, (n_components,)."""
+        xp = namespace(dictionary)
+        return 2.0 * xp.max(xp.abs(dictionary), axis=1)
+
     def reconstruct(self, code, atoms):
         """Softmax of w D."""
         return self._image(code, atoms)[0]

@@ -16,7 +16,6 @@ from .._array import (
     given_back,
     is_numpy,
     namespace,
-    narrow,
     on_host,
     put_rows,
     take_rows,
@@ -24,12 +23,14 @@ from .._array import (
 )
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, check_finite, warn
+from ..certificate import Certificate, certificate
 from ..problem import Problem
 from ..solution import Solution
-from ._wide import is_extreme, magnitude, may_overflow, second_way, widen
+from ._wide import is_extreme, magnitude, may_overflow, narrowed_codes, second_way, widen
 
 _NUMBERS = 2**16  # entries in a slice of small signals, which share the fixed cost of a slice
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
+_AIM = 0.9  # of tol, for solvers: room for the rounding that certificates add
 _CHUNK = 8 * _SLICE  # signals between two looks at the clock
 _ON_A_DEVICE = 2**16, 2**28  # most signals of a slice there, and numbers of one array
 
@@ -141,9 +142,8 @@ def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
     found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
-    code, doubtful, n_iter, *_ = _mended(wide, wide_X, solver, tol, *found)
-    code = narrow(code, X.dtype)
-    certificate = problem.certify(X, code)
+    code, doubtful, n_iter, *found = _mended(wide, wide_X, solver, tol, *found)
+    code, certificate = narrowed_codes(problem, wide_X, code, Certificate(*found))
     reached = problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
     return code, doubtful or bool((~to_numpy(reached)).any()), n_iter, *certificate
 
@@ -154,31 +154,36 @@ def _codes(problem, X, energy, solver, tol, init):
     wide_X = accurate(X)
     wide_corr = wide.corr(wide_X)
     corr = astype_like(wide_corr, X)
-    code, slope, n_iter = solver.codes(problem, corr, energy, tol, init)
+    code, slope, n_iter = solver.codes(problem, corr, energy, _AIM * tol, init)
     if wide is problem:
-        certificate = problem.certificate(corr, energy, code, slope)
+        found = certificate(problem, corr, energy, code, slope)
     else:
-        certificate = problem.certify_wide(wide_corr, wide.energy(wide_X), code)
-    failed = ~problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
+        found = problem.certify_wide(wide_corr, wide.energy(wide_X), code)
+    failed = ~problem.reached(found.kkt_residual, found.duality_gap, tol)
     n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
-    return failed, code, n_iter, certificate
+    return failed, code, n_iter, found
 
 
-def _mended(problem, X, solver, tol, failed, code, n_iter, certificate):
-    """One slice with a second way for codes that failed, and whether some did."""
+def _mended(problem, X, solver, tol, failed, code, n_iter, found):
+    """One slice with a closer look at codes that failed, then a second way; whether some fail."""
 
     def converged(certificate):
         return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
 
-    failed = to_numpy(failed)
-    if failed.any() and solver.max_iter is None:
-        rows = failed.nonzero()[0]
-        again, found = second_way(problem, take_rows(X, rows), solver, tol, converged)
-        code, *certificate = (
-            put_rows(*pair, rows)
-            for pair in zip((code, *certificate), (again, *found), strict=True)
-        )
-    return code, failed.any(), n_iter, *certificate
+    def put(rows, *parts):
+        pairs = zip((code, *found), parts, strict=True)
+        return (put_rows(a, b, rows) for a, b in pairs)
+
+    rows = to_numpy(failed).nonzero()[0]
+    if len(rows) and not problem.prior.smooth:
+        some = take_rows(code, rows)
+        again = problem.certify_carefully(take_rows(X, rows), some)
+        code, *found = put(rows, some, *again)
+        rows = rows[to_numpy(~converged(again)).nonzero()[0]]
+    if len(rows) and solver.max_iter is None:
+        again, again_found = second_way(problem, take_rows(X, rows), solver, tol, converged)
+        code, *found = put(rows, again, *again_found)
+    return code, len(rows) > 0, n_iter, *found
 
 
 def _to_csr(code):

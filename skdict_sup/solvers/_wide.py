@@ -10,9 +10,12 @@ from .._array import (
     take_rows,
     to_numpy,
 )
-from ..problem import Problem
+from ..certificate import Certificate, careful_certificate, narrowed_certificate
+from ..problem import Problem, narrowed
 from .coordinate_descent import CoordinateDescent
+from .homotopy import Homotopy
 
+_DESCENT = CoordinateDescent(max_iter=20_000)
 _EXTREME = 2.0**40  # beyond it, and below its inverse, sums of squares may leave float32
 
 
@@ -56,26 +59,31 @@ def second_way(problem, X, solver, tol, converged):
     """
     xp = namespace(X)
     wide, X = widen(problem, X)
-    if wide.dictionary.dtype != problem.dictionary.dtype:
-        tol = 0.5 * tol  # room for codes to be narrowed
     code, found = _certified(wide, X, solver, tol)
     worse = to_numpy(~converged(found) | ~(found.duality_gap < xp.inf))
     can = CoordinateDescent.handles(problem.reconstruction, problem.prior)
-    if can and worse.any() and not isinstance(solver, CoordinateDescent):
+    if can and worse.any():
+        other = Homotopy() if isinstance(solver, CoordinateDescent) else _DESCENT
         rows = worse.nonzero()[0]
         host = Problem(problem.reconstruction, problem.prior, to_numpy(wide.dictionary))
         host, rest = widen(host, to_numpy(take_rows(X, rows)))
-        other, second = _certified(host, rest, CoordinateDescent(max_iter=20_000), tol)
-        better = ~(second.duality_gap > to_numpy(found.duality_gap)[rows])
-        pairs = zip((code, *found), (other, *second), strict=True)
+        second_code, second = _certified(host, rest, other, tol)
+        # gaps that are no proof order nothing; objectives do
+        before = to_numpy(found.objective)[rows]
+        better = converged(second) | ~(second.objective >= before)
+        pairs = zip((code, *found), (second_code, *second), strict=True)
         code, *found = (put_rows(a, astype_like(b[better], a), rows[better]) for a, b in pairs)
     if code.dtype != problem.dictionary.dtype:
-        code = narrow(code, problem.dictionary.dtype)
-        found = problem.certify_wide(wide.corr(X), wide.energy(X), code)
+        return narrowed_codes(problem, X, code, Certificate(*found))
     return code, found
 
 
+def narrowed_codes(problem, X, code, found):
+    """Codes that were found in float64 in the dtype of the problem, and their certificate."""
+    short = narrow(code, problem.dictionary.dtype)
+    return short, narrowed(narrowed_certificate(problem.wide, X, code, found, short), short)
+
+
 def _certified(problem, X, solver, tol):
-    corr, energy = problem.corr(X), problem.energy(X)
-    code, slope, _ = solver.codes(problem, corr, energy, tol, None)
-    return code, problem.certificate(corr, energy, code, slope)
+    code, _, _ = solver.codes(problem, problem.corr(X), problem.energy(X), 0.5 * tol, None)
+    return code, careful_certificate(problem, X, code)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from .._array import eps, namespace
+from ..certificate import certificate
 from ._batch import Points, gradient_step, iterate
 
 _CHECK = 10  # steps between two looks at the duality gap
@@ -53,10 +54,10 @@ class _Moving(Points):
 def _done(problem, tol, points):
     xp, code = namespace(points.code), points.code
     slope = problem.reconstruction.slope(points.corr, code, problem)
-    gap = problem.certificate(points.corr, points.energy, code, slope).duality_gap
+    found = certificate(problem, points.corr, points.energy, code, slope, counted=False)
     # a step below rounding: these floats get no further
     resting = points.change <= eps(code) * xp.max(xp.abs(code), axis=1)
-    return (gap <= tol) | resting
+    return (found.duality_gap <= tol) | resting
 
 
 def _step(problem, step, points):

@@ -1,0 +1,246 @@
+r"""How far codes are from the optimum, as bounds that count their own rounding.
+
+The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest scale that
+is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so that it does not
+drown in the rounding of P. What rounding remains is bounded from the sizes of the signal and of
+its parts, ||x|| + sum_j |w_j| ||d_j||, times the number of terms of the sums (Higham, "Accuracy
+and stability of numerical algorithms", 2002, chapter 3), and added.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._array import accurate, eps, namespace, rows_times, to_numpy
+from .kernels import elastic_net_certificate
+from .priors import ElasticNet, curvature_of
+from .reconstruction.linear import Linear
+
+_FURTHER = 8  # roundings of a code's certificate beside those of its sums
+
+
+class Certificate(NamedTuple):
+    """How far codes are from the optimum: one entry for each signal."""
+
+    kkt_residual: Any
+    duality_gap: Any
+    objective: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """What certificates ask of a dictionary, each computed once."""
+
+    reconstruction: Any
+    atoms: Any
+    gram: Any
+
+    @cached_property
+    def rounding(self):
+        """Bound on the relative rounding of sums over features and atoms.
+
+        Zero on devices that have no float64: short floats alone leave no room for it.
+        """
+        unit = 0.5 * eps(self.atoms)
+        return unit * (sum(self.atoms.shape) + _FURTHER) if unit < 1e-10 else 0.0
+
+    @cached_property
+    def norms(self):
+        """How far an entry of one moves what is reconstructed: (1, n_components)."""
+        return self.reconstruction.reach(self.atoms)[None, :] * (1 + 4 * eps(self.atoms))
+
+    @cached_property
+    def curvatures(self):
+        """Proven lower bounds on the curvature of least squares: everywhere, and within its range.
+
+        Zero where rounding may hide a smaller one: an eigenvalue counts as zero, and not as small,
+        only where the number of distinct atoms or of features says that it is.
+        """
+        if not bool(namespace(self.gram).all(namespace(self.gram).isfinite(self.gram))):
+            return 0.0, 0.0
+        values = to_numpy(namespace(self.gram).linalg.eigvalsh(self.gram))
+        floor = eps(self.gram) * sum(self.atoms.shape) * float(values[-1])
+        seen = values[values > 2 * floor] - floor
+        rank = min(_distinct(to_numpy(self.atoms)), self.atoms.shape[1])
+        least = float(seen.min(initial=values[-1])) if len(seen) >= rank > 0 else 0.0
+        return (least if len(seen) == values.shape[0] else 0.0), least
+
+    @cached_property
+    def reaches(self):
+        """Largest nonnegative least-squares codes of a unit signal; None where none is known.
+
+        Atoms at acute angles do not cancel: ||w D|| is at least w_j ||d_j|| for every j, and at
+        most ||x|| at the solution.
+        """
+        xp = namespace(self.gram)
+        norms = xp.linalg.diagonal(self.gram)
+        if bool(xp.any(self.gram < 0)) or not bool(xp.all(norms > 0)):
+            return None
+        return (1 + 4 * eps(norms)) / xp.sqrt(norms)[None, :]
+
+
+def certificate(problem, corr, energy, code, slope, unit=None, counted=True):
+    """Certificate of codes with known correlations, squared norms and slopes.
+
+    Its gap is relative to P, or to `unit` times the energy where that is more: the epsilon of the
+    codes that users get, None for that of these. Without `counted` it leaves rounding out, as
+    solvers may that only want to know when to stop.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no proof
+        found = measured(problem, corr, energy, code, slope)
+        return _bounded(problem, found, energy, code, slope, None, unit, counted)
+
+
+def careful_certificate(problem, X, code, unit=None):
+    """Certificate of codes from their residuals: its rounding is relative to these.
+
+    The residual as it is rounded serves as dual point, so that what it lost counts once, in the
+    objective. It takes two more products than `certificate`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        corr, energy = problem.corr(X), problem.energy(X)
+        if type(problem.reconstruction) is not Linear:
+            slope = problem.reconstruction.slope(corr, code, problem)
+            return certificate(problem, corr, energy, code, slope, unit)
+        xp, prior = namespace(code), problem.prior
+        residual = X - rows_times(code, problem.dictionary)
+        slope = rows_times(residual, problem.dictionary.T)
+        squares = xp.vecdot(residual, residual, axis=-1)
+        found = _from_terms(problem, 0.5 * squares, corr, code, slope)
+        near = _bounded(problem, found, energy, code, slope, xp.sqrt(squares), unit, True)
+        if prior.smooth or problem.sizes.rounding == 0.0:
+            return near
+        strong = _strong_gap(problem, energy, code, slope) / _scale(found[3], energy, code, unit)
+        gap = xp.where(strong < near.duality_gap, strong, near.duality_gap)
+        return near._replace(duality_gap=gap)
+
+
+def narrowed_certificate(problem, X, code, found, narrow_code):
+    """Certificate of codes that were narrowed, by the dual point of what they were before.
+
+    X, `code` and its certificate `found` are in float64, as is what this returns.
+    """
+    unit, wide_code = eps(narrow_code), accurate(narrow_code)
+    again = careful_certificate(problem, X, wide_code, unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        xp, energy = namespace(code), problem.energy(X)
+        before, after = found.objective, again.objective
+        gap = found.duality_gap * _scale(before, energy, code, None) + (after - before)
+        for value, at in ((before, code), (after, wide_code)):
+            extent = _extent(problem, energy, at)
+            gap = gap + problem.sizes.rounding * (2 * extent * xp.sqrt(value) + 2 * value)
+        gap = xp.maximum(gap, xp.zeros_like(gap)) / _scale(after, energy, wide_code, unit)
+        gap = xp.where(gap < again.duality_gap, gap, again.duality_gap)
+    return again._replace(duality_gap=gap)
+
+
+def measured(problem, corr, energy, code, slope):
+    """Violation, largest correlation, gap and objective, without rounding."""
+    prior, reconstruction = problem.prior, problem.reconstruction
+    if type(prior) is ElasticNet and type(reconstruction) is Linear:  # the same in one pass
+        settings = prior.lam, prior.lam2, prior.positive
+        return elastic_net_certificate(corr, energy, code, slope, *settings)
+    value = reconstruction.value(energy, corr, code, slope, problem)
+    return _from_terms(problem, value, corr, code, slope)
+
+
+def _from_terms(problem, value, corr, code, slope):
+    """The same from the terms' own formulas, with the value of the loss."""
+    xp, prior = namespace(code), problem.prior
+    violation = xp.max(prior.stationarity(code, slope), axis=-1)
+    scale = prior.dual_scale(code, slope)
+    gap = problem.reconstruction.fenchel_gap(value, scale) + prior.fenchel_gap(code, slope, scale)
+    return violation, xp.max(xp.abs(corr), axis=-1), gap, value + prior.value(code)
+
+
+def _bounded(problem, found, energy, code, slope, rest, unit, counted):
+    """Certificate from what was measured; `rest` is the norm of the residuals it came from."""
+    xp, prior, sizes = namespace(code), problem.prior, problem.sizes
+    violation, top, gap, objective = found
+    gap, blur = xp.maximum(gap, xp.zeros_like(gap)), 0.0
+    if counted and sizes.rounding > 0.0:
+        parts = xp.sum(xp.abs(code) * sizes.norms, axis=-1)
+        extent = problem.reconstruction.extent(energy) + parts
+        inner = extent if rest is None else rest
+        largest = sizes.rounding * xp.max(sizes.norms)
+        blur, dual_blur = largest * extent, largest * inner
+        if not prior.smooth and getattr(prior, "lam", 0.0) > 0.0:  # scales of dual points move
+            near = xp.sqrt(gap) + dual_blur / prior.lam * xp.sqrt(objective)
+            gap = near * near + dual_blur * xp.sum(xp.abs(code), axis=-1)
+        short = 1.0 - prior.dual_scale(code, slope)
+        lost = short * (extent * inner + (xp.abs(energy) if rest is None else 0.0))
+        lost = lost + 3 * parts * inner + sizes.rounding * parts * extent
+        gap = gap + sizes.rounding * lost
+        if isinstance(prior, ElasticNet):  # a code of zero may be exact
+            is_zero = xp.sum(xp.abs(code), axis=-1) == 0
+            exact = is_zero & (prior.lam_max(slope) + blur <= prior.lam)
+            gap, blur = (xp.where(exact, xp.zeros_like(gap), a) for a in (gap, blur))
+    if getattr(prior, "lam", 1.0) == 0.0:
+        strong = _strong_gap(problem, energy, code, slope, blur)
+        # at most the objective: true, but it would hide that nothing is known
+        gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
+        least = (energy == 0) & (objective == 0)  # there is nothing below zero
+        gap = xp.where(least, xp.zeros_like(gap), gap)
+    residual = (violation + blur) / xp.where(top > 0, top, xp.ones_like(top))
+    gap = gap / _scale(objective, energy, code, unit)
+    known = xp.isfinite(objective) & xp.isfinite(top) & xp.isfinite(energy)
+    never = xp.full_like(gap, xp.inf)
+    return Certificate(
+        xp.where(known, residual, never),
+        xp.where(known & ((gap >= 0) | (found[2] != found[2])), gap, never),
+        xp.where(known, objective, never),
+    )
+
+
+def _extent(problem, energy, code):
+    """Sizes of signals and of their parts together: what their rounding is relative to."""
+    xp, norms = namespace(code), problem.sizes.norms
+    return problem.reconstruction.extent(energy) + xp.sum(xp.abs(code) * norms, axis=-1)
+
+
+def _scale(objective, energy, code, unit):
+    """What gaps are relative to."""
+    xp = namespace(objective)
+    bound = xp.maximum(objective, (unit or eps(code)) * energy)
+    return xp.where(bound > 0, bound, xp.ones_like(bound))
+
+
+def _strong_gap(problem, energy, code, slope, blur=None):
+    """Bound by strong convexity, ||subgradient||^2 / (2 curvature); infinite where none is."""
+    xp, prior, sizes = namespace(code), problem.prior, problem.sizes
+    violation = prior.stationarity(code, slope)
+    if blur is None:
+        blur = sizes.rounding * xp.max(sizes.norms) * _extent(problem, energy, code)
+    violation = violation + (blur if isinstance(blur, float) else blur[:, None])
+    squares = xp.sum(violation * violation, axis=-1)
+    bend = curvature_of(prior, code)
+    if not isinstance(bend, float):
+        bend = float(xp.min(bend))
+    is_linear = type(problem.reconstruction) is Linear
+    is_positive, lam = getattr(prior, "positive", False), getattr(prior, "lam", 1.0)
+    curvature = bend
+    if is_linear:  # other losses may be flat far away
+        n_atoms, n_features = sizes.atoms.shape
+        can = lam == 0.0 or n_atoms <= n_features
+        everywhere, within = sizes.curvatures if can else (0.0, 0.0)
+        curvature = everywhere + bend
+        # gradients of least squares lie in its range; with a bound or an l1 norm they need not
+        if curvature == 0.0 and not is_positive and lam == 0.0:
+            curvature = within
+    if curvature > 0.0:
+        return 0.5 * squares / curvature
+    if is_linear and is_positive and lam == 0.0 and sizes.reaches is not None:
+        far = xp.abs(code) + xp.sqrt(energy)[:, None] * sizes.reaches
+        return xp.sum(violation * far, axis=-1)
+    return xp.full_like(squares, xp.inf)
+
+
+def _distinct(atoms):
+    """Number of nonzero atoms of which none is a copy, up to the sign, of another."""
+    atoms = atoms[(atoms != 0).any(axis=1)]
+    if not len(atoms):
+        return 0
+    first = np.take_along_axis(atoms, (atoms != 0).argmax(axis=1)[:, None], axis=1)
+    return len(np.unique(atoms * np.sign(first) + 0.0, axis=0))
