@@ -80,6 +80,7 @@ class Judge:
         return excess / np.where(size > 0, size, 1)
 
     @cached_property
+    @np.errstate(all="ignore")  # what leaves the range even of these floats is not reported
     def violations(self):
         rows = range(len(self.finite))
         return [

@@ -1,6 +1,7 @@
 """Claims of codes on drawn problems; and the judge itself, on claims that are false."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -90,3 +91,32 @@ def test_a_case_is_the_same_for_the_same_integer(seed):
     assert repr(one) == repr(other)
     np.testing.assert_array_equal(one.X, other.X)
     np.testing.assert_array_equal(one.dictionary, other.dictionary)
+
+
+@given(seed=seeds)
+def test_the_judge_knows_its_own_rounding(seed):
+    case = draw(seed, PAIRS[0])
+    judge = Judge(case, code_of(case, encode))
+    D, prior = [exact(atom) for atom in case.dictionary], case.prior
+    lam, lam2 = Fraction(prior.lam), Fraction(prior.lam2)
+    for row in judge.finite.nonzero()[0][:2]:
+        x, w = exact(case.X[row]), exact(judge.code[row])
+        rest = [a - sum(v * d[k] for v, d in zip(w, D, strict=True)) for k, a in enumerate(x)]
+        value = sum(a * a for a in rest) / 2 + sum(lam * abs(v) + lam2 * v * v / 2 for v in w)
+        off = abs(value - Fraction(*judge.point.objective[row].as_integer_ratio()))
+        assert off <= Fraction(*judge.point.rounding[row].as_integer_ratio())
+        free = [dot(rest, d) - lam2 * v for v, d in zip(w, D, strict=True)]
+        pull = free if prior.positive else [abs(u) for u in free]
+        sign = [(v > 0) - (v < 0) for v in w]
+        terms = zip(free, pull, sign, strict=True)
+        largest = max(abs(u - lam * s) if s else max(t - lam, Fraction(0)) for u, t, s in terms)
+        top = max(abs(dot(x, d)) for d in D)
+        assert Fraction(*judge.residual[row].as_integer_ratio()) <= largest / (top or 1)
+
+
+def exact(row):
+    return [Fraction(*float(entry).as_integer_ratio()) for entry in row]
+
+
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b, strict=True))
