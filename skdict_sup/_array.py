@@ -44,6 +44,7 @@ __all__ = [
     "take_rows",
     "to_numpy",
     "unboxed",
+    "unflagged",
 ]
 
 ROWS = 48  # a multiple of the tiles of matrix products
@@ -126,9 +127,18 @@ def accurate(array):
     return array
 
 
+def unflagged():
+    """Context or decorator in which NumPy does not warn of overflows and invalid operations.
+
+    What is not finite is looked for among results. Flags of the processor tell less: the products
+    of OpenBLAS raise them for finite numbers too, from lanes that no result depends on.
+    """
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def narrow(array, dtype):
     """The array in a dtype; numbers beyond its range become infinite without a warning."""
-    with np.errstate(over="ignore"):
+    with unflagged():
         return namespace(array).astype(array, dtype, copy=False)
 
 

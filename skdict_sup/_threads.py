@@ -4,10 +4,13 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from numbers import Integral
 
 from threadpoolctl import ThreadpoolController
+
+from ._array import unflagged
 
 _pools = {}
 
@@ -88,16 +91,18 @@ def effective_n_jobs(n_jobs):
 
 
 @contextmanager
-def one_blas_thread():
-    """Hold BLAS at one thread: many small products run on our threads, and BLAS's only wait.
+def computing():
+    """Settings of BLAS and NumPy for code that computes for long; context or decorator.
 
+    BLAS has one thread: many small products run on our threads, and BLAS's only wait.
     scikit-learn does the same in its own loops. Callers in several threads share one limit, which
-    the last of them lifts.
+    the last of them lifts. NumPy does not warn of overflows, as `unflagged` says why.
     """
     holder = object()
     try:
         _guard.enter(holder)
-        yield
+        with unflagged():
+            yield
     finally:
         try:
             _guard.leave(holder)
@@ -113,10 +118,14 @@ def slices(n_rows, size, first=0):
 
 
 def map_threads(function, items, n_jobs):
-    """Apply `function` to every item, on `n_jobs` threads, results in the items' order."""
+    """Apply `function` to every item, on `n_jobs` threads, results in the items' order.
+
+    Threads see the context variables of the caller, NumPy's error handling among them.
+    """
     if n_jobs == 1 or len(items) <= 1:
         return [function(item) for item in items]
     pool = _pools.get(n_jobs)
     if pool is None:
         pool = _pools.setdefault(n_jobs, ThreadPoolExecutor(n_jobs, "skdict_sup"))
-    return list(pool.map(function, items))
+    contexts = [copy_context() for _ in items]
+    return list(pool.map(lambda context, item: context.run(function, item), contexts, items))

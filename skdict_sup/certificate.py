@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._array import accurate, eps, namespace, rows_times, to_numpy
+from ._array import accurate, eps, namespace, rows_times, to_numpy, unflagged
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet, curvature_of
 from .reconstruction.linear import Linear
@@ -88,7 +88,7 @@ def certificate(problem, corr, energy, code, slope, unit=None, counted=True):
     codes that users get, None for that of these. Without `counted` it leaves rounding out, as
     solvers may that only want to know when to stop.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is no proof
+    with unflagged():  # what is not finite is no proof
         found = measured(problem, corr, energy, code, slope)
         return _bounded(problem, found, energy, code, slope, None, unit, counted)
 
@@ -99,7 +99,7 @@ def careful_certificate(problem, X, code, unit=None):
     The residual as it is rounded serves as dual point, so that what it lost counts once, in the
     objective. It takes two more products than `certificate`.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unflagged():
         corr, energy = problem.corr(X), problem.energy(X)
         if type(problem.reconstruction) is not Linear:
             slope = problem.reconstruction.slope(corr, code, problem)
@@ -124,7 +124,7 @@ def narrowed_certificate(problem, X, code, found, narrow_code):
     """
     unit, wide_code = eps(narrow_code), accurate(narrow_code)
     again = careful_certificate(problem, X, wide_code, unit)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unflagged():
         xp, energy = namespace(code), problem.energy(X)
         before, after = found.objective, again.objective
         gap = found.duality_gap * _scale(before, energy, code, None) + (after - before)

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse
 
 from ._array import ROWS, astype_like, dense, is_numpy, namespace
-from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from ._threads import computing, effective_n_jobs, map_threads, slices
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem
 from .priors import curvature_of
@@ -48,7 +48,7 @@ def vjp(problem, X, code, cotangent, n_jobs=None):
     return pull_back(problem, X, code, beta, n_jobs)
 
 
-@one_blas_thread()
+@computing()
 def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="linear"):
     r"""Pull gradients with respect to codes back to what the codes were computed from.
 

@@ -56,6 +56,7 @@ NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
     ("_conjugate", "_array"): "linear algebra on arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",
+    ("_threads", "_array"): "threads see the error handling of the caller's arrays",
     ("_staged", "_threads"): "and are cut as those for threads are",
     ("_stored", "_validation"): "what cannot be read is warned of",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",

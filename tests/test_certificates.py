@@ -77,7 +77,6 @@ def test_nonnegative_codes_that_are_stopped_on_the_way_are_nonnegative(lam, max_
     assert encode(X, D, prior=prior, max_iter=max_iter).code.min() >= 0
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("scale", [1e155, 1e250, 1e307])
 def test_sums_beyond_the_range_of_floats_are_infinite_not_nan(scale):
     rng = np.random.default_rng(0)

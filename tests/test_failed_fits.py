@@ -104,8 +104,7 @@ def test_bad_parameters_leave_a_fitted_estimator_as_it_was(make, params):
     _assert_refused(estimator.fit, estimator, data)
 
 
-# NumPy's arithmetic and the codes of atoms that are no numbers warn until the pass ends
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+# the codes of atoms that are no numbers, until the pass ends
 @pytest.mark.filterwarnings("ignore:.* codes are above a relative duality gap")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("make", SUPERVISED)
@@ -117,8 +116,6 @@ def test_a_loss_that_leaves_the_finite_numbers_is_refused(make, method):
     _assert_refused(getattr(estimator, method), estimator, data)
 
 
-# of NumPy's arithmetic, on the way to a cost that is no number
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
 def test_a_cost_that_leaves_the_finite_numbers_leaves_the_best_epoch():
     X = digits()[0].astype(np.float32)
     settings = {"n_components": 6, "max_iter": 2, "init_max_iter": 1, "random_state": 0}

@@ -17,7 +17,7 @@ from skdict_sup import (
     SupervisedDictionaryClassifier,
     SupervisedDictionaryRegressor,
 )
-from skdict_sup._threads import one_blas_thread
+from skdict_sup._threads import computing
 
 PACKAGE = str(Path(skdict_sup.__file__).parent)
 FEW = {"max_iter": 2, "random_state": 0}
@@ -111,7 +111,7 @@ def test_an_interrupt_at_any_line_of_the_limit_restores_the_threads():
     before = threads()
 
     def run():
-        with one_blas_thread():
+        with computing():
             pass
 
     with Interrupter() as counter:

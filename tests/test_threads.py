@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import skdict_sup
 from skdict_sup import ElasticNet, code_vjp, encode
-from skdict_sup._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from skdict_sup._threads import computing, effective_n_jobs, map_threads, slices
+from skdict_sup.dictionary.heads import LinearHead
 
 PRIOR = ElasticNet(lam=0.1, lam2=0.01)
 
@@ -134,7 +135,7 @@ def _blas_threads():
 def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
     with threadpool_limits(2, "blas"):
         wanted = effective_n_jobs(None)
-        first, second = one_blas_thread(), one_blas_thread()
+        first, second = computing(), computing()
         first.__enter__()
         second.__enter__()
         assert set(_blas_threads()) == {1}
@@ -147,6 +148,24 @@ def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
 
 def test_blas_is_given_back_after_an_error():
     before = _blas_threads()
-    with pytest.raises(RuntimeError, match="inside"), one_blas_thread():
+    with pytest.raises(RuntimeError, match="inside"), computing():
         raise RuntimeError("inside")
     assert _blas_threads() == before
+
+
+def test_threads_see_the_error_handling_of_the_caller():
+    with np.errstate(over="raise"):
+        seen = map_threads(lambda _: np.geterr()["over"], range(8), 2)
+    assert seen == ["raise"] * 8
+
+
+def test_flags_of_the_processor_are_not_shown_to_users():
+    # products of OpenBLAS set the flag of invalid operations for some finite float32 numbers; here
+    # infinity times zero does
+    features, coef = np.full((3, 5), np.inf, np.float32), np.zeros((1, 5), np.float32)
+    parameters = {"coef": coef, "intercept": np.zeros((1, 1), np.float32)}
+    with np.errstate(all="raise"):
+        with computing():
+            assert np.isnan(features @ coef.T).all()
+        assert np.isnan(LinearHead().scores(parameters, features, None)).all()
+        assert np.geterr()["invalid"] == "raise"

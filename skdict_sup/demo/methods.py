@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from .._threads import one_blas_thread
+from .._threads import computing
 from .._validation import ConvergenceWarning
 from ..coding import encode
 from ..estimators import OnlineDictionaryLearning, SupervisedDictionaryClassifier
@@ -93,7 +93,7 @@ def _linear(X, y):
         X[rows], y[rows], test_size=0.2, random_state=0, stratify=y[rows]
     )
     models = [LogisticRegression(C=C, max_iter=300) for C in _STRENGTHS]
-    with warnings.catch_warnings(), one_blas_thread():
+    with warnings.catch_warnings(), computing():
         # after 300 steps the last digits of the optimum say nothing about the error
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores = [model.fit(X_train, y_train).score(X_valid, y_valid) for model in models]

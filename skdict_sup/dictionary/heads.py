@@ -6,7 +6,7 @@ signals where there is a linear path beside the codes.
 
 from dataclasses import dataclass
 
-from .._array import device_of, namespace
+from .._array import device_of, namespace, unflagged
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class LinearHead:
             shapes["linear"] = (n_outputs, n_features)
         return {name: xp.zeros(shape, **home) for name, shape in shapes.items()}
 
+    @unflagged()
     def scores(self, parameters, features, X):
         """Scores (n_samples, n_outputs)."""
         scores = self._of_codes(parameters["coef"], features, X)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .._array import astype_like, to_numpy
+from .._array import astype_like, to_numpy, unflagged
 from . import layer, supervised
 
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
@@ -73,7 +73,7 @@ class Head:
 
         def objective(vector):
             # a line search may look where a loss overflows: too far
-            with np.errstate(over="ignore", invalid="ignore"):
+            with unflagged():
                 loss, slope, _ = self.gradients(vector, side, self.settings.nu)
             good = np.isfinite(loss) and np.isfinite(slope).all()
             return (loss, slope) if good else (_TOO_FAR, np.zeros_like(slope))
@@ -92,7 +92,7 @@ class Head:
     def _check_bounded(self, vector, side):
         """Raise if the loss goes on falling far beyond what was taken for its least value."""
         plain = Head(self.like, self.settings)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with unflagged():
             loss, slope, _ = plain.gradients(vector, side, self.settings.nu)
             if self.settings.nu:  # a ridge bounds all but the intercepts
                 n_outputs = int(np.prod(self.like["intercept"].shape))

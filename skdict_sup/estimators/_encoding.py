@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import encoders
-from .._array import astype_like, dense, is_numpy, namespace, take_rows
-from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from .._array import astype_like, dense, is_numpy, namespace, take_rows, unflagged
+from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, check_option, check_scalar, warn
 from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
@@ -40,7 +40,7 @@ class NetworkEstimator(CodingEstimator):
         encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
-        with one_blas_thread():
+        with computing():
             codes = map_threads(lambda where: encoder(dense(X[where, :])), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
 
@@ -145,6 +145,7 @@ class NetworkEstimator(CodingEstimator):
         self._state = replace(self._state, head=head)
         self._publish_head(head, settings)
 
+    @unflagged()
     def _head_scores(self, code):
         """Scores of the head: (n_samples, n_outputs)."""
         like = astype_like(self._state.head["coef"], code)

@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
-from .._threads import one_blas_thread, slices
+from .._threads import computing, slices
 from .._validation import check_plain
 from ..dictionary import layer, schedules, training
 from ..dictionary.optimal_head import last_head
@@ -57,7 +57,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         if run is not None:
             n_epochs = run.n_epochs - self.n_iter_
         epochs = Epochs(self, n_epochs, X, y)
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
             labels, weight = self._samples(X, y, sample_weight, reset=not warm)
@@ -106,7 +106,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         ValueError
             As for `fit`.
         """
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             first = not hasattr(self, "_state")
             X = self._signals(X, reset=first)
             labels, weight = self._samples(X, y, sample_weight, reset=first)
@@ -167,7 +167,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             X = self._signals(X, reset=False)
             labels, weight = self._samples(X, y, sample_weight, reset=False)
             self._check_training()

@@ -5,7 +5,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
-from .._threads import one_blas_thread
+from .._threads import computing
 from .._validation import check_scalar
 from ..dictionary import schedules
 from ..encoders import training
@@ -215,7 +215,7 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself. After an interrupt it holds the layers of the last whole epoch.
         """
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             warm = self.warm_start and hasattr(self, "_state")
             X = self._signals(X, reset=not warm)
             course, head, targets = self._course(X, y, warm)
@@ -238,7 +238,7 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself.
         """
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             first = not hasattr(self, "_state")
             X = self._signals(X, reset=first)
             course, head, targets = self._course(X, y, warm=not first)
@@ -297,7 +297,7 @@ class LISTAEncoder(NetworkEstimator):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with all_or_nothing(self):
+        with all_or_nothing(self), computing():
             X = self._signals(X, reset=False)
             self._head_alone(X, y)
         return self

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._threads import one_blas_thread
+from .._threads import computing
 from .._validation import check_option, check_scalar
 from ..dictionary import online
 from ..dictionary.training import learn_unlabelled, learner_of
@@ -162,7 +162,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself. After an interrupt it holds the atoms of the last complete pass.
         """
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             X = self._signals(X, reset=True)
             self._check_parameters()
             rng = generator(self.random_state)
@@ -196,7 +196,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself.
         """
-        with all_or_nothing(self), one_blas_thread():
+        with all_or_nothing(self), computing():
             first = not hasattr(self, "components_")
             X = self._signals(X, reset=first)
             self._check_parameters()

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from .._array import dense, namespace, take_rows, to_numpy
-from .._threads import one_blas_thread
+from .._threads import computing
 from .._validation import check_scalar
 from ..dictionary import hypergradient, optimal_head
 from ._base import generator
@@ -149,7 +149,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
     """Prior with the least validation loss for the dictionary of one fit."""
     train, validation = _split(model, X, y, fraction, int(rng.integers(2**31)))
     model.fit(*train)
-    with one_blas_thread():
+    with computing():
         sides = [_batch(model, *part, rng) for part in (train, validation)]
         settings = model._learned_with
         parameters = {name: _wide(a) for name, a in model._state.parameters.items()}

@@ -21,7 +21,7 @@ from .._array import (
     take_rows,
     to_numpy,
 )
-from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, check_finite, warn
 from ..certificate import Certificate, certificate
 from ..problem import Problem
@@ -40,7 +40,7 @@ def default_tol(dtype_eps):
     return 1e-9 if dtype_eps < 1e-10 else 1e-5
 
 
-@one_blas_thread()
+@computing()
 def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
     """Codes of the signals X for a problem, by a solver; a `Solution`.
 
