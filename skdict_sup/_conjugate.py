@@ -22,13 +22,15 @@ def conjugate_gradients(product, rhs, diagonal, tol, most=None):
     Returns
     -------
     x : array like rhs
+        Where rounding lets residuals grow, that of the smallest.
     """
     xp = namespace(rhs)
     x, rest = xp.zeros_like(rhs), rhs
+    best = x
     scaled = rest / diagonal
     direction = scaled
     size = xp.sum(rest * scaled, axis=1)
-    goal = tol * tol * size
+    goal, least = tol * tol * size, size
     for _ in range(most or 2 * rhs.shape[1] + 20):
         busy = size > goal
         if not bool(xp.any(busy)):
@@ -42,5 +44,8 @@ def conjugate_gradients(product, rhs, diagonal, tol, most=None):
         following = xp.sum(rest * scaled, axis=1)
         keep = following / xp.where(size > 0, size, xp.ones_like(size))
         size = xp.where(length > 0, following, xp.zeros_like(size))
+        better = (length > 0) & (following < least)
+        best = xp.where(better[:, None], x, best)
+        least = xp.where(better, following, least)
         direction = scaled + keep[:, None] * direction
-    return x
+    return best

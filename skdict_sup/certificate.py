@@ -19,6 +19,7 @@ from .priors import ElasticNet, curvature_of
 from .reconstruction.linear import Linear
 
 _FURTHER = 8  # roundings of a code's certificate beside those of its sums
+_SLACK = 8  # roundings of the parts of a smooth prior's gap
 
 
 class Certificate(NamedTuple):
@@ -89,7 +90,7 @@ def certificate(problem, corr, energy, code, slope, unit=None, counted=True):
     solvers may that only want to know when to stop.
     """
     with unflagged():  # what is not finite is no proof
-        found = measured(problem, corr, energy, code, slope)
+        found = measured(problem, corr, energy, code, slope, counted)
         return _bounded(problem, found, energy, code, slope, None, unit, counted)
 
 
@@ -108,7 +109,7 @@ def careful_certificate(problem, X, code, unit=None):
         residual = X - rows_times(code, problem.dictionary)
         slope = rows_times(residual, problem.dictionary.T)
         squares = xp.vecdot(residual, residual, axis=-1)
-        found = _from_terms(problem, 0.5 * squares, corr, code, slope)
+        found = _from_terms(problem, 0.5 * squares, energy, corr, code, slope)
         near = _bounded(problem, found, energy, code, slope, xp.sqrt(squares), unit, True)
         if prior.smooth or problem.sizes.rounding == 0.0:
             return near
@@ -117,12 +118,13 @@ def careful_certificate(problem, X, code, unit=None):
         return near._replace(duality_gap=gap)
 
 
-def narrowed_certificate(problem, X, code, found, narrow_code):
+def narrowed_certificate(problem, X, code, narrow_code):
     """Certificate of codes that were narrowed, by the dual point of what they were before.
 
-    X, `code` and its certificate `found` are in float64, as is what this returns.
+    X and `code` are in float64, as is what this returns.
     """
     unit, wide_code = eps(narrow_code), accurate(narrow_code)
+    found = careful_certificate(problem, X, code)
     again = careful_certificate(problem, X, wide_code, unit)
     with unflagged():
         xp, energy = namespace(code), problem.energy(X)
@@ -136,23 +138,46 @@ def narrowed_certificate(problem, X, code, found, narrow_code):
     return again._replace(duality_gap=gap)
 
 
-def measured(problem, corr, energy, code, slope):
-    """Violation, largest correlation, gap and objective, without rounding."""
+def measured(problem, corr, energy, code, slope, counted=False):
+    """Violation, largest correlation, gap and objective.
+
+    Without rounding, but that of the slopes where priors are smooth and `counted` is set.
+    """
     prior, reconstruction = problem.prior, problem.reconstruction
     if type(prior) is ElasticNet and type(reconstruction) is Linear:  # the same in one pass
         settings = prior.lam, prior.lam2, prior.positive
         return elastic_net_certificate(corr, energy, code, slope, *settings)
     value = reconstruction.value(energy, corr, code, slope, problem)
-    return _from_terms(problem, value, corr, code, slope)
+    return _from_terms(problem, value, energy, corr, code, slope, counted)
 
 
-def _from_terms(problem, value, corr, code, slope):
+def _from_terms(problem, value, energy, corr, code, slope, counted=True):
     """The same from the terms' own formulas, with the value of the loss."""
     xp, prior = namespace(code), problem.prior
-    violation = xp.max(prior.stationarity(code, slope), axis=-1)
-    scale = prior.dual_scale(code, slope)
-    gap = problem.reconstruction.fenchel_gap(value, scale) + prior.fenchel_gap(code, slope, scale)
-    return violation, xp.max(xp.abs(corr), axis=-1), gap, value + prior.value(code)
+    penalty = prior.value(code)
+    scale, moved, slack = prior.dual_scale(code, slope), slope, 0.0
+    if prior.smooth and counted and problem.sizes.rounding > 0.0:
+        moved = _away(problem, energy, code, slope)
+        slack = _SLACK * eps(code) * (penalty + xp.sum(xp.abs(code * slope), axis=-1))
+    violation = xp.max(prior.stationarity(code, moved), axis=-1)
+    gap = problem.reconstruction.fenchel_gap(value, scale) + slack
+    gap = gap + prior.fenchel_gap(code, moved, scale)
+    return violation, xp.max(xp.abs(corr), axis=-1), gap, value + penalty
+
+
+def _away(problem, energy, code, slope):
+    """Slopes moved away from what the prior asks for, by as much as rounding may have hidden.
+
+    Violations grow with the distance. So do gaps, and more on the side of the code's sign: where
+    rounding leaves the side open, that one is taken.
+    """
+    xp, prior, sizes = namespace(code), problem.prior, problem.sizes
+    wanted = prior.gradient(code)
+    blur = sizes.rounding * xp.max(sizes.norms) * _extent(problem, energy, code)
+    blur = blur[:, None] + 4 * eps(code) * (xp.abs(wanted) + xp.abs(slope))
+    off, ones = slope - wanted, xp.ones_like(slope)
+    up = xp.where(xp.abs(off) >= blur, off >= 0, code >= 0)
+    return wanted + xp.where(up, ones, -ones) * (xp.abs(off) + blur)
 
 
 def _bounded(problem, found, energy, code, slope, rest, unit, counted):
@@ -160,13 +185,13 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
     xp, prior, sizes = namespace(code), problem.prior, problem.sizes
     violation, top, gap, objective = found
     gap, blur = xp.maximum(gap, xp.zeros_like(gap)), 0.0
-    if counted and sizes.rounding > 0.0:
+    if counted and sizes.rounding > 0.0 and not prior.smooth:
         parts = xp.sum(xp.abs(code) * sizes.norms, axis=-1)
         extent = problem.reconstruction.extent(energy) + parts
         inner = extent if rest is None else rest
         largest = sizes.rounding * xp.max(sizes.norms)
         blur, dual_blur = largest * extent, largest * inner
-        if not prior.smooth and getattr(prior, "lam", 0.0) > 0.0:  # scales of dual points move
+        if getattr(prior, "lam", 0.0) > 0.0:  # scales of dual points move
             near = xp.sqrt(gap) + dual_blur / prior.lam * xp.sqrt(objective)
             gap = near * near + dual_blur * xp.sum(xp.abs(code), axis=-1)
         short = 1.0 - prior.dual_scale(code, slope)

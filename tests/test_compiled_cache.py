@@ -1,13 +1,17 @@
 """Compiled functions where nothing can be written, and beside damaged files."""
 
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from llvmlite.binding import Linkage
+from numba import njit
 
 import skdict_sup
+from skdict_sup.kernels._numba import _jit
 
 SMALL = """
 import numpy as np
@@ -98,6 +102,29 @@ def test_damage_that_cannot_be_removed_is_named_with_its_folder(tmp_path):
     found = run(tmp_path, locked + USE, cache)
     assert found.count("UserWarning") == 1
     assert str(cache) in found
+
+
+def test_functions_keep_to_their_own_copies_of_those_that_they_call():
+    # by name the linker would find copies that were optimised, and round, in another way: bits
+    # would depend on what this process has compiled or read from the cache before
+    @njit(no_cpython_wrapper=True)
+    def turned(x):  # not worth inlining twice
+        for _ in range(9):
+            x = math.sin(x) + math.cos(x) + math.tan(x) + math.atan(x) + math.exp(math.tanh(x))
+            x = math.log(1 + x * x) + math.asinh(x) + math.cosh(math.tanh(x)) + math.erf(x)
+            x = math.sin(x) + math.cos(x) + math.tan(x) + math.atan(x) + math.exp(math.tanh(x))
+            x = math.log(1 + x * x) + math.asinh(x) + math.cosh(math.tanh(x)) + math.erf(x)
+        return x
+
+    @njit(pipeline_class=_jit._Compiler)
+    def both(x):
+        return turned(x) + turned(x + 1.0)
+
+    assert both(0.3) == pytest.approx(turned.py_func(0.3) + turned.py_func(1.3))
+    module = both.overloads[both.signatures[0]].library._final_module
+    found = {f.name: f.linkage for f in module.functions if not f.is_declaration}
+    copies = [linkage for name, linkage in found.items() if "turned" in name]
+    assert copies == [Linkage.internal]
 
 
 def test_every_compiled_function_passes_through_the_one_decorator():

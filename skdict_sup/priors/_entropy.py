@@ -1,7 +1,7 @@
 """The two forms of the entropy that `KL` takes, each h(w) for a mean p, with lam left out.
 
 `rate` is h'(w), `code` its inverse, `mobility` 1 / h''(w), `reach` the |w| of a given mobility.
-Arguments of exp are kept in range: beyond it no solution lies.
+Codes keep arguments of exp in range: beyond it no solution lies. Gaps do not, and are infinite.
 """
 
 import math
@@ -20,13 +20,31 @@ def _below_top(rate):
 
 
 def _beyond_tangent(off):
-    """exp(off) - 1 - off, free of cancellation; beyond half the range of exponents less."""
+    """exp(off) - 1 - off, free of cancellation."""
     xp = namespace(off)
-    off = xp.minimum(off, xp.full_like(off, 0.5 * top_rate(off)))
     near = xp.abs(off) < 0.05
     x = xp.where(near, off, xp.zeros_like(off))
     series = x * x * (0.5 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720))))
     return xp.where(near, series, xp.expm1(off) - off)
+
+
+def _gap(size, log_size, off):
+    """Size (exp(off) - 1 - off), also where the size vanishes and the exponential is huge."""
+    xp = namespace(off)
+    far = off > 1.0
+    near = size * _beyond_tangent(xp.where(far, xp.zeros_like(off), off))
+    return xp.where(far, xp.exp(log_size + off) - size * (1.0 + off), near)
+
+
+def _log_ratio(code, p):
+    """log(w / p), to the accuracy of floats near w = p and far from it."""
+    xp = namespace(code)
+    ratio, beyond = code / p, (code - p) / p
+    inside = (ratio > float(xp.finfo(code.dtype).smallest_normal)) & (ratio < xp.inf)
+    ratio = xp.where(inside, ratio, xp.ones_like(code))
+    far = xp.where(inside, xp.log(ratio), xp.log(code) - xp.log(p))
+    near = xp.abs(beyond) <= 0.5
+    return xp.where(near, xp.log1p(xp.where(near, beyond, xp.zeros_like(code))), far)
 
 
 def floor(code):
@@ -40,17 +58,16 @@ class OneSided:
 
     @staticmethod
     def value(code, p):
-        xp = namespace(code)
-        seen = code > 0
-        log = xp.log(xp.where(seen, code, xp.ones_like(code))) - xp.log(p)
-        return xp.where(seen, code * log, xp.zeros_like(code)) - code + p
+        rate = OneSided.rate(code, p)
+        near = namespace(code).abs(rate) < 0.5
+        return namespace(code).where(near, code * _beyond_tangent(-rate), code * (rate - 1) + p)
 
     @staticmethod
     def rate(code, p):
         """log(w/p), for a w of zero that of the least w that floats resolve."""
         xp = namespace(code)
         least = xp.full_like(code, floor(code))
-        return xp.log(xp.maximum(code, least)) - xp.log(p)
+        return _log_ratio(xp.maximum(code, least), p)
 
     @staticmethod
     def code(rate, p):
@@ -68,7 +85,8 @@ class OneSided:
     def gap(code, p, off):
         """h(w) + h*(s) - s w at s = h'(w) + off: w (exp(off) - 1 - off)."""
         xp = namespace(code)
-        return xp.maximum(code, xp.full_like(code, floor(code))) * _beyond_tangent(off)
+        size = xp.maximum(code, xp.full_like(code, floor(code)))
+        return _gap(size, xp.log(size), off)
 
     @staticmethod
     def rate_of_p(code, p):
@@ -116,7 +134,8 @@ class TwoSided:
         xp = namespace(code)
         large, small = TwoSided.halves(code, p)
         along = xp.where(code >= 0, off, -off)
-        return large * _beyond_tangent(along) + small * _beyond_tangent(-along)
+        log_p, rate = xp.log(p), xp.abs(TwoSided.rate(code, p))
+        return _gap(large, log_p + rate, along) + _gap(small, log_p - rate, -along)
 
     @staticmethod
     def halves(code, p):

@@ -93,10 +93,14 @@ class Lp(Stored, SignHalves, BaseEstimator):
         """The w with phi'(w) = slope, entry by entry, for exponents above one."""
         xp = namespace(slope)
         top = top_rate(slope)
+        size = xp.exp(xp.clip(self._log_at(slope), -top, top))
+        return xp.sign(slope) * size
+
+    def _log_at(self, slope):
+        """Logarithm of |w| with phi'(w) = slope; zero for a slope of zero."""
+        xp = namespace(slope)
         size = xp.abs(slope) / (self.lam * self.exponent)
-        seen = size > 0
-        log = xp.log(xp.where(seen, size, xp.ones_like(size))) / (self.exponent - 1)
-        return xp.where(seen, xp.sign(slope) * xp.exp(xp.clip(log, -top, top)), xp.zeros_like(log))
+        return xp.log(xp.where(size > 0, size, xp.ones_like(size))) / (self.exponent - 1)
 
     def mobility(self, code):
         """1 / phi''(w), entry by entry."""
@@ -138,6 +142,7 @@ class Lp(Stored, SignHalves, BaseEstimator):
         best = self.code_at(slope)
         gap = xp.abs(code) ** self.exponent - xp.abs(best) ** self.exponent
         gap = self.lam * gap - slope * (code - best)
+        gap = xp.where(self._log_at(slope) > top_rate(slope), xp.full_like(gap, xp.inf), gap)
         return xp.sum(xp.maximum(gap, xp.zeros_like(gap)), axis=-1)
 
     def lam_max(self, corr):

@@ -23,7 +23,7 @@ from .._array import (
 )
 from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, check_finite, warn
-from ..certificate import Certificate, certificate
+from ..certificate import certificate
 from ..problem import Problem
 from ..solution import Solution
 from ._wide import is_extreme, magnitude, may_overflow, narrowed_codes, second_way, widen
@@ -142,8 +142,8 @@ def _wide_codes(problem, X, solver, tol, init):
     """One slice by way of float64, in the dtype of X."""
     wide, wide_X, init = widen(problem, X, init)
     found = _codes(wide, wide_X, wide.energy(wide_X), solver, tol, init)
-    code, doubtful, n_iter, *found = _mended(wide, wide_X, solver, tol, *found)
-    code, certificate = narrowed_codes(problem, wide_X, code, Certificate(*found))
+    code, doubtful, n_iter, *_ = _mended(wide, wide_X, solver, tol, *found)
+    code, certificate = narrowed_codes(problem, wide_X, code)
     reached = problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)
     return code, doubtful or bool((~to_numpy(reached)).any()), n_iter, *certificate
 
@@ -183,7 +183,18 @@ def _mended(problem, X, solver, tol, failed, code, n_iter, found):
     if len(rows) and solver.max_iter is None:
         again, again_found = second_way(problem, take_rows(X, rows), solver, tol, converged)
         code, *found = put(rows, again, *again_found)
-    return code, len(rows) > 0, n_iter, *found
+    doubtful = len(rows) > 0
+    rows = rows[~to_numpy(_are_finite(take_rows(code, rows)))] if doubtful else rows
+    if len(rows):  # what follows can do more with zeros, which are certified as any code
+        none = namespace(X).zeros_like(take_rows(code, rows))
+        code, *found = put(rows, none, *problem.certify_carefully(take_rows(X, rows), none))
+    return code, doubtful, n_iter, *found
+
+
+def _are_finite(code):
+    """Whether all entries of codes are finite: (n_samples,)."""
+    xp = namespace(code)
+    return xp.all(xp.isfinite(code), axis=1)
 
 
 def _to_csr(code):

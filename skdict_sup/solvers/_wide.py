@@ -10,7 +10,7 @@ from .._array import (
     take_rows,
     to_numpy,
 )
-from ..certificate import Certificate, careful_certificate, narrowed_certificate
+from ..certificate import careful_certificate, narrowed_certificate
 from ..problem import Problem, narrowed
 from .coordinate_descent import CoordinateDescent
 from .homotopy import Homotopy
@@ -74,14 +74,14 @@ def second_way(problem, X, solver, tol, converged):
         pairs = zip((code, *found), (second_code, *second), strict=True)
         code, *found = (put_rows(a, astype_like(b[better], a), rows[better]) for a, b in pairs)
     if code.dtype != problem.dictionary.dtype:
-        return narrowed_codes(problem, X, code, Certificate(*found))
+        return narrowed_codes(problem, X, code)
     return code, found
 
 
-def narrowed_codes(problem, X, code, found):
+def narrowed_codes(problem, X, code):
     """Codes that were found in float64 in the dtype of the problem, and their certificate."""
     short = narrow(code, problem.dictionary.dtype)
-    return short, narrowed(narrowed_certificate(problem.wide, X, code, found, short), short)
+    return short, narrowed(narrowed_certificate(problem.wide, X, code, short), short)
 
 
 def _certified(problem, X, solver, tol):

@@ -5,17 +5,66 @@ import os
 import warnings
 from pathlib import Path
 
+from llvmlite.binding import Linkage
 from numba import njit
 from numba.core import caching
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
 
 # NaN and infinity keep their meaning: bounds such as infinite steps rely on them
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 _WARNED = set()
 
 
+class _Lowering(Lower):
+    """Translates a function to LLVM, and lets it keep to its own copies of those that it calls.
+
+    The copies are optimised among the rest of its code. By themselves they would have weak
+    symbols, in whose place the linker takes what it knows under the same name: the function
+    compiled by itself, or the copy of another caller. These round sums in another order, so that
+    bits would depend on what was compiled or read from the cache before.
+    """
+
+    def lower(self):
+        super().lower()
+        library = self.library
+        module, others = library._final_module, list(library._linking_libraries)
+        for other in dict.fromkeys(others):
+            module.link_in(other._get_module_for_linking(), preserve=True)
+        library._linking_libraries.clear()
+        for function in module.functions:
+            if function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _NativeLowering(NativeLowering):
+    _name = "native_lowering_with_own_copies"
+    lowering_class = _Lowering
+
+
+class _Compiler(CompilerBase):
+    """Numba's compiler, for functions that are called from Python."""
+
+    def define_pipelines(self):
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        ours = {NativeLowering: _NativeLowering}
+        passes.passes = [(ours.get(one, one), told) for one, told in passes.passes]
+        passes.finalize()
+        return [passes]
+
+
 def compiled(**options):
-    """`numba.njit` whose cache is kept if it can be: without a folder, functions run uncached."""
+    """`numba.njit` whose cache is kept if it can be: without a folder, functions run uncached.
+
+    The machine code of a function, and with it each bit of what it returns, does not depend on
+    whether it was compiled in this process or read from the cache.
+    """
     cached = options.pop("cache")
+    if cached:
+        options["pipeline_class"] = _Compiler
 
     def decorate(function):
         compiled_function = njit(**options)(function)

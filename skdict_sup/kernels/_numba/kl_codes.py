@@ -24,21 +24,40 @@ Prior = namedtuple("Prior", "lam mean positive least top")
 def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     """See the kernel's contract."""
     n, p = corr.shape
+    mean = np.array(np.broadcast_to(mean, (p,)), np.float64)
+    code, slope = np.array(init, np.float64, order="C"), np.empty((n, p))
+    corr64, energy64 = (np.ascontiguousarray(a, np.float64) for a in (corr, energy))
+    atom, unit = _units(gram, lam)
+    turn = atom * atom * unit  # unit of slopes
+    changed = atom != 1.0 or unit != 1.0
+    if changed:
+        gram, mean, code, lam = gram / (atom * atom), mean / unit, code / unit, lam / turn
+        corr64, energy64 = corr64 / turn, energy64 / (atom * unit) / (atom * unit)
     wide, short = padded(gram, np.float64), padded(gram, np.float32)
     width = wide.shape[1]
     rows = aligned((len(Curve._fields), width), np.float64)
     rows[...] = 0
     info = np.finfo(np.float64)
-    mean = np.broadcast_to(np.asarray(mean, np.float64), (p,)).copy()
     bounds = float(info.smallest_normal / info.eps), 0.9 * math.log(info.max)
     prior = Prior(float(lam), mean, positive, *bounds)
-    code, slope = np.array(init, np.float64, order="C"), np.empty((n, p))
     n_iter = np.zeros(n, np.int64)
-    corr64, energy64 = (np.ascontiguousarray(a, np.float64) for a in (corr, energy))
     spaces = space(width), space(width)
     arrays = corr64, energy64, code, slope, n_iter
-    _codes(wide, short, *arrays, prior, float(tol), max_iter, Curve(*rows), *spaces)
+    _codes(wide, short, *arrays, prior, float(tol), 1.0 / turn, max_iter, Curve(*rows), *spaces)
+    if changed:
+        code, slope = unit * code, turn * slope
     return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
+
+
+def _units(gram, lam):
+    """Units of atoms and codes, powers of two; one, unless squares could leave float32."""
+    atom = math.sqrt(gram.diagonal().max(initial=0.0))
+    code = lam / atom / atom if atom > 0 else 1.0
+    sizes = atom, code
+    usual = all(2.0**-30 < size < 2.0**30 for size in sizes)
+    if usual or not all(0 < size < math.inf for size in sizes):
+        return 1.0, 1.0
+    return tuple(2.0 ** round(math.log2(size)) for size in sizes)
 
 
 @compiled(**inner)
@@ -164,7 +183,9 @@ def _descends(p, change, rounding, c):
 
 
 @compiled(**options)
-def _codes(gram, short, corr, energy, code, slope, n_iter, prior, tol, limit, c, first, later):
+def _codes(
+    gram, short, corr, energy, code, slope, n_iter, prior, tol, one, limit, c, first, later
+):
     n, p = corr.shape
     known, first_whole, first_k = False, 0, 0  # whether `first` has the factor of the common start
     for i in range(n):
@@ -176,7 +197,7 @@ def _codes(gram, short, corr, energy, code, slope, n_iter, prior, tol, limit, c,
             c.rate[j] = _rate(c.code[j], prior.mean[j], prior)
             common = common and c.rate[j] == 0.0
             top = max(top, abs(corr[i, j]))
-        goal = tol * (top if top > 0 else 1.0)
+        goal = tol * (top if top > 0 else one)
         objective, violation, size = _measure(
             gram, prior, energy[i], c.code, c.rate, c.slope, c.corr
         )
