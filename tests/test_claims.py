@@ -27,6 +27,21 @@ def test_no_claim_is_false(pair, seed):
     assert not violations, f"{case}: {violations}"
 
 
+# powers beyond the floats, objectives of zero, singular systems, codes of zero, and others that
+# were claimed falsely, left no finite code, or raised
+FOUND = (
+    *(1000029, 1000093, 1000144, 1000421, 1000441, 1000519, 1000526, 1000576, 1001108, 1001184),
+    *(1001411, 1001498, 1001549, 1001597, 1001690, 1001856, 1001886, 1001934, 1001986, 1002024),
+    *(1002066, 1002171),
+)
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_no_claim_is_false_again(seed):
+    case = draw(seed)
+    assert not Judge(case, code_of(case, encode)).violations
+
+
 def easy(pair, dtype=np.float64):
     """A problem whose codes are good, and its solution."""
     rng = np.random.default_rng(0)

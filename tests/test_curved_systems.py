@@ -193,3 +193,26 @@ def test_the_compiled_version_stays_within_its_arrays(p):
             assert (fence == 7).all(), name
     assert good.all()
     assert_solved(out, (gram, curvature, support, rhs), 1e-10)
+
+
+def test_curvatures_lost_in_float32_leave_systems_solvable():
+    gram = np.ones((3, 3), np.float32)  # of one atom three times
+    curvature, support = np.full((2, 3), 1e-12, np.float32), np.ones((2, 3), bool)
+    for solve in (support_solve, support_solve.reference):
+        x = solve(gram, curvature, support, np.ones((2, 3), np.float32))
+        np.testing.assert_allclose(x.sum(axis=1), 1.0, rtol=1e-4)
+
+
+def test_conjugate_gradients_that_rounding_leads_astray_end_at_the_least_residual():
+    # products with a matrix that is not symmetric by far more than its smallest eigenvalue
+    rng = np.random.default_rng(0)
+    A = unit_atoms(rng, 12, 3).astype(np.float32)
+    H = A @ A.T + np.float32(1e-9) * np.eye(12, dtype=np.float32)
+    rough = H + np.float32(1e-3) * rng.standard_normal((12, 12)).astype(np.float32)
+    rhs = rng.standard_normal((8, 12)).astype(np.float32)
+    diagonal = np.broadcast_to(H.diagonal(), rhs.shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = conjugate_gradients(lambda x: x @ rough, rhs, diagonal, 1e-6, most=500)
+    assert np.isfinite(x).all()
+    residual = ((rhs - x @ rough) ** 2 / diagonal).sum(axis=1)
+    assert (residual <= (1 + 1e-3) * (rhs**2 / diagonal).sum(axis=1)).all()

@@ -290,3 +290,51 @@ def test_bad_hyper_parameters_are_named(settings, error, words):
         encode(np.eye(2), np.eye(2), prior=KL(**{"lam": 0.1, "p": 0.1, **settings}))
     for word in words:
         assert word in str(caught.value), word
+
+
+def exact(code, p):
+    """w log(w/p) - w + p and log(w/p), in extended precision."""
+    w, p = np.asarray(code, np.longdouble), np.longdouble(p)
+    rate = np.log1p((w - p) / p)
+    return w * rate - (w - p), rate
+
+
+@pytest.mark.parametrize("p", [1e-10, 0.3, 1e12])
+def test_values_and_derivatives_near_the_mean_have_no_cancellation(p):
+    off = np.concatenate([s * np.logspace(-12, 0.2, 60) for s in (1, -0.6)])
+    code = p * (1 + off)
+    prior = KL(lam=1.0, p=p, positive=True)
+    value, rate = exact(code, p)
+    rounding = 16 * p * np.finfo(np.longdouble).eps
+    error = np.abs(prior.value(code[:, None]) - value)
+    assert (error <= 1e-14 * np.abs(value) + rounding).all()
+    np.testing.assert_allclose(prior.gradient(code), rate.astype(float), rtol=5e-16)
+
+
+@pytest.mark.parametrize("rate", [-3.0, 0.5, 80.0, 690.0])
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_gap_of_a_code_of_zero_is_what_the_prior_gains_elsewhere(positive, rate):
+    # phi(0) + phi*(s) = lam p exp(s/lam) on w >= 0, and lam 2p (cosh(s/lam) - 1) on all w
+    prior, code, slope = KL(2.0, 0.5, positive), np.zeros((1, 1)), np.array([[2.0 * rate]])
+    gap = float(prior.fenchel_gap(code, slope, np.ones(1))[0])
+    expected = np.exp(rate) if positive else 2 * (np.cosh(rate) - 1)
+    assert gap == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_gaps_beyond_the_range_of_floats_are_infinite(positive):
+    prior = KL(1.0, 0.5, positive)
+    with np.errstate(over="ignore"):
+        gap = prior.fenchel_gap(np.zeros((1, 1)), np.full((1, 1), 1e4), np.ones(1))
+    assert gap[0] == np.inf
+
+
+@pytest.mark.parametrize("size", [2.0**-120, 2.0**-60, 2.0**60, 2.0**120])
+@pytest.mark.parametrize("positive", [False, True])
+def test_codes_follow_the_units_of_atoms(positive, size):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((20, 6)), unit_atoms(rng, 9, 6)
+    plain = encode(X, D, prior=KL(0.05, 0.01, positive))
+    changed = encode(X, size * D, prior=KL(0.05 * size, 0.01 / size, positive))
+    assert changed.converged.all()
+    np.testing.assert_allclose(size * changed.code, plain.code, rtol=1e-6, atol=1e-12)

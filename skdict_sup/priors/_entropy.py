@@ -8,6 +8,8 @@ import math
 
 from .._array import namespace
 
+_ORDER = 9  # of the series of exp, below .05: the next term is a unit of float64
+
 
 def top_rate(rate):
     """Largest argument of exp that leaves room in the range of the dtype."""
@@ -24,8 +26,10 @@ def _beyond_tangent(off):
     xp = namespace(off)
     near = xp.abs(off) < 0.05
     x = xp.where(near, off, xp.zeros_like(off))
-    series = x * x * (0.5 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720))))
-    return xp.where(near, series, xp.expm1(off) - off)
+    series = 0.0 * x
+    for order in range(_ORDER, 1, -1):
+        series = series * x + 1 / math.factorial(order)
+    return xp.where(near, series * x * x, xp.expm1(off) - off)
 
 
 def _gap(size, log_size, off):
