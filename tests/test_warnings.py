@@ -41,8 +41,9 @@ def only(caught):
         lambda prior: SupervisedDictionaryRegressor(5, prior=prior, **QUICK).partial_fit(X, Y),
         lambda prior: OnlineDictionaryLearning(5, prior=prior, max_iter=1).fit(X),
         lambda prior: LISTAEncoder(D, n_layers=1, prior=prior, max_iter=1).fit(X),
+        lambda prior: SparseCoder(D, prior=prior).fit(X),
     ],
-    ids=["classifier", "regressor", "online", "lista"],
+    ids=["classifier", "regressor", "online", "lista", "coder"],
 )
 def test_codes_that_are_all_zero_are_told_of(fit, lam):
     with pytest.warns(UserWarning, match="training codes zero") as caught:

@@ -1,7 +1,8 @@
 """How an encoder is set up, trained and run."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,25 @@ _RATES = {"adam": 0.03, "adadelta": 1.0}  # "auto", in units of the typical entr
 _ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
 
 
+# by estimator, but no part of one: what is stored and compared does not hold it
+_BUILT = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class _Built:
+    """A network that was built, and copies of what it was built of."""
+
+    arrays: list
+    settings: tuple
+    encoder: network.Encoder
+
+    def is_of(self, arrays, settings):
+        """Whether another one would be the same."""
+        pairs = zip(self.arrays, arrays, strict=False)
+        same = len(self.arrays) == len(arrays) and self.settings == settings
+        return same and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+
+
 class NetworkEstimator(CodingEstimator):
     """Estimator whose codes are made by a network; subclasses have the parameters."""
 
@@ -37,12 +57,27 @@ class NetworkEstimator(CodingEstimator):
         dictionary = astype_like(self.components_, X)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, dictionary)
         layers = encoders.alike(self.layers_[:n_layers], dictionary)
-        encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
+        encoder = self._encoder(problem, layers)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with computing():
             codes = map_threads(lambda where: encoder(dense(X[where, :])), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
+
+    def _encoder(self, problem, layers):
+        """The network as it computes codes, built anew where anything in it has changed.
+
+        In host memory alone: to compare what a device has would take longer.
+        """
+        arrays = [problem.dictionary, *(a for layer in layers for a in layer.values())]
+        if not is_numpy(*arrays):
+            return network.Encoder(self._architecture, layers, problem, self.safeguard)
+        settings = self._architecture, self.safeguard, problem.prior.get_params()
+        built = _BUILT.get(self)
+        if built is None or not built.is_of(arrays, settings):
+            encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
+            built = _BUILT[self] = _Built([array.copy() for array in arrays], settings, encoder)
+        return built.encoder
 
     def _course(self, X, y, warm):
         """What a training needs beside the signals; raises where a parameter is out of range."""

@@ -7,6 +7,7 @@ import numpy as np
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
 from ..problem import resolve_prior
+from ._advice import warn_of_zero_codes
 from ._base import CodingEstimator, all_or_nothing
 
 
@@ -131,6 +132,7 @@ class SparseCoder(CodingEstimator):
             _, prior, _ = self._terms()
             self.components_ = self._given_dictionary(X)
             self.prior_ = resolve_prior(prior, X, self.components_)
+            warn_of_zero_codes(self.prior_, X, self.components_)
             self.n_iter_ = 1
         return self
 
