@@ -53,6 +53,14 @@ class Sizes:
         return self.reconstruction.reach(self.atoms)[None, :] * (1 + 4 * eps(self.atoms))
 
     @cached_property
+    def in_range(self):
+        """Whether products of atoms are far from the ends of the range of floats: an array."""
+        xp, info = namespace(self.atoms), namespace(self.atoms).finfo(self.atoms.dtype)
+        least = float(info.smallest_normal) ** 0.5 / float(info.eps)
+        size = xp.max(xp.abs(self.atoms), axis=1)
+        return xp.all((size == 0) | ((size > least) & (size < 1 / least)))
+
+    @cached_property
     def curvatures(self):
         """Proven lower bounds on the curvature of least squares: everywhere, and within its range.
 
@@ -114,7 +122,8 @@ def careful_certificate(problem, X, code, unit=None):
         if prior.smooth or problem.sizes.rounding == 0.0:
             return near
         strong = _strong_gap(problem, energy, code, slope) / _scale(found[3], energy, code, unit)
-        gap = xp.where(strong < near.duality_gap, strong, near.duality_gap)
+        better = (strong < near.duality_gap) & xp.isfinite(near.objective)
+        gap = xp.where(better, strong, near.duality_gap)
         return near._replace(duality_gap=gap)
 
 
@@ -134,7 +143,8 @@ def narrowed_certificate(problem, X, code, narrow_code):
             extent = _extent(problem, energy, at)
             gap = gap + problem.sizes.rounding * (2 * extent * xp.sqrt(value) + 2 * value)
         gap = xp.maximum(gap, xp.zeros_like(gap)) / _scale(after, energy, wide_code, unit)
-        gap = xp.where(gap < again.duality_gap, gap, again.duality_gap)
+        better = (gap < again.duality_gap) & xp.isfinite(before) & xp.isfinite(after)
+        gap = xp.where(better, gap, again.duality_gap)
     return again._replace(duality_gap=gap)
 
 
@@ -210,13 +220,23 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
         gap = xp.where(least, xp.zeros_like(gap), gap)
     residual = (violation + blur) / xp.where(top > 0, top, xp.ones_like(top))
     gap = gap / _scale(objective, energy, code, unit)
-    known = xp.isfinite(objective) & xp.isfinite(top) & xp.isfinite(energy)
+    known = xp.isfinite(objective) & xp.isfinite(top) & sizes.in_range & _counts(problem, energy)
     never = xp.full_like(gap, xp.inf)
     return Certificate(
-        xp.where(known, residual, never),
+        xp.where(known & (residual >= 0), residual, never),
         xp.where(known & ((gap >= 0) | (found[2] != found[2])), gap, never),
         xp.where(known, objective, never),
     )
+
+
+def _counts(problem, energy):
+    """Whether squared norms are finite, and zero or far above the least floats."""
+    xp = namespace(energy)
+    if type(problem.reconstruction) is not Linear:
+        return xp.isfinite(energy)
+    info = xp.finfo(energy.dtype)
+    least = float(info.smallest_normal) / float(info.eps) ** 2
+    return xp.isfinite(energy) & ((energy == 0) | (energy > least))
 
 
 def _extent(problem, energy, code):

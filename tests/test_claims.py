@@ -42,6 +42,33 @@ def test_no_claim_is_false_again(seed):
     assert not Judge(case, code_of(case, encode)).violations
 
 
+SIZES = (-310, -155, 0, 155, 300)
+
+
+@pytest.mark.parametrize("size_of_atoms", SIZES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "prior_of",
+    [
+        lambda slope, code: ElasticNet(0.0),
+        lambda slope, code: ElasticNet(0.1 * slope, positive=True),
+        lambda slope, code: KL(0.1 * slope, 0.01 * code),
+        lambda slope, code: KL(0.1 * slope, 0.01 * code, True),
+        lambda slope, code: Lp(0.1 * slope, 1.5),
+    ],
+    ids=["least_squares", "elastic_net", "kl", "positive_kl", "lp"],
+)
+def test_no_claim_is_false_where_squares_leave_the_range_of_floats(prior_of, size, size_of_atoms):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((4, 4)), rng.standard_normal((6, 4))
+    units = size + size_of_atoms, size - size_of_atoms
+    slope, code = (10.0**unit if abs(unit) < 300 else 1.0 for unit in units)
+    scaled = {"X": X * 10.0**size, "dictionary": D * 10.0**size_of_atoms}
+    settings = {"transfer": "linear", "solver": "auto", "tol": None, "max_iter": None}
+    case = replace(draw(0), **scaled, **settings, prior=prior_of(slope, code), is_ordinary=False)
+    assert not Judge(case, code_of(case, encode)).violations
+
+
 def easy(pair, dtype=np.float64):
     """A problem whose codes are good, and its solution."""
     rng = np.random.default_rng(0)

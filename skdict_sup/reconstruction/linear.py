@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._array import namespace, rows_times
+from .._array import is_numpy, namespace, rows_times
 from ..kernels import linear_vjp, support_solve
 
 
@@ -25,8 +25,13 @@ class Linear:
         _ = atoms.gram
 
     def energy(self, X):
-        """Squared norms of the signals: (n_samples,)."""
-        return namespace(X).vecdot(X, X, axis=-1)
+        """Squared norms of the signals: (n_samples,); NaN where they vanish in these floats."""
+        xp = namespace(X)
+        energy = xp.vecdot(X, X, axis=-1)
+        if is_numpy(energy) and energy.all():
+            return energy
+        vanishes = (energy == 0) & xp.any(X != 0, axis=-1)
+        return xp.where(vanishes, xp.full_like(energy, xp.nan), energy)
 
     def extent(self, energy):
         """Sizes of signals, from their energies: their norms, (n_samples,)."""

@@ -19,6 +19,7 @@ _HALVINGS = 30
 _FORCING = 1e-4  # accuracy of the linear systems: an error of a step is left to the next one
 _TINY = 1e-4  # lam relative to the largest correlation, below which larger ones come first:
 _FACTOR = 10.0  # so many times larger
+_RUNGS = 32  # at most: beyond, weights differ by more than floats have digits for
 _PATIENCE = 12  # iterations without progress after which these floats get no further
 
 
@@ -67,7 +68,7 @@ def _approach(problem, corr, energy):
     code = prior.code_at(xp.zeros_like(corr))
     top = to_numpy(xp.max(xp.abs(corr), axis=1)).astype(np.float64)
     room = np.maximum(_TINY * top / getattr(prior, "lam", np.inf), 1.0)
-    rungs = np.floor(np.log(room) / np.log(_FACTOR)).astype(int)
+    rungs = np.minimum(np.floor(np.log(room) / np.log(_FACTOR)), _RUNGS).astype(int)
     for rung in range(rungs.max(initial=0), 0, -1):
         rows = (rungs >= rung).nonzero()[0]
         heavier = copy(prior)
@@ -96,7 +97,12 @@ class _Curve(Points):
 
 
 def _done(tol, points):
-    return (points.residual <= tol) | (points.stale >= _PATIENCE)
+    return (points.residual <= tol) | _stuck(points)
+
+
+def _stuck(points):
+    """Whether these floats get no further."""
+    return (points.stale >= _PATIENCE) | ~namespace(points.corr).isfinite(points.objective)
 
 
 def _start(problem, corr, energy, init):
@@ -121,7 +127,8 @@ def _at(problem, corr, energy, code, rate, stale):
 def _near(lam, points):
     """Whether codes are near enough to optimal ones for a tenth of their lam to start there."""
     xp = namespace(points.corr)
-    return points.residual * xp.max(xp.abs(points.corr), axis=1) <= 0.3 * lam
+    near = points.residual * xp.max(xp.abs(points.corr), axis=1) <= 0.3 * lam
+    return near | _stuck(points)
 
 
 def _step(problem, points):

@@ -13,6 +13,7 @@ from ._vectors import inner, options
 _FORCING = 1e-4  # accuracy of the linear systems: an error of a step is left to the next one
 _HALVINGS = 30
 _EPS = 2.0**-52
+_FAR = 300  # exponent of the largest unit, whose cube is still a float
 _PATIENCE = 12  # steps without progress after which these floats get no further
 
 # a code, its rates phi'(w), its slopes; those of a trial; and what a step is made of
@@ -57,7 +58,7 @@ def _units(gram, lam):
     usual = all(2.0**-30 < size < 2.0**30 for size in sizes)
     if usual or not all(0 < size < math.inf for size in sizes):
         return 1.0, 1.0
-    return tuple(2.0 ** round(math.log2(size)) for size in sizes)
+    return tuple(2.0 ** max(-_FAR, min(_FAR, round(math.log2(size)))) for size in sizes)
 
 
 @compiled(**inner)
