@@ -54,11 +54,14 @@ class Sizes:
 
     @cached_property
     def in_range(self):
-        """Whether products of atoms are far from the ends of the range of floats: an array."""
+        """Whether products with the largest atom are far from the ends of the range of floats.
+
+        An array. What vanishes with smaller atoms is nothing beside these products.
+        """
         xp, info = namespace(self.atoms), namespace(self.atoms).finfo(self.atoms.dtype)
         least = float(info.smallest_normal) ** 0.5 / float(info.eps)
-        size = xp.max(xp.abs(self.atoms), axis=1)
-        return xp.all((size == 0) | ((size > least) & (size < 1 / least)))
+        size = xp.max(xp.abs(self.atoms))
+        return (size == 0) | ((size > least) & (size < 1 / least))
 
     @cached_property
     def curvatures(self):

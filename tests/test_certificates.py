@@ -101,3 +101,13 @@ def test_signals_almost_orthogonal_to_all_atoms_have_residuals_relative_to_round
     top = np.abs(wide[0] @ wide[1].T).max(axis=1)
     assert (off <= found.kkt_residual * top).all()
     assert not found.converged.any()
+
+
+@pytest.mark.parametrize("tiny", [0.0, 5e-324, 1e-200, 1e-100])
+def test_atoms_next_to_nothing_change_no_claim_about_the_others(tiny):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((20, 5)), rng.standard_normal((6, 5))
+    plain = encode(X, D[:5], prior=ElasticNet(0.1))
+    beside = encode(X, np.vstack([D[:5], tiny * D[5:]]), prior=ElasticNet(0.1))
+    assert beside.converged.all()
+    np.testing.assert_allclose(beside.code[:, :5], plain.code, atol=1e-12)
