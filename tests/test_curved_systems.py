@@ -203,6 +203,7 @@ def test_curvatures_lost_in_float32_leave_systems_solvable():
         np.testing.assert_allclose(x.sum(axis=1), 1.0, rtol=1e-4)
 
 
+@pytest.mark.numpy_alone("the matrix of the product is an array of NumPy")
 def test_conjugate_gradients_that_rounding_leads_astray_end_at_the_least_residual():
     # products with a matrix that is not symmetric by far more than its smallest eigenvalue
     rng = np.random.default_rng(0)
