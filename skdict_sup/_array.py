@@ -128,12 +128,12 @@ def accurate(array):
 
 
 def unflagged():
-    """Context or decorator in which NumPy does not warn of overflows and invalid operations.
+    """Context or decorator in which NumPy does not warn of results that are not finite.
 
     What is not finite is looked for among results. Flags of the processor tell less: the products
     of OpenBLAS raise them for finite numbers too, from lanes that no result depends on.
     """
-    return np.errstate(over="ignore", invalid="ignore")
+    return np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
 def narrow(array, dtype):

@@ -96,7 +96,7 @@ def computing():
 
     BLAS has one thread: many small products run on our threads, and BLAS's only wait.
     scikit-learn does the same in its own loops. Callers in several threads share one limit, which
-    the last of them lifts. NumPy does not warn of overflows, as `unflagged` says why.
+    the last of them lifts. NumPy does not warn of what is not finite: `unflagged` says why.
     """
     holder = object()
     try:

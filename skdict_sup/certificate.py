@@ -9,13 +9,14 @@ and stability of numerical algorithms", 2002, chapter 3), and added.
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._array import accurate, eps, namespace, rows_times, to_numpy, unflagged
+from ._array import accurate, eps, namespace, rows_times, to_numpy, unboxed, unflagged
 from .kernels import elastic_net_certificate
-from .priors import ElasticNet, curvature_of
+from .priors import ElasticNet, weight_of
 from .reconstruction.linear import Linear
 
 _FURTHER = 8  # roundings of a code's certificate beside those of its sums
@@ -204,7 +205,7 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
         inner = extent if rest is None else rest
         largest = sizes.rounding * xp.max(sizes.norms)
         blur, dual_blur = largest * extent, largest * inner
-        if getattr(prior, "lam", 0.0) > 0.0:  # scales of dual points move
+        if weight_of(prior, 0.0) > 0.0:  # scales of dual points move
             near = xp.sqrt(gap) + dual_blur / prior.lam * xp.sqrt(objective)
             gap = near * near + dual_blur * xp.sum(xp.abs(code), axis=-1)
         short = 1.0 - prior.dual_scale(code, slope)
@@ -215,7 +216,7 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
             is_zero = xp.sum(xp.abs(code), axis=-1) == 0
             exact = is_zero & (prior.lam_max(slope) + blur <= prior.lam)
             gap, blur = (xp.where(exact, xp.zeros_like(gap), a) for a in (gap, blur))
-    if getattr(prior, "lam", 1.0) == 0.0:
+    if isinstance(prior, ElasticNet) and weight_of(prior) == 0.0:
         strong = _strong_gap(problem, energy, code, slope, blur)
         # at most the objective: true, but it would hide that nothing is known
         gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
@@ -227,9 +228,17 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
     never = xp.full_like(gap, xp.inf)
     return Certificate(
         xp.where(known & (residual >= 0), residual, never),
-        xp.where(known & ((gap >= 0) | (found[2] != found[2])), gap, never),
+        xp.where(known & ((gap >= 0) | _has_no_gap(prior, code)), gap, never),
         xp.where(known, objective, never),
     )
+
+
+def _has_no_gap(prior, code):
+    """Whether a prior knows no gap, not even at its own minimum, as those that are not convex."""
+    if not prior.smooth:
+        return False
+    xp, zero = namespace(code), namespace(code).zeros_like(code[:1, :])
+    return xp.isnan(prior.fenchel_gap(zero, zero, xp.ones_like(zero[:, 0])))
 
 
 def _counts(problem, energy):
@@ -263,23 +272,23 @@ def _strong_gap(problem, energy, code, slope, blur=None):
         blur = sizes.rounding * xp.max(sizes.norms) * _extent(problem, energy, code)
     violation = violation + (blur if isinstance(blur, float) else blur[:, None])
     squares = xp.sum(violation * violation, axis=-1)
-    bend = curvature_of(prior, code)
-    if not isinstance(bend, float):
-        bend = float(xp.min(bend))
+    bend = unboxed(prior.curvature(code))  # an array is that at these codes, not everywhere
+    curvature = bend = float(bend) if isinstance(bend, Real) else 0.0
     is_linear = type(problem.reconstruction) is Linear
-    is_positive, lam = getattr(prior, "positive", False), getattr(prior, "lam", 1.0)
-    curvature = bend
+    is_positive, lam = getattr(prior, "positive", False), weight_of(prior)
     if is_linear:  # other losses may be flat far away
         n_atoms, n_features = sizes.atoms.shape
         can = lam == 0.0 or n_atoms <= n_features
         everywhere, within = sizes.curvatures if can else (0.0, 0.0)
         curvature = everywhere + bend
-        # gradients of least squares lie in its range; with a bound or an l1 norm they need not
-        if curvature == 0.0 and not is_positive and lam == 0.0:
+        # gradients of least squares lie in its range; with a bound or another prior they need not
+        plain = type(prior) is ElasticNet and not is_positive and lam == 0.0
+        if curvature == 0.0 and plain:
             curvature = within
     if curvature > 0.0:
         return 0.5 * squares / curvature
-    if is_linear and is_positive and lam == 0.0 and sizes.reaches is not None:
+    bounded = type(prior) is ElasticNet and is_positive and lam == 0.0
+    if is_linear and bounded and sizes.reaches is not None:
         far = xp.abs(code) + xp.sqrt(energy)[:, None] * sizes.reaches
         return xp.sum(violation * far, axis=-1)
     return xp.full_like(squares, xp.inf)

@@ -22,7 +22,7 @@ from ._array import (
     take_rows,
 )
 from .certificate import Certificate, Sizes, careful_certificate, certificate
-from .priors import curvature_of, resolved
+from .priors import coarser, curvature_of, resolved, weight_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,13 @@ class Problem:
 
     @cached_property
     def wide(self):
-        """The problem with its dictionary in float64, or itself on devices that have none."""
+        """The problem with its dictionary in float64, or itself on devices that have none.
+
+        Its codes are those of short floats: what vanishes there counts as zero.
+        """
         if self._factor is self.dictionary:
             return self
-        return Problem(self.reconstruction, self.prior, self._factor)
+        return Problem(self.reconstruction, coarser(self.prior, self.dictionary), self._factor)
 
     @cached_property
     def _factor(self):
@@ -95,7 +98,7 @@ class Problem:
         if self.prior.smooth:
             return kkt_residual <= tol
         good = duality_gap <= tol
-        if getattr(self.prior, "lam", 1.0) == 0.0 and self._is_flat:
+        if weight_of(self.prior) == 0.0 and self._is_flat:
             # least squares has no dual ball, and its gap is relative to what may vanish
             # atoms that may depend on each other let a residual say nothing; but under w >= 0 no
             # gap is known for those that do, and their condition is all there is

@@ -15,9 +15,15 @@ import numpy as np
 from skdict_sup import KL, ElasticNet, Lp
 
 e = np.finfo(np.longdouble).eps
-# nonnegative codes of KL and codes of powers vanish in floats below it; certificates are those of
-# float64 and count such a code as the least that floats resolve
-LEAST = np.longdouble(np.finfo(np.float64).smallest_normal / np.finfo(np.float64).eps)
+
+
+def least_of(dtype):
+    """Size below which codes of KL and of powers vanish in floats, and count as this size."""
+    info = np.finfo(dtype)
+    return np.longdouble(info.smallest_normal) / np.longdouble(info.eps)
+
+
+LEAST = least_of(np.float64)  # of values and gaps, which are those of float64
 
 
 def extended(array):
@@ -35,6 +41,7 @@ class Terms:
             transfer,
         )
         self.ops = sum(self.D.shape) + 16
+        self.least = least_of(np.asarray(X).dtype)
         self.is_linear = transfer == "linear"
 
     @cached_property
@@ -167,7 +174,7 @@ class Point:
             return lam * q * np.sign(w) * power
         p = extended(prior.p)
         if prior.positive:
-            return lam * np.log(np.maximum(w, LEAST) / p)
+            return lam * np.log(np.maximum(w, self.terms.least) / p)
         return lam * np.arcsinh(w / (2 * p))
 
     @cached_property
@@ -184,14 +191,14 @@ class Point:
         else:
             off, size = np.abs(self.slope - self.rate), np.abs(self.rate) + lam
             if isinstance(prior, KL) and prior.positive:
-                gone = w <= LEAST
+                gone = w <= self.terms.least
                 off = np.where(gone, np.maximum(self.slope - self.rate, 0), off)
             elif isinstance(prior, Lp) and prior.exponent < 1:
                 off = np.where(w == 0, 0, off)  # a kink that no slope overcomes
             elif isinstance(prior, Lp) and prior.exponent < 2:
                 q = np.longdouble(prior.exponent)
-                least = lam * q * LEAST ** (q - 1)
-                gone = np.abs(w) <= LEAST
+                least = lam * q * self.terms.least ** (q - 1)
+                gone = np.abs(w) <= self.terms.least
                 off = np.where(gone, np.maximum(np.abs(self.slope) - least, 0), off)
         rounding = self.slope_rounding + 16 * e * (np.abs(self.slope) + size)
         return np.maximum(off - rounding, 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdict_sup import KL, ElasticNet, encode
+from skdict_sup import KL, ElasticNet, Lp, encode
 
 CROSSED = ("encode",)
 # codes that cannot be certified are the subject here, and each of them warns
@@ -111,3 +111,22 @@ def test_atoms_next_to_nothing_change_no_claim_about_the_others(tiny):
     beside = encode(X, np.vstack([D[:5], tiny * D[5:]]), prior=ElasticNet(0.1))
     assert beside.converged.all()
     np.testing.assert_allclose(beside.code[:, :5], plain.code, atol=1e-12)
+
+
+@pytest.mark.parametrize("corr", [-2.0, -20.0, 0.5])
+def test_codes_that_vanish_in_short_floats_are_those_that_these_can_tell(corr):
+    # the code of w + lam log(w/p) = corr is some e^(corr/lam), far below the least float32
+    X, D = np.array([[corr]], np.float32), np.ones((1, 1), np.float32)
+    found = encode(X, D, prior=KL(0.02, 0.01, positive=True))
+    assert found.converged.all()
+    assert found.kkt_residual.max() < 1e-5
+    found = encode(X, D, prior=Lp(0.3, 1.01))
+    assert found.converged.all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e100])
+def test_gaps_that_cannot_be_computed_are_infinite_not_nan(scale):
+    X, D = scale * np.array([[1e10, -5e9]]), np.array([[1.0, 0.0], [0.6, 0.8]])
+    found = encode(X, D, prior=KL(1e-300, 1e-9), max_iter=3)
+    assert not found.converged.any()
+    assert (found.duality_gap > 0).all()  # which NaN is not

@@ -70,3 +70,89 @@ def test_a_curvature_that_is_zero_for_some_atoms():
 def test_other_words_in_a_prior_are_left_alone():
     own = Own("0.1*lam_max", 1, shape="integer")
     assert encode(X, D, prior=own).converged.all()
+
+
+class Huber:
+    """Quadratic up to delta and linear beyond: not smooth by declaration, curved near zero."""
+
+    smooth = False
+
+    def __init__(self, weight=1.0, delta=0.1):
+        self.weight, self.delta = weight, delta
+
+    def check(self):
+        pass
+
+    def value(self, w):
+        size, delta = np.abs(w), self.delta
+        each = np.where(size < delta, size**2 / (2 * delta), size - delta / 2)
+        return self.weight * each.sum(axis=-1)
+
+    def stationarity(self, w, slope):
+        return np.abs(slope - self.weight * np.clip(w / self.delta, -1, 1))
+
+    def dual_scale(self, w, slope):
+        top = np.abs(slope).max(axis=-1)
+        return np.minimum(1, self.weight / np.where(top > 0, top, 1))
+
+    def fenchel_gap(self, w, slope, scale):
+        y = scale[:, None] * slope
+        conjugate = (self.delta * y**2 / (2 * self.weight)).sum(axis=-1)
+        return self.value(w) + conjugate - (w * y).sum(axis=-1)
+
+    def curvature(self, w):
+        return np.where(np.abs(w) < self.delta, self.weight / self.delta, 0.0)
+
+    def prox(self, point, step):
+        near = np.abs(point) <= self.delta + step * self.weight
+        shrunk = point / (1 + step * self.weight / self.delta)
+        return np.where(near, shrunk, point - step * self.weight * np.sign(point))
+
+
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+def test_a_curvature_near_the_code_bounds_nothing_far_from_it():
+    signal, atoms = np.array([[10.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 100.0]])
+    found = encode(signal, atoms, prior=Huber(), max_iter=1, init=np.zeros((1, 2)))
+    optimum = 0.5 + 9 - 0.05  # at w = (9, 0)
+    assert found.duality_gap[0] >= (found.objective[0] - optimum) / found.objective[0]
+    assert encode(signal, atoms, prior=Huber()).objective[0] == pytest.approx(optimum)
+
+
+class Weighted:
+    """The l1 norm with a weight for each atom, under the name that priors of ours have for one."""
+
+    smooth = False
+
+    def __init__(self, lam):
+        self.lam = np.asarray(lam, float)
+
+    def check(self):
+        pass
+
+    def value(self, w):
+        return (self.lam * np.abs(w)).sum(axis=-1)
+
+    def stationarity(self, w, slope):
+        lost = np.maximum(np.abs(slope) - self.lam, 0)
+        return np.where(w != 0, np.abs(slope - self.lam * np.sign(w)), lost)
+
+    def dual_scale(self, w, slope):
+        return 1 / np.maximum((np.abs(slope) / self.lam).max(axis=-1), 1)
+
+    def fenchel_gap(self, w, slope, scale):
+        return self.value(w) - scale * (w * slope).sum(axis=-1)
+
+    def curvature(self, w):
+        return 0.0
+
+    def prox(self, point, step):
+        return np.sign(point) * np.maximum(np.abs(point) - step * self.lam, 0)
+
+
+def test_a_weight_for_each_atom():
+    weights = np.array([0.1, 0.2, 0.4])
+    found = encode(X, D, prior=Weighted(weights))
+    assert found.converged.all()
+    # w_j = v_j / lam_j turns it into the l1 norm over other atoms
+    plain = encode(X, D / weights[:, None], prior=ElasticNet(1.0))
+    np.testing.assert_allclose(found.code, plain.code / weights, atol=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from problems import solvers_for, unit_atoms
 
-from skdict_sup import KL, ElasticNet, encode, lam_max
+from skdict_sup import KL, ElasticNet, Lp, encode, lam_max
 
 CROSSED = ("encode", "lam_max")
 
@@ -19,6 +19,9 @@ def _batch():
 
 
 PRIOR = ElasticNet(lam=0.2, lam2=0.01)
+
+
+PRIORS = [ElasticNet(0.3), KL(0.02, 0.01), KL(0.02, 0.01, True), Lp(0.1, 1.5), Lp(0.1, 0.9)]
 
 
 # --- the same answer whatever the memory, the threads and the slices --------------------------
@@ -43,6 +46,22 @@ def test_coding_in_pieces_gives_the_same_codes(batch):
     for size in (1, 7, 128):
         pieces = [encode(X[i : i + size], D, prior=PRIOR).code for i in range(0, len(X), size)]
         np.testing.assert_allclose(np.vstack(pieces), whole, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.numpy_alone("bit for bit, a promise for NumPy")
+@pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
+@pytest.mark.parametrize("size", [1e-13, 1e13, 1e-30, 1e30])
+@pytest.mark.parametrize("prior", PRIORS, ids=str)
+def test_float32_signals_of_extreme_sizes_change_nothing_for_others(prior, size):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((9, 8)), rng.standard_normal((12, 8))
+    X[[2, 5]] *= size
+    X, D = X.astype(np.float32), D.astype(np.float32)
+    together = encode(X, D, prior=prior)
+    for row in range(len(X)):
+        alone = encode(X[row : row + 1], D, prior=prior)
+        for name, part in vars(alone).items():
+            np.testing.assert_array_equal(part[0], getattr(together, name)[row], err_msg=name)
 
 
 @pytest.mark.numpy_alone("bit for bit, a promise for NumPy")

@@ -133,7 +133,7 @@ class Head:
             return (ends[0] - ends[1]) / (2 * STEP * size / norm)
 
         shape = len(vector), len(vector)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with unflagged():
             q, _ = cg(LinearOperator(shape, matvec=product), right, rtol=1e-6, maxiter=200)
         return q if np.isfinite(q).all() else np.zeros_like(q)
 

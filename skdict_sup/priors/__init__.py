@@ -11,13 +11,24 @@ import numpy as np
 
 from .._array import unboxed
 from ._curvature import curvature_of
+from ._entropy import coarser
 from ._protocol import Prior
-from ._scale import resolved
+from ._scale import resolved, weight_of
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
 
-__all__ = ["KL", "ElasticNet", "Lp", "Prior", "as_prior", "curvature_of", "resolved"]
+__all__ = [
+    "KL",
+    "ElasticNet",
+    "Lp",
+    "Prior",
+    "as_prior",
+    "coarser",
+    "curvature_of",
+    "resolved",
+    "weight_of",
+]
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
 _OWN = ElasticNet, KL, Lp

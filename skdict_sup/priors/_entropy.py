@@ -5,6 +5,7 @@ Codes keep arguments of exp in range: beyond it no solution lies. Gaps do not, a
 """
 
 import math
+from copy import copy
 
 from .._array import namespace
 
@@ -55,6 +56,25 @@ def floor(code):
     """Size below which floats lose digits: there the code counts as zero."""
     info = namespace(code).finfo(code.dtype)
     return float(info.smallest_normal) / float(info.eps)
+
+
+class Resolving:
+    """Prior of which codes below some size count as zero: that of their floats, or of coarser."""
+
+    _least = 0.0
+
+    def resolved_from(self, code):
+        """Size from which on entries of a code count."""
+        return max(self._least, floor(code))
+
+
+def coarser(prior, like):
+    """A prior for codes that users get in the floats of an array, which may be coarser."""
+    if not isinstance(prior, Resolving):
+        return prior
+    found = copy(prior)
+    found._least = floor(like)
+    return found
 
 
 class OneSided:

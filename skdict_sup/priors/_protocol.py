@@ -42,7 +42,10 @@ class Prior(Protocol):
         """Entries that move freely with the data: where phi_j is twice differentiable."""
 
     def curvature(self, code: Any) -> Any:
-        """Second derivative of phi_j on the support: a number, or an array that fits code."""
+        """Second derivative of phi_j on the support.
+
+        A number where it is the same everywhere, else an array that fits code.
+        """
 
     def halves(self, code: Any) -> tuple:
         """Nonnegative (plus, minus) with w = plus - minus, for signed codes."""

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from .._array import astype_like, namespace, to_numpy
 from .._stored import Stored
 from .._validation import check_scalar
-from ._entropy import OneSided, TwoSided, floor
+from ._entropy import OneSided, Resolving, TwoSided, floor
 from ._scale import check_weight
 
 
@@ -22,7 +22,7 @@ class KLGradients:
     p: Any
 
 
-class KL(Stored, BaseEstimator):
+class KL(Stored, Resolving, BaseEstimator):
     r"""Kullback-Leibler prior on the codes: a smooth one, with many entries near zero.
 
     .. math:: \varphi(w) = \lambda \sum_j w_j \log\frac{w_j}{p_j} - w_j + p_j
@@ -146,9 +146,11 @@ class KL(Stored, BaseEstimator):
     def stationarity(self, code, slope):
         """Distance of slope to phi'(w), entry by entry; any low slope will do at a zero."""
         xp = namespace(code)
-        off = slope - self.gradient(code)
-        vanished = code <= floor(code) if self.positive else xp.zeros_like(code, dtype=xp.bool)
-        return xp.where(vanished, xp.maximum(off, xp.zeros_like(off)), xp.abs(off))
+        if not self.positive:
+            return xp.abs(slope - self.gradient(code))
+        least = xp.full_like(code, self.resolved_from(code))
+        off = slope - self.gradient(xp.maximum(code, least))
+        return xp.where(code <= least, xp.maximum(off, xp.zeros_like(off)), xp.abs(off))
 
     def dual_scale(self, code, slope):
         """One: every slope is dual feasible."""

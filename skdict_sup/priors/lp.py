@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from .._array import namespace
 from .._stored import Stored
 from .._validation import check_scalar
-from ._entropy import floor, top_rate
+from ._entropy import Resolving, floor, top_rate
 from ._halves import SignHalves
 
 
@@ -20,7 +20,7 @@ class LpGradients:
     exponent: Any
 
 
-class Lp(Stored, SignHalves, BaseEstimator):
+class Lp(Stored, Resolving, SignHalves, BaseEstimator):
     r"""Prior on the codes that is a power of their magnitude.
 
     .. math:: \varphi(w) = \lambda \sum_j |w_j|^q
@@ -126,9 +126,12 @@ class Lp(Stored, SignHalves, BaseEstimator):
         zero = xp.zeros_like(code)
         if self.exponent < 1:  # at zero the prior has a kink that no slope overcomes
             return xp.where(code == 0, zero, xp.abs(slope - self.gradient(code)))
-        least = self.gradient(xp.full_like(code, floor(code)))
-        lost = xp.maximum(xp.abs(slope) - least, zero)
-        return xp.where(self.support(code), xp.abs(slope - self.gradient(code)), lost)
+        off = xp.abs(slope - self.gradient(code))
+        if self.exponent == 2:
+            return off
+        least = xp.full_like(code, self.resolved_from(code))
+        lost = xp.maximum(xp.abs(slope) - self.gradient(least), zero)
+        return xp.where(xp.abs(code) > least, off, lost)
 
     def dual_scale(self, code, slope):
         """One: every slope is dual feasible."""

@@ -26,7 +26,15 @@ from .._validation import ConvergenceWarning, check_finite, warn
 from ..certificate import certificate
 from ..problem import Problem
 from ..solution import Solution
-from ._wide import is_extreme, magnitude, may_overflow, narrowed_codes, second_way, widen
+from ._wide import (
+    is_extreme,
+    magnitude,
+    may_overflow,
+    narrowed_codes,
+    row_sizes,
+    second_way,
+    widen,
+)
 
 _NUMBERS = 2**16  # entries in a slice of small signals, which share the fixed cost of a slice
 _SLICE = 10 * ROWS  # signals: enough for a fast matrix product, few enough for the caches
@@ -54,7 +62,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
         found = solve(shared, borrowed(X), solver, init=borrowed(init), **settings)
         return Solution(**{name: given_back(part, like) for name, part in vars(found).items()})
     xp = namespace(like)
-    host, short = on_host(like), may_overflow(like)
+    host = on_host(like)
     n, p = X.shape[0], like.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     tol = default_tol(eps(like)) if tol is None else tol
@@ -71,21 +79,8 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     def work(where):
         guess = None if init is None else astype_like(dense(init[where, :]), like)
         signals = dense(X[where, :])
-        energy = problem.energy(signals) if host and not short else None
-        sizes = xp.stack([atoms, magnitude(signals) if energy is None else xp.max(energy)])
-        if host:
-            sizes, found = to_numpy(sizes), None
-        else:
-            sizes, found = _asked_once(problem, signals, sizes, short, solver, tol, guess)
-        if not np.isfinite(sizes).all():
-            check_finite(X, "X")
-        if short and is_extreme(sizes).any():
-            code, *rest = _wide_codes(problem, signals, solver, tol, guess)
-        else:
-            if found is None:
-                energy = problem.energy(signals) if energy is None else energy
-                found = _codes(problem, signals, energy, solver, tol, guess)
-            code, *rest = _mended(problem, signals, solver, tol, *found)
+        slice_ = problem, signals, solver, tol, guess
+        code, *rest = (_codes_in_memory if host else _codes_on_device)(*slice_, atoms, X)
         if in_place:
             whole[where] = code
             return rest
@@ -125,17 +120,50 @@ def _usual(sizes, short):
     return xp.all(finite & ~is_extreme(sizes) if short else finite)
 
 
-def _asked_once(problem, X, sizes, short, solver, tol, init):
-    """Sizes in host memory, and what `_codes` finds, or None where sizes are not usual.
+def _codes_on_device(problem, X, solver, tol, init, atoms, whole):
+    """One slice of all signals on a device, all of it in the same floats.
 
-    A device is asked for both at once; until it answers zeros stand in for signals out of range.
+    A device is asked once for the sizes of signals and for the codes that fail; until it answers
+    zeros stand in for signals out of range.
     """
-    xp = namespace(X)
+    xp, short = namespace(X), may_overflow(problem.dictionary)
+    sizes = xp.stack([atoms, magnitude(X)])
     tame = xp.where(_usual(sizes, short), X, xp.zeros_like(X))
     failed, *rest = _codes(problem, tame, problem.energy(tame), solver, tol, init)
     answer = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
     sizes, failed = answer[:2], answer[2:] > 0
-    return sizes, (failed, *rest) if _usual(sizes, short) else None
+    if not np.isfinite(sizes).all():
+        check_finite(whole, "X")
+    if short and is_extreme(sizes).any():
+        return _wide_codes(problem, X, solver, tol, init)
+    return _mended(problem, X, solver, tol, failed, *rest)
+
+
+def _codes_in_memory(problem, X, solver, tol, init, atoms, whole):
+    """One slice of all signals in host memory.
+
+    Each signal is coded in the floats that its own size asks for, whatever is beside it.
+    """
+    settings, short = (solver, tol), may_overflow(problem.dictionary)
+    energy = None if short else problem.energy(X)
+    sizes = to_numpy(row_sizes(X) if short else energy)
+    if not np.isfinite(sizes).all():
+        check_finite(whole, "X")
+    is_far = is_extreme(sizes) | is_extreme(to_numpy(atoms)) if short else np.zeros(1, bool)
+    if is_far.all():
+        return _wide_codes(problem, X, *settings, init)
+    if not is_far.any():
+        energy = problem.energy(X) if energy is None else energy
+        return _mended(problem, X, *settings, *_codes(problem, X, energy, *settings, init))
+    groups, parts = ((~is_far).nonzero()[0], is_far.nonzero()[0]), []
+    for rows in groups:
+        start = None if init is None else take_rows(init, rows)
+        part = take_rows(X, rows), *settings, start
+        parts.append(_codes_in_memory(problem, *part, atoms, whole))
+    order = np.argsort(np.concatenate(groups))
+    code, doubtful, *rest = zip(*parts, strict=True)
+    code, *rest = (take_rows(namespace(X).concat(pair, axis=0), order) for pair in (code, *rest))
+    return code, any(doubtful), *rest
 
 
 def _wide_codes(problem, X, solver, tol, init):

@@ -32,6 +32,12 @@ def magnitude(array):
     return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy a whole data set
 
 
+def row_sizes(X):
+    """Largest magnitude of each signal; not finite where the signal is not."""
+    xp = namespace(X)
+    return xp.maximum(xp.max(X, axis=1), -xp.min(X, axis=1))
+
+
 def is_extreme(magnitude):
     """Whether sums of squares at this scale overflow or vanish in float32."""
     return (magnitude > _EXTREME) | ((magnitude > 0) & (magnitude < 1 / _EXTREME))

@@ -19,7 +19,7 @@ _HALVINGS = 30
 _FORCING = 1e-4  # accuracy of the linear systems: an error of a step is left to the next one
 _TINY = 1e-4  # lam relative to the largest correlation, below which larger ones come first:
 _FACTOR = 10.0  # so many times larger
-_RUNGS = 32  # at most: beyond, weights differ by more than floats have digits for
+_RUNGS = 13  # at most: beyond, the least weight is lost in the rounding of correlations
 _PATIENCE = 12  # iterations without progress after which these floats get no further
 
 

@@ -196,7 +196,8 @@ def _codes(
             if prior.positive:
                 c.code[j] = abs(c.code[j])
             c.rate[j] = _rate(c.code[j], prior.mean[j], prior)
-            common = common and c.rate[j] == 0.0
+            least = prior.mean[j] if prior.positive else 0.0
+            common = common and c.code[j] == least
             top = max(top, abs(corr[i, j]))
         goal = tol * (top if top > 0 else one)
         objective, violation, size = _measure(
