@@ -222,7 +222,7 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
         gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
         least = (energy == 0) & (objective == 0)  # there is nothing below zero
         gap = xp.where(least, xp.zeros_like(gap), gap)
-    residual = (violation + blur) / xp.where(top > 0, top, xp.ones_like(top))
+    residual = (violation + blur) / _least_top(problem, energy, top, counted)
     gap = gap / _scale(objective, energy, code, unit)
     known = xp.isfinite(objective) & xp.isfinite(top) & sizes.in_range & _counts(problem, energy)
     never = xp.full_like(gap, xp.inf)
@@ -231,6 +231,16 @@ def _bounded(problem, found, energy, code, slope, rest, unit, counted):
         xp.where(known & ((gap >= 0) | _has_no_gap(prior, code)), gap, never),
         xp.where(known, objective, never),
     )
+
+
+def _least_top(problem, energy, top, counted):
+    """Largest correlation, at least, which residuals are relative to; one where there is none."""
+    xp, sizes = namespace(top), problem.sizes
+    least = top
+    if counted and sizes.rounding > 0.0:
+        blur = sizes.rounding * xp.max(sizes.norms) * problem.reconstruction.extent(energy)
+        least = xp.maximum(top - blur, xp.zeros_like(top))
+    return xp.where(top > 0, least, xp.ones_like(top))
 
 
 def _has_no_gap(prior, code):

@@ -48,7 +48,7 @@ class Newton:
         """Codes of a slice, to a relative optimality residual of tol."""
         if init is None:
             init = _approach(problem, corr, energy)
-        limit = self.max_iter or 300
+        limit = self.max_iter or 1000
         prior, fits = problem.prior, type(problem.reconstruction) is Linear
         if type(prior) is KL and fits and kl_codes.compiled(corr):  # the same
             settings = prior.lam, prior.mean(corr), prior.positive, tol, init, limit
