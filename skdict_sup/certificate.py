@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._array import accurate, eps, namespace, rows_times, to_numpy, unboxed, unflagged
+from ._array import accurate, eps, is_numpy, namespace, rows_times, to_numpy, unboxed, unflagged
 from .kernels import elastic_net_certificate
 from .priors import ElasticNet, weight_of
 from .reconstruction.linear import Linear
@@ -52,6 +52,11 @@ class Sizes:
     def norms(self):
         """How far an entry of one moves what is reconstructed: (1, n_components)."""
         return self.reconstruction.reach(self.atoms)[None, :] * (1 + 4 * eps(self.atoms))
+
+    @cached_property
+    def alike(self):
+        """Whether the norm of the longest atom does for all, which spares a pass over codes."""
+        return is_numpy(self.norms) and bool(self.norms.max() <= 1.5 * self.norms.min())
 
     @cached_property
     def in_range(self):
@@ -153,7 +158,7 @@ def narrowed_certificate(problem, X, code, narrow_code):
 
 
 def measured(problem, corr, energy, code, slope, counted=False):
-    """Violation, largest correlation, gap and objective.
+    """Violation, largest correlation, gap, objective, l1 norm of the code and dual scale.
 
     Without rounding, but that of the slopes where priors are smooth and `counted` is set.
     """
@@ -176,7 +181,8 @@ def _from_terms(problem, value, energy, corr, code, slope, counted=True):
     violation = xp.max(prior.stationarity(code, moved), axis=-1)
     gap = problem.reconstruction.fenchel_gap(value, scale) + slack
     gap = gap + prior.fenchel_gap(code, moved, scale)
-    return violation, xp.max(xp.abs(corr), axis=-1), gap, value + penalty
+    top, l1 = xp.max(xp.abs(corr), axis=-1), xp.sum(xp.abs(code), axis=-1)
+    return violation, top, gap, value + penalty, l1, scale
 
 
 def _away(problem, energy, code, slope):
@@ -197,24 +203,23 @@ def _away(problem, energy, code, slope):
 def _bounded(problem, found, energy, code, slope, rest, unit, counted):
     """Certificate from what was measured; `rest` is the norm of the residuals it came from."""
     xp, prior, sizes = namespace(code), problem.prior, problem.sizes
-    violation, top, gap, objective = found
+    violation, top, gap, objective, l1, scale = found
     gap, blur = xp.maximum(gap, xp.zeros_like(gap)), 0.0
     if counted and sizes.rounding > 0.0 and not prior.smooth:
-        parts = xp.sum(xp.abs(code) * sizes.norms, axis=-1)
+        longest = xp.max(sizes.norms)
+        parts = l1 * longest if sizes.alike else xp.sum(xp.abs(code) * sizes.norms, axis=-1)
         extent = problem.reconstruction.extent(energy) + parts
         inner = extent if rest is None else rest
-        largest = sizes.rounding * xp.max(sizes.norms)
-        blur, dual_blur = largest * extent, largest * inner
+        blur, dual_blur = (sizes.rounding * longest * size for size in (extent, inner))
         if weight_of(prior, 0.0) > 0.0:  # scales of dual points move
             near = xp.sqrt(gap) + dual_blur / prior.lam * xp.sqrt(objective)
-            gap = near * near + dual_blur * xp.sum(xp.abs(code), axis=-1)
-        short = 1.0 - prior.dual_scale(code, slope)
-        lost = short * (extent * inner + (xp.abs(energy) if rest is None else 0.0))
+            gap = near * near + dual_blur * l1
+        lost = (1.0 - scale) * (extent * inner + (xp.abs(energy) if rest is None else 0.0))
         lost = lost + 3 * parts * inner + sizes.rounding * parts * extent
         gap = gap + sizes.rounding * lost
-        if isinstance(prior, ElasticNet):  # a code of zero may be exact
-            is_zero = xp.sum(xp.abs(code), axis=-1) == 0
-            exact = is_zero & (prior.lam_max(slope) + blur <= prior.lam)
+        is_zero = l1 == 0
+        if isinstance(prior, ElasticNet) and not (is_numpy(l1) and not is_zero.any()):
+            exact = is_zero & (prior.lam_max(slope) + blur <= prior.lam)  # without rounding
             gap, blur = (xp.where(exact, xp.zeros_like(gap), a) for a in (gap, blur))
     if isinstance(prior, ElasticNet) and weight_of(prior) == 0.0:
         strong = _strong_gap(problem, energy, code, slope, blur)

@@ -44,12 +44,13 @@ def certified(draw):
     return X, D, np.abs(code) if positive else code, lam, lam2, positive
 
 
-def assert_certificates_agree(found, expected, size, dtype):
-    for name, one, other in zip(
-        ("violation", "top", "gap", "objective"), found, expected, strict=True
-    ):
+def assert_certificates_agree(found, expected, size, dtype, lam):
+    names = "violation", "top", "gap", "objective", "l1", "scale"
+    for name, one, other in zip(names, found, expected, strict=True):
         assert one.dtype == other.dtype == dtype
-        np.testing.assert_array_less(np.abs(one - other), size, err_msg=name)
+        # the scale is lam over a correlation that is at least lam
+        off = np.abs(one - other) * (lam if name == "scale" else 1)
+        np.testing.assert_array_less(off, size, err_msg=name)
 
 
 def rounding(X, D, code, lam, lam2, positive):
@@ -70,7 +71,7 @@ def test_compiled_certificates_equal_the_reference(problem, dtype):
         np.testing.assert_array_equal(mine, other)
     expected = elastic_net_certificate.reference(*arrays, lam, lam2, positive)
     size = np.finfo(dtype).eps * rounding(*problem)
-    assert_certificates_agree(found, expected, size, dtype)
+    assert_certificates_agree(found, expected, size, dtype, lam)
 
 
 @given(certified())
@@ -80,9 +81,9 @@ def test_certificates_equal_the_formulas_of_the_terms(problem):
     generic = measured(Problem(Linear(), Own(lam, lam2, positive), D), *arrays)
     one_pass = measured(Problem(Linear(), ElasticNet(lam, lam2, positive), D), *arrays)
     size = np.finfo(np.float64).eps * rounding(*problem)
-    assert_certificates_agree(one_pass, generic, size, np.float64)
+    assert_certificates_agree(one_pass, generic, size, np.float64, lam)
     reference = elastic_net_certificate.reference(*arrays, lam, lam2, positive)
-    assert_certificates_agree(reference, generic, size, np.float64)
+    assert_certificates_agree(reference, generic, size, np.float64, lam)
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -110,7 +111,7 @@ def test_certificates_are_what_the_oracles_say(problem):
     code = np.abs(rng.normal(size=(len(X), len(D)))) * rng.integers(0, 2, size=(len(X), len(D)))
     arguments = certificate_arguments(X, D, code, prior.lam, prior.lam2, prior.positive)
     for certify in (elastic_net_certificate, elastic_net_certificate.reference):
-        violation, top, gap, objective = certify(*arguments)
+        violation, top, gap, objective, *_ = certify(*arguments)
         one = np.where(top > 0, top, 1.0)
         close = {"rtol": 1e-9, "atol": 1e-9}
         np.testing.assert_allclose(
@@ -132,9 +133,13 @@ def test_a_certificate_reads_the_last_entries_of_a_row(p, dtype):
         energy = np.full(1, 9.0, dtype)
         found = elastic_net_certificate(corr, energy, code, corr, 1.0, 0.0, False)
         # s = 1/3 of a residual of squared norm 9
-        np.testing.assert_allclose(np.stack(found)[:, 0], [2.0, 3.0, 2.0, 4.5], rtol=1e-6)
+        np.testing.assert_allclose(
+            np.stack(found)[:, 0], [2.0, 3.0, 2.0, 4.5, 0.0, 1 / 3], rtol=1e-6
+        )
         found = elastic_net_certificate(corr, energy, code, corr, 1.0, 0.0, True)
-        np.testing.assert_allclose(np.stack(found)[:, 0], [0.0, 3.0, 0.0, 4.5], rtol=1e-6)
+        np.testing.assert_allclose(
+            np.stack(found)[:, 0], [0.0, 3.0, 0.0, 4.5, 0.0, 1.0], rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("p", [5, 16, 35])
@@ -154,7 +159,7 @@ def test_certificates_of_any_order_and_stride_are_the_same(p):
 def test_an_empty_batch_has_an_empty_certificate():
     empty = np.empty((0, 4))
     found = elastic_net_certificate(empty, np.empty(0), empty, empty, 0.1, 0.0, False)
-    assert [part.shape for part in found] == [(0,)] * 4
+    assert [part.shape for part in found] == [(0,)] * 6
 
 
 # --- gradients for dictionary and signals ------------------------------------------------------

@@ -70,7 +70,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
 def _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
     """Whether the duality gap is above tol times the objective."""
     certify = elastic_net_certificate.reference
-    violation, _, gap, objective = certify(corr, energy, code, slope, lam, lam2, positive)
+    violation, _, gap, objective, *_ = certify(corr, energy, code, slope, lam, lam2, positive)
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
         gap = violation * xp.sum(xp.abs(code), axis=1)
     return gap > tol * objective

@@ -31,6 +31,10 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     top : array (n_samples,)
         Largest magnitude in corr.
     gap, objective : array (n_samples,)
+    l1 : array (n_samples,)
+        Sum of the magnitudes of the code.
+    scale : array (n_samples,)
+        The s of the dual point.
 
     References
     ----------
@@ -47,9 +51,10 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     squares = 0.5 * (energy - xp.sum(code * (corr + slope), axis=1))
     squares = xp.maximum(squares, xp.zeros_like(squares))
     ridge = 0.5 * lam2 * xp.sum(code * code, axis=1)
-    l1 = lam * xp.sum(xp.abs(code), axis=1)
+    l1 = xp.sum(xp.abs(code), axis=1)
     pull = xp.max(pull, axis=1)
     beyond = pull > lam
     scale = xp.where(beyond, lam / xp.where(beyond, pull, xp.ones_like(pull)), xp.ones_like(pull))
-    gap = (1.0 - scale) ** 2 * (squares + ridge) + l1 - scale * xp.sum(code * free, axis=1)
-    return violation, xp.max(xp.abs(corr), axis=1), gap, squares + ridge + l1
+    gap = (1.0 - scale) ** 2 * (squares + ridge) + lam * l1 - scale * xp.sum(code * free, axis=1)
+    objective = squares + ridge + lam * l1
+    return violation, xp.max(xp.abs(corr), axis=1), gap, objective, l1, scale

@@ -67,7 +67,8 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
 
 @compiled(**options)
 def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
-    violation, _, gap, objective = certify_row(corr, energy, code, slope, i, lam, lam2, positive)
+    found = certify_row(corr, energy, code, slope, i, lam, lam2, positive)
+    violation, gap, objective = found[0], found[2], found[3]
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
         gap = lam
         for j in range(code.shape[1]):

@@ -21,7 +21,7 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     """See the kernel's contract."""
     dtype = corr.dtype.type
     arrays = [np.ascontiguousarray(a) for a in (corr, energy, code, slope)]
-    found = np.empty((4, corr.shape[0]), corr.dtype)
+    found = np.empty((6, corr.shape[0]), corr.dtype)
     _certify(*arrays, dtype(lam), dtype(lam2), positive, found)
     return tuple(found)
 
@@ -33,7 +33,7 @@ def _upper(a, b):
 
 @compiled(**options)
 def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
-    """Violation, largest correlation, gap and objective of row i."""
+    """Violation, largest correlation, gap, objective, l1 norm and dual scale of row i."""
     p = corr.shape[1]
     L = lanes(energy)
     number = energy.dtype.type
@@ -66,13 +66,14 @@ def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
     loss = max(half * (energy[i] - fit), number(0)) + half * lam2 * square
     scale = lam / most if most > lam else number(1)
     gap = (number(1) - scale) ** 2 * loss + lam * l1 - scale * cross
-    return violation, top, gap, loss + lam * l1
+    return violation, top, gap, loss + lam * l1, l1, scale
 
 
 @compiled(**options)
 def _certify(corr, energy, code, slope, lam, lam2, positive, found):
     for i in range(corr.shape[0]):
-        violation, top, gap, objective = certify_row(
+        violation, top, gap, objective, l1, scale = certify_row(
             corr, energy, code, slope, i, lam, lam2, positive
         )
-        found[0, i], found[1, i], found[2, i], found[3, i] = violation, top, gap, objective
+        found[0, i], found[1, i], found[2, i] = violation, top, gap
+        found[3, i], found[4, i], found[5, i] = objective, l1, scale
