@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._array import namespace, put_rows, take_rows, to_numpy
+from .._array import is_numpy, namespace, put_rows, rows_times, take_rows, to_numpy
 from ..kernels import elastic_net_codes
 from ..priors import ElasticNet
 from ..reconstruction import Linear
@@ -29,9 +29,24 @@ class Homotopy:
         code, slope, n_iter = elastic_net_codes(
             problem.gram, corr, prior.lam, prior.lam2, prior.positive, init, self.max_iter
         )
-        if prior.positive:  # a step that ends where an entry vanishes may round past zero
-            code = namespace(code).maximum(code, namespace(code).zeros_like(code))
+        if prior.positive:
+            code, slope = _clipped(problem, code, slope)
         return code, slope, n_iter
+
+
+def _clipped(problem, code, slope):
+    """Codes at or above zero: a step that ends where an entry vanishes may round past it.
+
+    Slopes follow, for beside a large atom what is next to nothing counts.
+    """
+    xp = namespace(code)
+    below = xp.minimum(code, xp.zeros_like(code))
+    if not is_numpy(code):
+        return code - below, slope + below @ problem.gram
+    rows = below.any(axis=1).nonzero()[0]
+    if len(rows):
+        slope = put_rows(slope, slope[rows] + rows_times(below[rows], problem.gram), rows)
+    return code - below, slope
 
 
 def _near(problem, corr, init):
