@@ -149,8 +149,10 @@ def narrowed_certificate(problem, X, code, narrow_code):
         before, after = found.objective, again.objective
         gap = found.duality_gap * _scale(before, energy, code, None) + (after - before)
         for value, at in ((before, code), (after, wide_code)):
-            extent = _extent(problem, energy, at)
-            gap = gap + problem.sizes.rounding * (2 * extent * xp.sqrt(value) + 2 * value)
+            # squares round relative to what they are of, logarithms to their arguments
+            is_linear = type(problem.reconstruction) is Linear
+            size = _extent(problem, energy, at) * (xp.sqrt(value) if is_linear else 1.0)
+            gap = gap + problem.sizes.rounding * (2 * size + 2 * value)
         gap = xp.maximum(gap, xp.zeros_like(gap)) / _scale(after, energy, wide_code, unit)
         better = (gap < again.duality_gap) & xp.isfinite(before) & xp.isfinite(after)
         gap = xp.where(better, gap, again.duality_gap)
