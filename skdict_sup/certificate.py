@@ -33,7 +33,7 @@ class Certificate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
-    """What certificates ask of a dictionary, each computed once."""
+    """Quantities of a dictionary that certificates use, each computed once."""
 
     reconstruction: Any
     atoms: Any

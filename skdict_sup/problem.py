@@ -56,7 +56,7 @@ class Problem:
 
     @cached_property
     def sizes(self):
-        """What certificates ask of the dictionary."""
+        """Quantities of the dictionary that certificates use."""
         return Sizes(self.reconstruction, self.dictionary, self.gram)
 
     @cached_property

@@ -196,7 +196,7 @@ def test_the_compiled_version_stays_within_its_arrays(p):
 
 
 def test_curvatures_lost_in_float32_leave_systems_solvable():
-    gram = np.ones((3, 3), np.float32)  # of one atom three times
+    gram = np.ones((3, 3), np.float32)  # three equal atoms
     curvature, support = np.full((2, 3), 1e-12, np.float32), np.ones((2, 3), bool)
     for solve in (support_solve, support_solve.reference):
         x = solve(gram, curvature, support, np.ones((2, 3), np.float32))

@@ -109,6 +109,7 @@ class Huber:
         return np.where(near, shrunk, point - step * self.weight * np.sign(point))
 
 
+# one step does not converge, as meant: the bound far from the optimum is the subject
 @pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 def test_a_curvature_near_the_code_bounds_nothing_far_from_it():
     signal, atoms = np.array([[10.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 100.0]])

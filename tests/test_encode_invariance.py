@@ -49,6 +49,7 @@ def test_coding_in_pieces_gives_the_same_codes(batch):
 
 
 @pytest.mark.numpy_alone("bit for bit, a promise for NumPy")
+# some of the extreme signals cannot be certified; they are there for what is beside them
 @pytest.mark.filterwarnings("ignore::skdict_sup._validation.ConvergenceWarning")
 @pytest.mark.parametrize("size", [1e-13, 1e13, 1e-30, 1e30])
 @pytest.mark.parametrize("prior", PRIORS, ids=str)

@@ -9,7 +9,7 @@ from copy import copy
 
 from .._array import namespace
 
-_ORDER = 9  # of the series of exp, below .05: the next term is a unit of float64
+_ORDER = 9  # of the Taylor polynomial of exp, below .05: the rest is below the float64 epsilon
 
 
 def top_rate(rate):

@@ -193,7 +193,10 @@ def _codes(problem, X, energy, solver, tol, init):
 
 
 def _mended(problem, X, solver, tol, failed, code, n_iter, found):
-    """One slice with a closer look at codes that failed, then a second way; whether some fail."""
+    """One slice in which codes that failed are certified again, then computed again.
+
+    Also whether some may still fail.
+    """
 
     def converged(certificate):
         return problem.reached(certificate.kkt_residual, certificate.duality_gap, tol)

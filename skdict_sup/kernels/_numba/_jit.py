@@ -30,8 +30,8 @@ class _Lowering(Lower):
     def lower(self):
         super().lower()
         library = self.library
-        module, others = library._final_module, list(library._linking_libraries)
-        for other in dict.fromkeys(others):
+        module = library._final_module
+        for other in dict.fromkeys(library._linking_libraries):
             module.link_in(other._get_module_for_linking(), preserve=True)
         library._linking_libraries.clear()
         for function in module.functions:
