@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # what editors and type checkers read; nothing of it runs
         to_device,
         tune_prior,
     )
-    from .implicit import code_vjp
+    from .implicit import code_vjp, encode_with_vjp
     from .priors import KL, ElasticNet, Lp
     from .solution import Gradients, Solution
 
@@ -40,6 +40,7 @@ _HOMES = {
     "TunedPrior": "estimators",
     "code_vjp": "implicit",
     "encode": "coding",
+    "encode_with_vjp": "implicit",
     "lam_max": "coding",
     "show_versions": "_versions",
     "to_device": "estimators",
@@ -60,6 +61,7 @@ __all__ = [
     "TunedPrior",
     "code_vjp",
     "encode",
+    "encode_with_vjp",
     "lam_max",
     "show_versions",
     "to_device",

@@ -1,6 +1,7 @@
 """`encode` and `lam_max`: the functional entry to sparse coding."""
 
 from ._array import is_array, is_differentiated, namespace
+from ._atoms import Atoms
 from ._validation import (
     check_matrix,
     check_option,
@@ -11,10 +12,11 @@ from ._validation import (
     warn,
     warn_of_empty,
 )
-from .priors import as_prior
+from .execution import solve
+from .priors import as_prior, is_unresolved
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
-from .solvers import SOLVERS, solve
+from .solvers import SOLVERS
 
 __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
 
@@ -39,13 +41,13 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     With `finite=False` whoever sees the signals next has to refuse those that are not finite.
     """
     prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
-    X = check_signals(X, finite or isinstance(getattr(prior, "lam", None), str))
+    X = check_signals(X, finite or is_unresolved(prior))
     dictionary = check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary, **codes)
     reconstruction.check(X)
     dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
-    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), dictionary)
-    X, n_empty = reconstruction.filled(X, dictionary, problem.prior)
+    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), Atoms(dictionary))
+    X, n_empty = problem.filled(X)
     warn_of_empty(n_empty)
     return X, problem
 
@@ -149,6 +151,12 @@ def encode(
             "code comes back without them. Pull gradients in the code back with code_vjp, or "
             "detach what needs none."
         )
+    X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
+    return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
+
+
+def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init):
+    """Checked signals, the problem that they pose, and the settings of `solve`."""
     codes = {"init": init} if init is None or is_array(init) else {}
     X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if hasattr(init, "transform"):
@@ -158,9 +166,7 @@ def encode(
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
     engine = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
-    return solve(
-        problem, X, engine, init=init, tol=tol, output=output, n_jobs=n_jobs, verbose=verbose
-    )
+    return X, problem, {"solver": engine, "tol": tol, "init": init}
 
 
 def _check_init(init, X, problem):

@@ -3,29 +3,31 @@
 import numpy as np
 import scipy.sparse
 
-from ._array import ROWS, astype_like, dense, is_numpy, namespace
+from ._array import ROWS, astype_like, borrowed, dense, given_back, is_numpy, namespace
+from ._atoms import Atoms
 from ._threads import computing, effective_n_jobs, map_threads, slices
 from ._validation import check_matrix, check_shapes, check_sparse
-from .coding import make_problem
-from .priors import curvature_of
-from .solution import Gradients
+from .coding import make_problem, pose
+from .execution import solve
+from .problem import Problem
+from .solution import Gradients, Solution
 
 _SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
 _CHUNK = 4096  # signals whose adjoints are held at once
 
-__all__ = ["adjoint", "adjoints", "code_vjp", "pull_back", "vjp"]
+__all__ = ["adjoint", "adjoints", "code_vjp", "encode_with_vjp", "pull_back", "vjp"]
 
 
 def adjoint(problem, code, cotangent):
     """Solution of the implicit system, H_SS adjoint_S = cotangent_S, zero off the support."""
-    curvature, support = curvature_of(problem.prior, code), problem.prior.support(code)
-    return problem.reconstruction.solve(code, curvature, support, cotangent, problem)
+    solution, _, _ = problem.newton_system(code, cotangent)
+    return solution
 
 
 def adjoints(problem, code, cotangent, n_jobs=None):
     """`adjoint` of a whole batch, slice by slice on threads."""
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
-    problem.reconstruction.prepare(problem)
+    problem.prepare()
 
     def work(rows):
         return adjoint(problem, code[rows, :], cotangent[rows, :])
@@ -38,7 +40,7 @@ def adjoints(problem, code, cotangent, n_jobs=None):
 
 def pull_back(problem, X, code, beta, n_jobs=None):
     """Gradients for all that codes depend on, from their adjoints."""
-    toward = problem.reconstruction.vjp(X, code, beta, problem, effective_n_jobs(n_jobs))
+    toward = problem.vjp(X, code, beta, effective_n_jobs(n_jobs))
     return Gradients(*toward, problem.prior.pull_back(code, beta))
 
 
@@ -126,12 +128,121 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
         code = check_sparse(code, "code", expected)
     else:
         check_shapes(X, problem.dictionary, code=code)
-    xp = namespace(cotangent)
+    return _vjp_by_slices(problem, X, code, cotangent)
+
+
+def encode_with_vjp(
+    X,
+    dictionary,
+    *,
+    prior="elastic_net",
+    transfer="linear",
+    solver="auto",
+    tol=None,
+    max_iter=None,
+    init=None,
+    n_jobs=None,
+):
+    r"""Codes of signals, and the function that pulls gradients in them back.
+
+    The pair that a layer of a network needs: `encode` forward and `code_vjp` backward, with the
+    checks and the Gram matrix of the atoms shared between the two.
+
+    Parameters
+    ----------
+    X : array or SciPy sparse matrix of shape (n_samples, n_features)
+        Signals.
+    dictionary : array of shape (n_components, n_features)
+        Atoms as rows.
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
+        Prior on the codes. What is "auto" in it is resolved on X, and counts as a constant.
+    transfer : {"linear", "softmax"}, default="linear"
+        Link from w D to signals.
+    solver : str, default="auto"
+        Solver, as in :func:`~skdict_sup.encode`.
+    tol : float or None, default=None
+        Relative duality gap, or optimality residual for smooth priors; None is 1e-9 in float64,
+        1e-5 in float32.
+    max_iter : int or None, default=None
+        Most iterations per signal, as in :func:`~skdict_sup.encode`.
+    init : array of shape (n_samples, n_components), sparse matrix, encoder or None, default=None
+        Codes to start from.
+    n_jobs : int or None, default=None
+        Threads, for both directions.
+
+    Returns
+    -------
+    solution : Solution
+        As of :func:`~skdict_sup.encode`.
+    vjp : callable
+        ``vjp(cotangent)``, for the gradient (n_samples, n_components) of a scalar function in the
+        codes, returns its :class:`~skdict_sup.Gradients` in dictionary, signals and
+        hyper-parameters, as :func:`~skdict_sup.code_vjp` does. It may be called several times. It
+        refers to X and dictionary, which must not change before.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit, values are not finite, or a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once per call, if codes are above the tolerance: then the gradients are those of codes
+        nearby.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", section "Main result"; D. Bradley,
+    J. Bagnell, "Differentiable sparse coding", 2008, equation 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdict_sup import ElasticNet, encode_with_vjp
+    >>> X, D = np.array([[3.0, 0.5]]), np.eye(2)
+    >>> solution, vjp = encode_with_vjp(X, D, prior=ElasticNet(lam=1.0))
+    >>> solution.code
+    array([[2., 0.]])
+    >>> vjp(np.array([[1.0, 1.0]])).X
+    array([[1., 0.]])
+    """
+    X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
+    like = problem.dictionary
+    # tensors in host memory share the fast way of NumPy, in both directions
+    problem = Problem(problem.reconstruction, problem.prior, Atoms(borrowed(like)))
+    X, settings["init"] = borrowed(X), borrowed(settings["init"])
+    solution = solve(problem, X, n_jobs=n_jobs, **settings)
+    code = solution.code
+
+    @computing()
+    def vjp(cotangent):
+        """Gradients of a scalar function whose gradient in the codes is `cotangent`."""
+        cotangent = check_matrix(cotangent, "cotangent")
+        check_shapes(X, problem.dictionary, cotangent=borrowed(cotangent))
+        found = _vjp_by_slices(problem, X, code, borrowed(cotangent), n_jobs)
+        return _given_back(found, like)
+
+    fields = {name: given_back(part, like) for name, part in vars(solution).items()}
+    return Solution(**fields), vjp
+
+
+def _given_back(found, like):
+    """Gradients in the library of an array."""
+    if is_numpy(like):
+        return found
+    prior = {name: astype_like(part, like) for name, part in vars(found.prior).items()}
+    toward = given_back(found.dictionary, like), given_back(found.X, like)
+    return Gradients(*toward, type(found.prior)(**prior))
+
+
+def _vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
+    """`vjp` of a whole batch, of which only a slice of the adjoints is held at once."""
     parts = []
     for rows in slices(X.shape[0], _CHUNK):
         pair = (astype_like(dense(a[rows, :]), problem.dictionary) for a in (code, cotangent))
-        parts.append(vjp(problem, dense(X[rows, :]), *pair))
-    return parts[0] if len(parts) == 1 else _join(xp, parts)
+        parts.append(vjp(problem, dense(X[rows, :]), *pair, n_jobs))
+    return parts[0] if len(parts) == 1 else _join(namespace(cotangent), parts)
 
 
 def _join(xp, parts):

@@ -8,37 +8,46 @@ the solvers, is what the tests ask of codes, and is what the implicit gradient d
 """
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import (
-    accurate,
-    astype_like,
-    eps,
-    namespace,
-    narrow,
-    rows_times,
-    take_rows,
-)
+from ._array import accurate, eps, namespace, narrow, take_rows
+from ._atoms import Atoms
+from ._records import Data
 from .certificate import Certificate, Sizes, careful_certificate, certificate
-from .priors import coarser, curvature_of, resolved, weight_of
+from .priors import (
+    check_components,
+    coarser,
+    curvature_of,
+    is_positive,
+    minimiser,
+    resolved,
+    settings_of,
+    weight_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A reconstruction term, a prior and a dictionary; signals come with each question."""
+    """A reconstruction term, a prior and atoms; `Data` of signals comes with each question.
+
+    It is what solvers, certificates and gradients speak to. The terms see arrays and atoms alone.
+    """
 
     reconstruction: Any
     prior: Any
-    dictionary: Any
+    atoms: Atoms
 
-    @cached_property
+    @property
+    def dictionary(self):
+        """The atoms as rows: (n_components, n_features)."""
+        return self.atoms.dictionary
+
+    @property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
-        if self.wide is not self:
-            return astype_like(self.wide.gram, self.dictionary)
-        return self._factor @ self._factor.T
+        return self.atoms.gram
 
     @cached_property
     def wide(self):
@@ -46,70 +55,117 @@ class Problem:
 
         Its codes are those of short floats: what vanishes there counts as zero.
         """
-        if self._factor is self.dictionary:
+        atoms = self.atoms.wide
+        if atoms is self.atoms:
             return self
-        return Problem(self.reconstruction, coarser(self.prior, self.dictionary), self._factor)
-
-    @cached_property
-    def _factor(self):
-        return accurate(self.dictionary)
+        return Problem(self.reconstruction, coarser(self.prior, self.dictionary), atoms)
 
     @cached_property
     def sizes(self):
-        """Quantities of the dictionary that certificates use."""
-        return Sizes(self.reconstruction, self.dictionary, self.gram)
+        """Sizes of the atoms, as certificates use them."""
+        return Sizes(self.reconstruction, self.atoms)
+
+    def with_prior(self, prior):
+        """The problem with another prior and the same atoms."""
+        return replace(self, prior=prior)
+
+    def prepare(self):
+        """Compute what several threads would ask for at once."""
+        self.reconstruction.prepare(self.atoms)
+
+    def observe(self, X):
+        """What the problem keeps of signals (n_samples, n_features)."""
+        return Data(self.atoms.correlations(X), self.reconstruction.offset(X))
+
+    def filled(self, X):
+        """Signals with those that are none replaced by what says nothing, and their number."""
+        return self.reconstruction.filled(X, self._signal_of_the_prior)
+
+    def _signal_of_the_prior(self):
+        """Signal (1, n_features) that the minimiser of the prior reconstructs, or None."""
+        zero = namespace(self.dictionary).zeros_like(self.dictionary[:, :1].T)
+        code = minimiser(self.prior, zero)
+        return None if code is None else self.reconstruct(code)
+
+    def reconstruct(self, code):
+        """Signals of codes."""
+        return self.reconstruction.reconstruct(code, self.atoms)
+
+    def slope(self, data, code):
+        """Minus the gradient of the loss in the code: like code."""
+        return self.reconstruction.slope(data, code, self.atoms)
+
+    def loss(self, data, code, slope):
+        """Loss of the reconstruction: (n_samples,)."""
+        return self.reconstruction.value(data, code, slope, self.atoms)
+
+    def objective(self, data, code, slope=None):
+        """P of each code: (n_samples,)."""
+        slope = self.slope(data, code) if slope is None else slope
+        return self.loss(data, code, slope) + self.prior.value(code)
+
+    def product(self, direction, code):
+        """Hessian of the loss in the code times a direction."""
+        return self.reconstruction.product(direction, code, self.atoms)
+
+    def diagonal(self, code):
+        """Diagonal of the Hessian of the loss, or a bound on it: like code, or one row."""
+        return self.reconstruction.diagonal(code, self.atoms)
+
+    def newton_system(self, code, rhs, tol=None):
+        """Solution of (Hessian of P) x = rhs on the support, zero off it; with the support."""
+        curvature, support = curvature_of(self.prior, code), self.prior.support(code)
+        terms = code, curvature, support, rhs, self.atoms, tol
+        return self.reconstruction.solve(*terms), curvature, support
+
+    def vjp(self, X, code, adjoint, n_jobs):
+        """Gradients for the dictionary, summed over the batch, and for the signals."""
+        return self.reconstruction.vjp(X, code, adjoint, self.atoms, n_jobs)
 
     @cached_property
     def _is_flat(self):
-        """Whether the prior bends no entry of a code of zero."""
+        """Whether the prior has no curvature in any entry of a code of zero."""
         xp = namespace(self.dictionary)
-        bend = curvature_of(self.prior, xp.zeros_like(self.dictionary[:, :1].T))
-        return bend == 0.0 if isinstance(bend, float) else not bool(xp.any(bend > 0))
-
-    def corr(self, X):
-        """Inner products of signals and atoms: (n_samples, n_components)."""
-        return astype_like(rows_times(accurate(X), self._factor.T), X)
-
-    def energy(self, X):
-        """Part of the loss that no code changes: (n_samples,)."""
-        return self.reconstruction.energy(X)
+        curvature = curvature_of(self.prior, xp.zeros_like(self.dictionary[:, :1].T))
+        if isinstance(curvature, float):
+            return curvature == 0.0
+        return not bool(xp.any(curvature > 0))
 
     def certify(self, X, code):
         """Certificate of codes of X, from scratch; short floats are counted in float64."""
-        X = accurate(X)
-        return self.certify_wide(self.wide.corr(X), self.wide.energy(X), code)
+        return self.certify_wide(self.wide.observe(accurate(X)), code)
 
-    def certify_wide(self, corr, energy, code):
-        """Certificate of codes from correlations and squared norms in the dtype of `wide`."""
+    def certify_wide(self, data, code):
+        """Certificate of codes from data of `wide`."""
         wide_code = accurate(code)
-        slope = self.reconstruction.slope(corr, wide_code, self.wide)
-        return narrowed(certificate(self.wide, corr, energy, wide_code, slope, eps(code)), code)
+        slope = self.wide.slope(data, wide_code)
+        return narrowed(certificate(self.wide, data, wide_code, slope, eps(code)), code)
 
     def certify_carefully(self, X, code):
         """Certificate of codes of X with the least rounding: it takes two more products."""
         found = careful_certificate(self.wide, accurate(X), accurate(code), eps(code))
         return narrowed(found, code)
 
-    def reached(self, kkt_residual, duality_gap, tol):
-        """Whether codes are exact to tol: by their residual for smooth priors, else by their gap.
+    def converged(self, found, tol):
+        """Whether certificates prove codes to tol: by residuals for smooth priors, else by gaps.
 
         The gap of a smooth prior is of the order of the residual squared: it says less.
         """
         if self.prior.smooth:
-            return kkt_residual <= tol
-        good = duality_gap <= tol
+            return found.kkt_residual <= tol
+        good = found.duality_gap <= tol
         if weight_of(self.prior) == 0.0 and self._is_flat:
             # least squares has no dual ball, and its gap is relative to what may vanish
             # atoms that may depend on each other let a residual say nothing; but under w >= 0 no
             # gap is known for those that do, and their condition is all there is
-            known = getattr(self.prior, "positive", False) | (duality_gap < float("inf"))
-            good = good | ((kkt_residual <= tol) & known)
+            known = is_positive(self.prior) | (found.duality_gap < float("inf"))
+            good = good | ((found.kkt_residual <= tol) & known)
         return good
 
 
 def narrowed(found, like):
     """A certificate in the dtype of an array."""
-    return Certificate(*(narrow(part, like.dtype) for part in found))
+    return Certificate(*(narrow(part, like.dtype) for part in found.parts()))
 
 
 def resolve_prior(prior, X, dictionary):
@@ -119,12 +175,11 @@ def resolve_prior(prior, X, dictionary):
     evenly spaced signals vote; zero signals don't.
     """
     prior = copy(prior)
-    if hasattr(prior, "check_components"):
-        prior.check_components(dictionary.shape[0])
-    settings = prior.get_params() if hasattr(prior, "get_params") else {}
+    check_components(prior, dictionary.shape[0])
+    settings = settings_of(prior)
     if not any(isinstance(value, str) for value in settings.values()):
         return prior
-    scale = _median_correlation(X, dictionary, getattr(prior, "positive", False))
+    scale = _median_correlation(X, dictionary, is_positive(prior))
     return type(prior)(**settings | resolved(settings, prior.automatic(scale), scale))
 
 

@@ -4,10 +4,11 @@
     6  nn   parallel   image   plotting      edges: nobody below imports them
     5  estimators
     4  dictionary   encoders
-    3  solvers   coding   implicit
+    3  solvers   execution   coding   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses      kernels
-    0  _array   _conjugate   _staged   _stored   _validation   _threads   _versions
+    0  _array   _atoms   _conjugate   _records   _staged   _stored   _validation   _threads
+       _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -24,7 +25,9 @@ ROOT = Path(skdict_sup.__file__).parent
 
 LAYERS = {
     "_array": 0,
+    "_atoms": 0,
     "_conjugate": 0,
+    "_records": 0,
     "_staged": 0,
     "_stored": 0,
     "_validation": 0,
@@ -38,6 +41,7 @@ LAYERS = {
     "problem": 2,
     "solution": 2,
     "solvers": 3,
+    "execution": 3,
     "coding": 3,
     "implicit": 3,
     "dictionary": 4,
@@ -54,14 +58,19 @@ LAYERS = {
 # neighbours that may see each other, in one direction, each with its reason
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
+    ("_atoms", "_array"): "a dictionary is an array of any library",
     ("_conjugate", "_array"): "linear algebra on arrays of any library",
+    ("_records", "_array"): "records hold arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",
     ("_staged", "_threads"): "and are cut as those for threads are",
     ("_stored", "_validation"): "what cannot be read is warned of",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("problem", "certificate"): "a problem certifies its codes",
+    ("execution", "solvers"): "codes that fall short are computed again by another solver",
+    ("coding", "execution"): "`encode` codes a batch",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
+    ("implicit", "execution"): "`encode_with_vjp` codes a batch",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
     ("encoders", "dictionary"): "both learn by the same steps",
     ("__main__", "demo"): "the command runs the demonstration",

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from problems import PROBLEMS, unit_atoms
 
 from skdict_sup import ElasticNet, code_vjp, encode
+from skdict_sup._atoms import Atoms
+from skdict_sup._records import Data
 from skdict_sup.certificate import measured
 from skdict_sup.kernels import code_moments, elastic_net_certificate, linear_vjp
 from skdict_sup.problem import Problem
@@ -29,6 +31,11 @@ class Own(ElasticNet):
 def certificate_arguments(X, D, code, lam, lam2, positive):
     corr = X @ D.T
     return corr, (X * X).sum(axis=1), code, corr - code @ (D @ D.T), lam, lam2, positive
+
+
+def terms_of(prior, D, corr, energy, code, slope):
+    """Terms of a certificate, as a problem computes them."""
+    return measured(Problem(Linear(), prior, Atoms(D)), Data(corr, energy), code, slope)
 
 
 @st.composite
@@ -78,8 +85,8 @@ def test_compiled_certificates_equal_the_reference(problem, dtype):
 def test_certificates_equal_the_formulas_of_the_terms(problem):
     _, D, _, lam, lam2, positive = problem
     *arrays, _, _, _ = certificate_arguments(*problem)
-    generic = measured(Problem(Linear(), Own(lam, lam2, positive), D), *arrays)
-    one_pass = measured(Problem(Linear(), ElasticNet(lam, lam2, positive), D), *arrays)
+    generic = terms_of(Own(lam, lam2, positive), D, *arrays)
+    one_pass = terms_of(ElasticNet(lam, lam2, positive), D, *arrays)
     size = np.finfo(np.float64).eps * rounding(*problem)
     assert_certificates_agree(one_pass, generic, size, np.float64, lam)
     reference = elastic_net_certificate.reference(*arrays, lam, lam2, positive)
@@ -95,7 +102,7 @@ def test_certificates_of_every_library_equal_the_formulas_of_the_terms(xp, lam, 
     code = np.abs(code) if positive else code
     code[0] = 0.0
     *arrays, _, _, _ = certificate_arguments(X, D, code, lam, lam2, positive)
-    expected = measured(Problem(Linear(), Own(lam, lam2, positive), D), *arrays)
+    expected = terms_of(Own(lam, lam2, positive), D, *arrays)
     arrays = [xp.asarray(a) for a in arrays]
     for certify in (elastic_net_certificate, elastic_net_certificate.reference):
         found = certify(*arrays, lam, lam2, positive)

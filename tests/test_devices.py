@@ -22,10 +22,11 @@ from skdict_sup import (
     to_device,
 )
 from skdict_sup._array import accurate, device_of, has_float64, on_host, to_numpy
+from skdict_sup._atoms import Atoms
 from skdict_sup.dictionary import training
+from skdict_sup.execution import solve
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
-from skdict_sup.solvers import solve
 
 DEVICES = {
     str(device).split("'")[1]: device
@@ -158,7 +159,7 @@ def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     assert report.loss > 0
     assert report.uses.sum() > 0
     # of the signals' range and the codes' exactness; and at the end, what the pass was like
-    assert asked.count("_solve.py") == data.n_steps()
+    assert asked.count("precision.py") == data.n_steps()
     assert asked.count("training.py") == 3
     assert len(asked) == data.n_steps() + 3
 
@@ -209,8 +210,8 @@ class Lazy:
     max_iter = None
 
     @staticmethod
-    def codes(problem, corr, energy, tol, init=None):
-        return 0.0 * corr, corr, [0] * corr.shape[0]
+    def codes(problem, data, tol, init=None):
+        return 0.0 * data.corr, data.corr, [0] * data.n_rows
 
 
 @elsewhere
@@ -219,7 +220,7 @@ def test_signals_that_a_solver_gives_up_come_from_the_host(name):
     X, D = rng.normal(size=(5, 9)), unit_atoms(rng, 7, 9)
     X[1] = 0
     X, D = (strict.asarray(a.astype(np.float32), device=DEVICES[name]) for a in (X, D))
-    problem = Problem(as_reconstruction("linear"), ElasticNet(0.2), D)
+    problem = Problem(as_reconstruction("linear"), ElasticNet(0.2), Atoms(D))
     found = solve(problem, X, Lazy())
     assert bool(strict.all(found.converged))
     for array in vars(found).values():

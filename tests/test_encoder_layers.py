@@ -7,6 +7,7 @@ import pytest
 from problems import unit_atoms
 
 from skdict_sup import ElasticNet
+from skdict_sup._atoms import Atoms
 from skdict_sup.dictionary import adam
 from skdict_sup.dictionary.supervised import Batch, SupervisedSettings
 from skdict_sup.encoders import Seen, costs, network, training
@@ -36,7 +37,7 @@ PRIORS = {
 
 def seen_of(prior, n=9, p=6, m=8, seed=0, convert=np.asarray):
     rng = np.random.default_rng(seed)
-    problem = Problem(as_reconstruction("linear"), prior, convert(unit_atoms(rng, p, m)))
+    problem = Problem(as_reconstruction("linear"), prior, Atoms(convert(unit_atoms(rng, p, m))))
     X = convert(rng.normal(size=(n, m)))
     return Seen(problem, X)
 

@@ -10,6 +10,7 @@ from problems import PROBLEMS, soft_threshold, tied_problems
 from sklearn.base import BaseEstimator, clone
 
 from skdict_sup import ElasticNet, encode
+from skdict_sup._atoms import Atoms
 from skdict_sup.priors import Prior, as_prior
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
@@ -135,7 +136,7 @@ def test_the_gap_bounds_the_distance_to_the_minimum(problem, seed):
     X, D, prior = problem
     rng = np.random.default_rng(seed)
     code = feasible(prior, rng.normal(size=(len(X), len(D))) * rng.integers(0, 2, (1, len(D))))
-    certificate = Problem(as_reconstruction("linear"), prior, D).certify(X, code)
+    certificate = Problem(as_reconstruction("linear"), prior, Atoms(D)).certify(X, code)
     best = oracles.objective(X, D, prior, oracles.brute_force(X, D, prior))
     value = oracles.objective(X, D, prior, code)
     np.testing.assert_allclose(certificate.objective, value, rtol=1e-10, atol=1e-13)
@@ -149,9 +150,9 @@ def test_the_gap_is_that_of_the_equivalent_lasso(problem):
     rng = np.random.default_rng(0)
     code = encode(problem.X, problem.dictionary, prior=problem.prior).code
     code = feasible(problem.prior, code + 0.1 * rng.normal(size=code.shape))
-    certificate = Problem(as_reconstruction("linear"), problem.prior, problem.dictionary).certify(
-        problem.X, code
-    )
+    certificate = Problem(
+        as_reconstruction("linear"), problem.prior, Atoms(problem.dictionary)
+    ).certify(problem.X, code)
     expected = oracles.duality_gap(problem.X, problem.dictionary, problem.prior, code)
     np.testing.assert_allclose(certificate.duality_gap, expected, rtol=1e-9, atol=1e-12)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from problems import solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, encode
+from skdict_sup._atoms import Atoms
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.reconstruction.softmax import Softmax
@@ -28,7 +29,7 @@ def draw(seed, n=6, p=5, m=7, scale=3.0):
 
 def terms(seed, **size):
     X, D, code = draw(seed, **size)
-    return X, D, code, Problem(Softmax(), PRIOR, D)
+    return X, D, code, Problem(Softmax(), PRIOR, Atoms(D))
 
 
 # --- the term alone --------------------------------------------------------------------------
@@ -42,12 +43,13 @@ def test_names_stand_for_terms():
 @given(st.integers(0, 2**32 - 1))
 def test_the_loss_is_the_relative_entropy(seed):
     X, D, code, problem = terms(seed)
-    slope = Softmax().slope(problem.corr(X), code, problem)
+    data = problem.observe(X)
+    slope = problem.slope(data, code)
     np.testing.assert_allclose(slope, oracles.slope(X, D, code, "softmax"), atol=1e-13)
-    found = Softmax().value(problem.energy(X), problem.corr(X), code, slope, problem)
+    found = problem.loss(data, code, slope)
     share = scipy.special.softmax(code @ D, axis=1)
     np.testing.assert_allclose(found, scipy.special.rel_entr(X, share).sum(axis=1), rtol=1e-10)
-    image = Softmax().reconstruct(code, problem)
+    image = problem.reconstruct(code)
     np.testing.assert_allclose(image, share, rtol=1e-12)
     np.testing.assert_allclose(image.sum(axis=1), 1.0, rtol=1e-14)
 
@@ -61,14 +63,12 @@ def test_products_with_the_hessian_are_derivatives_of_the_slope(seed):
         return oracles.slope(X, D, code + k * step * direction, "softmax")
 
     expected = -(slope(1) - slope(-1)) / (2 * step)
-    found = Softmax().product(direction, code, problem)
+    found = problem.product(direction, code)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    diagonal = Softmax().diagonal(code, problem)
+    diagonal = problem.diagonal(code)
     for j in range(code.shape[1]):
         one = np.eye(code.shape[1])[[j] * len(code)]
-        np.testing.assert_allclose(
-            diagonal[:, j], Softmax().product(one, code, problem)[:, j], atol=1e-12
-        )
+        np.testing.assert_allclose(diagonal[:, j], problem.product(one, code)[:, j], atol=1e-12)
     top = np.linalg.eigvalsh(problem.gram)[-1] * Softmax.roughness
     assert ((direction * found).sum(axis=1) <= top * (direction**2).sum(axis=1) + 1e-9).all()
 
@@ -79,18 +79,17 @@ def test_systems_are_solved_on_their_supports(seed, share):
     rng = np.random.default_rng(seed)
     curvature, support = 10.0 ** rng.uniform(-2, 2, code.shape), rng.random(code.shape) < share
     rhs = rng.normal(size=code.shape)
-    x = Softmax().solve(code, curvature, support, rhs, problem)
+    x = Softmax().solve(code, curvature, support, rhs, problem.atoms)
     assert not x[~support].any()
-    left = Softmax().product(x, code, problem) + curvature * x
+    left = problem.product(x, code) + curvature * x
     np.testing.assert_allclose(left[support], rhs[support], atol=1e-9)
 
 
 def test_codes_far_from_zero_do_not_overflow():
     X, _, code, problem = terms(0)
     with np.errstate(all="raise", under="ignore"):
-        share = Softmax().reconstruct(1e6 * code, problem)
-        energy, corr = problem.energy(X), problem.corr(X)
-        value = Softmax().value(energy, corr, 1e6 * code, None, problem)
+        share = problem.reconstruct(1e6 * code)
+        value = problem.loss(problem.observe(X), 1e6 * code, None)
     np.testing.assert_allclose(share.sum(axis=1), 1.0)
     assert np.isfinite(value).all()
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from .._array import dense, to_numpy
+from .._atoms import Atoms
+from ..execution import solve
 from ..problem import Problem
-from ..solvers import solve
 
 
 def learn_from(take, advance, state, X, settings):
@@ -18,7 +19,7 @@ def learn_from(take, advance, state, X, settings):
     while first < X.shape[0]:
         room = settings.batch_size - state.n_seen % settings.batch_size
         piece = dense(X[first : min(first + room, X.shape[0]), :])
-        problem = Problem(settings.reconstruction, settings.prior, state.anchor)
+        problem = Problem(settings.reconstruction, settings.prior, Atoms(state.anchor))
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
         objectives.append(to_numpy(solution.objective))
         state = take(state, piece, solution.code, objectives[-1], problem, settings)

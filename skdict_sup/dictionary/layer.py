@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from .._array import is_sparse, namespace, on_host
+from .._atoms import Atoms
 from .._threads import effective_n_jobs, map_threads
+from ..execution import solve
 from ..implicit import adjoints, pull_back
 from ..problem import Problem
-from ..solvers import solve
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ def encoded(parameters, X, settings):
     signals, dictionary = seen(parameters, X), parameters["dictionary"]
     p = dictionary.shape[0] // settings.n_blocks
     problems = tuple(
-        Problem(settings.reconstruction, settings.prior, dictionary[k * p : (k + 1) * p, :])
+        Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
         for k in range(settings.n_blocks)
     )
     inner, outer = _threads(settings, X, len(problems))
@@ -94,11 +95,7 @@ def reconstruction_term(coded, scale):
     share = 1.0 / (scale * coded.signals.shape[0])
     total, toward = 0.0, []
     for problem, code in zip(coded.problems, coded.codes, strict=True):
-        reconstruction = problem.reconstruction
-        corr = problem.corr(coded.signals)
-        slope = reconstruction.slope(corr, code, problem)
-        value = reconstruction.value(problem.energy(coded.signals), corr, code, slope, problem)
-        total = total + share * xp.sum(value + problem.prior.value(code))
-        residual = coded.signals - reconstruction.reconstruct(code, problem)
+        total = total + share * xp.sum(problem.objective(problem.observe(coded.signals), code))
+        residual = coded.signals - problem.reconstruct(code)
         toward.append(-share * (code.T @ residual))
     return total, toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)

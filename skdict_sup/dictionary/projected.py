@@ -42,7 +42,7 @@ def learn(state, X, settings):
 
 
 def _take(state, X, code, objective, problem, settings):
-    rest = settings.reconstruction.reconstruct(code, problem) - X
+    rest = problem.reconstruct(code) - X
     gradient = state.gradient + code.T @ rest
     return replace(state, gradient=gradient, n_seen=state.n_seen + X.shape[0])
 

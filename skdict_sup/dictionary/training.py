@@ -93,7 +93,7 @@ def merge_repeated(X, target, weight, most=4096):
 
 def learner_of(reconstruction):
     """Module that learns without labels: closed updates where the loss is quadratic in atoms."""
-    return online if reconstruction.name == "linear" else projected
+    return online if reconstruction.quadratic else projected
 
 
 def learn_unlabelled(X, state, settings, n_epochs, rng):

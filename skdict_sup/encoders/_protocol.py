@@ -21,7 +21,7 @@ class Seen:
     @cached_property
     def corr(self):
         """Correlations of the signals with the atoms."""
-        return self.problem.corr(self.X)
+        return self.problem.atoms.correlations(self.X)
 
     def times(self, matrix):
         """X matrix', once for all layers that share the matrix."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from .._array import namespace
+from .._atoms import Atoms
 from ..dictionary import adam, supervised
 from ..problem import Problem
 from ._protocol import Seen
@@ -45,7 +46,7 @@ class Course:
     @cached_property
     def scales(self):
         """Units of the steps, for each layer."""
-        problem = Problem(self.reconstruction, self.prior, self.dictionary)
+        problem = Problem(self.reconstruction, self.prior, Atoms(self.dictionary))
         return self.architecture.scales(self.layers, Seen(problem, self.judges))
 
     @cached_property
@@ -97,7 +98,7 @@ class EncoderState:
 
     def seen(self, X, course):
         """What the layers see of signals."""
-        problem = Problem(course.reconstruction, course.prior, self.dictionary)
+        problem = Problem(course.reconstruction, course.prior, Atoms(self.dictionary))
         return Seen(problem, X)
 
 

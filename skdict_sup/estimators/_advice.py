@@ -4,6 +4,7 @@ import numpy as np
 
 from .._array import to_numpy
 from .._validation import warn
+from ..priors import weight_of
 
 _JUDGES = 1000  # signals at most
 _NEARLY_ALL = 0.9
@@ -11,8 +12,8 @@ _NEARLY_ALL = 0.9
 
 def warn_of_zero_codes(prior, X, dictionary):
     """Warn if lam makes the codes of nearly all signals zero."""
-    lam = getattr(prior, "lam", None)
-    if not isinstance(lam, float) or lam <= 0:
+    lam = weight_of(prior, 0.0)
+    if lam <= 0:
         return
     signals = X[:: -(-X.shape[0] // _JUDGES), :]
     tops = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)

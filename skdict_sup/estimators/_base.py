@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
+from .._atoms import Atoms
 from .._staged import staged
 from .._stored import Stored
 from .._threads import effective_n_jobs
@@ -26,10 +27,10 @@ from ..dictionary import online, training
 from ..dictionary.adam import project
 from ..dictionary.initialise import INITS, initial_dictionary
 from ..dictionary.supervised import features_of
-from ..priors import as_prior
+from ..execution import solve
+from ..priors import as_prior, is_positive
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
-from ..solvers import solve
 from ._advice import warn_of_zero_codes
 from ._moving import Movable
 
@@ -106,7 +107,7 @@ class CodingEstimator(
     def _reconstructed(self, code, dictionary):
         """Signals for codes over a dictionary."""
         reconstruction = as_reconstruction(self.transfer)
-        return reconstruction.reconstruct(code, Problem(reconstruction, None, dictionary))
+        return reconstruction.reconstruct(code, Atoms(dictionary))
 
     @property
     def _n_features_out(self):
@@ -133,11 +134,13 @@ class CodingEstimator(
         else:
             floats = [np.float64, np.float32]
             X = validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr")
-        reconstruction, terms = as_reconstruction(self.transfer), ()
+        reconstruction = as_reconstruction(self.transfer)
         reconstruction.check(X)
         if self.transfer == "softmax" and not reset and self._has_one_dictionary():
-            terms = astype_like(self.components_, X), self.prior_
-        X, n_empty = reconstruction.filled(X, *terms)
+            atoms = Atoms(astype_like(self.components_, X))
+            X, n_empty = Problem(reconstruction, self.prior_, atoms).filled(X)
+        else:
+            X, n_empty = reconstruction.filled(X)
         warn_of_empty(n_empty)
         if self.device is not None and (is_numpy(X) or is_sparse(X)):
             X = staged(X, self.device)
@@ -183,7 +186,7 @@ class CodingEstimator(
     def _terms(self):
         """Checked (reconstruction, prior, solver) of the parameters."""
         reconstruction, prior = as_reconstruction(self.transfer), as_prior(self.prior)
-        if self.split_sign and getattr(prior, "positive", False):
+        if self.split_sign and is_positive(prior):
             raise ValueError("split_sign=True needs signed codes, got a prior with positive=True.")
         return reconstruction, prior, self._solver(reconstruction, prior)
 
@@ -195,7 +198,7 @@ class CodingEstimator(
         """Solution for checked signals."""
         self._check_running()
         reconstruction = as_reconstruction(self.transfer)
-        problem = Problem(reconstruction, self.prior_, astype_like(self.components_, X))
+        problem = Problem(reconstruction, self.prior_, Atoms(astype_like(self.components_, X)))
         solver = self._solver(reconstruction, self.prior_)
         return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
 

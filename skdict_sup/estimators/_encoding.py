@@ -8,15 +8,16 @@ import numpy as np
 
 from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows, unflagged
+from .._atoms import Atoms
 from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, check_option, check_scalar, warn
 from ..dictionary import adadelta, adam, schedules
 from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
-from ..priors import ElasticNet
+from ..execution import solve
+from ..priors import elastic_net_weights
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
-from ..solvers import solve
 from ._advice import warn_of_zero_codes
 from ._base import MOST_COMPONENTS, CodingEstimator, generator, in_one_step
 from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
@@ -55,7 +56,7 @@ class NetworkEstimator(CodingEstimator):
     def _coded(self, X, n_layers=None):
         self._check_running()
         dictionary = astype_like(self.components_, X)
-        problem = Problem(as_reconstruction(self.transfer), self.prior_, dictionary)
+        problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
         layers = encoders.alike(self.layers_[:n_layers], dictionary)
         encoder = self._encoder(problem, layers)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
@@ -93,7 +94,7 @@ class NetworkEstimator(CodingEstimator):
             dictionary = self._given_dictionary(X)
             prior = resolve_prior(prior, X, dictionary)
             warn_of_zero_codes(prior, X, dictionary)
-        problem = Problem(reconstruction, prior, dictionary)
+        problem = Problem(reconstruction, prior, Atoms(dictionary))
         rows = rng.permutation(X.shape[0])[:_JUDGES]
         judges = dense(take_rows(X, rows))
         kept = self._state.layers[: self.n_layers] if warm else []
@@ -242,7 +243,7 @@ class NetworkEstimator(CodingEstimator):
 
     def _terms(self):
         reconstruction, prior, solver = super()._terms()
-        if type(prior) is not ElasticNet:
+        if elastic_net_weights(prior) is None:
             raise ValueError(
                 f"prior must be an ElasticNet, whose shrinkage the layers apply; got {prior!r}."
             )

@@ -9,6 +9,7 @@ from .._validation import warn
 from ..dictionary import heads, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
 from ..dictionary.optimal_head import first_head, with_chosen_ridge
+from ..priors import is_unresolved, ridge_of
 from ._base import CodingEstimator, in_one_step
 from ._rates import TriedRates, epoch_of
 
@@ -118,11 +119,10 @@ class TrainedEstimator(TriedRates, CodingEstimator):
                 f"loss must have {before} output(s) to go on learning, as in the first fit; got "
                 f"{self.loss!r}, which has {n_outputs}."
             )
-        automatic = isinstance(getattr(prior, "lam", None), str)
         return replace(
             learned,
             reconstruction=reconstruction,
-            prior=learned.prior if automatic else prior,
+            prior=learned.prior if is_unresolved(prior) else prior,
             solver=solver,
             loss=self._loss(),
             nu=learned.nu if self.nu == "auto" else self.nu / learned.code_scale**2,
@@ -190,8 +190,8 @@ class TrainedEstimator(TriedRates, CodingEstimator):
     def _steadied(self, settings, report):
         """Settings with a larger lam2 where the systems of the gradient are nearly singular."""
         prior = settings.prior
-        lam2 = getattr(prior, "lam2", _RAISED_LAM2)
-        if report.amplification <= _UNSTEADY or lam2 >= _RAISED_LAM2:
+        lam2 = ridge_of(prior)
+        if report.amplification <= _UNSTEADY or lam2 is None or lam2 >= _RAISED_LAM2:
             return settings
         warn(
             f"lam2 raised from {lam2:g} to {_RAISED_LAM2:g}: atoms of one code are nearly "

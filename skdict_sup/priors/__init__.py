@@ -13,7 +13,25 @@ from .._array import unboxed
 from ._curvature import curvature_of
 from ._entropy import coarser
 from ._protocol import Prior
-from ._scale import resolved, weight_of
+from ._questions import (
+    check_components,
+    elastic_net_weights,
+    has_prox,
+    is_convex,
+    is_elastic_net,
+    is_entropy,
+    is_positive,
+    is_power,
+    is_unresolved,
+    kl_weights,
+    minimiser,
+    ridge_of,
+    scaled,
+    settings_of,
+    uniform_curvature,
+    weight_of,
+)
+from ._scale import resolved
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
@@ -24,9 +42,24 @@ __all__ = [
     "Lp",
     "Prior",
     "as_prior",
+    "check_components",
     "coarser",
     "curvature_of",
+    "elastic_net_weights",
+    "has_prox",
+    "is_convex",
+    "is_elastic_net",
+    "is_entropy",
+    "is_positive",
+    "is_power",
+    "is_unresolved",
+    "kl_weights",
+    "minimiser",
     "resolved",
+    "ridge_of",
+    "scaled",
+    "settings_of",
+    "uniform_curvature",
     "weight_of",
 ]
 
@@ -54,7 +87,7 @@ def as_prior(prior):
 
 def _with(prior, change):
     """Copy of a prior with changed settings; the prior itself where none changes."""
-    settings = prior.get_params() if hasattr(prior, "get_params") else {}
+    settings = settings_of(prior)
     changed = {name: change(value) for name, value in settings.items()}
     same = all(changed[name] is value for name, value in settings.items())
     return prior if same else type(prior)(**changed)

@@ -1,4 +1,4 @@
-"""What a prior on the codes has to know; the whole of what is asked of a custom prior.
+"""Protocols of priors on the codes: implement `Prior` to add your own.
 
 A prior is phi(w) = sum_j phi_j(w_j), convex, on the codes w of a batch (n_samples, n_components).
 `slope` is minus the gradient of the reconstruction term in the code, so that the optimality
@@ -13,6 +13,16 @@ class Prior(Protocol):
 
     A prior that is `smooth` is coded by Newton's method, which asks for the methods of
     `SmoothPrior` as well; any other needs `prox`, and is coded by FISTA.
+
+    It may also have, with what holds where it does not (`_questions` asks for them):
+
+    - `lam`, its weight: for "auto", for larger weights that Newton's method starts from, and for
+      the certificates of least squares, where it is zero; else it is taken to be above zero;
+    - `positive`, whether it keeps codes at or above zero; else False;
+    - `convex`; else True;
+    - `get_params()`, the hyper-parameters by name, for "auto" and for numbers of any kind; else
+      none, and the object is taken as it is;
+    - `check_components(n_components)`, which raises where hyper-parameters do not fit the atoms.
     """
 
     smooth: bool

@@ -1,7 +1,5 @@
 """Weights that follow the scale of the signals: "auto", or a multiple of lam_max."""
 
-from numbers import Real
-
 from .._validation import check_scalar
 
 _UNIT = "*lam_max"
@@ -36,9 +34,3 @@ def resolved(settings, automatic, scale):
         elif isinstance(value, str) and value == "auto":
             found[name] = automatic[name]
     return found
-
-
-def weight_of(prior, default=1.0):
-    """The number lam of a prior; a default for custom priors that have none, or one per atom."""
-    lam = getattr(prior, "lam", default)
-    return float(lam) if isinstance(lam, Real) else default

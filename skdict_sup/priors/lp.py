@@ -68,6 +68,11 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         if self.exponent == 1:
             raise ValueError("exponent must not be 1: use ElasticNet(lam), the l1 norm.")
 
+    @property
+    def convex(self):
+        """Whether the exponent is above one."""
+        return self.exponent > 1
+
     def automatic(self, scale):
         """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
         return {"lam": 0.2 * scale ** (2 - self.exponent)}

@@ -12,11 +12,12 @@ class Linear:
 
     name = "linear"
     roughness = 1.0  # bound on the second derivative in w D
+    quadratic = True  # half the squared norm of x - w D
 
     def check(self, X):
         """Any signal can be reconstructed."""
 
-    def filled(self, X, dictionary=None, prior=None):
+    def filled(self, X, replacement=None):
         """Signals with those that are none replaced, and their number."""
         return X, 0
 
@@ -24,7 +25,7 @@ class Linear:
         """Compute what threads would all ask for."""
         _ = atoms.gram
 
-    def energy(self, X):
+    def offset(self, X):
         """Squared norms of the signals: (n_samples,); NaN where they vanish in these floats."""
         xp = namespace(X)
         energy = xp.vecdot(X, X, axis=-1)
@@ -33,9 +34,16 @@ class Linear:
         vanishes = (energy == 0) & xp.any(X != 0, axis=-1)
         return xp.where(vanishes, xp.full_like(energy, xp.nan), energy)
 
-    def extent(self, energy):
-        """Sizes of signals, from their energies: their norms, (n_samples,)."""
-        return namespace(energy).sqrt(energy)
+    def in_range(self, data):
+        """Whether squared norms are finite, and zero or far above the least floats."""
+        xp, energy = namespace(data.offset), data.offset
+        info = xp.finfo(energy.dtype)
+        least = float(info.smallest_normal) / float(info.eps) ** 2
+        return xp.isfinite(energy) & ((energy == 0) | (energy > least))
+
+    def extent(self, data):
+        """Sizes of signals: their norms, (n_samples,)."""
+        return namespace(data.offset).sqrt(data.offset)
 
     def reach(self, dictionary):
         """Sizes of atoms: their norms, (n_components,)."""
@@ -46,19 +54,23 @@ class Linear:
         """W D."""
         return code @ atoms.dictionary
 
-    def slope(self, corr, code, atoms):
+    def slope(self, data, code, atoms):
         """Minus the gradient in the code: (x - w D) D' = corr - w G."""
-        return corr - rows_times(code, atoms.gram)
+        return data.corr - rows_times(code, atoms.gram)
 
-    def value(self, energy, corr, code, slope, atoms):
+    def value(self, data, code, slope, atoms):
         """Loss of each code, from squared norms and correlations: (n_samples,)."""
         xp = namespace(code)
-        squares = energy - xp.sum(code * (corr + slope), axis=-1)
+        squares = data.offset - xp.sum(code * (data.corr + slope), axis=-1)
         return 0.5 * xp.maximum(squares, xp.zeros_like(squares))
 
     def fenchel_gap(self, value, scale):
         """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""
         return (1.0 - scale) ** 2 * value
+
+    def curvatures(self, atoms):
+        """Proven lower bounds on the curvature in the code: everywhere, and within its range."""
+        return atoms.curvatures
 
     def product(self, direction, code, atoms):
         """Hessian in the code times a direction."""

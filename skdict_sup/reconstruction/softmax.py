@@ -22,6 +22,7 @@ class Softmax:
 
     name = "softmax"
     roughness = 0.5  # bound on the eigenvalues of diag(r) - r r'
+    quadratic = False
 
     def check(self, X):
         """Raise unless every signal is a distribution, or zero."""
@@ -44,11 +45,12 @@ class Softmax:
                 "sum."
             )
 
-    def filled(self, X, dictionary=None, prior=None):
+    def filled(self, X, replacement=None):
         """Signals with those of zero replaced, and their number.
 
-        In place of such a signal stands the one whose code is the minimiser of the prior, so that
-        it says nothing; without a dictionary that of a code of zero, the uniform distribution.
+        In place of such a signal stands what `replacement()` returns, (1, n_features): a signal
+        that says nothing of its code. Without it, or where it returns None, that is the uniform
+        distribution, the signal of a code of zero.
         """
         empty = _sums(X) == 0
         rows = np.flatnonzero(empty)
@@ -56,9 +58,8 @@ class Softmax:
             return X, 0
         like, m = (X.data if is_sparse(X) else X), X.shape[1]
         row = astype_like(np.full((1, m), 1.0 / m), like)
-        if dictionary is not None and hasattr(prior, "code_at"):
-            zero = namespace(dictionary).zeros_like(dictionary[:, :1].T)
-            row = _softmax(prior.code_at(zero) @ dictionary)[0]
+        signal = None if replacement is None else replacement()
+        row = row if signal is None else signal
         if not is_sparse(X):
             return namespace(X).where(astype_like(empty, X)[:, None] > 0, row, X), len(rows)
         where = np.repeat(rows, m), np.tile(np.arange(m), len(rows))
@@ -68,15 +69,19 @@ class Softmax:
     def prepare(self, atoms):
         """Nothing is shared between slices."""
 
-    def energy(self, X):
+    def offset(self, X):
         """Negative entropies of the signals: (n_samples,)."""
         xp = namespace(X)
         seen = X > 0
         return xp.sum(X * xp.log(xp.where(seen, X, xp.ones_like(X))), axis=-1)
 
-    def extent(self, energy):
+    def in_range(self, data):
+        """Whether entropies are finite."""
+        return namespace(data.offset).isfinite(data.offset)
+
+    def extent(self, data):
         """Sizes of signals, which sum to one: (n_samples,)."""
-        return namespace(energy).ones_like(energy)
+        return namespace(data.offset).ones_like(data.offset)
 
     def reach(self, dictionary):
         """Sizes of atoms: how far they can move a logarithm, both ways, (n_components,)."""
@@ -92,20 +97,24 @@ class Softmax:
         code = dense(code)
         return _softmax(rows_times(code, atoms.dictionary))
 
-    def slope(self, corr, code, atoms):
+    def slope(self, data, code, atoms):
         """Minus the gradient in the code: (x - r) D'."""
-        return corr - rows_times(self.reconstruct(code, atoms), atoms.dictionary.T)
+        return data.corr - rows_times(self.reconstruct(code, atoms), atoms.dictionary.T)
 
-    def value(self, energy, corr, code, slope, atoms):
+    def value(self, data, code, slope, atoms):
         """Loss of each code: (n_samples,)."""
         xp = namespace(code)
         _, normaliser = self._image(code, atoms)
-        loss = energy - xp.sum(code * corr, axis=-1) + normaliser
+        loss = data.offset - xp.sum(code * data.corr, axis=-1) + normaliser
         return xp.maximum(loss, xp.zeros_like(loss))
 
     def fenchel_gap(self, value, scale):
         """Bound on KL((1 - s) x + s r || r), by convexity: (1 - s) times the loss."""
         return (1.0 - scale) * value
+
+    def curvatures(self, atoms):
+        """No curvature is proven: probabilities may vanish far away."""
+        return 0.0, 0.0
 
     def product(self, direction, code, atoms):
         """Hessian in the code times a direction."""

@@ -2,13 +2,12 @@
 
 A solver is a frozen record of settings with one method,
 
-    codes(problem, corr, energy, tol, init) -> code, slope, n_iter
+    codes(problem, data, tol, init) -> code, slope, n_iter
 
-for a slice of the batch, and says which problems it `handles`. `solve` cuts the batch into
-slices, runs a solver on them and certifies what came back.
+for the data of a slice of the batch, and says which problems it `handles`. `execution.solve` cuts
+the batch into slices, runs a solver on them and certifies what came back.
 """
 
-from ._solve import solve
 from .coordinate_descent import CoordinateDescent
 from .exponentiated_gradient import ExponentiatedGradient
 from .fista import FISTA
@@ -24,7 +23,6 @@ __all__ = [
     "Homotopy",
     "Newton",
     "Reweighted",
-    "solve",
 ]
 
 # in the order of preference where several handle a problem

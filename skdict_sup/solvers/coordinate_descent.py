@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from ..kernels import coordinate_descent
-from ..priors import ElasticNet
-from ..reconstruction import Linear
+from ..priors import is_elastic_net
 
 
 @dataclass(frozen=True)
@@ -16,12 +15,11 @@ class CoordinateDescent:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        return isinstance(reconstruction, Linear) and isinstance(prior, ElasticNet)
+        return reconstruction.quadratic and is_elastic_net(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         prior = problem.prior
-        rounds = self.max_iter or 10_000
-        return coordinate_descent(
-            problem.gram, corr, energy, prior.lam, prior.lam2, prior.positive, tol, rounds, init
-        )
+        weights, rounds = (prior.lam, prior.lam2, prior.positive), self.max_iter or 10_000
+        arrays = problem.gram, data.corr, data.offset
+        return coordinate_descent(*arrays, *weights, tol, rounds, init)

@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any
 
 from .._array import eps, namespace
-from ..priors import KL
-from ._batch import Points, iterate
+from .._records import Data, Rows
+from ..priors import is_entropy
+from ._iterate import iterate
 
 _OFTEN, _SELDOM = 0.6, 0.3  # shares of backtracking beyond which the step size changes
 _CHANGE = 0.1
@@ -32,16 +33,15 @@ class ExponentiatedGradient:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        return isinstance(prior, KL)
+        return is_entropy(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative optimality residual of tol."""
-        xp = namespace(corr)
-        zero = xp.zeros_like(corr)
+        xp, ones = namespace(data.corr), namespace(data.corr).ones_like(data.offset)
+        zero = xp.zeros_like(data.corr)
         rate = zero if init is None else problem.prior.gradient(init) / problem.prior.lam
-        like = xp.ones_like(energy), xp.ones_like(energy), xp.zeros_like(energy)
         other = None if problem.prior.positive else -rate  # a signed code is p (e^s - e^-s)
-        points = _at(problem, corr, energy, rate, other, *like)
+        points = _at(problem, data, rate, other, ones, ones, xp.zeros_like(ones))
         limit = self.max_iter or 100_000
         points, n_iter = iterate(
             points, partial(_step, problem), partial(_done, problem, tol), limit
@@ -50,11 +50,10 @@ class ExponentiatedGradient:
 
 
 @dataclass(frozen=True, eq=False)
-class _Halves(Points):
+class _Halves(Rows):
     """Nonnegative codes on the way, as log(w / p), and what follows from them."""
 
-    corr: Any
-    energy: Any
+    data: Data
     plus: Any
     minus: Any  # None where codes are nonnegative
     plus_code: Any
@@ -66,48 +65,47 @@ class _Halves(Points):
     share: Any  # of steps taken back, lately
 
 
-def _at(problem, corr, energy, plus, minus, size, step, share):
-    xp, prior = namespace(corr), problem.prior
-    mean = prior.mean(corr)
+def _at(problem, data, plus, minus, size, step, share):
+    xp, prior = namespace(plus), problem.prior
+    mean = prior.mean(plus)
     plus_code = code = mean * xp.exp(plus)
     distance = xp.sum(code * (plus - 1.0) + mean, axis=1)
     if minus is not None:
         other = mean * xp.exp(minus)
         distance = distance + xp.sum(other * (minus - 1.0) + mean, axis=1)
         code = code - other
-    slope = problem.reconstruction.slope(corr, code, problem)
-    loss = problem.reconstruction.value(energy, corr, code, slope, problem)
-    objective = loss + prior.lam * distance
+    slope = problem.slope(data, code)
+    objective = problem.loss(data, code, slope) + prior.lam * distance
     found = plus, minus, plus_code, code, slope, objective
-    return _Halves(corr, energy, *found, size, step, share)
+    return _Halves(data, *found, size, step, share)
 
 
 def _done(problem, tol, points):
     xp = namespace(points.code)
     violation = xp.max(problem.prior.stationarity(points.code, points.slope), axis=1)
-    return violation <= tol * xp.max(xp.abs(points.corr), axis=1)
+    return violation <= tol * xp.max(xp.abs(points.data.corr), axis=1)
 
 
 def _step(problem, points):
     """One trial for each signal: taken, or taken back."""
-    xp, lam = namespace(points.corr), problem.prior.lam
+    xp, lam = namespace(points.code), problem.prior.lam
     step = points.step[:, None]
     plus = points.plus - step * (lam * points.plus - points.slope)
     minus = points.minus
     if minus is not None:
         minus = minus - step * (lam * minus + points.slope)
-    trial = _at(
-        problem, points.corr, points.energy, plus, minus, points.size, points.step, points.share
-    )
+    trial = _at(problem, points.data, plus, minus, points.size, points.step, points.share)
     taken = _descends(lam, points, trial)
     share = _MEMORY * points.share + (1 - _MEMORY) * xp.astype(~taken, step.dtype)
     shrunk = xp.where(share > _OFTEN, (1 - _CHANGE) * points.size, points.size)
     size = xp.where(share < _SELDOM, (1 + _CHANGE) * points.size, shrunk)
+    changed = "plus", "minus", "plus_code", "code", "slope", "objective"
+    pairs = ((getattr(trial, name), getattr(points, name)) for name in changed)
     kept = [
         a if a is None else xp.where(taken[:, None] if a.ndim == 2 else taken, a, b)
-        for a, b in zip(trial._parts(), points._parts(), strict=True)
+        for a, b in pairs
     ]
-    return _Halves(*kept[:8], size, xp.where(taken, size, 0.5 * points.step), share)
+    return _Halves(points.data, *kept, size, xp.where(taken, size, 0.5 * points.step), share)
 
 
 def _descends(lam, points, trial):
@@ -116,14 +114,15 @@ def _descends(lam, points, trial):
     Less than that may mean steps from one side of the minimum to the other, for ever. Where
     rounding hides the fall, the slope at the end says whether it is there, by convexity.
     """
-    xp = namespace(points.corr)
+    xp = namespace(points.code)
     plus, minus = trial.plus_code - points.plus_code, None
     if trial.minus is not None:
         minus = (trial.plus_code - trial.code) - (points.plus_code - points.code)
     predicted = _slope_along(lam, points, plus, minus)
     change = trial.objective - points.objective
     falls = change <= 0.5 * predicted
-    rounding = 16 * eps(points.corr) * (xp.abs(points.objective) + xp.abs(points.energy))
+    size = xp.abs(points.objective) + xp.abs(points.data.offset)
+    rounding = 16 * eps(points.code) * size
     close = xp.abs(change) <= rounding
     if not bool(xp.any(close)):
         return falls
@@ -132,7 +131,7 @@ def _descends(lam, points, trial):
 
 def _slope_along(lam, points, plus, minus):
     """Derivative of the objective along a change of the halves."""
-    xp = namespace(points.corr)
+    xp = namespace(points.code)
     along = xp.sum((lam * points.plus - points.slope) * plus, axis=1)
     if minus is not None:
         along = along + xp.sum((lam * points.minus + points.slope) * minus, axis=1)

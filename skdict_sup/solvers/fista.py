@@ -5,8 +5,10 @@ from functools import partial
 from typing import Any
 
 from .._array import eps, namespace
+from .._records import Data, Rows
 from ..certificate import certificate
-from ._batch import Points, gradient_step, iterate
+from ..priors import has_prox
+from ._iterate import gradient_step, iterate
 
 _CHECK = 10  # steps between two looks at the duality gap
 
@@ -26,25 +28,22 @@ class FISTA:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        return hasattr(prior, "prox")
+        return has_prox(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
-        xp = namespace(corr)
-        code = xp.zeros_like(corr) if init is None else problem.prior.prox(init, 0.0)
+        xp, like = namespace(data.corr), data.offset
+        code = xp.zeros_like(data.corr) if init is None else problem.prior.prox(init, 0.0)
         step = partial(_step, problem, gradient_step(problem))
-        far = xp.full_like(energy, xp.inf)
-        points = _Moving(corr, energy, code, code, xp.ones_like(energy), far)
+        points = _Moving(data, code, code, xp.ones_like(like), xp.full_like(like, xp.inf))
         limit = self.max_iter or 100_000
         points, n_iter = iterate(points, step, partial(_done, problem, tol), limit, every=_CHECK)
-        slope = problem.reconstruction.slope(points.corr, points.code, problem)
-        return points.code, slope, n_iter
+        return points.code, problem.slope(points.data, points.code), n_iter
 
 
 @dataclass(frozen=True, eq=False)
-class _Moving(Points):
-    corr: Any
-    energy: Any
+class _Moving(Rows):
+    data: Data
     code: Any
     point: Any  # where the next step starts: beyond the code, by the momentum
     momentum: Any
@@ -53,8 +52,8 @@ class _Moving(Points):
 
 def _done(problem, tol, points):
     xp, code = namespace(points.code), points.code
-    slope = problem.reconstruction.slope(points.corr, code, problem)
-    found = certificate(problem, points.corr, points.energy, code, slope, counted=False)
+    slope = problem.slope(points.data, code)
+    found = certificate(problem, points.data, code, slope, counted=False)
     # a step below rounding: these floats get no further
     resting = points.change <= eps(code) * xp.max(xp.abs(code), axis=1)
     return (found.duality_gap <= tol) | resting
@@ -62,7 +61,7 @@ def _done(problem, tol, points):
 
 def _step(problem, step, points):
     xp, momentum = namespace(points.code), points.momentum
-    slope = problem.reconstruction.slope(points.corr, points.point, problem)
+    slope = problem.slope(points.data, points.point)
     following = problem.prior.prox(points.point + step * slope, step)
     change = following - points.code
     # the momentum points uphill: start it again, signal by signal
@@ -71,4 +70,4 @@ def _step(problem, step, points):
     weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / grown)
     point = following + weight[:, None] * change
     largest = xp.max(xp.abs(change), axis=1)
-    return _Moving(points.corr, points.energy, following, point, grown, largest)
+    return _Moving(points.data, following, point, grown, largest)

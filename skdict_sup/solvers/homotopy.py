@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from .._array import is_numpy, namespace, put_rows, rows_times, take_rows, to_numpy
 from ..kernels import elastic_net_codes
-from ..priors import ElasticNet
-from ..reconstruction import Linear
+from ..priors import is_elastic_net
 
 _FEW = 32  # atoms that come and go in less time than it takes to judge them
 _NEAR = 0.25  # of lam: mean violation over the atoms of a start that is worth its time
@@ -20,14 +19,15 @@ class Homotopy:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        return isinstance(reconstruction, Linear) and isinstance(prior, ElasticNet)
+        return reconstruction.quadratic and is_elastic_net(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice; exact whatever tol."""
         prior = problem.prior
-        init = None if init is None else _near(problem, corr, init)
+        init = None if init is None else _near(problem, data, init)
+        weights = prior.lam, prior.lam2, prior.positive
         code, slope, n_iter = elastic_net_codes(
-            problem.gram, corr, prior.lam, prior.lam2, prior.positive, init, self.max_iter
+            problem.gram, data.corr, *weights, init, self.max_iter
         )
         if prior.positive:
             code, slope = _clipped(problem, code, slope)
@@ -49,22 +49,22 @@ def _clipped(problem, code, slope):
     return code - below, slope
 
 
-def _near(problem, corr, init):
+def _near(problem, data, init):
     """Starts, with zero for those far from optimal: letting go of their atoms would take longer.
 
     Codes of a nearby dictionary or of another solver violate the optimality condition by a few
     hundredths of lam, those of a network by lam itself, on many more atoms.
     """
-    xp, prior = namespace(corr), problem.prior
-    n_atoms = xp.sum(xp.astype(init != 0, corr.dtype), axis=1)
+    xp, prior = namespace(init), problem.prior
+    n_atoms = xp.sum(xp.astype(init != 0, init.dtype), axis=1)
     rows = (to_numpy(n_atoms) > _FEW).nonzero()[0]
     if not len(rows):
         return init
-    start, pull, n_atoms = (take_rows(array, rows) for array in (init, corr, n_atoms))
-    slope = problem.reconstruction.slope(pull, start, problem)
+    start, n_atoms, some = take_rows(init, rows), take_rows(n_atoms, rows), data.rows(rows)
+    slope = problem.slope(some, start)
     zero = xp.zeros_like(start)
     violation = xp.where(start != 0, prior.stationarity(start, slope), zero)
-    least = 1e-3 * xp.max(xp.abs(pull), axis=1)  # where lam is next to nothing
+    least = 1e-3 * xp.max(xp.abs(some.corr), axis=1)  # where lam is next to nothing
     bound = _NEAR * xp.where(least > prior.lam, least, prior.lam)
     near = xp.sum(violation, axis=1) / n_atoms <= bound
     return put_rows(init, xp.where(near[:, None], start, zero), rows)

@@ -1,6 +1,5 @@
 """Codes for smooth priors by Newton's method along the curve of w and phi'(w)."""
 
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from .._array import device_of, eps, namespace, put_rows, take_rows, to_numpy
+from .._records import Data, Rows
 from ..kernels import kl_codes
-from ..priors import KL, curvature_of
-from ..problem import Problem
-from ..reconstruction import Linear
-from ._batch import Points, iterate
+from ..priors import is_convex, is_positive, kl_weights, scaled, weight_of
+from ._iterate import iterate
 
 _DESCENT = 1e-4  # share of the predicted decrease that a step must reach
 _HALVINGS = 30
@@ -42,52 +40,47 @@ class Newton:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        return prior.smooth and not getattr(prior, "exponent", 2) < 1
+        return prior.smooth and is_convex(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative optimality residual of tol."""
         if init is None:
-            init = _approach(problem, corr, energy)
-        limit = self.max_iter or 1000
-        prior, fits = problem.prior, type(problem.reconstruction) is Linear
-        if type(prior) is KL and fits and kl_codes.compiled(corr):  # the same
-            settings = prior.lam, prior.mean(corr), prior.positive, tol, init, limit
-            return kl_codes(problem.gram, corr, energy, *settings)
-        points = _start(problem, corr, energy, init)
+            init = _approach(problem, data)
+        limit, weights = self.max_iter or 1000, kl_weights(problem.prior, data.corr)
+        fits = weights is not None and problem.reconstruction.quadratic
+        if fits and kl_codes.compiled(data.corr):  # the same
+            return kl_codes(problem.gram, data.corr, data.offset, *weights, tol, init, limit)
+        points = _start(problem, data, init)
         points, n_iter = iterate(points, partial(_step, problem), partial(_done, tol), limit)
         return points.code, points.slope, n_iter
 
 
-def _approach(problem, corr, energy):
+def _approach(problem, data):
     """Codes to start from: where phi' is zero, or for tiny lam, codes of larger ones.
 
     Each signal has the rungs lam * FACTOR^k below a fraction of its largest correlation, which
     depend on it alone.
     """
-    xp, prior = namespace(corr), problem.prior
-    code = prior.code_at(xp.zeros_like(corr))
-    top = to_numpy(xp.max(xp.abs(corr), axis=1)).astype(np.float64)
-    room = np.maximum(_TINY * top / getattr(prior, "lam", np.inf), 1.0)
+    xp, prior = namespace(data.corr), problem.prior
+    code = prior.code_at(xp.zeros_like(data.corr))
+    top = to_numpy(xp.max(xp.abs(data.corr), axis=1)).astype(np.float64)
+    room = np.maximum(_TINY * top / weight_of(prior, np.inf), 1.0)
     rungs = np.minimum(np.floor(np.log(room) / np.log(_FACTOR)), _RUNGS).astype(int)
     for rung in range(rungs.max(initial=0), 0, -1):
         rows = (rungs >= rung).nonzero()[0]
-        heavier = copy(prior)
-        heavier.lam = prior.lam * _FACTOR**rung
-        easier = Problem(problem.reconstruction, heavier, problem.dictionary)
-        parts = (take_rows(part, rows) for part in (corr, energy, code))
-        points, _ = iterate(
-            _start(easier, *parts), partial(_step, easier), partial(_near, heavier.lam), 50
-        )
+        easier = problem.with_prior(scaled(prior, _FACTOR**rung))
+        points = _start(easier, data.rows(rows), take_rows(code, rows))
+        near = partial(_near, easier.prior.lam)
+        points, _ = iterate(points, partial(_step, easier), near, 50)
         code = put_rows(code, points.code, rows)
     return code
 
 
 @dataclass(frozen=True, eq=False)
-class _Curve(Points):
+class _Curve(Rows):
     """Codes on the way, with rate = phi'(code), and all that follows from them."""
 
-    corr: Any
-    energy: Any
+    data: Data
     code: Any
     rate: Any
     slope: Any
@@ -102,55 +95,52 @@ def _done(tol, points):
 
 def _stuck(points):
     """Whether these floats get no further."""
-    return (points.stale >= _PATIENCE) | ~namespace(points.corr).isfinite(points.objective)
+    return (points.stale >= _PATIENCE) | ~namespace(points.code).isfinite(points.objective)
 
 
-def _start(problem, corr, energy, init):
+def _start(problem, data, init):
     """Points at given codes."""
-    xp = namespace(corr)
-    code = xp.abs(init) if getattr(problem.prior, "positive", False) else init
-    stale = xp.zeros(corr.shape[0], dtype=xp.int64, device=device_of(corr))
-    return _at(problem, corr, energy, code, problem.prior.gradient(code), stale)
+    xp = namespace(init)
+    code = xp.abs(init) if is_positive(problem.prior) else init
+    stale = xp.zeros(code.shape[0], dtype=xp.int64, device=device_of(code))
+    return _at(problem, data, code, problem.prior.gradient(code), stale)
 
 
-def _at(problem, corr, energy, code, rate, stale):
-    xp = namespace(corr)
-    slope = problem.reconstruction.slope(corr, code, problem)
-    objective = problem.reconstruction.value(energy, corr, code, slope, problem)
-    objective = objective + problem.prior.value(code)
-    top = xp.max(xp.abs(corr), axis=1)
+def _at(problem, data, code, rate, stale):
+    xp = namespace(code)
+    slope = problem.slope(data, code)
+    objective = problem.objective(data, code, slope)
+    top = xp.max(xp.abs(data.corr), axis=1)
     residual = xp.max(problem.prior.stationarity(code, slope), axis=1)
     residual = residual / xp.where(top > 0, top, xp.ones_like(top))
-    return _Curve(corr, energy, code, rate, slope, objective, residual, stale)
+    return _Curve(data, code, rate, slope, objective, residual, stale)
 
 
 def _near(lam, points):
     """Whether codes are near enough to optimal ones for a tenth of their lam to start there."""
-    xp = namespace(points.corr)
-    near = points.residual * xp.max(xp.abs(points.corr), axis=1) <= 0.3 * lam
+    xp = namespace(points.code)
+    near = points.residual * xp.max(xp.abs(points.data.corr), axis=1) <= 0.3 * lam
     return near | _stuck(points)
 
 
 def _step(problem, points):
     """Points after one step each."""
-    xp = namespace(points.corr)
-    prior, reconstruction = problem.prior, problem.reconstruction
+    xp, prior = namespace(points.code), problem.prior
     excess = points.slope - points.rate
-    curvature, support = curvature_of(prior, points.code), prior.support(points.code)
-    move = reconstruction.solve(points.code, curvature, support, excess, problem, _FORCING)
-    diagonal = reconstruction.diagonal(points.code, problem)
+    move, curvature, support = problem.newton_system(points.code, excess, _FORCING)
+    diagonal = problem.diagonal(points.code)
     # curvature * move, written so that errors of the system are not multiplied by large numbers
     turn = xp.where(
         support & (curvature < diagonal),
         curvature * move,
-        excess - reconstruction.product(move, points.code, problem),
+        excess - problem.product(move, points.code),
     )
     room = prior.reach(1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal)))
     found, rows, length = None, np.arange(points.code.shape[0]), 1.0
     for _ in range(_HALVINGS):
         part = points if found is None else points.rows(rows)
         code, rate = _moved(prior, part, length * turn, room)
-        trial = _at(problem, part.corr, part.energy, code, rate, part.stale)
+        trial = _at(problem, part.data, code, rate, part.stale)
         good = to_numpy(_descends(part, trial, excess))
         found = trial if found is None else found.put(trial, rows)
         if good.all():
@@ -202,5 +192,5 @@ def _descends(points, trial, excess):
 def _rounding(points):
     """How far rounding can move an objective."""
     xp = namespace(points.code)
-    parts = xp.abs(points.energy) + xp.abs(points.objective)
-    return 16 * eps(points.corr) * (parts + xp.sum(xp.abs(points.code * points.slope), axis=1))
+    parts = xp.abs(points.data.offset) + xp.abs(points.objective)
+    return 16 * eps(points.code) * (parts + xp.sum(xp.abs(points.code * points.slope), axis=1))

@@ -5,10 +5,9 @@ from functools import partial
 from typing import Any
 
 from .._array import namespace
-from ..priors import ElasticNet, Lp
-from ..problem import Problem
-from ..reconstruction import Linear
-from ._batch import Points, gradient_step, iterate
+from .._records import Data, Rows
+from ..priors import ElasticNet, is_convex, is_power
+from ._iterate import gradient_step, iterate
 from .homotopy import Homotopy
 
 
@@ -28,42 +27,39 @@ class Reweighted:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether this solver is for such problems."""
-        concave = isinstance(prior, Lp) and prior.exponent < 1
-        return concave and isinstance(reconstruction, Linear)
+        return reconstruction.quadratic and is_power(prior) and not is_convex(prior)
 
-    def codes(self, problem, corr, energy, tol, init=None):
+    def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative optimality residual of tol."""
         if init is None:
-            l1 = ElasticNet(problem.prior.lam)
-            start = Problem(problem.reconstruction, l1, problem.dictionary)
-            init, _, _ = Homotopy().codes(start, corr, energy, tol)
+            l1 = problem.with_prior(ElasticNet(problem.prior.lam))
+            init, _, _ = Homotopy().codes(l1, data, tol)
         points, n_iter = iterate(
-            _Shrunk(corr, init),
+            _Shrunk(data, init),
             partial(_step, problem, gradient_step(problem)),
             partial(_done, problem, tol),
             self.max_iter or 100_000,
             every=10,
         )
-        slope = problem.reconstruction.slope(points.corr, points.code, problem)
-        return points.code, slope, n_iter
+        return points.code, problem.slope(points.data, points.code), n_iter
 
 
 @dataclass(frozen=True, eq=False)
-class _Shrunk(Points):
-    corr: Any
+class _Shrunk(Rows):
+    data: Data
     code: Any
 
 
 def _done(problem, tol, points):
     xp = namespace(points.code)
-    slope = problem.reconstruction.slope(points.corr, points.code, problem)
+    slope = problem.slope(points.data, points.code)
     violation = xp.max(problem.prior.stationarity(points.code, slope), axis=1)
-    return violation <= tol * xp.max(xp.abs(points.corr), axis=1)
+    return violation <= tol * xp.max(xp.abs(points.data.corr), axis=1)
 
 
 def _step(problem, step, points):
     xp, code = namespace(points.code), points.code
-    moved = code + step * problem.reconstruction.slope(points.corr, code, problem)
+    moved = code + step * problem.slope(points.data, code)
     size = xp.abs(moved) - step * xp.abs(problem.prior.gradient(code))
     stays = (size <= 0) | (code == 0)
-    return _Shrunk(points.corr, xp.where(stays, xp.zeros_like(code), xp.sign(moved) * size))
+    return _Shrunk(points.data, xp.where(stays, xp.zeros_like(code), xp.sign(moved) * size))

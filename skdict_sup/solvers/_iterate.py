@@ -1,36 +1,8 @@
 """Iterations over a batch of which finished signals drop out."""
 
-from dataclasses import fields
-
 import numpy as np
 
-from .._array import namespace, put_rows, take_rows, to_numpy
-
-
-class Points:
-    """Base of frozen records of arrays, all with one row for each signal (or None)."""
-
-    def _parts(self):
-        return [getattr(self, field.name) for field in fields(self)]
-
-    def rows(self, rows):
-        """The record of some signals, at NumPy integer positions."""
-        return type(self)(*(p if p is None else take_rows(p, rows) for p in self._parts()))
-
-    def put(self, other, rows):
-        """The record with other entries for some signals."""
-        pairs = zip(self._parts(), other._parts(), strict=True)
-        return type(self)(*(a if a is None else put_rows(a, b, rows) for a, b in pairs))
-
-    def join(self, others):
-        """The record of these signals and, after them, those of other records."""
-        columns = zip(self._parts(), *(other._parts() for other in others), strict=True)
-        return type(self)(*map(_stacked, columns))
-
-
-def _stacked(column):
-    first, *_ = column
-    return first if first is None else namespace(first).concat(list(column), axis=0)
+from .._array import namespace, to_numpy
 
 
 def iterate(points, step, done, limit, every=1):
@@ -39,7 +11,7 @@ def iterate(points, step, done, limit, every=1):
     `done` is asked before the first of each `every` steps, and at the end.
     """
     parts, places, steps = [], [], []
-    todo = np.arange(points._parts()[0].shape[0])
+    todo = np.arange(points.n_rows)
     for count in range(limit + 1):
         if count % every == 0 or count == limit:
             over = np.full(len(todo), True) if count == limit else to_numpy(done(points))

@@ -1,0 +1,74 @@
+"""Records of arrays with one row for each signal, which are selected and joined together."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ._array import namespace, put_rows, take_rows
+
+
+class Rows:
+    """Base of frozen records of arrays with one row per signal, of such records, and of None.
+
+    Whatever belongs to a signal stands in one record, so that nothing is left behind when signals
+    are dropped from a batch.
+    """
+
+    def parts(self):
+        """Values of the fields, in their order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    @property
+    def n_rows(self):
+        """Number of signals."""
+        first = next(part for part in self.parts() if part is not None)
+        return first.n_rows if isinstance(first, Rows) else first.shape[0]
+
+    def rows(self, rows):
+        """The record of some signals, at NumPy integer positions."""
+        return type(self)(*(_taken(part, rows) for part in self.parts()))
+
+    def put(self, other, rows):
+        """The record with the rows of another one at NumPy integer positions."""
+        pairs = zip(self.parts(), other.parts(), strict=True)
+        return type(self)(*(_put(a, b, rows) for a, b in pairs))
+
+    def join(self, others):
+        """The record of these signals and, after them, those of other records."""
+        columns = zip(self.parts(), *(other.parts() for other in others), strict=True)
+        return type(self)(*(_joined(first, rest) for first, *rest in columns))
+
+
+def _taken(part, rows):
+    if part is None:
+        return None
+    return part.rows(rows) if isinstance(part, Rows) else take_rows(part, rows)
+
+
+def _put(part, other, rows):
+    if part is None:
+        return None
+    return part.put(other, rows) if isinstance(part, Rows) else put_rows(part, other, rows)
+
+
+def _joined(first, rest):
+    if first is None:
+        return None
+    if isinstance(first, Rows):
+        return first.join(rest)
+    return namespace(first).concat([first, *rest], axis=0) if rest else first
+
+
+@dataclass(frozen=True, eq=False)
+class Data(Rows):
+    """All that solvers and certificates see of a batch of signals.
+
+    Attributes
+    ----------
+    corr : array of shape (n_samples, n_components)
+        Inner products of signals and atoms.
+    offset : array of shape (n_samples,)
+        Part of the loss that no code changes: squared norms for the linear transfer.
+    """
+
+    corr: Any
+    offset: Any

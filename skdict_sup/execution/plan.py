@@ -1,0 +1,71 @@
+"""How a batch is cut: slices, threads, and what is reported on the way."""
+
+import time
+from dataclasses import dataclass
+
+from .._array import ROWS, is_numpy, on_host
+from .._threads import effective_n_jobs, map_threads, slices
+
+_MIN_NUMBERS = 2**16  # entries in a slice of small signals, which share the fixed cost of a slice
+_MIN_ROWS = 10 * ROWS  # enough for a fast matrix product, few enough for the caches
+_REPORT_ROWS = 8 * _MIN_ROWS  # at least, between two looks at the clock
+_REPORT_SECONDS = 2.0
+_MAX_DEVICE_ROWS = 2**16
+_MAX_DEVICE_NUMBERS = 2**28  # entries of one array
+
+
+def default_tol(dtype_eps):
+    """Tolerance where `tol` is None: 1e-9 in float64, 1e-5 in float32."""
+    return 1e-9 if dtype_eps < 1e-10 else 1e-5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows of a slice, rows between two reports, and threads."""
+
+    n_rows: int
+    slice_rows: int
+    report_rows: int
+    n_jobs: int
+
+    def map(self, work, verbose):
+        """Results of `work` on each slice, in order; above 0, `verbose` prints progress."""
+        results, progress = [], _Progress(self.n_rows) if verbose else None
+        for part in slices(self.n_rows, self.report_rows):
+            pieces = slices(part.stop - part.start, self.slice_rows, part.start)
+            results += map_threads(work, pieces, self.n_jobs)
+            if progress is not None:
+                progress.report(part.stop)
+        return results
+
+
+def plan(problem, X, n_jobs):
+    """Plan for the signals X of a problem. Codes do not depend on it."""
+    dictionary, n_rows = problem.dictionary, X.shape[0]
+    n_jobs = effective_n_jobs(n_jobs)
+    widest = max(X.shape[1], dictionary.shape[0])
+    if not on_host(dictionary):
+        rows = max(_MIN_ROWS, min(_MAX_DEVICE_ROWS, _MAX_DEVICE_NUMBERS // widest))
+        return Plan(n_rows, rows, rows, 1)
+    rows = max(_MIN_ROWS, ROWS * (_MIN_NUMBERS // (ROWS * widest)))
+    rows, report = min(rows, ROWS * -(-n_rows // (4 * ROWS))), max(_REPORT_ROWS, 4 * rows)
+    return Plan(n_rows, rows, report, n_jobs if is_numpy(dictionary) else 1)
+
+
+class _Progress:
+    """Lines about signals coded so far, at most one every few seconds and one at the end."""
+
+    def __init__(self, n_rows):
+        self.n_rows = n_rows
+        self.start = self.last = time.perf_counter()
+
+    def report(self, n_done):
+        now = time.perf_counter()
+        if now - self.last <= _REPORT_SECONDS and n_done < self.n_rows:
+            return
+        seconds, self.last = now - self.start, now
+        rate = n_done / max(seconds, 1e-9)
+        print(
+            f"encode: {n_done}/{self.n_rows} signals, {seconds:.1f} s, {rate:.0f} signals/s",
+            flush=True,
+        )

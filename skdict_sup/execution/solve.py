@@ -1,0 +1,89 @@
+"""`solve`: plan slices, code and certify each, and assemble a `Solution`."""
+
+import numpy as np
+import scipy.sparse
+
+from .._array import (
+    astype_like,
+    borrowed,
+    dense,
+    eps,
+    given_back,
+    is_numpy,
+    namespace,
+    to_numpy,
+)
+from .._atoms import Atoms
+from .._threads import computing
+from .._validation import ConvergenceWarning, warn
+from ..problem import Problem
+from ..solution import Solution
+from .plan import default_tol, plan
+from .precision import Coder
+
+
+@computing()
+def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
+    """Codes of the signals X for a problem, by a solver; a `Solution`.
+
+    A code depends on its signal alone, bit for bit in NumPy: not on n_jobs, not on the batch.
+    Signals that are not finite raise, in host memory before any of their slice is coded.
+    """
+    like = problem.dictionary
+    if borrowed(like) is not like:  # tensors in host memory share the fast way of NumPy
+        shared = Problem(problem.reconstruction, problem.prior, Atoms(borrowed(like)))
+        settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
+        found = solve(shared, borrowed(X), solver, init=borrowed(init), **settings)
+        return Solution(**{name: given_back(part, like) for name, part in vars(found).items()})
+    tol = default_tol(eps(like)) if tol is None else tol
+    shape = X.shape[0], like.shape[0]
+    code = np.empty(shape, X.dtype) if output == "dense" and is_numpy(like) else None
+    problem.prepare()  # before several threads ask for it at once
+    coder = Coder(problem, solver, tol, X)
+
+    def work(where):
+        start = None if init is None else astype_like(dense(init[where, :]), like)
+        coded, n_iter, may_fail = coder.code(dense(X[where, :]), start)
+        part = coded.code
+        if code is not None:
+            code[where], part = part, None
+        elif output == "sparse":
+            part = scipy.sparse.csr_matrix(to_numpy(part))
+        return part, coded.certificate, n_iter, may_fail
+
+    slices = plan(problem, X, n_jobs).map(work, verbose)
+    codes, certificates, n_iter, may_fail = zip(*slices, strict=True)
+    certificate = certificates[0].join(certificates[1:])
+    converged = problem.converged(certificate, tol)
+    if any(may_fail):  # nothing has to be read from a device otherwise
+        _warn(converged, certificate, tol, problem)
+    return Solution(
+        code=_joined(codes, output) if code is None else code,
+        kkt_residual=certificate.kkt_residual,
+        duality_gap=certificate.duality_gap,
+        n_iter=namespace(n_iter[0]).concat(list(n_iter), axis=0),
+        converged=converged,
+        objective=certificate.objective,
+    )
+
+
+def _joined(codes, output):
+    if output == "sparse":
+        return scipy.sparse.vstack(codes, format="csr")
+    return namespace(codes[0]).concat(list(codes), axis=0)
+
+
+def _warn(converged, certificate, tol, problem):
+    failed = ~to_numpy(converged)
+    if not failed.any():
+        return
+    if problem.prior.smooth:
+        errors, measure, cure = certificate.kkt_residual, "optimality residual", "max_iter or tol"
+    else:
+        errors, measure, cure = certificate.duality_gap, "duality gap", "max_iter, tol or lam2"
+    worst = to_numpy(errors)[failed].max()
+    warn(
+        f"{failed.sum()} of {failed.size} codes are above a relative {measure} of {tol:g}"
+        f" (largest {worst:.1e}); raise {cure}, or try another solver.",
+        ConvergenceWarning,
+    )
