@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 ROWS = 48  # a multiple of the tiles of matrix products
+_SMALL_PRODUCT = 100**3  # multiplications up to which OpenBLAS has kernels of their own
 
 
 def namespace(*arrays):
@@ -178,18 +179,25 @@ def rows_times(array, matrix):
     """Matrix product of which each row depends on nothing but that row, bit for bit, for NumPy.
 
     Matrix products round the last few rows in another way than full tiles: rows of zeros fill
-    them up to a multiple of ROWS. Products in float32 round a row by its place within a tile, on
-    processors without AVX-512: they are made in float64.
+    them up to a multiple of ROWS. Small products have kernels of their own, which round in
+    another way again: where ROWS rows are one, every product has so many. Products in float32
+    round a row by its place within a tile, on processors without AVX-512: they are made in
+    float64. Rows in another order than C's would be multiplied as a transpose: they are copied.
+    All this holds where BLAS has one thread, as in `_threads.computing`.
     """
     if not is_numpy_array(array):
         return array @ matrix
-    n = array.shape[0]
+    (n, k), p = array.shape, matrix.shape[1]
     if n % ROWS:
-        filled = np.zeros((n + -n % ROWS, array.shape[1]))
+        filled = np.zeros((n + -n % ROWS, k))
         filled[:n] = array
     else:
-        filled = accurate(array)
-    return (filled @ accurate(matrix))[:n].astype(array.dtype, copy=False)
+        filled = np.ascontiguousarray(accurate(array))
+    n_filled = filled.shape[0]
+    if ROWS * k * p <= _SMALL_PRODUCT:
+        filled = filled.reshape(n_filled // ROWS, ROWS, k)
+    product = (filled @ accurate(matrix)).reshape(n_filled, p)
+    return product[:n].astype(array.dtype, copy=False)
 
 
 def to_numpy(array):

@@ -7,6 +7,7 @@ import pytest
 from problems import unit_atoms
 
 from skdict_sup import (
+    LISTAEncoder,
     OnlineDictionaryLearning,
     SparseCoder,
     SupervisedDictionaryClassifier,
@@ -22,6 +23,9 @@ LEARNERS = [
     OnlineDictionaryLearning(5, max_iter=5, random_state=0),
     SupervisedDictionaryRegressor(5, max_iter=5, random_state=0),
     SupervisedDictionaryClassifier(5, max_iter=5, learning_rate=0.16, random_state=0),
+    LISTAEncoder(5, n_layers=2, max_iter=3, random_state=0),
+    LISTAEncoder(5, n_layers=2, max_iter=3, architecture="facnet", safeguard=True),
+    LISTAEncoder(5, n_layers=2, max_iter=3, architecture="step", loss="square"),
 ]
 
 

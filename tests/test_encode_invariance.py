@@ -5,6 +5,8 @@ import pytest
 from problems import solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, encode, lam_max
+from skdict_sup._array import rows_times
+from skdict_sup._threads import computing
 
 CROSSED = ("encode", "lam_max")
 
@@ -77,6 +79,22 @@ def test_a_code_depends_on_its_signal_alone(p, m, dtype):
         part = encode(X[first:last], D, prior=ElasticNet(lam=1.5), n_jobs=1)
         np.testing.assert_array_equal(part.code, whole.code[first:last])
         np.testing.assert_array_equal(part.duality_gap, whole.duality_gap[first:last])
+
+
+@computing()
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
+@pytest.mark.parametrize(
+    "shape", [(3, 2), (64, 100), (200, 104), (200, 105), (97, 300), (300, 300)]
+)
+def test_a_row_of_a_product_depends_on_nothing_but_that_row(shape, dtype, order):
+    rng = np.random.default_rng(0)
+    X, matrix = (rng.normal(size=size).astype(dtype) for size in ((700, shape[0]), shape))
+    X = np.asarray(X, order=order)
+    whole = rows_times(X, matrix)
+    np.testing.assert_allclose(whole, X @ matrix, rtol=1e-4, atol=1e-4)
+    for first, last in ((0, 0), (0, 1), (3, 10), (100, 149), (48, 96), (0, 480), (219, 700)):
+        np.testing.assert_array_equal(rows_times(X[first:last], matrix), whole[first:last])
 
 
 def test_more_signals_than_are_held_at_once():

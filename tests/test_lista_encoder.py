@@ -11,7 +11,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdict_sup import KL, ElasticNet, LISTAEncoder, encode
 from skdict_sup.encoders import ARCHITECTURES
@@ -30,19 +29,6 @@ def cost(X, code, model):
     """Mean objective of codes."""
     residual = X - code @ model.components_
     return float((0.5 * (residual**2).sum(axis=1) + model.prior_.value(code)).mean())
-
-
-@parametrize_with_checks(
-    [
-        LISTAEncoder(n_components=5, n_layers=2, max_iter=3, random_state=0),
-        LISTAEncoder(
-            n_components=5, n_layers=2, max_iter=3, architecture="facnet", safeguard=True
-        ),
-        LISTAEncoder(n_components=5, n_layers=2, max_iter=3, architecture="step", loss="square"),
-    ]
-)
-def test_sklearn(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -146,9 +146,8 @@ def analytic_weights(dictionary, ridge=0.0):
         moments = dictionary.T @ dictionary
         m = moments.shape[0]
         identity = xp.eye(m, dtype=moments.dtype, device=device_of(moments))
-        rows = dictionary @ xp.linalg.pinv(
-            moments + ridge * xp.linalg.trace(moments) / m * identity
-        )
+        mean = xp.sum(xp.linalg.diagonal(moments)) / m
+        rows = dictionary @ xp.linalg.pinv(moments + ridge * mean * identity)
     scale = xp.vecdot(rows, dictionary, axis=-1)[:, None]
     return rows / xp.where(scale > 0, scale, xp.ones_like(scale))
 

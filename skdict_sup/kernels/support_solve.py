@@ -72,7 +72,7 @@ def _solve_curved(gram, curvature, support, rhs, order, width):
     scale = held / xp.sqrt(_gather(xp, curvature, order[:, :width]))
     H = H * scale[:, :, None] * scale[:, None, :]
     # its rounding counts as curvature: where ones are lost in it, the system would be singular
-    ones = 1.0 + eps(H) * xp.linalg.trace(H)
+    ones = 1.0 + eps(H) * xp.sum(xp.linalg.diagonal(H), axis=-1)
     H = H + ones[:, None, None] * xp.eye(width, dtype=H.dtype, device=device_of(H))[None, :, :]
     b = _gather(xp, rhs, order[:, :width]) * scale
     return _spread(xp, xp.linalg.solve(H, b[:, :, None])[:, :, 0] * scale, order)
