@@ -4,6 +4,7 @@ Names of array libraries stand here and in `kernels/`, nowhere else.
 """
 
 import sys
+from typing import Any
 
 import array_api_compat
 import numpy as np
@@ -51,7 +52,7 @@ ROWS = 48  # a multiple of the tiles of matrix products
 _SMALL_PRODUCT = 100**3  # multiplications up to which OpenBLAS has kernels of their own
 
 
-def namespace(*arrays):
+def namespace(*arrays: Any) -> Any:
     """Array API namespace shared by the given arrays; None and Python scalars don't vote."""
     voters = [a for a in arrays if is_array_api_obj(a)]
     return array_api_compat.array_namespace(*voters)
@@ -200,15 +201,14 @@ def rows_times(array, matrix):
     return product[:n].astype(array.dtype, copy=False)
 
 
-def to_numpy(array):
+def to_numpy(array: Any) -> Any:
     """Copy an array to host memory as NumPy; NumPy arrays and lists come back as they are."""
     if not is_array_api_obj(array) or is_numpy_array(array):
         return np.asarray(array)
+    there: Any = array
     if is_torch_array(array):
-        return array.detach().cpu().numpy()
-    if hasattr(array, "get"):
-        return array.get()
-    return np.from_dlpack(array)
+        return there.detach().cpu().numpy()
+    return there.get() if hasattr(there, "get") else np.from_dlpack(there)
 
 
 def unboxed(value):

@@ -6,6 +6,7 @@ from typing import Any
 from ._array import namespace, put_rows, take_rows
 
 
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Base of frozen records of arrays with one row per signal, of such records, and of None.
 

@@ -6,6 +6,7 @@ default; fields of records have theirs. Other changes go into `_upgraded` of the
 
 import re
 from inspect import signature
+from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -29,7 +30,8 @@ class Stored:
     """Base of what users store: it goes before scikit-learn's in the bases of a class."""
 
     def __getstate__(self):
-        return super().__getstate__() | {_KEY: __version__}
+        state: Any = super().__getstate__()
+        return state | {_KEY: __version__}
 
     def __setstate__(self, state):
         version = state.get(_KEY)
@@ -37,7 +39,8 @@ class Stored:
         parameters = signature(type(self)).parameters.values()
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         known = {name: value for name, value in state.items() if name != _KEY}
-        super().__setstate__(self._upgraded(defaults | known, version))
+        base: Any = super()
+        base.__setstate__(self._upgraded(defaults | known, version))
 
     def _upgraded(self, state, version):
         """State as this version has it, of one that was stored by `version` (None: unknown)."""
@@ -46,7 +49,7 @@ class Stored:
 
 def _warn_unless_readable(version, name):
     stored, current = _minor(version), _minor(__version__)
-    if stored is None:
+    if stored is None or current is None:
         writer = "an unknown version of skdict_sup"
     elif stored > current:
         writer = f"a newer version of skdict_sup ({version})"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from numbers import Integral
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -68,7 +69,7 @@ def _blas():
     return [library for library in _controller().lib_controllers if library.user_api == "blas"]
 
 
-def effective_n_jobs(n_jobs):
+def effective_n_jobs(n_jobs: Any) -> int:
     """Number of threads that `n_jobs` stands for.
 
     None follows the limit that threadpoolctl reports for BLAS, so that one setting
@@ -84,10 +85,10 @@ def effective_n_jobs(n_jobs):
         with _guard.lock:
             held = [n_threads for _, n_threads in _guard.before]
             limits = held or [library.num_threads for library in _blas()]
-        return max(1, min([available, *filter(None, limits)]))
+        return max(1, min(available, *(int(limit) for limit in limits if limit), available))
     if n_jobs < 0:
-        return max(1, available + 1 + n_jobs)
-    return n_jobs
+        return max(1, available + 1 + int(n_jobs))
+    return int(n_jobs)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import math
 import numbers
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
@@ -38,8 +39,8 @@ _BETWEEN = {"skdict_sup", "sklearn", "joblib", "skops", "contextlib", "copy", "p
 
 
 def check_scalar(
-    value, name, *, low=-math.inf, high=math.inf, strict=False, integer=False, also=""
-):
+    value: Any, name, *, low=-math.inf, high=math.inf, strict=False, integer=False, also=""
+) -> Any:
     """Return a number within [low, high], or (low, high] where strict."""
     kind, word = (numbers.Integral, "an integer") if integer else (numbers.Real, "a number")
     bound = f"{word} {'>' if strict else '>='} {low:g}" if low > -math.inf else word
@@ -47,8 +48,9 @@ def check_scalar(
     expected = f"{name} must be {bound} {also}".rstrip()
     if isinstance(value, bool | np.bool_) or not isinstance(value, kind):
         raise TypeError(f"{expected}, got {value!r} of type {type(value).__name__}.")
-    below = value <= low if strict else value < low
-    if below or value > high or not math.isfinite(value):
+    number: Any = value
+    below = number <= low if strict else number < low
+    if below or number > high or not math.isfinite(number):
         raise ValueError(f"{expected}, got {value!r}.")
     return value
 

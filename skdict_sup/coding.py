@@ -1,7 +1,10 @@
 """`encode` and `lam_max`: the functional entry to sparse coding."""
 
+from typing import Any
+
 from ._array import is_array, is_differentiated, namespace
 from ._atoms import Atoms
+from ._typing import Array
 from ._validation import (
     check_matrix,
     check_option,
@@ -13,9 +16,10 @@ from ._validation import (
     warn_of_empty,
 )
 from .execution import solve
-from .priors import as_prior, is_unresolved
+from .priors import Prior, as_prior, is_unresolved
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
+from .solution import Solution
 from .solvers import SOLVERS
 
 __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
@@ -53,19 +57,19 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
 
 
 def encode(
-    X,
-    dictionary,
+    X: Array,
+    dictionary: Array,
     *,
-    prior="elastic_net",
-    transfer="linear",
-    solver="auto",
-    tol=None,
-    max_iter=None,
-    init=None,
-    output="dense",
-    n_jobs=None,
-    verbose=0,
-):
+    prior: Prior | str = "elastic_net",
+    transfer: str = "linear",
+    solver: str = "auto",
+    tol: float | None = None,
+    max_iter: int | None = None,
+    init: Any = None,
+    output: str = "dense",
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Solution:
     r"""Sparse codes of signals over a dictionary, each with a certificate.
 
     .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
@@ -155,11 +159,11 @@ def encode(
     return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
 
 
-def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init):
+def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
     """Checked signals, the problem that they pose, and the settings of `solve`."""
     codes = {"init": init} if init is None or is_array(init) else {}
     X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
-    if hasattr(init, "transform"):
+    if init is not None and hasattr(init, "transform"):
         init = init.transform(X)
     if init is not None:
         init = _check_init(init, X, problem)
@@ -178,7 +182,7 @@ def _check_init(init, X, problem):
     return namespace(init).astype(init, X.dtype, copy=False)
 
 
-def lam_max(X, dictionary, prior="elastic_net"):
+def lam_max(X: Array, dictionary: Array, prior: Prior | str = "elastic_net") -> Array:
     r"""Smallest lam at which a signal's code is zero.
 
     .. math:: \lambda_{\max}(x) = \max_j |\langle d_j, x \rangle|

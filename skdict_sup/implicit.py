@@ -1,14 +1,19 @@
 """Gradients through the codes by implicit differentiation of the optimality condition."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 
 from ._array import ROWS, astype_like, borrowed, dense, given_back, is_numpy, namespace
 from ._atoms import Atoms
 from ._threads import computing, effective_n_jobs, map_threads, slices
+from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem, pose
 from .execution import solve
+from .priors import Prior
 from .problem import Problem
 from .solution import Gradients, Solution
 
@@ -40,8 +45,8 @@ def adjoints(problem, code, cotangent, n_jobs=None):
 
 def pull_back(problem, X, code, beta, n_jobs=None):
     """Gradients for all that codes depend on, from their adjoints."""
-    toward = problem.vjp(X, code, beta, effective_n_jobs(n_jobs))
-    return Gradients(*toward, problem.prior.pull_back(code, beta))
+    dictionary, signals = problem.vjp(X, code, beta, effective_n_jobs(n_jobs))
+    return Gradients(dictionary, signals, problem.prior.pull_back(code, beta))
 
 
 def vjp(problem, X, code, cotangent, n_jobs=None):
@@ -51,7 +56,15 @@ def vjp(problem, X, code, cotangent, n_jobs=None):
 
 
 @computing()
-def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="linear"):
+def code_vjp(
+    X: Array,
+    dictionary: Array,
+    code: Array,
+    cotangent: Array,
+    *,
+    prior: Prior | str = "elastic_net",
+    transfer: str = "linear",
+) -> Gradients:
     r"""Pull gradients with respect to codes back to what the codes were computed from.
 
     For a scalar function L of the codes with gradient g = dL/dw, the optimality condition gives
@@ -132,17 +145,17 @@ def code_vjp(X, dictionary, code, cotangent, *, prior="elastic_net", transfer="l
 
 
 def encode_with_vjp(
-    X,
-    dictionary,
+    X: Array,
+    dictionary: Array,
     *,
-    prior="elastic_net",
-    transfer="linear",
-    solver="auto",
-    tol=None,
-    max_iter=None,
-    init=None,
-    n_jobs=None,
-):
+    prior: Prior | str = "elastic_net",
+    transfer: str = "linear",
+    solver: str = "auto",
+    tol: float | None = None,
+    max_iter: int | None = None,
+    init: Any = None,
+    n_jobs: int | None = None,
+) -> tuple[Solution, Callable[[Array], Gradients]]:
     r"""Codes of signals, and the function that pulls gradients in them back.
 
     The pair that a layer of a network needs: `encode` forward and `code_vjp` backward, with the
@@ -240,8 +253,8 @@ def _vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
     """`vjp` of a whole batch, of which only a slice of the adjoints is held at once."""
     parts = []
     for rows in slices(X.shape[0], _CHUNK):
-        pair = (astype_like(dense(a[rows, :]), problem.dictionary) for a in (code, cotangent))
-        parts.append(vjp(problem, dense(X[rows, :]), *pair, n_jobs))
+        w, g = (astype_like(dense(a[rows, :]), problem.dictionary) for a in (code, cotangent))
+        parts.append(vjp(problem, dense(X[rows, :]), w, g, n_jobs))
     return parts[0] if len(parts) == 1 else _join(namespace(cotangent), parts)
 
 

@@ -26,6 +26,7 @@ from .priors import (
     settings_of,
     weight_of,
 )
+from .reconstruction import Reconstruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Problem:
     It is what solvers, certificates and gradients speak to. The terms see arrays and atoms alone.
     """
 
-    reconstruction: Any
+    reconstruction: Reconstruction
     prior: Any
     atoms: Atoms
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._array import to_numpy
+from ._typing import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,12 @@ class Solution:
         Value of the sparse-coding objective at the code, in squared units of the signals.
     """
 
-    code: Any
-    kkt_residual: Any
-    duality_gap: Any
-    n_iter: Any
-    converged: Any
-    objective: Any
+    code: Array
+    kkt_residual: Array
+    duality_gap: Array
+    n_iter: Array
+    converged: Array
+    objective: Array
 
     def __repr__(self):
         """Sizes, and how good the codes are."""
@@ -67,6 +68,6 @@ class Gradients:
         One field for each hyper-parameter of the prior, summed over the batch.
     """
 
-    dictionary: Any
-    X: Any
+    dictionary: Array
+    X: Array
     prior: Any

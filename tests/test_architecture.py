@@ -8,7 +8,7 @@
     2  problem   certificate   solution
     1  priors   reconstruction   losses      kernels
     0  _array   _atoms   _conjugate   _records   _staged   _stored   _validation   _threads
-       _versions
+       _typing   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -32,6 +32,7 @@ LAYERS = {
     "_stored": 0,
     "_validation": 0,
     "_threads": 0,
+    "_typing": 0,
     "_versions": 0,
     "priors": 1,
     "reconstruction": 1,

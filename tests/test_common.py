@@ -23,9 +23,9 @@ LEARNERS = [
     OnlineDictionaryLearning(5, max_iter=5, random_state=0),
     SupervisedDictionaryRegressor(5, max_iter=5, random_state=0),
     SupervisedDictionaryClassifier(5, max_iter=5, learning_rate=0.16, random_state=0),
-    LISTAEncoder(5, n_layers=2, max_iter=3, random_state=0),
-    LISTAEncoder(5, n_layers=2, max_iter=3, architecture="facnet", safeguard=True),
-    LISTAEncoder(5, n_layers=2, max_iter=3, architecture="step", loss="square"),
+    LISTAEncoder(n_components=5, n_layers=2, max_iter=3, random_state=0),
+    LISTAEncoder(n_components=5, n_layers=2, max_iter=3, architecture="facnet", safeguard=True),
+    LISTAEncoder(n_components=5, n_layers=2, max_iter=3, architecture="step", loss="square"),
 ]
 
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skdict_sup import ElasticNet, encode
 from skdict_sup._atoms import Atoms
-from skdict_sup.priors import Prior, as_prior
+from skdict_sup.priors import Prior, ProximalPrior, as_prior
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 
@@ -36,8 +36,10 @@ def feasible(prior, code):
 
 @every_prior
 def test_defines_the_whole_protocol(prior):
-    methods = [name for name in vars(Prior) if not name.startswith("_")]
+    listed = {**vars(Prior), **vars(ProximalPrior)}
+    methods = [name for name in listed if not name.startswith("_")]
     assert len(methods) > 5
+    assert "prox" in methods
     assert all(callable(getattr(prior, name)) for name in methods)
 
 

@@ -2,6 +2,7 @@
 
 import zipfile
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def load_digits_splits():
     from sklearn.datasets import load_digits
     from sklearn.model_selection import StratifiedKFold
 
-    X, y = load_digits(return_X_y=True)
+    digits: Any = load_digits()
+    X, y = digits.data, digits.target
     splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
     return Data("digits of scikit-learn", X.astype(np.float32), y, (8, 8), splits)
 

@@ -81,7 +81,8 @@ def gradients(coded, cotangent, parameters, X, settings):
     )
     found = {"dictionary": toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)}
     if "projection" in parameters:
-        found["projection"] = sum(toward_signals).T @ X
+        total: Any = sum(toward_signals)
+        found["projection"] = total.T @ X
     given = xp.sum(cotangent * cotangent)
     return found, xp.sqrt(sum(squares) / xp.where(given > 0, given, xp.ones_like(given)))
 

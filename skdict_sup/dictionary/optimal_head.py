@@ -134,7 +134,8 @@ class Head:
 
         shape = len(vector), len(vector)
         with unflagged():
-            q, _ = cg(LinearOperator(shape, matvec=product), right, rtol=1e-6, maxiter=200)
+            system: Any = LinearOperator  # a class that makes others
+            q, _ = cg(system(shape, matvec=product), right, rtol=1e-6, maxiter=200)
         return q if np.isfinite(q).all() else np.zeros_like(q)
 
 

@@ -67,8 +67,10 @@ class Mix:
     def at(self, epoch, n_epochs):
         """Value of mu in an epoch, counted from zero."""
         progress = min(1.0, epoch / max(1, n_epochs))
-        if callable(self.mu):
-            return float(self.mu(progress))
+        mu: Any = self.mu
+        if callable(mu):
+            value: Any = mu(progress)
+            return float(value)
         if isinstance(self.mu, int | float):
             return float(self.mu)
         return float(self.mu[min(int(progress * len(self.mu)), len(self.mu) - 1)])

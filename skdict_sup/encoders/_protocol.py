@@ -69,6 +69,18 @@ class Architecture:
     fixed = False  # nothing to learn
     needs_signed = False  # made for codes of either sign
 
+    def start(self, seen, n_layers) -> list:
+        """Weights of each layer before any learning."""
+        raise NotImplementedError
+
+    def layer(self, weights, state, seen) -> tuple:
+        """The next state, and what its gradient needs of it."""
+        raise NotImplementedError
+
+    def back(self, weights, kept, toward, seen) -> tuple:
+        """Gradients of the weights by name, and of the state before."""
+        raise NotImplementedError
+
     def begin(self, seen):
         """The zero code."""
         return (seen.zeros(),)

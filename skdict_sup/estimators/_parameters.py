@@ -1,10 +1,12 @@
 """Parameters of the supervised estimators, and whether they are in range."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .._validation import check_option, check_scalar
+from ..priors import Prior
 from ._training import TrainedEstimator
 
 _STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
@@ -17,19 +19,19 @@ class TrainingParameters(TrainedEstimator):
         self,
         n_components=100,
         *,
-        prior="elastic_net",
+        prior: Prior | str = "elastic_net",
         transfer="linear",
-        loss="auto",
-        nu="auto",
-        mu=0.0,
+        loss: Any = "auto",
+        nu: float | str = "auto",
+        mu: Any = 0.0,
         dropout=0.0,
         head="linear",
         fit_linear=False,
         n_projected=None,
-        init="data",
-        init_max_iter="auto",
-        learning_rate="auto",
-        batch_size="auto",
+        init: Any = "data",
+        init_max_iter: int | str = "auto",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
         max_iter=30,
         early_stopping=False,
         validation_fraction=0.1,

@@ -1,5 +1,7 @@
 """LISTAEncoder: sparse codes by a network of a few layers."""
 
+from typing import Any
+
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -9,6 +11,7 @@ from .._threads import computing
 from .._validation import check_scalar
 from ..dictionary import schedules
 from ..encoders import training
+from ..priors import Prior
 from ._base import all_or_nothing
 from ._classes import has_likelihood
 from ._encoder_task import TASKS
@@ -152,19 +155,19 @@ class LISTAEncoder(NetworkEstimator):
         *,
         architecture="lista",
         n_layers=10,
-        prior="elastic_net",
+        prior: Prior | str = "elastic_net",
         target="objective",
         every_layer=False,
         loss=None,
-        mu=0.5,
+        mu: Any = 0.5,
         safeguard=False,
-        dictionary_update=False,
+        dictionary_update: bool | str = False,
         n_components=100,
-        init="data",
-        init_max_iter="auto",
+        init: Any = "data",
+        init_max_iter: int | str = "auto",
         optimizer="adam",
-        learning_rate="auto",
-        batch_size="auto",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
         max_iter=30,
         warm_start=False,
         device=None,

@@ -1,11 +1,14 @@
 """OnlineDictionaryLearning: a dictionary without labels."""
 
+from typing import Any
+
 import numpy as np
 
 from .._threads import computing
 from .._validation import check_option, check_scalar
 from ..dictionary import online
 from ..dictionary.training import learn_unlabelled, learner_of
+from ..priors import Prior
 from ..problem import resolve_prior
 from ._advice import warn_of_zero_codes
 from ._base import CodingEstimator, all_or_nothing, generator, in_one_step
@@ -112,10 +115,10 @@ class OnlineDictionaryLearning(CodingEstimator):
         self,
         n_components=100,
         *,
-        prior="elastic_net",
+        prior: Prior | str = "elastic_net",
         transfer="linear",
-        init="data",
-        batch_size=256,
+        init: Any = "data",
+        batch_size: int | str = 256,
         max_iter=20,
         tol=1e-3,
         forgetting=2.0,

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._validation import check_matrix, check_option, check_scalar
 from ..coding import make_solver
+from ..priors import Prior
 from ..problem import resolve_prior
 from ._advice import warn_of_zero_codes
 from ._base import CodingEstimator, all_or_nothing
@@ -88,7 +89,7 @@ class SparseCoder(CodingEstimator):
         self,
         dictionary,
         *,
-        prior="elastic_net",
+        prior: Prior | str = "elastic_net",
         transfer="linear",
         solver="auto",
         tol=None,

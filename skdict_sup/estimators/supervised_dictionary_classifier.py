@@ -1,5 +1,7 @@
 """SupervisedDictionaryClassifier: a dictionary learned for a classification."""
 
+from typing import Any
+
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
@@ -7,6 +9,7 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
+from ..priors import Prior
 from ._base import all_or_nothing
 from ._classes import ClassTargets, has_likelihood, winners
 from ._supervised import SupervisedDictionaryEstimator
@@ -180,21 +183,21 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         self,
         n_components=100,
         *,
-        prior="elastic_net",
+        prior: Prior | str = "elastic_net",
         transfer="linear",
-        loss="auto",
-        nu="auto",
-        mu=0.0,
+        loss: Any = "auto",
+        nu: float | str = "auto",
+        mu: Any = 0.0,
         dropout=0.0,
         head="linear",
         fit_linear=False,
         n_projected=None,
         multi_class="shared",
         label_smoothing=0.0,
-        init="data",
-        init_max_iter="auto",
-        learning_rate="auto",
-        batch_size="auto",
+        init: Any = "data",
+        init_max_iter: int | str = "auto",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
         max_iter=30,
         early_stopping=False,
         validation_fraction=0.1,

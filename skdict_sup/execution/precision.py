@@ -28,6 +28,7 @@ from .._records import Data, Rows
 from .._validation import check_finite
 from ..certificate import Certificate, careful_certificate, certificate, narrowed_certificate
 from ..problem import Problem, narrowed
+from ..solvers import Solver
 from ..solvers.coordinate_descent import CoordinateDescent
 from ..solvers.homotopy import Homotopy
 
@@ -50,7 +51,7 @@ class Coder:
     """Codes slices of the signals `whole` to `tol`, by a solver and by others where it fails."""
 
     problem: Problem
-    solver: Any
+    solver: Solver
     tol: float
     whole: Any
 

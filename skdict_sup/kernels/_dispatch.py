@@ -2,6 +2,7 @@
 
 from functools import cache, wraps
 from importlib import import_module
+from typing import Any
 
 from .._array import is_array
 from ._registry import REGISTRY
@@ -12,7 +13,7 @@ def _load(version):
     return version.lend(getattr(import_module(version.module, __package__), version.kernel))
 
 
-def kernel(reference):
+def kernel(reference) -> Any:
     """Dispatch calls of `reference` to the first compiled version that takes the arrays.
 
     Floating array arguments decide; boolean arrays, scalars and None follow. The kernel's
@@ -29,14 +30,15 @@ def kernel(reference):
             raise TypeError(
                 f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}."
             )
-        for version in call.versions:
+        for version in found.versions:
             if version.usable(*arrays):
                 return _load(version)(*args, **kwargs)
         return reference(*args, **kwargs)
 
     def compiled(*arrays):
-        return any(version.usable(*arrays) for version in call.versions)
+        return any(version.usable(*arrays) for version in found.versions)
 
-    call.reference, call.compiled = reference, compiled
-    call.versions = tuple(v for v in REGISTRY if v.kernel == name)
-    return call
+    found: Any = call  # a function with attributes
+    found.reference, found.compiled = reference, compiled
+    found.versions = tuple(v for v in REGISTRY if v.kernel == name)
+    return found

@@ -1,6 +1,7 @@
 """Kernel: codes of a batch for the KL prior and the linear transfer."""
 
 import math
+from typing import Any
 
 from .._array import device_of, eps, namespace
 from ._dispatch import kernel
@@ -121,6 +122,11 @@ def _descends(now, then, rounding):
 
 class _Curve:
     """The curve of (w, s = phi'(w)), and how entries move along it."""
+
+    rate: Any  # functions of a code, of the rate, and of what a subclass says
+    code: Any
+    mobility: Any
+    reach: Any
 
     def __init__(self, xp, lam, mean, diagonal):
         info = xp.finfo(mean.dtype)

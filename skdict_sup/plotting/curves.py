@@ -1,5 +1,7 @@
 """The course of a training, and codes along lam."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -86,7 +88,8 @@ class LossCurveDisplay:
         self.ax_ = axes_or_new(ax)
         self.figure_, self.score_ax_ = self.ax_.figure, None
         epochs = np.arange(1, len(self.loss_curve) + 1)
-        (line,) = self.ax_.plot(epochs, self.loss_curve, **{"label": "training loss"} | kwargs)
+        settings: dict[str, Any] = {"label": "training loss"} | kwargs
+        (line,) = self.ax_.plot(epochs, self.loss_curve, **settings)
         self.ax_.set(xlabel="epoch", ylabel="training loss")
         if self.validation_scores:
             self.score_ax_ = self.ax_.twinx()
@@ -198,7 +201,8 @@ class LamPathDisplay:
         for rank, atom in enumerate(np.argsort(-size, kind="stable")):
             if size[atom] == 0:
                 break
-            named = {"label": f"atom {atom}"} if rank < _NAMED else {"color": "0.8", "zorder": 0}
+            named: dict[str, Any] = {"label": f"atom {atom}"}
+            named = named if rank < _NAMED else {"color": "0.8", "zorder": 0}
             self.ax_.plot(self.lams, self.codes[:, atom], **named | kwargs)
         self.ax_.set(xscale="log", xlabel="lam", ylabel="entry of the code")
         self.ax_.invert_xaxis()

@@ -1,6 +1,7 @@
 """Two dictionaries side by side: of the signals, and of the targets."""
 
 import math
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -113,7 +114,7 @@ class LinkedDictionariesDisplay:
             The display.
         """
         if axes is None:
-            figure = axes_or_new(None).figure
+            figure: Any = axes_or_new(None).figure
             figure.clear()
             figure.set_size_inches(8, 4.3)
             axes = figure.subplots(1, 2)

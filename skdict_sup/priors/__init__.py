@@ -12,7 +12,7 @@ import numpy as np
 from .._array import unboxed
 from ._curvature import curvature_of
 from ._entropy import coarser
-from ._protocol import Prior
+from ._protocol import Prior, ProximalPrior, SmoothPrior
 from ._questions import (
     check_components,
     elastic_net_weights,
@@ -41,6 +41,8 @@ __all__ = [
     "ElasticNet",
     "Lp",
     "Prior",
+    "ProximalPrior",
+    "SmoothPrior",
     "as_prior",
     "check_components",
     "coarser",

@@ -1,13 +1,14 @@
 """The second derivative of a prior, in the one form that systems take."""
 
 from numbers import Real
+from typing import Any
 
 from .._array import astype_like, eps, namespace, unboxed
 
 
 def curvature_of(prior, code):
     """Curvature of a prior at codes: a float, or an array like code with entries above zero."""
-    value = unboxed(prior.curvature(code))
+    value: Any = unboxed(prior.curvature(code))
     if isinstance(value, Real):
         return float(value)
     if getattr(value, "shape", None) == code.shape and value.dtype == code.dtype and prior.smooth:

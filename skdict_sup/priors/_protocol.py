@@ -12,7 +12,7 @@ class Prior(Protocol):
     """Methods of a prior, all batched over rows and written for any array namespace.
 
     A prior that is `smooth` is coded by Newton's method, which asks for the methods of
-    `SmoothPrior` as well; any other needs `prox`, and is coded by FISTA.
+    `SmoothPrior` as well; any other is coded by FISTA, which asks for that of `ProximalPrior`.
 
     It may also have, with what holds where it does not (`_questions` asks for them):
 
@@ -45,8 +45,9 @@ class Prior(Protocol):
     def lam_max(self, corr: Any) -> Any:
         """Smallest lam at which the code of signals with these correlations is zero."""
 
-    def automatic(self, scale: float) -> dict:
+    def automatic(self, scale: float) -> dict[str, float]:
         """Values for the hyper-parameters that may be "auto", given a typical correlation."""
+        ...
 
     def support(self, code: Any) -> Any:
         """Entries that move freely with the data: where phi_j is twice differentiable."""
@@ -57,8 +58,9 @@ class Prior(Protocol):
         A number where it is the same everywhere, else an array that fits code.
         """
 
-    def halves(self, code: Any) -> tuple:
+    def halves(self, code: Any) -> tuple[Any, Any]:
         """Nonnegative (plus, minus) with w = plus - minus, for signed codes."""
+        ...
 
     def half_slope(self, code: Any) -> Any:
         """Derivative of plus in w, entry by entry; that of minus is one less."""
@@ -69,8 +71,12 @@ class Prior(Protocol):
         The entry for h is -<adjoint, d/dh phi'(w)>, summed over the batch.
         """
 
+
+class ProximalPrior(Prior, Protocol):
+    """What FISTA asks for besides."""
+
     def prox(self, point: Any, step: float) -> Any:
-        """argmin_w 1/2 ||w - point||^2 + step * phi(w); not asked of smooth priors."""
+        """argmin_w 1/2 ||w - point||^2 + step * phi(w)."""
 
 
 class SmoothPrior(Prior, Protocol):

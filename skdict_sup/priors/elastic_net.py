@@ -58,8 +58,8 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
 
     smooth = False
 
-    def __init__(self, lam="auto", lam2=0.0, positive=False):
-        self.lam = lam
+    def __init__(self, lam: float | str = "auto", lam2: float = 0.0, positive: bool = False):
+        self.lam: Any = lam
         self.lam2 = lam2
         self.positive = positive
 

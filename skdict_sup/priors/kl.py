@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from .._array import astype_like, namespace, to_numpy
 from .._stored import Stored
+from .._typing import Array
 from .._validation import check_scalar
 from ._entropy import OneSided, Resolving, TwoSided, floor
 from ._scale import check_weight
@@ -64,9 +65,11 @@ class KL(Stored, Resolving, BaseEstimator):
 
     smooth = True
 
-    def __init__(self, lam="auto", p="auto", positive=False):
-        self.lam = lam
-        self.p = p
+    def __init__(
+        self, lam: float | str = "auto", p: float | str | Array = "auto", positive: bool = False
+    ):
+        self.lam: Any = lam
+        self.p: Any = p
         self.positive = positive
 
     def check(self):

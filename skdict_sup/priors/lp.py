@@ -56,8 +56,8 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
 
     smooth = True
 
-    def __init__(self, lam="auto", exponent=1.5):
-        self.lam = lam
+    def __init__(self, lam: float | str = "auto", exponent: float = 1.5):
+        self.lam: Any = lam
         self.exponent = exponent
 
     def check(self):

@@ -3,15 +3,16 @@
 `as_reconstruction` turns the name of a transfer into its term.
 """
 
+from ._protocol import Reconstruction
 from .linear import Linear
 from .softmax import Softmax
 
-__all__ = ["Linear", "Softmax", "as_reconstruction"]
+__all__ = ["Linear", "Reconstruction", "Softmax", "as_reconstruction"]
 
 _TRANSFERS = {"linear": Linear, "softmax": Softmax}
 
 
-def as_reconstruction(transfer):
+def as_reconstruction(transfer) -> Reconstruction:
     """Reconstruction term of a transfer's name."""
     if not isinstance(transfer, str) or transfer not in _TRANSFERS:
         raise ValueError(f"transfer must be one of {sorted(_TRANSFERS)}, got {transfer!r}.")

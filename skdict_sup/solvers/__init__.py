@@ -8,6 +8,9 @@ for the data of a slice of the batch, and says which problems it `handles`. `exe
 the batch into slices, runs a solver on them and certifies what came back.
 """
 
+from typing import Any
+
+from ._protocol import Solver
 from .coordinate_descent import CoordinateDescent
 from .exponentiated_gradient import ExponentiatedGradient
 from .fista import FISTA
@@ -23,10 +26,11 @@ __all__ = [
     "Homotopy",
     "Newton",
     "Reweighted",
+    "Solver",
 ]
 
 # in the order of preference where several handle a problem
-SOLVERS = {
+SOLVERS: dict[str, Any] = {
     "homotopy": Homotopy,
     "newton": Newton,
     "reweighted": Reweighted,

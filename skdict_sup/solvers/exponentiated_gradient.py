@@ -1,6 +1,6 @@
 """Codes for the KL prior by exponentiated gradient descent with backtracking, as published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -99,13 +99,14 @@ def _step(problem, points):
     share = _MEMORY * points.share + (1 - _MEMORY) * xp.astype(~taken, step.dtype)
     shrunk = xp.where(share > _OFTEN, (1 - _CHANGE) * points.size, points.size)
     size = xp.where(share < _SELDOM, (1 + _CHANGE) * points.size, shrunk)
+
+    def kept(name):
+        a, b = getattr(trial, name), getattr(points, name)
+        return a if a is None else xp.where(taken[:, None] if a.ndim == 2 else taken, a, b)
+
     changed = "plus", "minus", "plus_code", "code", "slope", "objective"
-    pairs = ((getattr(trial, name), getattr(points, name)) for name in changed)
-    kept = [
-        a if a is None else xp.where(taken[:, None] if a.ndim == 2 else taken, a, b)
-        for a, b in pairs
-    ]
-    return _Halves(points.data, *kept, size, xp.where(taken, size, 0.5 * points.step), share)
+    settings = {"size": size, "step": xp.where(taken, size, 0.5 * points.step), "share": share}
+    return replace(points, **{name: kept(name) for name in changed}, **settings)
 
 
 def _descends(lam, points, trial):

@@ -47,8 +47,8 @@ class Newton:
         if init is None:
             init = _approach(problem, data)
         limit, weights = self.max_iter or 1000, kl_weights(problem.prior, data.corr)
-        fits = weights is not None and problem.reconstruction.quadratic
-        if fits and kl_codes.compiled(data.corr):  # the same
+        compiled = problem.reconstruction.quadratic and kl_codes.compiled(data.corr)
+        if weights is not None and compiled:  # the same
             return kl_codes(problem.gram, data.corr, data.offset, *weights, tol, init, limit)
         points = _start(problem, data, init)
         points, n_iter = iterate(points, partial(_step, problem), partial(_done, tol), limit)
@@ -136,19 +136,21 @@ def _step(problem, points):
         excess - problem.product(move, points.code),
     )
     room = prior.reach(1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal)))
-    found, rows, length = None, np.arange(points.code.shape[0]), 1.0
-    for _ in range(_HALVINGS):
-        part = points if found is None else points.rows(rows)
-        code, rate = _moved(prior, part, length * turn, room)
-        trial = _at(problem, part.data, code, rate, part.stale)
-        good = to_numpy(_descends(part, trial, excess))
-        found = trial if found is None else found.put(trial, rows)
+    code, rate = _moved(prior, points, turn, room)
+    found = _at(problem, points.data, code, rate, points.stale)
+    rows, length, good = np.arange(points.n_rows), 1.0, to_numpy(_descends(points, found, excess))
+    for _ in range(1, _HALVINGS):
         if good.all():
             break
         kept = (~good).nonzero()[0]
         rows, length = rows[kept], 0.5 * length
         turn, excess = take_rows(turn, kept), take_rows(excess, kept)
         room = take_rows(room, kept) if room.shape[0] > 1 else room
+        part = points.rows(rows)
+        code, rate = _moved(prior, part, length * turn, room)
+        trial = _at(problem, part.data, code, rate, part.stale)
+        good = to_numpy(_descends(part, trial, excess))
+        found = found.put(trial, rows)
     # a residual may rise on the way; then the objective tells
     falls = found.objective < points.objective - _rounding(points)
     better = falls | (found.residual < 0.9 * points.residual)

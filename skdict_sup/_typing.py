@@ -1,0 +1,7 @@
+"""Names for the types that stand in signatures."""
+
+from typing import Any, TypeAlias
+
+# of NumPy, torch, CuPy or any library that speaks the array API standard, which has no class;
+# signals and codes may be SciPy sparse matrices as well
+Array: TypeAlias = Any
