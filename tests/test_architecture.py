@@ -3,11 +3,11 @@
     7  demo   __main__                       the command line
     6  nn   parallel   image   plotting      edges: nobody below imports them
     5  estimators
-    4  dictionary   encoders
+    4  dictionary   supervised   encoders
     3  solvers   execution   coding   implicit
     2  problem   certificate   solution
-    1  priors   reconstruction   losses      kernels
-    0  _array   _atoms   _conjugate   _records   _staged   _stored   _validation   _threads
+    1  priors   reconstruction   losses   optim      kernels
+    0  _array   _atoms   _linalg   _records   _staged   _stored   _validation   _threads
        _typing   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -26,7 +26,7 @@ ROOT = Path(skdict_sup.__file__).parent
 LAYERS = {
     "_array": 0,
     "_atoms": 0,
-    "_conjugate": 0,
+    "_linalg": 0,
     "_records": 0,
     "_staged": 0,
     "_stored": 0,
@@ -45,7 +45,9 @@ LAYERS = {
     "execution": 3,
     "coding": 3,
     "implicit": 3,
+    "optim": 1,
     "dictionary": 4,
+    "supervised": 4,
     "encoders": 4,
     "estimators": 5,
     "nn": 6,
@@ -60,7 +62,7 @@ LAYERS = {
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
     ("_atoms", "_array"): "a dictionary is an array of any library",
-    ("_conjugate", "_array"): "linear algebra on arrays of any library",
+    ("_linalg", "_array"): "linear algebra on arrays of any library",
     ("_records", "_array"): "records hold arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",
@@ -73,7 +75,7 @@ NEIGHBOURS = {
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
     ("implicit", "execution"): "`encode_with_vjp` codes a batch",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
-    ("encoders", "dictionary"): "both learn by the same steps",
+    ("encoders", "supervised"): "both learn by the same steps",
     ("__main__", "demo"): "the command runs the demonstration",
 }
 

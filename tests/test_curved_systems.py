@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import unit_atoms
 
-from skdict_sup._conjugate import conjugate_gradients
+from skdict_sup._linalg import conjugate_gradients
 from skdict_sup.kernels import support_solve
 
 CROSSED = ("support_solve", "conjugate_gradients")

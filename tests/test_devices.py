@@ -23,10 +23,10 @@ from skdict_sup import (
 )
 from skdict_sup._array import accurate, device_of, has_float64, on_host, to_numpy
 from skdict_sup._atoms import Atoms
-from skdict_sup.dictionary import training
 from skdict_sup.execution import solve
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.supervised import passes
 
 DEVICES = {
     str(device).split("'")[1]: device
@@ -152,7 +152,7 @@ def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     data = model._passes(there, y[:, None], np.ones(30))
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)
-    _, report = training.learn_labelled(
+    _, report = passes.learn_labelled(
         model._state, data, model._learned_with, lambda _: (0.01, 0.01), rng, mu
     )
     monkeypatch.undo()
@@ -160,7 +160,7 @@ def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     assert report.uses.sum() > 0
     # of the signals' range and the codes' exactness; and at the end, what the pass was like
     assert asked.count("precision.py") == data.n_steps()
-    assert asked.count("training.py") == 3
+    assert asked.count("passes.py") == 3
     assert len(asked) == data.n_steps() + 3
 
 

@@ -8,16 +8,17 @@ from problems import unit_atoms
 
 from skdict_sup import ElasticNet
 from skdict_sup._atoms import Atoms
-from skdict_sup.dictionary import adam
-from skdict_sup.dictionary.supervised import Batch, SupervisedSettings
 from skdict_sup.encoders import Seen, costs, network, training
 from skdict_sup.encoders.facnet import FacNet
 from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
 from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
 from skdict_sup.encoders.unrolled import LFISTA, LISTA, RECURRENT
 from skdict_sup.losses import Softmax
+from skdict_sup.optim import Adam
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.supervised.data import Batch
+from skdict_sup.supervised.step import SupervisedSettings
 
 EVERY = {
     "lista": LISTA(),
@@ -204,7 +205,7 @@ def test_gradients_of_the_cost(architecture, n_together, target, every_layer, wi
     if target == "codes":
         cost = costs.Distance(rng.normal(size=(20, 6)))
     rows, X, D = np.arange(3, 12), seen.X, seen.problem.dictionary
-    given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True, adam
+    given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True, Adam()
     settings = SupervisedSettings(None, None, None, Softmax(), nu=0.1, code_scale=0.7)
     task = (None, settings, 0.3) if with_head else ()
     course = training.Course(architecture, *given, D, layers, X, rows, rng, *task)

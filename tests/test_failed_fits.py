@@ -1,6 +1,7 @@
 """Fits that fail or are interrupted: nothing lost, nothing half-done."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from learners import (
 from sklearn.exceptions import ConvergenceWarning
 
 from skdict_sup import ElasticNet, LISTAEncoder
-from skdict_sup.dictionary import online
+from skdict_sup.dictionary import learner
 
 SUPERVISED = (regressor, classifier)
 
@@ -172,7 +173,8 @@ class Interrupted:
 
 
 def _interrupt_online_learning(monkeypatch, calls):
-    monkeypatch.setattr(online, "learn", Interrupted(calls, online.learn))
+    learn = Interrupted(calls, learner.ONLINE.learn)
+    monkeypatch.setattr(learner, "ONLINE", replace(learner.ONLINE, learn=learn))
 
 
 @pytest.mark.parametrize("make", LEARNERS)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from learners import digits
 
-from skdict_sup.dictionary.initialise import INITS, initial_dictionary, unit_norm
+from skdict_sup._linalg import unit_norm
+from skdict_sup.dictionary.initialise import INITS, initial_dictionary
 
 every_init = pytest.mark.parametrize("init", INITS)
 

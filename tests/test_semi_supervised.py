@@ -10,7 +10,7 @@ from skdict_sup import (
     SupervisedDictionaryRegressor,
     encode,
 )
-from skdict_sup.dictionary.training import Samples
+from skdict_sup.supervised.data import Samples
 
 CROSSED = ("SupervisedDictionaryClassifier", "SupervisedDictionaryRegressor", "encode")
 

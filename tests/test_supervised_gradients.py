@@ -16,11 +16,11 @@ from problems import unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup.coding import make_solver
-from skdict_sup.dictionary import supervised
-from skdict_sup.dictionary.heads import BilinearHead, BlockHead, LinearHead
-from skdict_sup.dictionary.supervised import Batch
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Smoothed, Softmax, Square
 from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.supervised import step as supervised
+from skdict_sup.supervised.data import Batch
+from skdict_sup.supervised.heads import BilinearHead, BlockHead, LinearHead
 
 CROSSED = ("encode",)
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import skdict_sup
 from skdict_sup import ElasticNet, code_vjp, encode
 from skdict_sup._threads import computing, effective_n_jobs, map_threads, slices
-from skdict_sup.dictionary.heads import LinearHead
+from skdict_sup.supervised.heads import LinearHead
 
 PRIOR = ElasticNet(lam=0.1, lam2=0.01)
 

@@ -10,11 +10,18 @@ from problems import unit_atoms
 
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier, encode
 from skdict_sup._array import to_numpy
-from skdict_sup.dictionary import adam, schedules, supervised, training
-from skdict_sup.dictionary.optimal_head import first_head
+from skdict_sup._linalg import project_ball
 from skdict_sup.losses import Softmax
+from skdict_sup.optim import Adam, schedules
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.solvers import SOLVERS
+from skdict_sup.supervised import data as samples_of
+from skdict_sup.supervised import passes
+from skdict_sup.supervised import step as supervised
+from skdict_sup.supervised.data import Batch, Samples
+from skdict_sup.supervised.head_fit import first_head
+
+ADAM = Adam()
 
 # --- step sizes -------------------------------------------------------------------------------
 
@@ -39,22 +46,22 @@ def test_step_sizes_rise_then_fall_to_zero(n_steps, rate, head_rate):
 
 @given(st.integers(1, 500), st.integers(1, 600), st.integers(0, 99))
 def test_mini_batches_hold_every_sample_once(n_samples, batch_size, seed):
-    parts = training.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
+    parts = samples_of.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
     sizes = [len(part) for part in parts]
     assert sorted(np.concatenate(parts)) == list(range(n_samples))
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= 1.5 * batch_size + 1
-    again = training.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
+    again = samples_of.mini_batches(n_samples, batch_size, np.random.default_rng(seed))
     assert all((a == b).all() for a, b in zip(parts, again, strict=True))
 
 
 def test_augmented_signals_are_checked():
     X, rng = np.ones((3, 2), np.float32), np.random.default_rng(0)
-    doubled = training.augmented(X, lambda X, rng: X.astype(np.float64) * 2, rng)
+    doubled = samples_of.augmented(X, lambda X, rng: X.astype(np.float64) * 2, rng)
     assert doubled.dtype == np.float32
     np.testing.assert_array_equal(doubled, 2)
     with pytest.raises(ValueError, match=r"augment must .*\(3, 2\), got \(3, 1\)"):
-        training.augmented(X, lambda X, rng: X[:, :1], rng)
+        samples_of.augmented(X, lambda X, rng: X[:, :1], rng)
 
 
 # --- repeated samples -------------------------------------------------------------------------
@@ -70,10 +77,10 @@ def repeated(seed=0):
 def test_repetition_weight_and_order_are_one_thing(seed):
     X, target, times, rng = repeated(seed)
     times[0] = 2
-    samples = training.weighted_rows(X, target, times.astype(float))
-    weighted = training.merge_repeated(*samples)
+    samples = samples_of.weighted_rows(X, target, times.astype(float))
+    weighted = samples_of.merge_repeated(*samples)
     rows = rng.permutation(np.repeat(np.arange(8), times))
-    listed = training.merge_repeated(X[rows], target[rows], np.ones(len(rows)))
+    listed = samples_of.merge_repeated(X[rows], target[rows], np.ones(len(rows)))
     for a, b in zip(weighted, listed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert len(weighted[0]) == (times > 0).sum()
@@ -99,7 +106,9 @@ def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
 
 def test_equal_signals_with_other_targets_are_kept_apart():
     X = np.zeros((3, 2))
-    found, target, weight = training.merge_repeated(X, np.array([[0.0], [1.0], [0.0]]), np.ones(3))
+    found, target, weight = samples_of.merge_repeated(
+        X, np.array([[0.0], [1.0], [0.0]]), np.ones(3)
+    )
     assert found.shape == (2, 2)
     np.testing.assert_array_equal(target, [[0], [1]])
     np.testing.assert_array_equal(weight, [2, 1])
@@ -108,7 +117,7 @@ def test_equal_signals_with_other_targets_are_kept_apart():
 def test_large_data_are_left_in_order():
     X, target, times, _ = repeated()
     given = X, target, times.astype(float)
-    for a, b in zip(training.merge_repeated(*given, most=3), given, strict=True):
+    for a, b in zip(samples_of.merge_repeated(*given, most=3), given, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -116,7 +125,7 @@ def test_large_data_are_left_in_order():
 def test_samples_of_weight_zero_are_left_out(seed):
     X, target, times, _ = repeated(seed)
     weight = times.astype(float)
-    for a, b in zip(training.weighted_rows(X, target, weight), (X, target, weight), strict=True):
+    for a, b in zip(samples_of.weighted_rows(X, target, weight), (X, target, weight), strict=True):
         np.testing.assert_array_equal(a, b[times > 0])
 
 
@@ -128,11 +137,11 @@ def test_steps_of_atoms_turn_with_the_features(seed):
     # one second moment for each row: a rotation of the features rotates the steps, no more
     rng = np.random.default_rng(seed)
     rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    plain = turned = adam.start(np.zeros((3, 5)), by_row=True)
+    plain = turned = ADAM.start(np.zeros((3, 5)), by_row=True)
     for _ in range(4):
         gradient = rng.normal(size=(3, 5)) * [[1.0], [1e-3], [1e3]]
-        plain, step = adam.direction(plain, gradient)
-        turned, turned_step = adam.direction(turned, gradient @ rotation)
+        plain, step = ADAM.direction(plain, gradient)
+        turned, turned_step = ADAM.direction(turned, gradient @ rotation)
         np.testing.assert_allclose(turned_step, step @ rotation, rtol=1e-9, atol=1e-12)
 
 
@@ -140,9 +149,9 @@ def test_steps_of_atoms_turn_with_the_features(seed):
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_steps_along_a_steady_gradient_have_size_one(by_row, scale):
     gradient = scale * np.random.default_rng(0).normal(size=(4, 7))
-    moments = adam.start(gradient, by_row=by_row)
+    moments = ADAM.start(gradient, by_row=by_row)
     for _ in range(50):
-        moments, step = adam.direction(moments, gradient)
+        moments, step = ADAM.direction(moments, gradient)
         size = np.linalg.norm(step, axis=1) if by_row else np.abs(step)
         np.testing.assert_allclose(size, 1, rtol=1e-9)
         assert (step * gradient > 0).all()
@@ -153,9 +162,9 @@ def test_steps_are_those_of_adam():
     # Kingma and Ba 2015, algorithm 1; its guard against a division by zero is relative here
     rng = np.random.default_rng(0)
     gradients = rng.normal(size=(6, 2, 3))
-    moments, m, v = adam.start(gradients[0], by_row=False), 0.0, 0.0
+    moments, m, v = ADAM.start(gradients[0], by_row=False), 0.0, 0.0
     for t, gradient in enumerate(gradients, start=1):
-        moments, step = adam.direction(moments, gradient)
+        moments, step = ADAM.direction(moments, gradient)
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
         expected = (m / (1 - 0.9**t)) / np.sqrt(v / (1 - 0.999**t))
         np.testing.assert_allclose(step, expected, rtol=1e-10)  # but for what counts as noise
@@ -164,16 +173,16 @@ def test_steps_are_those_of_adam():
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_a_gradient_that_is_zero_but_for_rounding_is_no_reason_to_move(scale):
     gradient = scale * np.array([[1.0, 1e-16, -2.0]])
-    moments = adam.start(gradient, by_row=False)
+    moments = ADAM.start(gradient, by_row=False)
     for _ in range(3):
-        moments, step = adam.direction(moments, gradient)
+        moments, step = ADAM.direction(moments, gradient)
         np.testing.assert_allclose(step, [[1, 0, -1]], atol=1e-9)
 
 
 @pytest.mark.parametrize("by_row", [True, False])
 def test_without_a_gradient_there_is_no_step(by_row):
     gradient = np.zeros((2, 3))
-    _, step = adam.direction(adam.start(gradient, by_row=by_row), gradient)
+    _, step = ADAM.direction(ADAM.start(gradient, by_row=by_row), gradient)
     np.testing.assert_array_equal(step, 0)
 
 
@@ -182,12 +191,12 @@ def test_project_gives_the_nearest_atoms_of_the_ball(positive):
     rng = np.random.default_rng(0)
     atoms = rng.normal(size=(50, 4)) * rng.uniform(0.1, 3, (50, 1))
     atoms[::9] = 0.2 * np.abs(atoms[::9])
-    found = adam.project(atoms, positive)
+    found = project_ball(atoms, positive)
     assert np.linalg.norm(found, axis=1).max() <= 1 + 1e-15
     assert not positive or found.min() >= 0
-    np.testing.assert_allclose(adam.project(found, positive), found, rtol=1e-15)
+    np.testing.assert_allclose(project_ball(found, positive), found, rtol=1e-15)
     # nearest: no point of the set lies on the far side of the atom's plane through its projection
-    points = adam.project(3 * rng.normal(size=(200, 4)), positive)
+    points = project_ball(3 * rng.normal(size=(200, 4)), positive)
     reach = np.einsum("ij,kij->ki", atoms - found, points[:, None] - found[None])
     assert reach.max() <= 1e-12
     inside = np.linalg.norm(atoms, axis=1) <= 1
@@ -201,15 +210,15 @@ def test_every_library_takes_the_same_steps(xp):
     rng = np.random.default_rng(0)
     gradient, atoms = rng.normal(size=(3, 4)), 2 * rng.normal(size=(3, 4))
     for by_row in (True, False):
-        _, expected = adam.direction(adam.start(gradient, by_row=by_row), gradient)
+        _, expected = ADAM.direction(ADAM.start(gradient, by_row=by_row), gradient)
         mine = xp.asarray(gradient, dtype=np.float32)
-        moments, step = adam.direction(adam.start(mine, by_row=by_row), mine)
+        moments, step = ADAM.direction(ADAM.start(mine, by_row=by_row), mine)
         assert str(step.dtype).endswith("float32")
         assert str(moments.squares.dtype).endswith("float32")
         np.testing.assert_allclose(xp.to_numpy(step), expected, rtol=1e-5)
     for positive in (True, False):
-        found = adam.project(xp.asarray(atoms), positive)
-        np.testing.assert_allclose(xp.to_numpy(found), adam.project(atoms, positive), rtol=1e-15)
+        found = project_ball(xp.asarray(atoms), positive)
+        np.testing.assert_allclose(xp.to_numpy(found), project_ball(atoms, positive), rtol=1e-15)
 
 
 # --- heads and scales -------------------------------------------------------------------------
@@ -236,12 +245,12 @@ def head_problem(nu=1e-3):
 
 def test_the_first_head_is_the_best_one_on_its_codes():
     X, target, state, settings = head_problem(nu=1e-2)
-    data = training.Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    data = Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
     trained = first_head(state, data, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(trained.dictionary, state.dictionary)
 
     def loss_of(state):
-        batch = supervised.Batch(X, target, np.ones(200))
+        batch = Batch(X, target, np.ones(200))
         return float(supervised.loss_and_gradients(state, batch, settings)[0])
 
     # the convex problem of the head alone, by plain gradient descent
@@ -260,9 +269,9 @@ def test_the_first_head_is_the_best_one_on_its_codes():
 
 def test_settings_scale_with_the_codes():
     X, target, state, settings = head_problem()
-    data = training.Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    data = Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
     rng = np.random.default_rng(0)
-    scaled = training.scale_settings(settings, state.parameters, data, rng, 2.0)
+    scaled = passes.scale_settings(settings, state.parameters, data, rng, 2.0)
     code = encode(X, state.dictionary, prior=settings.prior).code
     # entries next to nothing, as smooth priors leave them, say nothing of the scale
     large = np.abs(code) > 0.01 * np.abs(code).max()

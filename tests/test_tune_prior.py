@@ -18,11 +18,12 @@ from skdict_sup import (
     tune_prior,
 )
 from skdict_sup.coding import make_solver
-from skdict_sup.dictionary import hypergradient, optimal_head, supervised
-from skdict_sup.dictionary.heads import BilinearHead, BlockHead, LinearHead
-from skdict_sup.dictionary.supervised import Batch
 from skdict_sup.losses import Logistic, Softmax, Square
 from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.supervised import head_fit, hypergradient
+from skdict_sup.supervised.data import Batch
+from skdict_sup.supervised.heads import BilinearHead, BlockHead, LinearHead
+from skdict_sup.supervised.step import SupervisedSettings, zero_head
 
 PRIORS = {
     "kl": (KL(lam=0.1, p=0.05), ("lam", "p")),
@@ -44,7 +45,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
     rng = np.random.default_rng(0)
     dictionary = unit_atoms(rng, 4 * n_blocks, 5)
     reconstruction = as_reconstruction("linear")
-    settings = supervised.SupervisedSettings(
+    settings = SupervisedSettings(
         reconstruction,
         prior,
         make_solver("auto", reconstruction, prior),
@@ -56,7 +57,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
         n_jobs=1,
     )
     parameters = {"dictionary": dictionary}
-    parameters |= supervised.zero_head(dictionary, 2, settings, 5)
+    parameters |= zero_head(dictionary, 2, settings, 5)
 
     def batch(n):
         target = np.eye(2)[rng.integers(2, size=n)]
@@ -64,7 +65,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
         return Batch(rng.normal(size=(n, 5)), target, rng.uniform(0.5, 2.0, n))
 
     train, validation = batch(40), batch(20)
-    start = optimal_head.Head(parameters, settings).vector(parameters)
+    start = head_fit.Head(parameters, settings).vector(parameters)
 
     def at(**changes):
         changed = replace(settings, prior=type(prior)(**prior.get_params() | changes))

@@ -15,7 +15,7 @@ from benchmarks import common
 from sklearn.exceptions import ConvergenceWarning
 
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier, encode
-from skdict_sup.dictionary import supervised
+from skdict_sup.supervised import data, step
 
 ATOMS, BATCH = 300, 256
 LAMS = (0.15, 0.05, 0.02)
@@ -42,10 +42,10 @@ def production_step(model, X, y):
     """The step that fit and partial_fit take, on one batch, from a fitted classifier's state."""
     state, settings = model._state, model._learned_with
     target = np.eye(len(model.classes_))[np.searchsorted(model.classes_, y)].astype(X.dtype)
-    weight = np.ones(len(X), X.dtype)
+    batch = data.Batch(X, target, np.ones(len(X), X.dtype))
 
     def run():
-        return supervised.step(state, X, target, weight, settings, RATES)
+        return step.step(state, batch, settings, RATES)
 
     return run
 

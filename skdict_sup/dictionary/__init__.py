@@ -1,8 +1,7 @@
-"""Learning dictionaries: pure functions of arrays and records, no estimator in sight.
+"""Learning dictionaries from signals alone: pure functions of arrays and records.
 
-    initialise ──> online ──> supervised        first atoms; learned without labels; with labels
-                                  ^
-                                 adam           the optimiser, and the ball that atoms live in
+    initialise ──> online      closed updates of the atoms, for the linear transfer
+               └─> projected   projected gradients, for any transfer
 
-`training` strings them together for a whole data set, one epoch at a time.
+`learner` chooses between the two, and passes over a data set.
 """

@@ -1,6 +1,7 @@
 """First atoms of a dictionary, all of unit norm."""
 
 from .._array import astype_like, dense, device_of, is_sparse, namespace, take_rows, to_numpy
+from .._linalg import unit_norm
 
 _PART = 2000  # sparse signals that first atoms are made from, at least
 INITS = ("data", "svd", "kmeans")
@@ -33,13 +34,6 @@ def _dense_part(X, n_vectors, rng):
     if is_sparse(X) and X.shape[0] > part:
         X = take_rows(X, rng.permutation(X.shape[0])[:part])
     return dense(X)
-
-
-def unit_norm(atoms):
-    """Atoms scaled to norm one; zero atoms stay."""
-    xp = namespace(atoms)
-    norms = xp.sqrt(xp.sum(atoms * atoms, axis=1, keepdims=True))
-    return atoms / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 
 def _rows(X, n_components, rng):

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._array import astype_like, device_of, namespace, take_rows, to_numpy
+from .._linalg import unit_norm
 from .._threads import effective_n_jobs
 from ..kernels import atom_update, code_moments
 from ._stream import learn_from
-from .initialise import unit_norm
 
 _KEPT = 16  # worst signals of a mini-batch that dead atoms may be replaced by
 

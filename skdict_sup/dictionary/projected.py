@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._array import namespace
-from . import adam
+from .._linalg import project_ball
+from ..optim import Adam
 from ._stream import learn_from
 
+_OPTIMIZER = Adam()
 _RATE = 0.1  # of the first step, in units of an atom's norm
 _STEPS = 50  # after which the rate has fallen by the square root of two
 
@@ -33,7 +35,7 @@ class ProjectedState:
 def start(dictionary):
     """State before the first signal."""
     zeros = namespace(dictionary).zeros_like(dictionary)
-    return ProjectedState(dictionary, zeros, adam.start(dictionary, by_row=True))
+    return ProjectedState(dictionary, zeros, _OPTIMIZER.start(dictionary, by_row=True))
 
 
 def learn(state, X, settings):
@@ -56,9 +58,9 @@ def published(state, settings):
 
 def _advance(state, settings):
     """State at the end of a mini-batch: atoms move."""
-    moments, direction = adam.direction(state.moments, state.gradient)
+    moments, direction = _OPTIMIZER.direction(state.moments, state.gradient)
     rate = _RATE * (1 + moments.n_steps / _STEPS) ** -0.5
     moved = state.anchor - rate * direction
-    anchor = adam.project(moved, settings.positive_dictionary)
+    anchor = project_ball(moved, settings.positive_dictionary)
     zeros = namespace(anchor).zeros_like(anchor)
     return replace(state, anchor=anchor, gradient=zeros, moments=moments)

@@ -116,7 +116,7 @@ class Architecture:
         }
 
     def directions(self, weights, gradients):
-        """Gradients as the optimiser shall see them."""
+        """Gradients as the optimizer shall see them."""
         return gradients
 
     def allowed(self, name, array):

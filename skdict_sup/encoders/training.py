@@ -14,8 +14,10 @@ from typing import Any
 
 from .._array import namespace
 from .._atoms import Atoms
-from ..dictionary import adam, supervised
+from .._linalg import project_ball
 from ..problem import Problem
+from ..supervised.data import Batch
+from ..supervised.step import head_loss
 from ._protocol import Seen
 from .network import backward, forward
 
@@ -33,7 +35,7 @@ class Course:
     energy: float  # mean squared norm of the signals, s in the module's text
     every_layer: bool  # whether c_k is 1/K for each, or 1 for the last
     dictionary_update: Any  # False, True or "tied"
-    optimiser: Any  # module: adam or adadelta
+    optimizer: Any  # a record of `optim`
     dictionary: Any  # at the start, as are the layers
     layers: list
     judges: Any
@@ -79,10 +81,8 @@ class Course:
         value = self.mu * sum(means) / len(means) / self.energy
         if self.task is None:
             return value
-        batch = supervised.Batch(None, self.judge_targets, xp.ones_like(self.judges[:, 0]))
-        loss, *_ = supervised.head_loss(
-            state.head, codes[-1] / self.task.code_scale, batch, self.task
-        )
+        batch = Batch(None, self.judge_targets, xp.ones_like(self.judges[:, 0]))
+        loss, *_ = head_loss(state.head, codes[-1] / self.task.code_scale, batch, self.task)
         return value + (1 - self.mu) * float(loss)
 
 
@@ -104,7 +104,7 @@ class EncoderState:
 
 def start(course, head):
     """State before the first step."""
-    begin = course.optimiser.start
+    begin = course.optimizer.start
     moments = {
         "layers": [
             {
@@ -151,7 +151,7 @@ def cost_and_gradients(state, batch, rows, course):
         pull = weight * sum((share[:, None] * codes[k]).T @ r for k, r in residuals.items())
     if course.task is not None:
         features = codes[last] / course.task.code_scale
-        loss, head, back = supervised.head_loss(state.head, features, batch, course.task)
+        loss, head, back = head_loss(state.head, features, batch, course.task)
         value = value + (1 - course.mu) * loss
         head = {name: (1 - course.mu) * gradient for name, gradient in head.items()}
         toward[last] = toward[last] + (1 - course.mu) / course.task.code_scale * back
@@ -161,7 +161,7 @@ def cost_and_gradients(state, batch, rows, course):
 def step(state, batch, rows, course, rate):
     """State after one step on a mini-batch."""
     _, found, slopes, pull = cost_and_gradients(state, batch, rows, course)
-    optimiser, pooled = course.optimiser, _pooled(found, course.owners)
+    optimizer, pooled = course.optimizer, _pooled(found, course.owners)
     moments, layers = dict(state.moments), []
     if course.ratio:
         pooled[0]["signal"] = pooled[0]["signal"] + pull / course.ratio
@@ -176,9 +176,9 @@ def step(state, batch, rows, course, rate):
     if course.ratio:
         dictionary = layers[0]["signal"] / course.ratio
     elif pull is not None:
-        moments["dictionary"], direction = optimiser.direction(moments["dictionary"], pull)
-        dictionary = adam.project(dictionary - _DICTIONARY_RATE * rate * direction, False)
-    after = {n: optimiser.direction(state.moments["head"][n], g) for n, g in slopes.items()}
+        moments["dictionary"], direction = optimizer.direction(moments["dictionary"], pull)
+        dictionary = project_ball(dictionary - _DICTIONARY_RATE * rate * direction, False)
+    after = {n: optimizer.direction(state.moments["head"][n], g) for n, g in slopes.items()}
     moments["head"] = {name: moment for name, (moment, _) in after.items()}
     head = {name: state.head[name] - rate * direction for name, (_, direction) in after.items()}
     return EncoderState(layers, dictionary, head, moments, state.n_steps + 1)
@@ -189,14 +189,14 @@ def _moved(weights, gradients, moments, course, number, rate):
     architecture, units = course.architecture, course.scales[number]
     turned = architecture.directions(weights, gradients)
     after = {
-        name: course.optimiser.direction(moments[name], units[name] * gradient)
+        name: course.optimizer.direction(moments[name], units[name] * gradient)
         for name, gradient in turned.items()
     }
     directions = {name: direction for name, (_, direction) in after.items()}
     lengths = {name: rate * units[name] for name in directions}
     moved = architecture.moved(weights, directions, lengths)
     if course.ratio and number == 0:
-        atoms = adam.project(moved["signal"] / course.ratio, False)
+        atoms = project_ball(moved["signal"] / course.ratio, False)
         moved["signal"] = course.ratio * atoms
     return moved, {name: moment for name, (moment, _) in after.items()}
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
 from .._atoms import Atoms
+from .._linalg import project_ball
 from .._staged import staged
 from .._stored import Stored
 from .._threads import effective_n_jobs
@@ -23,14 +24,14 @@ from .._validation import (
     warn_of_empty,
 )
 from ..coding import make_solver
-from ..dictionary import online, training
-from ..dictionary.adam import project
+from ..dictionary import online
 from ..dictionary.initialise import INITS, initial_dictionary
-from ..dictionary.supervised import features_of
+from ..dictionary.learner import learn_unlabelled, learner_of
 from ..execution import solve
 from ..priors import as_prior, is_positive
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
+from ..supervised.step import features_of
 from ._advice import warn_of_zero_codes
 from ._moving import Movable
 
@@ -252,7 +253,7 @@ class CodingEstimator(
                 f"init must be one of {sorted(INITS)} or an array of shape (n_components, "
                 f"n_features) = {expected}, got shape {tuple(dictionary.shape)}."
             )
-        return project(astype_like(dictionary, X), self.positive_dictionary)
+        return project_ball(astype_like(dictionary, X), self.positive_dictionary)
 
     def _unlabelled_start(self, X, reconstruction, prior, solver, rng):
         """Dictionary learned without labels, and the prior with what is "auto" resolved."""
@@ -266,8 +267,8 @@ class CodingEstimator(
         without = online.OnlineSettings(
             reconstruction, prior, solver, 256, 2.0, self.positive_dictionary, self.n_jobs
         )
-        learner = training.learner_of(reconstruction)
-        passes = training.learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
+        learner = learner_of(reconstruction)
+        passes = learn_unlabelled(X, learner.start(dictionary), without, n_epochs, rng)
         for number, (learned, objective) in enumerate(passes, start=1):
             dictionary = learner.published(learned, without)
             if self.verbose > 1:

@@ -9,10 +9,11 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._array import astype_like, to_numpy
 from .._validation import check_plain
-from ..dictionary.heads import LinearHead
-from ..dictionary.optimal_head import Head, Side
-from ..dictionary.supervised import Batch, SupervisedSettings, code_scale_of
 from ..losses import CLASSIFICATION_LOSSES, Square, class_table
+from ..supervised.data import Batch
+from ..supervised.head_fit import Head, Side
+from ..supervised.heads import LinearHead
+from ..supervised.step import SupervisedSettings, code_scale_of
 from ._classes import winners
 
 TASKS = {"square": Square(), **CLASSIFICATION_LOSSES}

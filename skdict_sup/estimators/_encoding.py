@@ -11,18 +11,17 @@ from .._array import astype_like, dense, is_numpy, namespace, take_rows, unflagg
 from .._atoms import Atoms
 from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, check_option, check_scalar, warn
-from ..dictionary import adadelta, adam, schedules
-from ..dictionary.training import Samples
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
 from ..execution import solve
+from ..optim import OPTIMIZERS, schedules
 from ..priors import elastic_net_weights
 from ..problem import Problem, resolve_prior
 from ..reconstruction import as_reconstruction
+from ..supervised.data import Samples
 from ._advice import warn_of_zero_codes
 from ._base import MOST_COMPONENTS, CodingEstimator, generator, in_one_step
 from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
 
-_OPTIMISERS = {"adam": adam, "adadelta": adadelta}
 _RATES = {"adam": 0.03, "adadelta": 1.0}  # "auto", in units of the typical entry of each array
 _ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
 
@@ -114,7 +113,7 @@ class NetworkEstimator(CodingEstimator):
             energy,
             self.every_layer,
             self.dictionary_update,
-            _OPTIMISERS[self.optimizer],
+            OPTIMIZERS[self.optimizer],
             dictionary,
             layers,
             judges,
@@ -268,7 +267,7 @@ class NetworkEstimator(CodingEstimator):
         self._check_number_or_auto("learning_rate", low=0.0, strict=True)
         self._check_number_or_auto("batch_size", low=1, integer=True)
         self._check_number_or_auto("init_max_iter", low=0, integer=True)
-        check_option(self.optimizer, "optimizer", set(_OPTIMISERS))
+        check_option(self.optimizer, "optimizer", set(OPTIMIZERS))
         self._check_switches("every_layer", "warm_start")
         if self.dictionary_update != "tied":
             self._check_switches("dictionary_update", also=", or 'tied'")

@@ -3,8 +3,9 @@
 import numpy as np
 
 from .._array import take_rows
-from ..dictionary import schedules, training
-from ..dictionary.optimal_head import first_head
+from ..optim import schedules
+from ..supervised import passes
+from ..supervised.head_fit import first_head
 
 RATES, HEAD_SHARE = (0.16, 0.01, 0.001), 0.125  # "auto": an atom's steps, the head's part of them
 STREAM_SHARE = 0.5  # of a stream, whose head is not the best one to begin with
@@ -20,7 +21,7 @@ class TriedRates:
     def _rate(self, samples, state, settings, rng, n_epochs):
         """Step size to begin with, chosen by trial where it is to be chosen."""
         if self.learning_rate == "mairal":
-            return training.chosen_rate(state, self._passes(*samples), settings, rng)
+            return passes.chosen_rate(state, self._passes(*samples), settings, rng)
         if self.learning_rate != "auto":
             return self.learning_rate
         if not _TRIED[0] <= samples[0].shape[0] <= _TRIED[1]:
@@ -73,7 +74,7 @@ class TriedRates:
         for epoch in range(n_epochs if rate > RATES[-1] else 0):
             progress = epoch, n_epochs
             state, *_ = epoch_of(data, state, settings, schedule, mix.at(*progress), progress, rng)
-        loss = training.mean_loss(state, judge, settings)
+        loss = passes.mean_loss(state, judge, settings)
         return self._held_out_score(*left_out, state, settings), loss
 
     def _schedule(self, rate, data, n_epochs):
@@ -85,11 +86,11 @@ class TriedRates:
 
 def epoch_of(data, state, settings, schedule, mu, progress, rng):
     """State after an epoch, what it was like, and the number of atoms that started again."""
-    state, report = training.learn_labelled(state, data, settings, schedule.rates, rng, mu)
+    state, report = passes.learn_labelled(state, data, settings, schedule.rates, rng, mu)
     epoch, n_epochs = progress
     if epoch + 1 >= _REVIVING * n_epochs:
         return state, report, 0
-    state, revived = training.revived(state, data, settings, report.uses, rng)
+    state, revived = passes.revived(state, data, settings, report.uses, rng)
     return state, report, revived
 
 

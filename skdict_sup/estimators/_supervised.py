@@ -9,10 +9,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._threads import computing, slices
 from .._validation import check_plain
-from ..dictionary import layer, schedules, training
-from ..dictionary.optimal_head import last_head
-from ..dictionary.supervised import features_of
+from ..optim import schedules
 from ..reconstruction import as_reconstruction
+from ..supervised import coding_layer, passes
+from ..supervised.data import merge_repeated, weighted_rows
+from ..supervised.head_fit import last_head
+from ..supervised.step import features_of
 from ._base import all_or_nothing, generator
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from ._parameters import TrainingParameters
@@ -65,8 +67,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             first = rng.bit_generator.state
             self._check_training()
             pool = self._pool(X, weight)
-            samples = training.weighted_rows(X, labels, weight)
-            X, labels, weight = training.merge_repeated(*samples)
+            samples = weighted_rows(X, labels, weight)
+            X, labels, weight = merge_repeated(*samples)
             held_out = None
             if self.early_stopping:
                 X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
@@ -117,7 +119,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
                     "partial_fit takes 'auto' or a number."
                 )
             pool = self._pool(X, weight)
-            X, labels, weight = training.weighted_rows(X, labels, weight)
+            X, labels, weight = weighted_rows(X, labels, weight)
             rng = generator(self.random_state)
             if first:
                 state, settings = self._start(X, labels, weight, rng, pool, stream=True)
@@ -132,10 +134,10 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
                 self.learning_rate_ = RATES[0] if first else self._kept_rate()
             data = self._passes(X, labels, weight, pool)
             mu = schedules.Mix(self.mu).at(0, 1)
-            state, report = training.learn_labelled(
+            state, report = passes.learn_labelled(
                 state, data, settings, self._stream().rates, rng, mu
             )
-            training.check_convergent(report, self.learning_rate_)
+            passes.check_convergent(report, self.learning_rate_)
             settings = self._steadied(settings, report)
             self._publish(state, settings, ([*losses, report.loss], []), None)
         return self
@@ -171,7 +173,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             X = self._signals(X, reset=False)
             labels, weight = self._samples(X, y, sample_weight, reset=False)
             self._check_training()
-            X, labels, weight = training.weighted_rows(X, labels, weight)
+            X, labels, weight = weighted_rows(X, labels, weight)
             settings, data = self._settings(labels), self._passes(X, labels, weight)
             state = last_head(self._state, data, settings)
             self._publish(state, settings, (self.loss_curve_, self.validation_scores_), None)
@@ -195,7 +197,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
     def _coded(self, X):
         """Codes of checked signals."""
         self._check_running()
-        return layer.encoded(self._fitted(X), X, self._running()).code
+        return coding_layer.encoded(self._fitted(X), X, self._running()).code
 
     def _running(self):
         """Settings of the fit, with the parameters that may have changed since."""
@@ -224,7 +226,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
 
     def _scores(self, X, parameters, settings):
         """Scores of a head in the units of the data."""
-        code, head = layer.encoded(parameters, X, settings).code, settings.head
+        code, head = coding_layer.encoded(parameters, X, settings).code, settings.head
         features = features_of(code, settings.prior, settings.split_sign)
         parameters = parameters | {"intercept": parameters["intercept"][:, None]}
         parts = [

@@ -6,10 +6,13 @@ from typing import Any
 
 from .._array import namespace, to_numpy
 from .._validation import warn
-from ..dictionary import heads, schedules, supervised, training
 from ..dictionary.initialise import initial_projection
-from ..dictionary.optimal_head import first_head, with_chosen_ridge
+from ..optim import schedules
 from ..priors import is_unresolved, ridge_of
+from ..supervised import heads, passes
+from ..supervised.data import Samples
+from ..supervised.head_fit import first_head, with_chosen_ridge
+from ..supervised.step import SupervisedSettings, start, zero_head
 from ._base import CodingEstimator, in_one_step
 from ._rates import TriedRates, epoch_of
 
@@ -53,7 +56,7 @@ class TrainedEstimator(TriedRates, CodingEstimator):
         n_blocks = n_outputs if self._blocks() else 1
         dictionary, prior = self._unlabelled_start(seen, reconstruction, prior, solver, rng)
         parameters["dictionary"] = self._copies(dictionary, n_blocks, seen, rng)
-        settings = supervised.SupervisedSettings(
+        settings = SupervisedSettings(
             reconstruction,
             prior,
             solver,
@@ -66,12 +69,12 @@ class TrainedEstimator(TriedRates, CodingEstimator):
             adaptive=self.learning_rate != "mairal",
             n_jobs=self.n_jobs,
         )
-        head = supervised.zero_head(parameters["dictionary"], n_outputs, settings, X.shape[1])
+        head = zero_head(parameters["dictionary"], n_outputs, settings, X.shape[1])
         data = self._passes(X, labels, weight, pool)
-        settings = training.scale_settings(settings, parameters, data, rng, self.nu)
+        settings = passes.scale_settings(settings, parameters, data, rng, self.nu)
         if self.nu == "auto" and not stream:
             settings = with_chosen_ridge(parameters | head, data, settings, rng)
-        state = supervised.start(parameters | head)
+        state = start(parameters | head)
         pull = 1 / float(weight.sum()) if stream else 0.0
         return first_head(state, data, settings, rng, pull), settings
 
@@ -93,7 +96,7 @@ class TrainedEstimator(TriedRates, CodingEstimator):
 
     def _restart(self):
         """State of a fitted estimator, with fresh moments: the schedule begins again."""
-        return supervised.start(self._state.parameters)
+        return start(self._state.parameters)
 
     def _settings(self, labels):
         """Settings of a fitted estimator, with the parameters that may have changed since."""
@@ -161,7 +164,7 @@ class TrainedEstimator(TriedRates, CodingEstimator):
             state, report, revived = epoch_of(
                 data, state, settings, run.schedule, mu, progress, rng
             )
-            training.check_convergent(report, self.learning_rate_)
+            passes.check_convergent(report, self.learning_rate_)
             settings = self._steadied(settings, report)
             losses.append(report.loss)
             line = f"epoch {epoch + 1}/{run.n_epochs}: loss {report.loss:.6g}"
@@ -245,4 +248,4 @@ class TrainedEstimator(TriedRates, CodingEstimator):
     def _passes(self, X, labels, weight, pool=None):
         """Samples as training draws them."""
         targets, batch_size = self._targets(labels), self._batch_size(X.shape[0])
-        return training.Samples(X, targets, weight, batch_size, self.augment, pool)
+        return Samples(X, targets, weight, batch_size, self.augment, pool)

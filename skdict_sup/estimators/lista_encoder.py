@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import to_numpy
 from .._threads import computing
 from .._validation import check_scalar
-from ..dictionary import schedules
 from ..encoders import training
+from ..optim import schedules
 from ..priors import Prior
 from ._base import all_or_nothing
 from ._classes import has_likelihood

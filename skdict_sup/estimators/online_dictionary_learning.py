@@ -7,7 +7,7 @@ import numpy as np
 from .._threads import computing
 from .._validation import check_option, check_scalar
 from ..dictionary import online
-from ..dictionary.training import learn_unlabelled, learner_of
+from ..dictionary.learner import learn_unlabelled, learner_of
 from ..priors import Prior
 from ..problem import resolve_prior
 from ._advice import warn_of_zero_codes

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from .._array import dense, namespace, take_rows, to_numpy
 from .._threads import computing
 from .._validation import check_scalar
-from ..dictionary import hypergradient, optimal_head
+from ..supervised import head_fit, hypergradient
 from ._base import generator
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -156,7 +156,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
         prior = settings.prior
         names = _names(prior, names)
         start = np.log([float(getattr(prior, name)) for name in names])
-        vector = optimal_head.Head(parameters, settings).vector(parameters)
+        vector = head_fit.Head(parameters, settings).vector(parameters)
         best = [np.inf, prior]
 
         def objective(logs):

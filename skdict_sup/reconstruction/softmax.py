@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._array import astype_like, dense, eps, is_sparse, namespace, rows_times, to_numpy
-from .._conjugate import conjugate_gradients
+from .._linalg import conjugate_gradients
 from .._validation import check_finite
 
 _SLACK = 1e-4  # of the sums of distributions: room for rows that were normalised in float32

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from .._array import astype_like, namespace, put_rows
-from . import adam
+from .._linalg import project_ball
+from ..optim import Adam
+from .coding_layer import encoded, gradients, reconstruction_term
 from .heads import LinearHead
-from .layer import encoded, gradients, reconstruction_term
 
+_OPTIMIZER = Adam()
 _UNIT_ROWS = ("dictionary", "projection")  # parameters whose rows live in the unit ball
 
 
@@ -64,21 +66,11 @@ class SupervisedState:
         return replace(self, parameters=self.parameters | parameters)
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Signals with targets and weights; what the step may also use."""
-
-    X: Any
-    target: Any
-    weight: Any
-    mask: Any = None  # factors of the features: zero for what dropout hides
-    others: Any = None  # signals of the reconstruction term; the labelled ones without
-
-
 def start(parameters):
     """State before the first step, from a mapping of names to arrays."""
     moments = {
-        name: adam.start(array, by_row=name in _UNIT_ROWS) for name, array in parameters.items()
+        name: _OPTIMIZER.start(array, by_row=name in _UNIT_ROWS)
+        for name, array in parameters.items()
     }
     return SupervisedState(dict(parameters), moments)
 
@@ -205,12 +197,12 @@ def _moved(state, found, settings, rates):
     for name, gradient in found.items():
         rate = float(rates[0 if name in _UNIT_ROWS else 1])  # NumPy's would widen float32 arrays
         if settings.adaptive:
-            moments[name], gradient = adam.direction(moments[name], gradient)
+            moments[name], gradient = _OPTIMIZER.direction(moments[name], gradient)
         else:
             moments[name] = replace(moments[name], n_steps=moments[name].n_steps + 1)
         moved = parameters[name] - rate * gradient
         if name in _UNIT_ROWS:
-            moved = adam.project(moved, settings.positive_dictionary and name == "dictionary")
+            moved = project_ball(moved, settings.positive_dictionary and name == "dictionary")
         parameters[name] = moved
     return SupervisedState(parameters, moments)
 

@@ -8,7 +8,8 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .._array import astype_like, to_numpy, unflagged
-from . import layer, supervised
+from .coding_layer import encoded
+from .step import head_loss, scaled_features
 
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
 _POLISH = 3
@@ -31,8 +32,8 @@ class Side:
 
 def side_of(parameters, batch, settings):
     """Samples with their codes."""
-    coded = layer.encoded(parameters, batch.X, settings)
-    return Side(batch, coded, supervised.scaled_features(coded.code, settings))
+    coded = encoded(parameters, batch.X, settings)
+    return Side(batch, coded, scaled_features(coded.code, settings))
 
 
 class Head:
@@ -59,7 +60,7 @@ class Head:
     def gradients(self, vector, side, nu):
         """Loss, its gradient in the vector, and in the features."""
         arrays = self.arrays(vector)
-        loss, found, toward = supervised.head_loss(
+        loss, found, toward = head_loss(
             arrays, side.features, side.batch, replace(self.settings, nu=nu)
         )
         if self.pull:

@@ -19,8 +19,8 @@ import numpy as np
 
 from .._array import to_numpy
 from ..implicit import vjp
-from . import supervised
-from .optimal_head import STEP, Head, side_of
+from .head_fit import STEP, Head, side_of
+from .step import toward_code
 
 
 def loss_and_gradient(parameters, start, train, validation, settings):
@@ -47,7 +47,7 @@ def loss_and_gradient(parameters, start, train, validation, settings):
 def _toward_prior(side, toward_features, settings):
     """Gradient in the prior's hyper-parameters, for one in the features."""
     coded = side.coded
-    toward = supervised.toward_code(coded.code, toward_features / settings.code_scale, settings)
+    toward = toward_code(coded.code, toward_features / settings.code_scale, settings)
     p, total = coded.problems[0].dictionary.shape[0], {}
     for k, (problem, code) in enumerate(zip(coded.problems, coded.codes, strict=True)):
         part = toward[:, k * p : (k + 1) * p]

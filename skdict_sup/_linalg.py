@@ -1,0 +1,69 @@
+"""Linear algebra on batches: conjugate gradients, the unit ball, unit norms."""
+
+from ._array import namespace
+
+
+def unit_norm(rows):
+    """Rows scaled to norm one; rows of zeros stay."""
+    xp = namespace(rows)
+    norms = xp.sqrt(xp.sum(rows * rows, axis=1, keepdims=True))
+    return rows / xp.where(norms > 0, norms, xp.ones_like(norms))
+
+
+def project_ball(rows, positive):
+    """Nearest rows in the unit ball, or in its nonnegative part."""
+    xp = namespace(rows)
+    if positive:
+        rows = xp.maximum(rows, xp.zeros_like(rows))
+    norms = xp.sqrt(xp.vecdot(rows, rows, axis=-1))[:, None]
+    return rows / xp.maximum(norms, xp.ones_like(norms))
+
+
+def conjugate_gradients(product, rhs, diagonal, tol, most=None):
+    """Solutions x of product(x) = rhs, for a batch of symmetric positive definite systems.
+
+    Each row is a system of its own, with its own step lengths.
+
+    Parameters
+    ----------
+    product : callable
+        The systems' products with a batch of vectors.
+    rhs : array (n_systems, size)
+    diagonal : array like rhs
+        Preconditioner: the diagonals of the systems.
+    tol : float or array (n_systems,)
+        Norm of the residual, relative to that of rhs (both scaled by the preconditioner), at
+        which a system is left alone.
+    most : int or None
+        Most iterations; None for twice the size, and twenty.
+
+    Returns
+    -------
+    x : array like rhs
+        Where rounding lets residuals grow, that of the smallest.
+    """
+    xp = namespace(rhs)
+    x, r = xp.zeros_like(rhs), rhs
+    best = x
+    z = r / diagonal
+    p = z
+    rho = xp.sum(r * z, axis=1)
+    bound, least = tol * tol * rho, rho
+    for _ in range(most or 2 * rhs.shape[1] + 20):
+        busy = rho > bound
+        if not bool(xp.any(busy)):
+            break
+        Ap = product(p)
+        pAp = xp.sum(p * Ap, axis=1)
+        alpha = xp.where(busy & (pAp > 0), rho / xp.where(pAp > 0, pAp, 1.0), 0.0 * pAp)
+        x = x + alpha[:, None] * p
+        r = r - alpha[:, None] * Ap
+        z = r / diagonal
+        rho_new = xp.sum(r * z, axis=1)
+        beta = rho_new / xp.where(rho > 0, rho, xp.ones_like(rho))
+        rho = xp.where(alpha > 0, rho_new, xp.zeros_like(rho))
+        better = (alpha > 0) & (rho_new < least)
+        best = xp.where(better[:, None], x, best)
+        least = xp.where(better, rho_new, least)
+        p = z + beta[:, None] * p
+    return best
