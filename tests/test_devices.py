@@ -66,19 +66,19 @@ def test_codes_and_gradients_are_where_signals_are(name, prior):
     "model",
     [
         SparseCoder(None),
-        OnlineDictionaryLearning(6, max_iter=1, random_state=0),
-        SupervisedDictionaryClassifier(6, mu=0.2, augment=lambda X, rng: X, **LEARNING),
-        SupervisedDictionaryClassifier(3, multi_class="ovr", dropout=0.2, **LEARNING),
-        SupervisedDictionaryRegressor(6, fit_linear=True, n_projected=8, **LEARNING),
-        LISTAEncoder(n_components=6, n_layers=2, max_iter=1, init_max_iter=1, loss="square"),
-        LISTAEncoder(n_components=6, n_layers=2, max_iter=1, architecture="alista"),
+        OnlineDictionaryLearning(4, max_iter=1, random_state=0),
+        SupervisedDictionaryClassifier(4, mu=0.2, augment=lambda X, rng: X, **LEARNING),
+        SupervisedDictionaryClassifier(2, multi_class="ovr", dropout=0.2, **LEARNING),
+        SupervisedDictionaryRegressor(4, fit_linear=True, n_projected=8, **LEARNING),
+        LISTAEncoder(n_components=4, n_layers=2, max_iter=1, init_max_iter=1, loss="square"),
+        LISTAEncoder(n_components=4, n_layers=2, max_iter=1, architecture="alista"),
     ],
     ids=lambda m: type(m).__name__,
 )
 def test_estimators_live_where_signals_are(name, model):
     X, there, y = signals(name)
     if isinstance(model, SparseCoder):
-        model = SparseCoder(there[:6, :])
+        model = SparseCoder(there[:4, :])
     model.fit(there, y)  # labels stay in host memory
     assert device_of(model.components_) == DEVICES[name]
     code = model.transform(there)
@@ -100,10 +100,10 @@ def test_estimators_live_where_signals_are(name, model):
 def test_first_atoms_and_targets_of_another_device_are_brought_over(name):
     X, there, _ = signals(name)
     home = strict.asarray(X)
-    model = OnlineDictionaryLearning(6, init=home[:6, :], max_iter=1, random_state=0).fit(there)
+    model = OnlineDictionaryLearning(4, init=home[:4, :], max_iter=1, random_state=0).fit(there)
     assert device_of(model.components_) == DEVICES[name]
     weight = strict.asarray(np.ones(len(X), np.float32))
-    model = SupervisedDictionaryRegressor(6, **LEARNING).fit(there, home[:, :2], weight)
+    model = SupervisedDictionaryRegressor(4, **LEARNING).fit(there, home[:, :2], weight)
     assert device_of(model.coef_) == DEVICES[name]
 
 
@@ -148,7 +148,7 @@ def reads_of_the_host(monkeypatch):
 @pytest.mark.parametrize("mu", [0.0, 0.5])
 def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
-    model = SupervisedDictionaryClassifier(6, mu=mu, batch_size=10, **LEARNING).fit(there, y)
+    model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=10, **LEARNING).fit(there, y)
     data = model._passes(there, y[:, None], np.ones(30))
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)

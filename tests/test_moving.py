@@ -24,15 +24,15 @@ from skdict_sup.estimators._moving import converted
 LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_state": 0}
 CASES = {
     "coder": lambda D: SparseCoder(D),
-    "online": lambda D: OnlineDictionaryLearning(8, max_iter=1, random_state=0),
+    "online": lambda D: OnlineDictionaryLearning(6, max_iter=1, random_state=0),
     "softmax": lambda D: OnlineDictionaryLearning(
-        8, max_iter=1, transfer="softmax", prior=KL(0.1, 0.1), random_state=0
+        6, max_iter=1, transfer="softmax", prior=KL(0.1, 0.1), random_state=0
     ),
-    "classifier": lambda D: SupervisedDictionaryClassifier(8, **LEARNING),
+    "classifier": lambda D: SupervisedDictionaryClassifier(6, **LEARNING),
     "ovr": lambda D: SupervisedDictionaryClassifier(
-        4, multi_class="ovr", fit_linear=True, **LEARNING
+        2, multi_class="ovr", fit_linear=True, **LEARNING
     ),
-    "regressor": lambda D: SupervisedDictionaryRegressor(8, n_projected=20, **LEARNING),
+    "regressor": lambda D: SupervisedDictionaryRegressor(6, n_projected=20, **LEARNING),
     "encoder": lambda D: LISTAEncoder(
         D, n_layers=2, max_iter=2, loss="square", prior=ElasticNet(0.01), random_state=0
     ),
@@ -41,9 +41,9 @@ CASES = {
 
 def fitted(name):
     """Estimator, signals and labels; all rows are distributions, which softmax asks for."""
-    X, y = digits(100, n_classes=4)
+    X, y = digits(40, n_classes=4)
     X = X / X.sum(axis=1, keepdims=True)
-    return CASES[name](X[:8]).fit(X, y), X, y
+    return CASES[name](X[:6]).fit(X, y), X, y
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -15,20 +15,21 @@ from skdict_sup import (
 )
 from skdict_sup._array import device_of, to_numpy
 
-LEARNING = {"learning_rate": 0.05, "max_iter": 2, "init_max_iter": 1, "random_state": 0}
+LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_state": 0}
+LEARNING |= {"batch_size": 20}  # two batches of what is learned from
 MODELS = {
-    "coder": lambda **given: SparseCoder(digits(6)[0], **given),
-    "online": lambda **given: OnlineDictionaryLearning(6, max_iter=1, random_state=0, **given),
-    "classifier": lambda **given: SupervisedDictionaryClassifier(6, **LEARNING, **given),
+    "coder": lambda **given: SparseCoder(digits(4)[0], **given),
+    "online": lambda **given: OnlineDictionaryLearning(4, max_iter=1, random_state=0, **given),
+    "classifier": lambda **given: SupervisedDictionaryClassifier(4, **LEARNING, **given),
     "early stop": lambda **given: SupervisedDictionaryClassifier(
-        6, early_stopping=True, validation_fraction=0.3, **LEARNING, **given
+        4, early_stopping=True, validation_fraction=0.3, **LEARNING, **given
     ),
-    "mixed": lambda **given: SupervisedDictionaryClassifier(6, mu=0.3, **LEARNING, **given),
+    "mixed": lambda **given: SupervisedDictionaryClassifier(4, mu=0.3, **LEARNING, **given),
     "projected": lambda **given: SupervisedDictionaryRegressor(
-        6, n_projected=10, fit_linear=True, **LEARNING, **given
+        4, n_projected=8, fit_linear=True, **LEARNING, **given
     ),
     "encoder": lambda **given: LISTAEncoder(
-        n_components=6, n_layers=2, max_iter=1, init_max_iter=1, random_state=0, **given
+        n_components=4, n_layers=2, max_iter=1, init_max_iter=1, random_state=0, **given
     ),
 }
 
@@ -45,7 +46,7 @@ def home(device):
 @pytest.mark.parametrize("device", ["torch", "array_api_strict:device1"])
 @pytest.mark.parametrize("name", MODELS)
 def test_batches_on_a_device_are_as_good_as_signals_there(name, device, tmp_path):
-    X, y = digits(60)
+    X, y = digits(40, n_classes=4)
     here, there = MODELS[name]().fit(X, y), home(device)(X)
     stored = np.memmap(tmp_path / "signals", dtype=X.dtype, shape=X.shape, mode="w+")
     stored[:] = X
@@ -66,7 +67,7 @@ def test_batches_on_a_device_are_as_good_as_signals_there(name, device, tmp_path
 
 
 def test_sparse_signals_may_be_staged_too():
-    X, y = digits(60)
+    X, y = digits(40, n_classes=4)
     model, other = (MODELS["classifier"](device="array_api_strict:device1") for _ in range(2))
     model.fit(csr_matrix(X), y)
     other.fit(X, y)

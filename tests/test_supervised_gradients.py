@@ -126,8 +126,8 @@ SMOOTH = {
 def test_gradients_through_smooth_codes_are_the_derivatives_of_the_loss(prior, transfer, loss):
     # no kinks, so no margins; the steps are longer, since codes are exact to 1e-9 alone
     rng = np.random.default_rng(1)
-    atoms = unit_atoms(rng, 4, 5) * (3.0 if transfer == "softmax" else 1.0)
-    X = rng.dirichlet(np.ones(5), 3) if transfer == "softmax" else 2 * rng.normal(size=(3, 5))
+    atoms = unit_atoms(rng, 4, 3) * (3.0 if transfer == "softmax" else 1.0)
+    X = rng.dirichlet(np.ones(3), 3) if transfer == "softmax" else 2 * rng.normal(size=(3, 3))
     state = start(atoms, rng.normal(size=(2, 4)), rng.normal(size=(2, 1)))
     target, weight = targets(loss, 3, 2, rng), rng.uniform(0.5, 2.0, 3)
     settings = settings_of(prior, loss, transfer, nu=0.3, code_scale=2.5)
@@ -148,7 +148,7 @@ SHAPES = {
 @pytest.mark.parametrize("split_sign", [True, False])
 def test_gradients_of_every_formulation_are_the_derivatives(split_sign, head, n_blocks, projected):
     rng = np.random.default_rng(3)
-    n_features, width = 5, 3 if projected else 5
+    n_features, width = 4, 2 if projected else 4
     prior = KL(lam=0.1, p=0.05)  # halves of other codes have a kink at zero
     head = replace(head, halves=split_sign) if n_blocks > 1 else head
     dictionary = unit_atoms(rng, 3 * n_blocks, width)
@@ -170,7 +170,7 @@ def test_gradients_of_every_formulation_are_the_derivatives(split_sign, head, n_
     state = supervised.start({"dictionary": dictionary} | others)
     X, weight = 2 * rng.normal(size=(3, n_features)), rng.uniform(0.5, 2.0, 3)
     mask = rng.integers(0, 2, size=(3, (6 if split_sign else 3) * n_blocks)) * 2.0
-    batch = Batch(X, np.eye(2)[rng.integers(2, size=3)], weight, mask, rng.normal(size=(2, 5)))
+    batch = Batch(X, np.eye(2)[rng.integers(2, size=3)], weight, mask, rng.normal(size=(2, 4)))
     # a projection follows the loss alone: reconstruction would have it vanish
     for mu in (0.0,) if projected else (0.0, 0.4):
         assert_derivatives(state, batch, settings, mu, step=1e-3)

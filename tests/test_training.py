@@ -96,7 +96,8 @@ def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
     listed = strict.asarray(X[rows], device=strict.Device(device))
 
     def model():
-        return SupervisedDictionaryClassifier(n_components=4, max_iter=2, random_state=0)
+        few = {"max_iter": 1, "init_max_iter": 1, "batch_size": 8, "random_state": 0}
+        return SupervisedDictionaryClassifier(n_components=3, **few)
 
     weighted = model().fit(signals, y, sample_weight=times.astype(float))
     np.testing.assert_array_equal(
