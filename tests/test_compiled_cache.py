@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,26 @@ HITS = """
 import sys
 print(sum(sum(f.stats.cache_hits.values()) for f in (twice, thrice)), file=sys.stderr)
 """
+EACH = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print(f"[{name}]", file=sys.stderr, flush=True)
+    module = importlib.import_module(name)
+    print(module.twice(1.5), module.thrice(1.5))
+    hits = sum(sum(f.stats.cache_hits.values()) for f in (module.twice, module.thrice))
+    print(f"{hits} found", file=sys.stderr, flush=True)
+"""
+DAMAGES = {
+    "empty": lambda whole: b"",
+    "half": lambda whole: whole[: len(whole) // 2],
+    "noise": lambda whole: b"\xff" * len(whole),
+    "one_byte": lambda whole: (
+        whole[: len(whole) // 2]
+        + bytes([whole[len(whole) // 2] ^ 1])
+        + whole[len(whole) // 2 + 1 :]
+    ),
+}
+SUFFIXES = ("nbi", "nbc")
 NOWHERE = """
 from numba.core import caching
 for locator in caching.CacheImpl._locator_classes:
@@ -36,14 +57,15 @@ for locator in caching.CacheImpl._locator_classes:
 """
 
 
-def run(folder, script, cache):
-    """Output and errors of a fresh process that finds the module `small` in a folder."""
-    module = folder / "small.py"
-    if not module.exists():  # one that is written again counts as changed
-        module.write_text(SMALL)
+def run(folder, script, cache, names=("small",)):
+    """Errors of a fresh process that finds modules like `small` in a folder."""
+    for name in names:
+        module = folder / f"{name}.py"
+        if not module.exists():  # one that is written again counts as changed
+            module.write_text(SMALL)
     path = os.pathsep.join([str(folder), str(Path(skdict_sup.__file__).parents[1])])
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", script, *names],
         env={**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache)},
         capture_output=True,
         text=True,
@@ -51,12 +73,12 @@ def run(folder, script, cache):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["3.0", "4.5"]
+    assert done.stdout.split() == ["3.0", "4.5"] * len(names)
     return done.stderr
 
 
-def files(cache, suffix):
-    return sorted(cache.rglob(f"*.{suffix}"))
+def files(cache, suffix, module="small"):
+    return sorted(cache.rglob(f"{module}.*.{suffix}"))
 
 
 def test_without_a_folder_functions_run_uncached_and_one_warning_names_the_cure(tmp_path):
@@ -73,25 +95,34 @@ def test_what_was_compiled_is_found_again(tmp_path):
     assert run(tmp_path, USE + HITS, cache) == "2\n"
 
 
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-@pytest.mark.parametrize("damage", ["empty", "half", "noise", "one_byte"])
-def test_damaged_files_are_replaced(tmp_path, suffix, damage):
-    cache = tmp_path / "cache"
-    run(tmp_path, USE, cache)
-    for path in files(cache, suffix):
-        whole = path.read_bytes()
-        middle = len(whole) // 2
-        path.write_bytes(
-            {
-                "empty": b"",
-                "half": whole[:middle],
-                "noise": b"\xff" * len(whole),
-                "one_byte": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
-            }[damage]
-        )
-    assert run(tmp_path, USE, cache) == ""
-    assert len(files(cache, suffix)) == 2
-    assert run(tmp_path, USE + HITS, cache) == "2\n"
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    """What two processes say of each module, after files of each were damaged in one way.
+
+    Processes are what costs, so that all modules share them: each has files of its own.
+    """
+    folder = tmp_path_factory.mktemp("damaged")
+    cache = folder / "cache"
+    cases = {f"{suffix}_{damage}": (suffix, damage) for suffix in SUFFIXES for damage in DAMAGES}
+    run(folder, EACH, cache, cases)
+    for name, (suffix, damage) in cases.items():
+        for path in files(cache, suffix, name):
+            path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    after, left = run(folder, EACH, cache, cases), {}
+    for name, (suffix, _) in cases.items():
+        left[name] = len(files(cache, suffix, name))
+    again = run(folder, EACH, cache, cases)
+    parts = (dict(re.findall(r"\[(\w+)\]\n([^[]*)", said)) for said in (after, again))
+    return *parts, left
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files_are_replaced(damaged, suffix, damage):
+    after, again, left = (part[f"{suffix}_{damage}"] for part in damaged)
+    assert after == "0 found\n"
+    assert left == 2
+    assert again == "2 found\n"
 
 
 def test_damage_that_cannot_be_removed_is_named_with_its_folder(tmp_path):
