@@ -80,6 +80,12 @@ def fitted(name):
     return learner.fit(*samples(learner))
 
 
+@cache
+def once_fitted(name):
+    """The same, fitted once: for tests that learn with copies of it alone."""
+    return fitted(name)
+
+
 EVERY = (*LEARNERS, "interrupted")
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from learners import (
     classifier,
     coder,
     digits,
-    fitted,
     heights,
     learned,
     outputs,
@@ -26,6 +26,17 @@ from skdict_sup import ElasticNet, LISTAEncoder
 from skdict_sup.dictionary import learner
 
 SUPERVISED = (regressor, classifier)
+PRIOR = ElasticNet(lam=0.5, lam2=0.01)
+
+
+@cache
+def _fitted_once(make, **params):
+    return make(**params).fit(digits()[0], target_of(make))
+
+
+def fitted(make, **params):
+    """An estimator of its own for each test: a copy of what is fitted once."""
+    return copy.deepcopy(_fitted_once(make, **params))
 
 
 def _nan(X, y):
@@ -100,7 +111,7 @@ def test_a_single_class_leaves_a_fitted_classifier_as_it_was():
 
 @pytest.mark.parametrize(("make", "params"), BAD_PARAMETERS)
 def test_bad_parameters_leave_a_fitted_estimator_as_it_was(make, params):
-    estimator = fitted(make, prior=ElasticNet(lam=0.5, lam2=0.01)).set_params(**params)
+    estimator = fitted(make, prior=PRIOR).set_params(**params)
     data = digits()[0], target_of(make)
     _assert_refused(estimator.fit, estimator, data)
 

@@ -1,5 +1,6 @@
 """An interrupt at any line of a fit: the estimator predicts, and threads are what they were."""
 
+import copy
 import linecache
 import sys
 from pathlib import Path
@@ -89,8 +90,10 @@ def test_an_interrupted_fit_leaves_an_estimator_that_predicts(name, way):
     other, labels = X[::2] * 0.5, y[::2]
     before = threads()
 
+    first = clone(LEARNERS[name]).fit(X, y)
+
     def fitted():
-        return clone(LEARNERS[name]).fit(X, y)
+        return copy.deepcopy(first)
 
     fitted_once = fitted()
     expected = in_use(fitted_once, X)

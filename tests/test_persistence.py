@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import storable
-from storable import EVERY, expected, fitted, going_on, network, samples
+from storable import EVERY, expected, fitted, going_on, network, once_fitted, samples
 
 import skdict_sup
 
@@ -40,7 +40,7 @@ def assert_same_bits(found, name):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", EVERY)
 def test_a_copy_goes_on_as_its_original(name, way):
-    learner = fitted(name)
+    learner = once_fitted(name)
     assert_same_bits(going_on(lambda: WAYS[way](learner)), name)
 
 

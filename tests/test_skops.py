@@ -13,9 +13,9 @@ from storable import (
     EVERY,
     classifier,
     expected,
-    fitted,
     going_on,
     interrupted,
+    once_fitted,
     regressor,
     samples,
 )
@@ -34,7 +34,7 @@ def kept(estimator):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_an_estimator_goes_on_as_its_original(name):
-    learner = fitted(name)
+    learner = once_fitted(name)
     found = going_on(lambda: kept(learner))
     assert found.keys() == expected(name).keys()
     for output, value in expected(name).items():
@@ -69,7 +69,11 @@ def test_the_user_guide_names_the_types_to_trust():
     if not PAGE.is_file():
         pytest.skip("the documentation is not here")
     named = re.findall(r'"(skdict_sup\.[\w.]+)"', PAGE.read_text(encoding="utf-8"))
-    every = [*map(fitted, EVERY), *map(variant, VARIANTS), interrupted(learning_rate="mairal")]
+    every = [
+        *map(once_fitted, EVERY),
+        *map(variant, VARIANTS),
+        interrupted(learning_rate="mairal"),
+    ]
     found = set().union(*map(types_of, every))
     assert named == sorted(found), "\n".join(sorted(found))
 
