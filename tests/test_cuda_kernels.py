@@ -36,7 +36,7 @@ def program(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """The program with a thread sanitizer, which watches every access, and no optimiser's fewer."""
+    """The program with a thread sanitizer, which sees all accesses that are written down."""
     return built(tmp_path_factory.mktemp("watched"), "-O0", "-g", "-fsanitize=thread")
 
 

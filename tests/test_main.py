@@ -1,9 +1,13 @@
 """The main job: its table, its figure, and what an interrupt leaves."""
 
+import io
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +74,21 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
     assert_table_and_figure(found.out, output)
 
 
+@cache
+def table_of_stripes():
+    """Errors of the methods on the stripes as they are."""
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as out:
+        assert run(Path(folder), "--data", saved(Path(folder) / "stripes.npz")) == 0
+    return re.findall(r"\d+\.\d\d %", out.getvalue())
+
+
 @pytest.mark.parametrize("scale", [1e38, 3e38, 1e-38])
 def test_the_scale_of_the_signals_is_no_matter(tmp_path, capsys, scale):
-    tables = []
-    for factor in (1.0, scale / 1.3):
-        changed = {k: v * np.float64(factor) for k, v in arrays().items() if k[0] == "x"}
-        assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
-        found = capsys.readouterr()
-        assert found.err == ""
-        tables.append(re.findall(r"\d+\.\d\d %", found.out))
-    assert tables[0] == tables[1]
+    changed = {k: v * np.float64(scale / 1.3) for k, v in arrays().items() if k[0] == "x"}
+    assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
+    found = capsys.readouterr()
+    assert found.err == ""
+    assert re.findall(r"\d+\.\d\d %", found.out) == table_of_stripes()
 
 
 @pytest.mark.parametrize(
@@ -88,12 +97,9 @@ def test_the_scale_of_the_signals_is_no_matter(tmp_path, capsys, scale):
     ids=["floats", "unsigned", "negative"],
 )
 def test_labels_may_be_any_number(tmp_path, capsys, labels):
-    tables = []
-    for names in (np.array([0, 1]), labels):
-        changed = {k: names[v] for k, v in arrays().items() if k[0] == "y"}
-        assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
-        tables.append(re.findall(r"\d+\.\d\d %", capsys.readouterr().out))
-    assert tables[0] == tables[1]
+    changed = {k: labels[v] for k, v in arrays().items() if k[0] == "y"}
+    assert run(tmp_path, "--data", saved(tmp_path / "stripes.npz", **changed)) == 0
+    assert re.findall(r"\d+\.\d\d %", capsys.readouterr().out) == table_of_stripes()
 
 
 @pytest.mark.filterwarnings("ignore:lam=2 makes 100% of the training codes zero")  # as meant

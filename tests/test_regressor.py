@@ -211,8 +211,9 @@ def test_a_function_of_the_size_of_signals_can_be_learned():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 3))
     y = np.linalg.norm(X, axis=1)
+    few = {"max_iter": 8, "learning_rate": 0.1, "init_max_iter": 2, "random_state": 0}
     found = {
-        name: SupervisedDictionaryRegressor(20, max_iter=20, random_state=0, **settings)
+        name: SupervisedDictionaryRegressor(12, **few, **settings)
         .fit(X[:400], y[:400])
         .score(X[400:], y[400:])
         for name, settings in {
