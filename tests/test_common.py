@@ -19,10 +19,12 @@ with pytest.MonkeyPatch.context() as patch:
     patch.setenv("SCIPY_ARRAY_API", "1")
     from sklearn.utils.estimator_checks import estimator_checks_generator
 
+# no trials of rates, which others ask for
+FEW = {"max_iter": 3, "init_max_iter": 1, "learning_rate": 0.16, "random_state": 0}
 LEARNERS = [
     OnlineDictionaryLearning(5, max_iter=5, random_state=0),
-    SupervisedDictionaryRegressor(5, max_iter=5, random_state=0),
-    SupervisedDictionaryClassifier(5, max_iter=5, learning_rate=0.16, random_state=0),
+    SupervisedDictionaryRegressor(5, **FEW),
+    SupervisedDictionaryClassifier(5, **FEW),
     LISTAEncoder(n_components=5, n_layers=2, max_iter=3, random_state=0),
     LISTAEncoder(n_components=5, n_layers=2, max_iter=3, architecture="facnet", safeguard=True),
     LISTAEncoder(n_components=5, n_layers=2, max_iter=3, architecture="step", loss="square"),
