@@ -104,7 +104,7 @@ class SmoothCase:
         return self.difference(at) / value
 
 
-def smooth_case(prior, transfer, seed, n_samples=3, n_components=4, n_features=5):
+def smooth_case(prior, transfer, seed, n_samples=3, n_components=4, n_features=4):
     rng = np.random.default_rng(seed)
     D = unit_atoms(rng, n_components, n_features)
     X = 2 * rng.normal(size=(n_samples, n_features))

@@ -6,7 +6,7 @@ from learners import digits
 
 from skdict_sup import SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
 
-X, Y = digits(300, n_classes=3)
+X, Y = digits(150, n_classes=3)
 SETTINGS = {
     "plain": {},
     "early_stopping": {"early_stopping": True, "n_iter_no_change": 5},
@@ -35,7 +35,7 @@ class Noise:
 def model(interrupt_at=None, **settings):
     settings = {
         "max_iter": 5,
-        "batch_size": 64,
+        "batch_size": 32,
         "random_state": 0,
         "init_max_iter": 1,
         "learning_rate": 0.16,

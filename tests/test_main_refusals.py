@@ -45,7 +45,7 @@ def _pipe(path):
 
 
 def _swollen(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
         for key in arrays():
             with file.open(f"{key}.npy", "w", force_zip64=True) as member:
                 for _ in range(9):

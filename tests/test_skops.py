@@ -28,14 +28,18 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "user_guide" / "persistenc
 
 
 def kept(estimator):
+    return reader(estimator)()
+
+
+def reader(estimator):
+    """Function that loads an estimator from the one file that it is stored in."""
     file = sio.dumps(estimator)
-    return sio.loads(file, trusted=sio.get_untrusted_types(data=file))
+    return lambda: sio.loads(file, trusted=sio.get_untrusted_types(data=file))
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_an_estimator_goes_on_as_its_original(name):
-    learner = once_fitted(name)
-    found = going_on(lambda: kept(learner))
+    found = going_on(reader(once_fitted(name)))
     assert found.keys() == expected(name).keys()
     for output, value in expected(name).items():
         np.testing.assert_array_equal(found[output], value, err_msg=output)
