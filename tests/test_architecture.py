@@ -15,6 +15,7 @@ other, but for the NEIGHBOURS below.
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,22 @@ def test_every_neighbour_is_needed():
     present = {unit_of(path) for path in ROOT.rglob("*.py")}
     unused = {pair for pair in NEIGHBOURS if set(pair) <= present} - used
     assert not unused
+
+
+PAGES = Path(__file__).parents[1]
+HERE = {unit_of(path) for path in ROOT.rglob("*.py")}
+LAYER = r"^(?:    |\| )(\d) (.*(?:\n {7,}.*)*)$"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/development/architecture.md"])
+def test_pages_show_the_layers_as_they_are(page):
+    text = (PAGES / page).read_text(encoding="utf-8")
+    text = text[text.index("\n## Layers") :]
+    shown = {int(number): line for number, line in re.findall(LAYER, text, re.MULTILINE)}
+    assert sorted(shown, reverse=True) == list(shown) == sorted(set(LAYERS.values()))[::-1]
+    for name in HERE - {"__init__"}:
+        found = {number for number, line in shown.items() if re.search(rf"\b{name}\b", line)}
+        assert LAYERS[name] in found, f"{name} is shown in {found}"
 
 
 @pytest.mark.parametrize(
