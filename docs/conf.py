@@ -23,8 +23,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-# Other Markdown pages are read in the repository, where they stand beside what they describe.
-exclude_patterns = ["_build", "results/*.md", "development/*.md"]
+# Pages of results are read in the repository, beside the scripts that write them.
+exclude_patterns = ["_build", "results/*.md"]
 default_role = "literal"
 nitpicky = False
 
