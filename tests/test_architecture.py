@@ -7,7 +7,7 @@
     3  solvers   execution   coding   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
-    0  _array   _atoms   _linalg   _records   _staged   _stored   _validation   _threads
+    0  _array   _atoms   _entropy   _linalg   _records   _staged   _stored   _validation   _threads
        _typing   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -28,6 +28,7 @@ LAYERS = {
     "_array": 0,
     "_atoms": 0,
     "_linalg": 0,
+    "_entropy": 0,
     "_records": 0,
     "_staged": 0,
     "_stored": 0,
@@ -63,6 +64,7 @@ LAYERS = {
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
     ("_atoms", "_array"): "a dictionary is an array of any library",
+    ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
     ("_records", "_array"): "records hold arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",

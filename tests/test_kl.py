@@ -37,7 +37,6 @@ def feasible(prior, code):
 @every_prior
 def test_defines_the_whole_protocol(prior):
     methods = {name for kind in (Prior, SmoothPrior) for name in vars(kind) if name[0] != "_"}
-    methods.remove("prox")  # not asked of smooth priors
     assert len(methods) > 8
     assert prior.smooth is True
     assert all(callable(getattr(prior, name)) for name in methods)

@@ -1,9 +1,7 @@
 """Kernel: codes of a batch for the KL prior and the linear transfer."""
 
-import math
-from typing import Any
-
 from .._array import device_of, eps, namespace
+from .._entropy import OneSided, TwoSided, floor
 from ._dispatch import kernel
 from .support_solve import support_solve
 
@@ -52,7 +50,8 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equation 6 and appendix B.
     """
     xp = namespace(corr)
-    curve = (_Positive if positive else _Signed)(xp, lam, mean, xp.linalg.diagonal(gram))
+    form = OneSided if positive else TwoSided
+    curve = _Curve(form, lam, mean, xp.linalg.diagonal(gram))
     problem = gram, corr, energy, curve
     code = xp.abs(init) if positive else init
     now = _Point(*problem, code, curve.rate(code))
@@ -94,7 +93,7 @@ class _Point:
         self.slope = corr - code @ gram
         cross = xp.sum(code * (corr + self.slope), axis=1)
         zero = xp.zeros_like(cross)
-        self.objective = 0.5 * xp.maximum(energy - cross, zero) + curve.value(code, rate)
+        self.objective = 0.5 * xp.maximum(energy - cross, zero) + curve.value(code)
         self.size = energy + xp.abs(self.objective) + xp.sum(xp.abs(code * self.slope), axis=1)
         self.violation = xp.max(curve.violation(code, self.slope, rate), axis=1)
 
@@ -123,16 +122,41 @@ def _descends(now, then, rounding):
 class _Curve:
     """The curve of (w, s = phi'(w)), and how entries move along it."""
 
-    rate: Any  # functions of a code, of the rate, and of what a subclass says
-    code: Any
-    mobility: Any
-    reach: Any
+    def __init__(self, form, lam, mean, diagonal):
+        self.xp, self.form, self.lam = namespace(mean), form, lam
+        self.mean, self.diagonal = mean, diagonal
 
-    def __init__(self, xp, lam, mean, diagonal):
-        info = xp.finfo(mean.dtype)
-        self.xp, self.lam, self.mean, self.diagonal = xp, lam, mean, diagonal
-        self.least = float(info.smallest_normal) / float(info.eps)
-        self.top = 0.9 * math.log(float(info.max))
+    def value(self, code):
+        """phi(w): (n_samples,)."""
+        return self.lam * self.xp.sum(self.form.value(code, self.mean), axis=1)
+
+    def rate(self, code):
+        """phi'(w)."""
+        return self.lam * self.form.rate(code, self.mean)
+
+    def code(self, rate):
+        """The w of a rate."""
+        return self.form.code(rate / self.lam, self.mean)
+
+    def mobility(self, code):
+        """1 / phi''(w), zero for what has underflowed."""
+        mobility = self.form.mobility(code, self.mean) / self.lam
+        return self.xp.where(self._is_lost(code), self.xp.zeros_like(code), mobility)
+
+    def reach(self, mobility):
+        """Largest |w| up to which phi'' is at least 1 / mobility."""
+        return self.form.reach(self.lam * mobility, self.mean)
+
+    def violation(self, code, slope, rate):
+        """Distance of slopes from rates; what has underflowed may be pushed down further."""
+        pushed = self.xp.maximum(slope - self.rate(code), self.xp.zeros_like(code))
+        return self.xp.where(self._is_lost(code), pushed, self.xp.abs(slope - rate))
+
+    def _is_lost(self, code):
+        """Whether entries of codes w >= 0 have underflowed."""
+        if self.form is TwoSided:
+            return self.xp.zeros_like(code, dtype=self.xp.bool)
+        return code <= floor(code)
 
     def moved(self, now, turn):
         """Codes and rates after a turn in the rates, by no more than the tangent in the codes.
@@ -151,59 +175,3 @@ class _Curve:
         far = (xp.abs(other) > xp.abs(base)) & (xp.abs(other) > bound)
         other = xp.where(far, xp.sign(other) * bound, other)
         return other, xp.where(far, self.rate(other), target)
-
-
-class _Positive(_Curve):
-    def rate(self, w):
-        xp = self.xp
-        return self.lam * (xp.log(xp.maximum(w, xp.full_like(w, self.least))) - xp.log(self.mean))
-
-    def code(self, rate):
-        xp = self.xp
-        return self.mean * xp.exp(xp.minimum(rate / self.lam, xp.full_like(rate, self.top)))
-
-    def mobility(self, w):
-        """1 / phi''(w), zero for what has underflowed."""
-        return self.xp.where(w > self.least, w / self.lam, self.xp.zeros_like(w))
-
-    def reach(self, mobility):
-        """Largest |w| up to which phi'' is at least 1 / mobility."""
-        return self.lam * mobility
-
-    def violation(self, w, slope, rate):
-        """Distance of slopes from rates; what has underflowed may be pushed down further."""
-        xp = self.xp
-        pushed = xp.maximum(slope - self.rate(w), xp.zeros_like(w))
-        return xp.where(w <= self.least, pushed, xp.abs(slope - rate))
-
-    def value(self, w, rate):
-        return self.xp.sum(w * rate - self.lam * (w - self.mean), axis=1)
-
-
-class _Signed(_Curve):
-    def rate(self, w):
-        return self.lam * self.xp.asinh(w / (2 * self.mean))
-
-    def code(self, rate):
-        return 2 * self.mean * self.xp.sinh(self.xp.clip(rate / self.lam, -self.top, self.top))
-
-    def mobility(self, w):
-        """1 / phi''(w)."""
-        return self._root(w) / self.lam
-
-    def reach(self, mobility):
-        """Largest |w| up to which phi'' is at least 1 / mobility."""
-        xp, reach, two = self.xp, self.lam * mobility, 2 * self.mean
-        square = (reach - two) * (reach + two)
-        return xp.sqrt(xp.maximum(square, xp.zeros_like(square)))
-
-    def violation(self, w, slope, rate):
-        """Distance of slopes from rates."""
-        return self.xp.abs(slope - rate)
-
-    def value(self, w, rate):
-        two = 2 * self.mean
-        return self.xp.sum(w * rate - self.lam * (w / (self._root(w) + two) * w), axis=1)
-
-    def _root(self, w):
-        return self.xp.hypot(w, 2 * self.mean + self.xp.zeros_like(w))

@@ -11,7 +11,6 @@ import numpy as np
 
 from .._array import unboxed
 from ._curvature import curvature_of
-from ._entropy import coarser
 from ._protocol import Prior, ProximalPrior, SmoothPrior
 from ._questions import (
     check_components,
@@ -31,6 +30,7 @@ from ._questions import (
     uniform_curvature,
     weight_of,
 )
+from ._resolving import coarser
 from ._scale import resolved
 from .elastic_net import ElasticNet
 from .kl import KL

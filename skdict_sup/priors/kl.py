@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._array import astype_like, namespace, to_numpy
+from .._entropy import OneSided, TwoSided, floor
 from .._stored import Stored
 from .._typing import Array
 from .._validation import check_scalar
-from ._entropy import OneSided, Resolving, TwoSided, floor
+from ._resolving import Resolving
 from ._scale import check_weight
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from .._array import namespace
+from .._entropy import floor, top_rate
 from .._stored import Stored
 from .._validation import check_scalar
-from ._entropy import Resolving, floor, top_rate
 from ._halves import SignHalves
+from ._resolving import Resolving
 
 
 @dataclass(frozen=True)

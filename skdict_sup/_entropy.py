@@ -1,13 +1,12 @@
-"""The two forms of the entropy that `KL` takes, each h(w) for a mean p, with lam left out.
+"""The two forms of the relative entropy h(w) to a mean p: of codes w >= 0, and of signed ones.
 
 `rate` is h'(w), `code` its inverse, `mobility` 1 / h''(w), `reach` the |w| of a given mobility.
 Codes keep arguments of exp in range: beyond it no solution lies. Gaps do not, and are infinite.
 """
 
 import math
-from copy import copy
 
-from .._array import namespace
+from ._array import namespace
 
 _ORDER = 9  # of the Taylor polynomial of exp, below .05: the rest is below the float64 epsilon
 
@@ -56,25 +55,6 @@ def floor(code):
     """Size below which floats lose digits: there the code counts as zero."""
     info = namespace(code).finfo(code.dtype)
     return float(info.smallest_normal) / float(info.eps)
-
-
-class Resolving:
-    """Prior of which codes below some size count as zero: that of their floats, or of coarser."""
-
-    _least = 0.0
-
-    def resolved_from(self, code):
-        """Size from which on entries of a code count."""
-        return max(self._least, floor(code))
-
-
-def coarser(prior, like):
-    """A prior for codes that users get in the floats of an array, which may be coarser."""
-    if not isinstance(prior, Resolving):
-        return prior
-    found = copy(prior)
-    found._least = floor(like)
-    return found
 
 
 class OneSided:
