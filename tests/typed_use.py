@@ -18,23 +18,29 @@ from skdict_sup import (
     lam_max,
 )
 
-X, D, y = np.ones((3, 4)), np.eye(4), np.arange(3)
 
-for prior in (ElasticNet(1), ElasticNet(0.1, 0.2, True), KL("auto", [0.1]), KL(1.0, D[0]), Lp(1)):
-    found: Solution = encode(X, D, prior=prior, tol=1e-6, init=X, output="sparse", n_jobs=-1)
-    code_vjp(X, D, found.code, X, prior=prior, transfer="softmax").prior.lam
-    solution, vjp = encode_with_vjp(X, D, prior=prior, solver="newton", max_iter=10)
-    vjp(solution.code).dictionary.shape
-    lam_max(X, D, prior).max()
+def use():
+    """Never called."""
+    X, D, y = np.ones((3, 4)), np.eye(4), np.arange(3)
 
-encode(X, D, prior=3)  # pyright: ignore[reportArgumentType]
-encode(X, D, tol="small")  # pyright: ignore[reportArgumentType]
-encode(X, D).codes  # pyright: ignore[reportAttributeAccessIssue]
+    priors = ElasticNet(1), ElasticNet(0.1, 0.2, True), KL("auto", [0.1]), KL(1.0, D[0]), Lp(1)
+    for prior in priors:
+        found: Solution = encode(X, D, prior=prior, tol=1e-6, init=X, output="sparse", n_jobs=-1)
+        code_vjp(X, D, found.code, X, prior=prior, transfer="softmax").prior.lam
+        solution, vjp = encode_with_vjp(X, D, prior=prior, solver="newton", max_iter=10)
+        vjp(solution.code).dictionary.shape
+        lam_max(X, D, prior).max()
 
-SparseCoder(D, prior=ElasticNet(1)).fit(X).transform(X).shape
-for kind in (SupervisedDictionaryClassifier, SupervisedDictionaryRegressor):
-    settings = kind(4, prior=KL(0.1, 0.1), nu=0.1, mu=lambda t: t, init=D, n_projected=3)
-    settings.fit(X, y).predict(X)
-    kind(4, prior="kl", learning_rate=0.1, batch_size=3, init_max_iter=1, random_state=0)
-OnlineDictionaryLearning(3, prior=Lp(0.1), init=D, batch_size=3).fit(X).components_
-LISTAEncoder(prior=ElasticNet(0.1), mu=0.1, dictionary_update="tied", loss="square", dictionary=D)
+    encode(X, D, prior=3)  # pyright: ignore[reportArgumentType]
+    encode(X, D, tol="small")  # pyright: ignore[reportArgumentType]
+    encode(X, D).codes  # pyright: ignore[reportAttributeAccessIssue]
+
+    SparseCoder(D, prior=ElasticNet(1)).fit(X).transform(X).shape
+    for kind in (SupervisedDictionaryClassifier, SupervisedDictionaryRegressor):
+        settings = kind(4, prior=KL(0.1, 0.1), nu=0.1, mu=lambda t: t, init=D, n_projected=3)
+        settings.fit(X, y).predict(X)
+        kind(4, prior="kl", learning_rate=0.1, batch_size=3, init_max_iter=1, random_state=0)
+    OnlineDictionaryLearning(3, prior=Lp(0.1), init=D, batch_size=3).fit(X).components_
+    LISTAEncoder(
+        prior=ElasticNet(0.1), mu=0.1, dictionary_update="tied", loss="square", dictionary=D
+    )
