@@ -63,6 +63,11 @@ LEARNERS = (unsupervised, regressor, classifier)
 EVERY = (coder, *LEARNERS)
 
 
+def once(make):
+    """Settings for a single epoch, of those that learn."""
+    return {} if make is coder else {"max_iter": 1}
+
+
 def target_of(make):
     """What an estimator of this kind is fitted to, on the digits."""
     X, y = digits()

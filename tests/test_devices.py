@@ -40,7 +40,7 @@ LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_st
 
 def signals(name):
     """Digits in float32, here and there, and their labels."""
-    X, y = digits(30, n_classes=3)
+    X, y = digits(18, n_classes=3)
     X = X.astype(np.float32)
     return X, strict.asarray(X, device=DEVICES[name]), y
 
@@ -148,8 +148,8 @@ def reads_of_the_host(monkeypatch):
 @pytest.mark.parametrize("mu", [0.0, 0.5])
 def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
-    model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=10, **LEARNING).fit(there, y)
-    data = model._passes(there, y[:, None], np.ones(30))
+    model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=6, **LEARNING).fit(there, y)
+    data = model._passes(there, y[:, None], np.ones(18))
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)
     _, report = passes.learn_labelled(

@@ -18,6 +18,7 @@ from learners import (
     fitted,
     heights,
     learned,
+    once,
     outputs,
     regressor,
     target_of,
@@ -47,6 +48,7 @@ OPTIONS = [
 @pytest.mark.parametrize(("make", "params"), OPTIONS)
 def test_fit_transform_is_fit_and_transform(make, params):
     X, y = digits()[0], target_of(make)
+    params = once(make) | params
     together = make(**params).fit_transform(X, y)
     apart = make(**params).fit(X, y).transform(X)
     assert scipy.sparse.issparse(together) == (params.get("output") == "sparse")

@@ -12,6 +12,7 @@ from learners import (
     digits,
     heights,
     learned,
+    once,
     outputs,
     regressor,
     target_of,
@@ -62,9 +63,8 @@ def test_codes_are_those_of_the_learned_dictionary(make, prior):
 def test_codes_of_distributions(make):
     X, y = distributions()[:80], target_of(make)
     y = None if y is None else y[:80]
-    few = {} if make is coder else {"max_iter": 1}
     for prior in (SOFTMAX["prior"], Lp(0.05), ElasticNet(0.02, 0.01)):
-        model = make(prior=prior, transfer="softmax", **few).fit(X, y)
+        model = make(prior=prior, transfer="softmax", **once(make)).fit(X, y)
         code = model.transform(X)
         expected = encode(X, model.components_, prior=model.prior_, transfer="softmax").code
         np.testing.assert_array_equal(code, expected)
@@ -128,7 +128,7 @@ def test_a_first_mini_batch_that_is_open_is_published():
 @every_estimator
 @pytest.mark.parametrize("settings", [{"prior": "kl"}, SOFTMAX], ids=["kl", "softmax"])
 def test_threads_and_sparse_signals_change_nothing(make, settings):
-    X, y = distributions(), target_of(make)
+    X, y, settings = distributions(), target_of(make), once(make) | settings
     one, two = (make(n_jobs=n_jobs, **settings).fit(X, y) for n_jobs in (1, 2))
     assert_same(learned(two), learned(one))
     assert_same(outputs(two, X), outputs(one, X))
@@ -141,7 +141,7 @@ def test_threads_and_sparse_signals_change_nothing(make, settings):
 def test_float32_in_float32_out(make):
     X, y = distributions().astype(np.float32), target_of(make)
     for settings in ({"prior": "kl"}, {"prior": Lp()}, SOFTMAX):
-        model = make(**settings).fit(X, y)
+        model = make(**once(make), **settings).fit(X, y)
         assert model.components_.dtype == model.transform(X).dtype == np.float32
         assert model.inverse_transform(model.transform(X)).dtype == np.float32
 
