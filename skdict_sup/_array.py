@@ -19,16 +19,17 @@ from array_api_compat import (
 
 __all__ = [
     "ROWS",
-    "accurate",
+    "as_numpy_view",
     "astype_like",
-    "borrowed",
+    "check_same_device",
     "dense",
     "detached",
     "device_of",
     "eps",
-    "given_back",
+    "from_numpy_view",
     "has_float64",
-    "host_rows",
+    "host_array",
+    "in_float64",
     "is_array",
     "is_cupy",
     "is_differentiated",
@@ -39,9 +40,8 @@ __all__ = [
     "namespace",
     "narrow",
     "on_host",
-    "put_rows",
     "rows_times",
-    "same_home",
+    "set_rows",
     "take_rows",
     "to_numpy",
     "unboxed",
@@ -117,7 +117,7 @@ def has_float64(array):
     return "float64" in info.dtypes(device=device_of(array))
 
 
-def accurate(array):
+def in_float64(array):
     """The array as a factor of products that need accuracy: float32 in float64, if there is one.
 
     A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
@@ -149,7 +149,7 @@ def on_host(array):
     return "cpu" in str(device_of(array)).lower()
 
 
-def borrowed(array):
+def as_numpy_view(array):
     """A torch tensor in host memory as the NumPy array that shares it; others as they are.
 
     Signals that wait for torch in host memory need not go there.
@@ -161,15 +161,15 @@ def borrowed(array):
     return array.host if waits else array.detach().numpy()
 
 
-def host_rows(array):
+def host_array(array):
     """What an array has in host memory, as a NumPy array or SciPy matrix; None for a device's."""
     if hasattr(array, "host"):  # signals that wait for a device
         return array.host
-    array = borrowed(array)
+    array = as_numpy_view(array)
     return array if is_numpy(array) or is_sparse(array) else None
 
 
-def given_back(array, like):
+def from_numpy_view(array, like):
     """A NumPy array as an array of the library of `like`, without a copy; others as they are."""
     if is_numpy_array(array) and not is_numpy_array(like):
         return namespace(like).from_dlpack(array)
@@ -193,11 +193,11 @@ def rows_times(array, matrix):
         filled = np.zeros((n + -n % ROWS, k))
         filled[:n] = array
     else:
-        filled = np.ascontiguousarray(accurate(array))
+        filled = np.ascontiguousarray(in_float64(array))
     n_filled = filled.shape[0]
     if ROWS * k * p <= _SMALL_PRODUCT:
         filled = filled.reshape(n_filled // ROWS, ROWS, k)
-    product = (filled @ accurate(matrix)).reshape(n_filled, p)
+    product = (filled @ in_float64(matrix)).reshape(n_filled, p)
     return product[:n].astype(array.dtype, copy=False)
 
 
@@ -239,7 +239,7 @@ def take_rows(array, rows):
     return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
 
 
-def put_rows(array, values, rows):
+def set_rows(array, values, rows):
     """A copy of an array with other values at NumPy integer positions."""
     if is_numpy_array(array):
         array = array.copy()
@@ -250,7 +250,7 @@ def put_rows(array, values, rows):
     return take_rows(namespace(array).concat([array, values], axis=0), order)
 
 
-def same_home(**arrays):
+def check_same_device(**arrays):
     """Raise unless all named arrays share one array library and one device."""
     given = {name: a for name, a in arrays.items() if a is not None}
     given = {name: a.data if is_sparse(a) else a for name, a in given.items()}

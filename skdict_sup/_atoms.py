@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._array import accurate, astype_like, eps, namespace, rows_times, to_numpy
+from ._array import astype_like, eps, in_float64, namespace, rows_times, to_numpy
 
 _FURTHER = 8  # roundings of a code's certificate beside those of its sums
 
@@ -20,7 +20,7 @@ class Atoms:
     @cached_property
     def wide(self):
         """The atoms in float64, or themselves where they are, or on devices that have none."""
-        factor = accurate(self.dictionary)
+        factor = in_float64(self.dictionary)
         return self if factor is self.dictionary else Atoms(factor)
 
     @cached_property
@@ -32,7 +32,7 @@ class Atoms:
 
     def correlations(self, X):
         """Inner products of signals and atoms, summed in float64: (n_samples, n_components)."""
-        return astype_like(rows_times(accurate(X), self.wide.dictionary.T), X)
+        return astype_like(rows_times(in_float64(X), self.wide.dictionary.T), X)
 
     @cached_property
     def rounding(self):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ._array import namespace, put_rows, take_rows
+from ._array import namespace, set_rows, take_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def _taken(part, rows):
 def _put(part, other, rows):
     if part is None:
         return None
-    return part.put(other, rows) if isinstance(part, Rows) else put_rows(part, other, rows)
+    return part.put(other, rows) if isinstance(part, Rows) else set_rows(part, other, rows)
 
 
 def _joined(first, rest):

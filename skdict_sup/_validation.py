@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning  # the class that users already filter
 
 from ._array import (
+    check_same_device,
     detached,
     is_array,
     is_lazy,
     is_numpy,
     is_sparse,
     namespace,
-    same_home,
     to_numpy,
 )
 
@@ -170,7 +170,7 @@ def _as_float(array, name):
 
 def check_shapes(X, dictionary, **codes):
     """Raise unless signals, dictionary and arrays shaped like code fit together."""
-    same_home(X=X, dictionary=dictionary, **codes)
+    check_same_device(X=X, dictionary=dictionary, **codes)
     if X.shape[1] != dictionary.shape[1]:
         raise ValueError(
             f"dictionary must have one column per feature of X: got dictionary of shape "

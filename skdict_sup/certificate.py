@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import accurate, eps, is_numpy, namespace, rows_times, unflagged
+from ._array import eps, in_float64, is_numpy, namespace, rows_times, unflagged
 from ._atoms import Atoms
 from ._records import Rows
 from .kernels import elastic_net_certificate
@@ -100,7 +100,7 @@ def narrowed_certificate(problem, X, code, narrow_code):
 
     X and `code` are in float64, as is what this returns.
     """
-    unit, wide_code = eps(narrow_code), accurate(narrow_code)
+    unit, wide_code = eps(narrow_code), in_float64(narrow_code)
     found = careful_certificate(problem, X, code)
     again = careful_certificate(problem, X, wide_code, unit)
     with unflagged():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from ._array import ROWS, astype_like, borrowed, dense, given_back, is_numpy, namespace
+from ._array import ROWS, as_numpy_view, astype_like, dense, from_numpy_view, is_numpy, namespace
 from ._atoms import Atoms
 from ._threads import computing, effective_n_jobs, map_threads, slices
 from ._typing import Array
@@ -223,8 +223,8 @@ def encode_with_vjp(
     X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
     like = problem.dictionary
     # tensors in host memory share the fast way of NumPy, in both directions
-    problem = Problem(problem.reconstruction, problem.prior, Atoms(borrowed(like)))
-    X, settings["init"] = borrowed(X), borrowed(settings["init"])
+    problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
+    X, settings["init"] = as_numpy_view(X), as_numpy_view(settings["init"])
     solution = solve(problem, X, n_jobs=n_jobs, **settings)
     code = solution.code
 
@@ -232,11 +232,11 @@ def encode_with_vjp(
     def vjp(cotangent):
         """Gradients of a scalar function whose gradient in the codes is `cotangent`."""
         cotangent = check_matrix(cotangent, "cotangent")
-        check_shapes(X, problem.dictionary, cotangent=borrowed(cotangent))
-        found = _vjp_by_slices(problem, X, code, borrowed(cotangent), n_jobs)
+        check_shapes(X, problem.dictionary, cotangent=as_numpy_view(cotangent))
+        found = _vjp_by_slices(problem, X, code, as_numpy_view(cotangent), n_jobs)
         return _given_back(found, like)
 
-    fields = {name: given_back(part, like) for name, part in vars(solution).items()}
+    fields = {name: from_numpy_view(part, like) for name, part in vars(solution).items()}
     return Solution(**fields), vjp
 
 
@@ -245,7 +245,7 @@ def _given_back(found, like):
     if is_numpy(like):
         return found
     prior = {name: astype_like(part, like) for name, part in vars(found.prior).items()}
-    toward = given_back(found.dictionary, like), given_back(found.X, like)
+    toward = from_numpy_view(found.dictionary, like), from_numpy_view(found.X, like)
     return Gradients(*toward, type(found.prior)(**prior))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import accurate, eps, namespace, narrow, take_rows
+from ._array import eps, in_float64, namespace, narrow, take_rows
 from ._atoms import Atoms
 from ._records import Data
 from .certificate import Certificate, Sizes, careful_certificate, certificate
@@ -134,17 +134,17 @@ class Problem:
 
     def certify(self, X, code):
         """Certificate of codes of X, from scratch; short floats are counted in float64."""
-        return self.certify_wide(self.wide.observe(accurate(X)), code)
+        return self.certify_wide(self.wide.observe(in_float64(X)), code)
 
     def certify_wide(self, data, code):
         """Certificate of codes from data of `wide`."""
-        wide_code = accurate(code)
+        wide_code = in_float64(code)
         slope = self.wide.slope(data, wide_code)
         return narrowed(certificate(self.wide, data, wide_code, slope, eps(code)), code)
 
     def certify_carefully(self, X, code):
         """Certificate of codes of X with the least rounding: it takes two more products."""
-        found = careful_certificate(self.wide, accurate(X), accurate(code), eps(code))
+        found = careful_certificate(self.wide, in_float64(X), in_float64(code), eps(code))
         return narrowed(found, code)
 
     def converged(self, found, tol):

@@ -21,7 +21,7 @@ from skdict_sup import (
     encode,
     to_device,
 )
-from skdict_sup._array import accurate, device_of, has_float64, on_host, to_numpy
+from skdict_sup._array import device_of, has_float64, in_float64, on_host, to_numpy
 from skdict_sup._atoms import Atoms
 from skdict_sup.execution import solve
 from skdict_sup.problem import Problem
@@ -112,14 +112,14 @@ def test_what_devices_are_like():
     single = X.astype(np.float32)
     assert on_host(X)
     assert on_host(strict.asarray(X))
-    assert accurate(single).dtype == np.float64
-    assert accurate(X) is X
+    assert in_float64(single).dtype == np.float64
+    assert in_float64(X) is X
     for name, device in DEVICES.items():
         there = strict.asarray(single, device=device)
         assert not on_host(there)
         assert has_float64(there) is (name not in WITHOUT)
         wide = strict.float32 if name in WITHOUT else strict.float64
-        assert accurate(there).dtype == wide
+        assert in_float64(there).dtype == wide
 
 
 def reads_of_the_host(monkeypatch):

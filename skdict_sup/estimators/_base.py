@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._array import astype_like, is_array, is_numpy, is_sparse, same_home
+from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse
 from .._atoms import Atoms
 from .._linalg import project_ball
 from .._staged import staged
@@ -99,7 +99,7 @@ class CodingEstimator(
             raise ValueError(
                 f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
             )
-        same_home(X=code, components_=self.components_)
+        check_same_device(X=code, components_=self.components_)
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
@@ -146,7 +146,7 @@ class CodingEstimator(
         if self.device is not None and (is_numpy(X) or is_sparse(X)):
             X = staged(X, self.device)
         if not reset:
-            same_home(X=X, components_=self.components_)
+            check_same_device(X=X, components_=self.components_)
         return X
 
     def _has_one_dictionary(self):

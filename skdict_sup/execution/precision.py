@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._array import (
-    accurate,
     astype_like,
     device_of,
     has_float64,
+    in_float64,
     is_sparse,
     namespace,
     narrow,
@@ -134,7 +134,7 @@ class Coder:
         Nothing is read from a device.
         """
         xp, problem = namespace(X), self.problem
-        wide_X = accurate(X)
+        wide_X = in_float64(X)
         wide_corr = problem.wide.atoms.correlations(wide_X)
         data = Data(astype_like(wide_corr, X), offset)
         code, slope, n_iter = self.solver.codes(problem, data, _AIM * self.tol, init)
@@ -182,9 +182,9 @@ class Coder:
         if can and worse.any():
             other = Homotopy() if isinstance(self.solver, CoordinateDescent) else _DESCENT
             rows = worse.nonzero()[0]
-            atoms = Atoms(accurate(to_numpy(wide.dictionary)))
+            atoms = Atoms(in_float64(to_numpy(wide.dictionary)))
             host = Problem(problem.reconstruction, wide.prior, atoms)
-            second = _certified(host, accurate(to_numpy(take_rows(X, rows))), other, self.tol)
+            second = _certified(host, in_float64(to_numpy(take_rows(X, rows))), other, self.tol)
             # gaps that are no proof order nothing; objectives do
             before = to_numpy(coded.certificate.objective)[rows]
             better = self._converged(second) | ~(second.certificate.objective >= before)

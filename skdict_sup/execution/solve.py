@@ -4,11 +4,11 @@ import numpy as np
 import scipy.sparse
 
 from .._array import (
+    as_numpy_view,
     astype_like,
-    borrowed,
     dense,
     eps,
-    given_back,
+    from_numpy_view,
     is_numpy,
     namespace,
     to_numpy,
@@ -30,11 +30,13 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     Signals that are not finite raise, in host memory before any of their slice is coded.
     """
     like = problem.dictionary
-    if borrowed(like) is not like:  # tensors in host memory share the fast way of NumPy
-        shared = Problem(problem.reconstruction, problem.prior, Atoms(borrowed(like)))
+    if as_numpy_view(like) is not like:  # tensors in host memory share the fast way of NumPy
+        shared = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
         settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
-        found = solve(shared, borrowed(X), solver, init=borrowed(init), **settings)
-        return Solution(**{name: given_back(part, like) for name, part in vars(found).items()})
+        found = solve(shared, as_numpy_view(X), solver, init=as_numpy_view(init), **settings)
+        return Solution(
+            **{name: from_numpy_view(part, like) for name, part in vars(found).items()}
+        )
     tol = default_tol(eps(like)) if tol is None else tol
     shape = X.shape[0], like.shape[0]
     code = np.empty(shape, X.dtype) if output == "dense" and is_numpy(like) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from importlib.util import find_spec
 
-from .._array import borrowed, given_back, is_cupy, is_numpy, is_torch
+from .._array import as_numpy_view, from_numpy_view, is_cupy, is_numpy, is_torch
 
 
 def numpy_floats(*arrays):
@@ -41,9 +41,9 @@ def numpy_from_torch(function):
     @wraps(function)
     def call(*args, **kwargs):
         like = next(a for a in args if is_torch(a))
-        shared = {name: borrowed(a) for name, a in kwargs.items()}
-        found = function(*map(borrowed, args), **shared)
-        return _each(found, lambda a: given_back(a, like))
+        shared = {name: as_numpy_view(a) for name, a in kwargs.items()}
+        found = function(*map(as_numpy_view, args), **shared)
+        return _each(found, lambda a: from_numpy_view(a, like))
 
     return call
 

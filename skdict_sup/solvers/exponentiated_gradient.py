@@ -50,7 +50,7 @@ class ExponentiatedGradient:
 
 
 @dataclass(frozen=True, eq=False)
-class _Halves(Rows):
+class _EGState(Rows):
     """Nonnegative codes on the way, as log(w / p), and what follows from them."""
 
     data: Data
@@ -77,7 +77,7 @@ def _at(problem, data, plus, minus, size, step, share):
     slope = problem.slope(data, code)
     objective = problem.loss(data, code, slope) + prior.lam * distance
     found = plus, minus, plus_code, code, slope, objective
-    return _Halves(data, *found, size, step, share)
+    return _EGState(data, *found, size, step, share)
 
 
 def _done(problem, tol, points):

@@ -35,14 +35,14 @@ class FISTA:
         xp, like = namespace(data.corr), data.offset
         code = xp.zeros_like(data.corr) if init is None else problem.prior.prox(init, 0.0)
         step = partial(_step, problem, gradient_step(problem))
-        points = _Moving(data, code, code, xp.ones_like(like), xp.full_like(like, xp.inf))
+        points = _FISTAState(data, code, code, xp.ones_like(like), xp.full_like(like, xp.inf))
         limit = self.max_iter or 100_000
         points, n_iter = iterate(points, step, partial(_done, problem, tol), limit, every=_CHECK)
         return points.code, problem.slope(points.data, points.code), n_iter
 
 
 @dataclass(frozen=True, eq=False)
-class _Moving(Rows):
+class _FISTAState(Rows):
     data: Data
     code: Any
     point: Any  # where the next step starts: beyond the code, by the momentum
@@ -70,4 +70,4 @@ def _step(problem, step, points):
     weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / grown)
     point = following + weight[:, None] * change
     largest = xp.max(xp.abs(change), axis=1)
-    return _Moving(points.data, following, point, grown, largest)
+    return _FISTAState(points.data, following, point, grown, largest)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._array import is_numpy, namespace, put_rows, rows_times, take_rows, to_numpy
+from .._array import is_numpy, namespace, rows_times, set_rows, take_rows, to_numpy
 from ..kernels import elastic_net_codes
 from ..priors import is_elastic_net
 
@@ -45,7 +45,7 @@ def _clipped(problem, code, slope):
         return code - below, slope + below @ problem.gram
     rows = below.any(axis=1).nonzero()[0]
     if len(rows):
-        slope = put_rows(slope, slope[rows] + rows_times(below[rows], problem.gram), rows)
+        slope = set_rows(slope, slope[rows] + rows_times(below[rows], problem.gram), rows)
     return code - below, slope
 
 
@@ -67,4 +67,4 @@ def _near(problem, data, init):
     least = 1e-3 * xp.max(xp.abs(some.corr), axis=1)  # where lam is next to nothing
     bound = _NEAR * xp.where(least > prior.lam, least, prior.lam)
     near = xp.sum(violation, axis=1) / n_atoms <= bound
-    return put_rows(init, xp.where(near[:, None], start, zero), rows)
+    return set_rows(init, xp.where(near[:, None], start, zero), rows)

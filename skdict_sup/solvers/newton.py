@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import device_of, eps, namespace, put_rows, take_rows, to_numpy
+from .._array import device_of, eps, namespace, set_rows, take_rows, to_numpy
 from .._records import Data, Rows
 from ..kernels import kl_codes
 from ..priors import is_convex, is_positive, kl_weights, scaled, weight_of
@@ -72,12 +72,12 @@ def _approach(problem, data):
         points = _start(easier, data.rows(rows), take_rows(code, rows))
         near = partial(_near, easier.prior.lam)
         points, _ = iterate(points, partial(_step, easier), near, 50)
-        code = put_rows(code, points.code, rows)
+        code = set_rows(code, points.code, rows)
     return code
 
 
 @dataclass(frozen=True, eq=False)
-class _Curve(Rows):
+class _NewtonState(Rows):
     """Codes on the way, with rate = phi'(code), and all that follows from them."""
 
     data: Data
@@ -113,7 +113,7 @@ def _at(problem, data, code, rate, stale):
     top = xp.max(xp.abs(data.corr), axis=1)
     residual = xp.max(problem.prior.stationarity(code, slope), axis=1)
     residual = residual / xp.where(top > 0, top, xp.ones_like(top))
-    return _Curve(data, code, rate, slope, objective, residual, stale)
+    return _NewtonState(data, code, rate, slope, objective, residual, stale)
 
 
 def _near(lam, points):

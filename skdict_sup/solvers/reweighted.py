@@ -35,7 +35,7 @@ class Reweighted:
             l1 = problem.with_prior(ElasticNet(problem.prior.lam))
             init, _, _ = Homotopy().codes(l1, data, tol)
         points, n_iter = iterate(
-            _Shrunk(data, init),
+            _ReweightedState(data, init),
             partial(_step, problem, gradient_step(problem)),
             partial(_done, problem, tol),
             self.max_iter or 100_000,
@@ -45,7 +45,7 @@ class Reweighted:
 
 
 @dataclass(frozen=True, eq=False)
-class _Shrunk(Rows):
+class _ReweightedState(Rows):
     data: Data
     code: Any
 
@@ -62,4 +62,6 @@ def _step(problem, step, points):
     moved = code + step * problem.slope(points.data, code)
     size = xp.abs(moved) - step * xp.abs(problem.prior.gradient(code))
     stays = (size <= 0) | (code == 0)
-    return _Shrunk(points.data, xp.where(stays, xp.zeros_like(code), xp.sign(moved) * size))
+    return _ReweightedState(
+        points.data, xp.where(stays, xp.zeros_like(code), xp.sign(moved) * size)
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, dense, host_rows, is_sparse, take_rows, to_numpy
+from .._array import astype_like, dense, host_array, is_sparse, take_rows, to_numpy
 
 _POOL_BATCH = 256  # signals without labels in a step
 
@@ -89,7 +89,7 @@ def merge_repeated(X, target, weight, most=4096):
     A sample of weight two and the same sample twice then give the same fit, and so does any order
     of the samples; larger data are left as they are, where sorting would cost more than it says.
     """
-    host = host_rows(X)
+    host = host_array(X)
     if X.shape[0] > most or (is_sparse(host) and X.shape[1] > most):
         return X, target, weight
     values = to_numpy(X) if host is None else dense(host)

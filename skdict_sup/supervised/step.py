@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, namespace, put_rows
+from .._array import astype_like, namespace, set_rows
 from .._linalg import project_ball
 from ..optim import Adam
 from .coding_layer import encoded, gradients, reconstruction_term
@@ -169,7 +169,7 @@ def with_atoms(state, places, atoms, settings):
     old = moments["dictionary"]
     gone = astype_like(kept, atoms)[:, None]
     moments["dictionary"] = replace(old, mean=old.mean * gone, squares=old.squares * gone)
-    dictionary = put_rows(state.dictionary, atoms, places)
+    dictionary = set_rows(state.dictionary, atoms, places)
     if n_blocks == 1:
         columns = np.tile(kept, 2) if settings.split_sign else kept
         factor = astype_like(columns, atoms)[None, :]
