@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._array import astype_like, eps, in_float64, namespace, rows_times, to_numpy
+from ._array import astype_like, eps, in_float64, namespace, rows_times, set_rows, to_numpy
 
 _FURTHER = 8  # roundings of a code's certificate beside those of its sums
 
@@ -33,6 +33,21 @@ class Atoms:
     def correlations(self, X):
         """Inner products of signals and atoms, summed in float64: (n_samples, n_components)."""
         return astype_like(rows_times(in_float64(X), self.wide.dictionary.T), X)
+
+    def resolved(self, X, corr):
+        """Correlations, of which none of a signal is zero for rounding alone, where floats allow.
+
+        Those of signals orthogonal to all atoms are computed again in the longest floats: what is
+        relative to the largest of them has no meaning if that is lost. NumPy arrays alone.
+        """
+        rows = (corr[:, 0] == 0).nonzero()[0]
+        rows = rows[~corr[rows].any(axis=1)]
+        sizes = rows_times(np.abs(X[rows]), np.abs(self.dictionary).T)
+        rows = rows[sizes.any(axis=1)]
+        if not len(rows):
+            return corr
+        longest = X[rows].astype(np.longdouble) @ self.dictionary.astype(np.longdouble).T
+        return set_rows(corr, longest.astype(corr.dtype), rows)
 
     @cached_property
     def rounding(self):

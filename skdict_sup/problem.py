@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import eps, in_float64, namespace, narrow, take_rows
+import numpy as np
+
+from ._array import eps, in_float64, is_numpy, namespace, narrow, take_rows
 from ._atoms import Atoms
 from ._records import Data
 from .certificate import Certificate, Sizes, careful_certificate, certificate
@@ -76,7 +78,15 @@ class Problem:
 
     def observe(self, X):
         """What the problem keeps of signals (n_samples, n_features)."""
-        return Data(self.atoms.correlations(X), self.reconstruction.offset(X))
+        return Data(self.correlations(X), self.reconstruction.offset(X))
+
+    def correlations(self, X):
+        """Inner products of signals and atoms: (n_samples, n_components)."""
+        corr = self.atoms.correlations(X)
+        is_relative = self.prior.smooth or weight_of(self.prior) == 0.0
+        if is_relative and is_numpy(corr) and corr.dtype == np.float64:
+            return self.atoms.resolved(X, corr)
+        return corr
 
     def filled(self, X):
         """Signals with those that are none replaced by what says nothing, and their number."""

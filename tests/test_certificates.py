@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from skdict_sup import KL, ElasticNet, Lp, encode
+from skdict_sup._atoms import Atoms
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
 
 CROSSED = ("encode",)
 # codes that cannot be certified are the subject here, and each of them warns
@@ -48,6 +51,18 @@ def test_without_l1_a_softmax_lends_no_curvature_but_that_of_the_ridge(seed):
     rough, fine = encode(X, D, tol=1e-3, **settings), encode(X, D, tol=1e-9, **settings)
     excess = (rough.objective - fine.objective) / rough.objective
     assert (excess <= rough.duality_gap * (1 + 1e-6) + 1e-9).all()
+
+
+@pytest.mark.numpy_alone("of floats that NumPy alone has")
+def test_correlations_that_rounding_makes_zero_are_no_zeros():
+    # 1 + 2**-53 is rounded to one, so that the correlation is zero in float64
+    X, D = np.array([[1.0, 2.0**-53, -1.0], [1.0, -1.0, 0.0], [0.0, 0.0, 0.0]]), np.ones((1, 3))
+    problem = Problem(as_reconstruction("linear"), Lp(1e-30, 1.5), Atoms(D))
+    corr = problem.observe(X).corr
+    longest = np.finfo(np.longdouble).eps < 1e-18  # as on x86
+    np.testing.assert_array_equal(corr[:, 0], [2.0**-53 if longest else 0.0, 0.0, 0.0])
+    found = encode(X, D, prior=Lp(1e-30, 1.5), tol=1e-6)
+    assert found.converged[1:].all()
 
 
 def test_short_codes_are_certified_after_they_are_narrowed():

@@ -135,7 +135,7 @@ class Coder:
         """
         xp, problem = namespace(X), self.problem
         wide_X = in_float64(X)
-        wide_corr = problem.wide.atoms.correlations(wide_X)
+        wide_corr = problem.wide.correlations(wide_X)
         data = Data(astype_like(wide_corr, X), offset)
         code, slope, n_iter = self.solver.codes(problem, data, _AIM * self.tol, init)
         if problem.wide is problem:
