@@ -226,7 +226,7 @@ def encode_with_vjp(
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
     X, settings["init"] = as_numpy_view(X), as_numpy_view(settings["init"])
     solution = solve(problem, X, n_jobs=n_jobs, **settings)
-    code = solution.code
+    code = namespace(solution.code).asarray(solution.code, copy=True)  # users may change theirs
 
     @computing()
     def vjp(cotangent):

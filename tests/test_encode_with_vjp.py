@@ -50,6 +50,16 @@ def test_every_library_gets_its_own_arrays(xp, prior):
         np.testing.assert_allclose(xp.to_numpy(mine), other, rtol=1e-6, atol=1e-8)
 
 
+def test_codes_that_are_changed_afterwards_change_no_gradient():
+    X, D, _ = arrays()
+    prior = ElasticNet(0.2, 0.05)
+    solution, vjp = encode_with_vjp(X, D, prior=prior)
+    expected = code_vjp(X, D, solution.code, solution.code - 1.0, prior=prior)
+    cotangent = solution.code
+    cotangent -= 1.0
+    np.testing.assert_array_equal(vjp(cotangent).dictionary, expected.dictionary)
+
+
 def test_signals_may_be_sparse_and_their_gradient_is_dense():
     X, D, cotangent = arrays()
     prior = ElasticNet(0.2, 0.05)

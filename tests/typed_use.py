@@ -38,7 +38,8 @@ def use():
     SparseCoder(D, prior=ElasticNet(1)).fit(X).transform(X).shape
     for kind in (SupervisedDictionaryClassifier, SupervisedDictionaryRegressor):
         settings = kind(4, prior=KL(0.1, 0.1), nu=0.1, mu=lambda t: t, init=D, n_projected=3)
-        settings.fit(X, y).predict(X)
+        fitted = settings.fit(X, y)
+        print(fitted.components_.shape, fitted.coef_.T, fitted.intercept_, fitted.predict(X))
         kind(4, prior="kl", learning_rate=0.1, batch_size=3, init_max_iter=1, random_state=0)
     OnlineDictionaryLearning(3, prior=Lp(0.1), init=D, batch_size=3).fit(X).components_
     LISTAEncoder(

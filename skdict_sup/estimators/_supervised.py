@@ -8,6 +8,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._threads import computing, slices
+from .._typing import Array
 from .._validation import check_plain
 from ..optim import schedules
 from ..reconstruction import as_reconstruction
@@ -26,6 +27,10 @@ _ROWS_AT_ONCE = 4096  # codes that a head turns into scores at a time
 
 class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
     """Dictionary and linear head learned together; subclasses say what targets and losses are."""
+
+    components_: Array  # published under the names of PUBLISHED, those that a fit has
+    coef_: Array
+    intercept_: Array
 
     # a subclass defines _labels(y, reset), _targets(labels), _loss(), _strata(labels), _score(...)
 

@@ -37,7 +37,11 @@ class Prior(Protocol):
         """Distance of slope to the subdifferential of phi at w, entry by entry."""
 
     def dual_scale(self, code: Any, slope: Any) -> Any:
-        """Largest s in [0, 1] for which s * slope is dual feasible: (n_samples,)."""
+        """Largest s in [0, 1] for which s * slope is dual feasible: (n_samples,).
+
+        It goes with `fenchel_gap`: a prior whose conjugate is finite everywhere may return ones.
+        The elastic net counts its ridge as rows appended to the signals, and has another pair.
+        """
 
     def fenchel_gap(self, code: Any, slope: Any, scale: Any) -> Any:
         """phi(w) + phi*(s slope) - s <w, slope>, each term at or above zero: (n_samples,)."""
