@@ -13,7 +13,7 @@ from typing import Any
 
 from ._array import eps, in_float64, is_numpy, namespace, rows_times, unflagged
 from ._atoms import Atoms
-from ._records import Rows
+from ._records import Data, Rows
 from .kernels import elastic_net_certificate
 from .priors import (
     elastic_net_weights,
@@ -104,7 +104,8 @@ def narrowed_certificate(problem, X, code, narrow_code):
     found = careful_certificate(problem, X, code)
     again = careful_certificate(problem, X, wide_code, unit)
     with unflagged():
-        xp, data = namespace(code), problem.observe(X)
+        xp = namespace(code)
+        data = Data(None, problem.reconstruction.offset(X))  # sizes need no correlations
         before, after = found.objective, again.objective
         gap = found.duality_gap * _scale(before, data, code, None) + (after - before)
         for value, at in ((before, code), (after, wide_code)):

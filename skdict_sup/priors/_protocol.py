@@ -12,7 +12,7 @@ class Prior(Protocol):
     """Methods of a prior, all batched over rows and written for any array namespace.
 
     A prior that is `smooth` is coded by Newton's method, which asks for the methods of
-    `SmoothPrior` as well; any other is coded by FISTA, which asks for that of `ProximalPrior`.
+    `SmoothPrior` as well; any other by FISTA, which needs those of `ProximalPrior`.
 
     It may also have, with what holds where it does not (`_questions` asks for them):
 
@@ -77,7 +77,7 @@ class Prior(Protocol):
 
 
 class ProximalPrior(Prior, Protocol):
-    """What FISTA asks for besides."""
+    """What FISTA needs in addition."""
 
     def prox(self, point: Any, step: float) -> Any:
         """argmin_w 1/2 ||w - point||^2 + step * phi(w)."""
