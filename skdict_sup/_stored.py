@@ -26,21 +26,31 @@ class StoredVersionWarning(InconsistentVersionWarning):
         return self.message
 
 
+def stored_state(state: Any) -> Any:
+    """State that an object is stored with: its own, and the version that writes it."""
+    return state | {_KEY: __version__}
+
+
+def restored_state(stored, state):
+    """State of a stored object as this version has it; warns if it may not be readable."""
+    version = state.get(_KEY)
+    _warn_unless_readable(version, type(stored).__name__)
+    parameters = signature(type(stored)).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    known = {name: value for name, value in state.items() if name != _KEY}
+    return stored._upgraded(defaults | known, version)
+
+
 class Stored:
-    """Base of what users store: it goes before scikit-learn's in the bases of a class."""
+    """Base of records that users store; it goes before scikit-learn's in the bases of a class."""
 
     def __getstate__(self):
-        state: Any = super().__getstate__()
-        return state | {_KEY: __version__}
+        base: Any = super()
+        return stored_state(base.__getstate__())
 
     def __setstate__(self, state):
-        version = state.get(_KEY)
-        _warn_unless_readable(version, type(self).__name__)
-        parameters = signature(type(self)).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        known = {name: value for name, value in state.items() if name != _KEY}
         base: Any = super()
-        base.__setstate__(self._upgraded(defaults | known, version))
+        base.__setstate__(restored_state(self, state))
 
     def _upgraded(self, state, version):
         """State as this version has it, of one that was stored by `version` (None: unknown)."""

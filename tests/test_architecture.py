@@ -79,6 +79,7 @@ NEIGHBOURS = {
     ("implicit", "execution"): "`encode_with_vjp` codes a batch",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
     ("encoders", "supervised"): "both learn by the same steps",
+    ("supervised", "dictionary"): "it begins with a dictionary learned without labels",
     ("__main__", "demo"): "the command runs the demonstration",
 }
 

@@ -149,12 +149,11 @@ def reads_of_the_host(monkeypatch):
 def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
     model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=6, **LEARNING).fit(there, y)
-    data = model._passes(there, y[:, None], np.ones(18))
+    data, _ = model._read(there, y, None, reset=False)
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)
-    _, report = passes.learn_labelled(
-        model._state, data, model._learned_with, lambda _: (0.01, 0.01), rng, mu
-    )
+    state, settings = model._training.state, model._training.settings
+    _, report = passes.learn_labelled(state, data, settings, lambda _: (0.01, 0.01), rng, mu)
     monkeypatch.undo()
     assert report.loss > 0
     assert report.uses.sum() > 0

@@ -18,7 +18,7 @@ from skdict_sup.optim import Adam
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.supervised.data import Batch
-from skdict_sup.supervised.step import SupervisedSettings
+from skdict_sup.supervised.step import HeadSettings
 
 EVERY = {
     "lista": LISTA(),
@@ -206,7 +206,7 @@ def test_gradients_of_the_cost(architecture, n_together, target, every_layer, wi
         cost = costs.Distance(rng.normal(size=(20, 6)))
     rows, X, D = np.arange(3, 12), seen.X, seen.problem.dictionary
     given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True, Adam()
-    settings = SupervisedSettings(None, None, None, Softmax(), nu=0.1, code_scale=0.7)
+    settings = HeadSettings(Softmax(), nu=0.1, code_scale=0.7)
     task = (None, settings, 0.3) if with_head else ()
     course = training.Course(architecture, *given, D, layers, X, rows, rng, *task)
     labels = np.eye(3)[rng.integers(0, 3, size=9)]

@@ -361,7 +361,7 @@ def test_codes_that_predict_numbers_and_a_head_fitted_alone():
     layers = model.layers_
     assert model.fit_head(X, y) is model
     assert model.layers_ is layers
-    code, scale = model.transform(X), model._state_settings.code_scale
+    code, scale = model.transform(X), model._head_settings.code_scale
     # the ridge is that of C=1 on codes of typical size one
     best = Ridge(alpha=scale**2, tol=1e-12).fit(code, y)
     np.testing.assert_allclose(model.predict(X), best.predict(code), rtol=1e-6)

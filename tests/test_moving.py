@@ -19,7 +19,7 @@ from skdict_sup import (
     SupervisedDictionaryRegressor,
     to_device,
 )
-from skdict_sup.estimators._moving import converted
+from skdict_sup.estimators._moving import convert_arrays
 
 LEARNING = {"learning_rate": 0.05, "max_iter": 1, "init_max_iter": 1, "random_state": 0}
 CASES = {
@@ -80,7 +80,7 @@ def test_layers_that_share_an_array_still_do():
     first, second = moved.layers_
     assert first["signal"] is second["signal"]
     assert first["signal"] is not model.layers_[0]["signal"]
-    assert moved._state.layers[0]["signal"] is first["signal"]
+    assert moved._training.layers[0]["signal"] is first["signal"]
 
 
 def test_what_is_no_array_of_floats_stays():
@@ -89,7 +89,7 @@ def test_what_is_no_array_of_floats_stays():
     moved = to_device(model, "array_api_strict")
     assert moved.feature_names_in_ is model.feature_names_in_
     whole = SimpleNamespace(x=np.ones(2))
-    assert converted(whole, lambda a: 2 * a, {}) is whole
+    assert convert_arrays(whole, lambda a: 2 * a, {}) is whole
 
 
 def test_scikit_learn_moves_estimators_too(xp):

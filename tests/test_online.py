@@ -111,7 +111,7 @@ def test_partial_fit_is_fit_however_the_stream_is_cut(places, batch_size):
     for part in np.split(X, places):
         pieces.partial_fit(part)
         sizes.append(len(part))
-    assert_same_state(pieces._state, whole._state)
+    assert_same_state(pieces._training, whole._training)
     np.testing.assert_allclose(pieces.components_, whole.components_, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(
         np.average(pieces.objective_curve_, weights=sizes), whole.objective_curve_[0], rtol=1e-9
@@ -123,7 +123,7 @@ def test_partial_fit_goes_on_from_fit():
     X = digits()[0]
     twice = learner(max_iter=2, shuffle=False, tol=0.0).fit(X)
     once_more = learner(max_iter=1, shuffle=False).fit(X).partial_fit(X)
-    assert_same_state(once_more._state, twice._state)
+    assert_same_state(once_more._training, twice._training)
     np.testing.assert_allclose(once_more.components_, twice.components_, rtol=1e-9, atol=1e-9)
 
 
@@ -228,7 +228,7 @@ def test_float32_is_kept_and_near_float64():
     X = digits()[0]
     params = {"max_iter": 3, "tol": 0.0, "random_state": 0}
     wide, short = learner(**params).fit(X), learner(**params).fit(X.astype(np.float32))
-    state = short._state
+    state = short._training
     for array in (state.anchor, state.code_moment, state.cross_moment, state.worst):
         assert array.dtype == np.float32
     np.testing.assert_allclose(short.components_, wide.components_, atol=1e-3)

@@ -190,7 +190,7 @@ def test_the_automatic_ridge_follows_what_left_out_samples_say(noise, times):
     settings = {"max_iter": 1, "init_max_iter": 1, "random_state": 0}
     model = SupervisedDictionaryRegressor(40, **settings).fit(X, y)
     # in units of scaled codes, nu=1/n is the ridge of C=1
-    assert model._learned_with.nu * 600 == pytest.approx(times)
+    assert model._training.settings.nu * 600 == pytest.approx(times)
 
 
 def test_codes_are_nonnegative_unless_their_halves_are_asked_for():

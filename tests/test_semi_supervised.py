@@ -132,7 +132,8 @@ def test_weights_count_among_labelled_samples():
 def test_an_epoch_passes_over_the_labels_once_however_many_others_there_are(n_pool):
     rng, n = np.random.default_rng(0), 100
     signals = np.zeros((n, 3))
-    samples = Samples(signals, lambda rows: rows, np.ones(n), 32, pool=np.zeros((n_pool, 3)))
+    pool = np.zeros((n_pool, 3))
+    samples = Samples(signals, np.zeros((n, 1)), np.ones(n), batch_size=32, pool=pool)
     seen = np.zeros(n_pool, int)
     for _ in range(40):
         epoch = samples.epoch(rng)

@@ -31,7 +31,8 @@ every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def settings_of(prior, loss, transfer="linear", **options):
     reconstruction = as_reconstruction(transfer)
     solver = make_solver("auto", reconstruction, prior)
-    return supervised.SupervisedSettings(reconstruction, prior, solver, loss, n_jobs=1, **options)
+    terms = {"reconstruction": reconstruction, "prior": prior, "solver": solver}
+    return supervised.SupervisedSettings(loss, n_jobs=1, **terms, **options)
 
 
 def start(dictionary, coef, intercept, **others):
@@ -106,11 +107,10 @@ def assert_derivatives(state, batch, settings, mu=0.0, step=STEP):
         return mean_loss(changed, batch, settings)
 
     value, gradients, code, _ = supervised.loss_and_gradients(state, batch, settings, mu)
-    features = supervised.scaled_features(code, settings)
-    features = features if batch.mask is None else features * batch.mask
+    seen = supervised.head_input(code, batch, settings)
 
     def value_beside(changed):
-        return float(supervised.head_loss(changed.parameters, features, batch, settings)[0])
+        return float(supervised.head_loss(changed.parameters, seen, settings)[0])
 
     assert float(value) == pytest.approx(value_of(state), rel=1e-12)
     assert mu or float(value) == pytest.approx(value_beside(state), rel=1e-12)

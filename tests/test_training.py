@@ -67,6 +67,10 @@ def test_augmented_signals_are_checked():
 # --- repeated samples -------------------------------------------------------------------------
 
 
+def arrays_of(samples):
+    return samples.X, samples.labels, samples.weight
+
+
 def repeated(seed=0):
     rng = np.random.default_rng(seed)
     X, target = rng.normal(size=(8, 3)), rng.integers(0, 2, (8, 1)).astype(float)
@@ -77,14 +81,13 @@ def repeated(seed=0):
 def test_repetition_weight_and_order_are_one_thing(seed):
     X, target, times, rng = repeated(seed)
     times[0] = 2
-    samples = samples_of.weighted_rows(X, target, times.astype(float))
-    weighted = samples_of.merge_repeated(*samples)
+    weighted = Samples(X, target, times.astype(float)).used().merged()
     rows = rng.permutation(np.repeat(np.arange(8), times))
-    listed = samples_of.merge_repeated(X[rows], target[rows], np.ones(len(rows)))
-    for a, b in zip(weighted, listed, strict=True):
+    listed = Samples(X[rows], target[rows], np.ones(len(rows))).merged()
+    for a, b in zip(arrays_of(weighted), arrays_of(listed), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert len(weighted[0]) == (times > 0).sum()
-    assert weighted[2].sum() == times.sum()
+    assert weighted.n_samples == (times > 0).sum()
+    assert weighted.weight.sum() == times.sum()
 
 
 @pytest.mark.parametrize("device", ["CPU_DEVICE", "device1"])
@@ -107,18 +110,16 @@ def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
 
 def test_equal_signals_with_other_targets_are_kept_apart():
     X = np.zeros((3, 2))
-    found, target, weight = samples_of.merge_repeated(
-        X, np.array([[0.0], [1.0], [0.0]]), np.ones(3)
-    )
-    assert found.shape == (2, 2)
-    np.testing.assert_array_equal(target, [[0], [1]])
-    np.testing.assert_array_equal(weight, [2, 1])
+    merged = Samples(X, np.array([[0.0], [1.0], [0.0]]), np.ones(3)).merged()
+    assert merged.X.shape == (2, 2)
+    np.testing.assert_array_equal(merged.labels, [[0], [1]])
+    np.testing.assert_array_equal(merged.weight, [2, 1])
 
 
 def test_large_data_are_left_in_order():
     X, target, times, _ = repeated()
-    given = X, target, times.astype(float)
-    for a, b in zip(samples_of.merge_repeated(*given, most=3), given, strict=True):
+    given = Samples(X, target, times.astype(float))
+    for a, b in zip(arrays_of(given.merged(most=3)), arrays_of(given), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -126,7 +127,8 @@ def test_large_data_are_left_in_order():
 def test_samples_of_weight_zero_are_left_out(seed):
     X, target, times, _ = repeated(seed)
     weight = times.astype(float)
-    for a, b in zip(samples_of.weighted_rows(X, target, weight), (X, target, weight), strict=True):
+    used = Samples(X, target, weight).used()
+    for a, b in zip(arrays_of(used), (X, target, weight), strict=True):
         np.testing.assert_array_equal(a, b[times > 0])
 
 
@@ -231,10 +233,10 @@ def head_problem(nu=1e-3):
     prior = ElasticNet(lam=0.3, lam2=0.1)
     solver = SOLVERS["homotopy"](None)
     settings = supervised.SupervisedSettings(
-        as_reconstruction("linear"),
-        prior,
-        solver,
         Softmax(),
+        reconstruction=as_reconstruction("linear"),
+        prior=prior,
+        solver=solver,
         nu=nu,
         n_jobs=1,
     )
@@ -246,7 +248,7 @@ def head_problem(nu=1e-3):
 
 def test_the_first_head_is_the_best_one_on_its_codes():
     X, target, state, settings = head_problem(nu=1e-2)
-    data = Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    data = Samples(X, target, np.ones(len(X)), batch_size=32)
     trained = first_head(state, data, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(trained.dictionary, state.dictionary)
 
@@ -270,7 +272,7 @@ def test_the_first_head_is_the_best_one_on_its_codes():
 
 def test_settings_scale_with_the_codes():
     X, target, state, settings = head_problem()
-    data = Samples(X, lambda rows: target[rows], np.ones(len(X)), 32)
+    data = Samples(X, target, np.ones(len(X)), batch_size=32)
     rng = np.random.default_rng(0)
     scaled = passes.scale_settings(settings, state.parameters, data, rng, 2.0)
     code = encode(X, state.dictionary, prior=settings.prior).code

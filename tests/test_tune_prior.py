@@ -46,10 +46,10 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
     dictionary = unit_atoms(rng, 4 * n_blocks, 5)
     reconstruction = as_reconstruction("linear")
     settings = SupervisedSettings(
-        reconstruction,
-        prior,
-        make_solver("auto", reconstruction, prior),
         loss,
+        reconstruction=reconstruction,
+        prior=prior,
+        solver=make_solver("auto", reconstruction, prior),
         head=head,
         n_blocks=n_blocks,
         nu=0.1,
@@ -65,7 +65,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
         return Batch(rng.normal(size=(n, 5)), target, rng.uniform(0.5, 2.0, n))
 
     train, validation = batch(40), batch(20)
-    start = head_fit.Head(parameters, settings).vector(parameters)
+    start = head_fit.HeadProblem(parameters, settings).vector(parameters)
 
     def at(**changes):
         changed = replace(settings, prior=type(prior)(**prior.get_params() | changes))

@@ -40,7 +40,7 @@ def classifier(dictionary, lam, **options):
 
 def production_step(model, X, y):
     """The step that fit and partial_fit take, on one batch, from a fitted classifier's state."""
-    state, settings = model._state, model._learned_with
+    state, settings = model._training.state, model._training.settings
     target = np.eye(len(model.classes_))[np.searchsorted(model.classes_, y)].astype(X.dtype)
     batch = data.Batch(X, target, np.ones(len(X), X.dtype))
 

@@ -32,11 +32,15 @@ def learner_of(reconstruction):
 
 
 def learn_unlabelled(X, state, settings, n_epochs, rng):
-    """Pass over the signals with dictionary learning; yields (state, mean objective)."""
-    learner = learner_of(settings.reconstruction)
+    """Pass over the signals with dictionary learning; yields (state, mean objective).
+
+    The order is drawn anew for each pass, or kept where `rng` is None.
+    """
+    learner, n = learner_of(settings.reconstruction), X.shape[0]
     for _ in range(n_epochs):
         total = 0.0
-        for rows in np.array_split(rng.permutation(X.shape[0]), -(-X.shape[0] // 4096)):
+        order = np.arange(n) if rng is None else rng.permutation(n)
+        for rows in np.array_split(order, -(-n // 4096)):
             state, objective = learner.learn(state, take_rows(X, rows), settings)
             total += float(objective.sum())
-        yield state, total / X.shape[0]
+        yield state, total / n

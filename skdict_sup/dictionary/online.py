@@ -31,10 +31,10 @@ class OnlineSettings:
     reconstruction: Any
     prior: Any
     solver: Any
-    batch_size: int
-    forgetting: float
-    positive_dictionary: bool
-    n_jobs: int | None
+    batch_size: int = 256
+    forgetting: float = 2.0
+    positive_dictionary: bool = False
+    n_jobs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

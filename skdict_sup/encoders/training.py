@@ -16,8 +16,7 @@ from .._array import namespace
 from .._atoms import Atoms
 from .._linalg import project_ball
 from ..problem import Problem
-from ..supervised.data import Batch
-from ..supervised.step import head_loss
+from ..supervised.step import HeadInput, head_loss
 from ._protocol import Seen
 from .network import backward, forward
 
@@ -42,7 +41,7 @@ class Course:
     rows: Any
     rng: Any
     judge_targets: Any = None  # of the task, if there is one
-    task: Any = None  # settings of its head, as in supervised learning
+    task: Any = None  # settings of its head
     mu: float = 1.0
 
     @cached_property
@@ -81,8 +80,9 @@ class Course:
         value = self.mu * sum(means) / len(means) / self.energy
         if self.task is None:
             return value
-        batch = Batch(None, self.judge_targets, xp.ones_like(self.judges[:, 0]))
-        loss, *_ = head_loss(state.head, codes[-1] / self.task.code_scale, batch, self.task)
+        features = codes[-1] / self.task.code_scale
+        seen = HeadInput(features, self.judge_targets, xp.ones_like(self.judges[:, 0]))
+        loss, *_ = head_loss(state.head, seen, self.task)
         return value + (1 - self.mu) * float(loss)
 
 
@@ -151,7 +151,8 @@ def cost_and_gradients(state, batch, rows, course):
         pull = weight * sum((share[:, None] * codes[k]).T @ r for k, r in residuals.items())
     if course.task is not None:
         features = codes[last] / course.task.code_scale
-        loss, head, back = head_loss(state.head, features, batch, course.task)
+        seen_by_head = HeadInput(features, batch.target, batch.weight)
+        loss, head, back = head_loss(state.head, seen_by_head, course.task)
         value = value + (1 - course.mu) * loss
         head = {name: (1 - course.mu) * gradient for name, gradient in head.items()}
         toward[last] = toward[last] + (1 - course.mu) / course.task.code_scale * back

@@ -1,7 +1,7 @@
 """Estimators: parameters and prose; the numerics live in the layers below."""
 
-from ._base import MOST_COMPONENTS
 from ._moving import to_device
+from ._parameters import MOST_COMPONENTS
 from .lista_encoder import LISTAEncoder
 from .online_dictionary_learning import OnlineDictionaryLearning
 from .sparse_coder import SparseCoder

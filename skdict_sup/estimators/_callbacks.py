@@ -49,7 +49,7 @@ class Epochs:
     def _fitted(self):
         """Attributes that make a predictor of a fresh estimator."""
         parameters = self.estimator.get_params(deep=False)
-        hidden = ("_skl", "_callback", "_parent_callback", "_run")
+        hidden = ("_skl", "_callback", "_parent_callback")
         return {
             name: value
             for name, value in vars(self.estimator).items()

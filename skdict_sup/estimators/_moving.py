@@ -55,17 +55,7 @@ def to_device(estimator, xp, device=None):
     )
 
 
-class Movable:
-    """Estimator that can be copied to another array library or device."""
-
-    on_host = ("classes_", "_center", "_task")  # in the units of y
-
-    def __sklearn_array_api_convert__(self, converter):
-        """Copy with converted arrays: scikit-learn's hook, and that of `to_device`."""
-        return converted(self, converter, {})
-
-
-def converted(value, converter, done):
+def convert_arrays(value, converter, done):
     """Copy of a value with every array in it converted; what was one object stays one.
 
     `done` maps the identity of what has been converted to (itself, its copy).
@@ -75,16 +65,16 @@ def converted(value, converter, done):
     if is_array(value):
         found = converter(value) if _floating(value) else value
     elif isinstance(value, dict):
-        found = {name: converted(part, converter, done) for name, part in value.items()}
+        found = {name: convert_arrays(part, converter, done) for name, part in value.items()}
     elif isinstance(value, (list, tuple)):
-        found = type(value)(converted(part, converter, done) for part in value)
+        found = type(value)(convert_arrays(part, converter, done) for part in value)
     elif not isinstance(value, type) and (is_dataclass(value) or isinstance(value, BaseEstimator)):
         stays = getattr(type(value), "on_host", ())
         found = copy(value)
         for name, part in vars(value).items():
             if name not in stays:
                 # what is frozen or cached is an entry of the same table
-                vars(found)[name] = converted(part, converter, done)
+                vars(found)[name] = convert_arrays(part, converter, done)
     else:
         return value  # numbers, functions, counts
     done[id(value)] = value, found

@@ -1,38 +1,73 @@
-"""What the supervised regressor and classifier share: parameters, fitting, prediction."""
+"""What the supervised regressor and classifier share: fitting, and scores of the head."""
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._array import astype_like, namespace, take_rows, to_numpy
+from .._array import astype_like, namespace, to_numpy
 from .._threads import computing, slices
 from .._typing import Array
 from .._validation import check_plain
-from ..optim import schedules
+from ..priors import as_prior
 from ..reconstruction import as_reconstruction
-from ..supervised import coding_layer, passes
-from ..supervised.data import merge_repeated, weighted_rows
+from ..supervised import coding_layer
+from ..supervised.data import Samples
 from ..supervised.head_fit import last_head
-from ..supervised.step import features_of
-from ._base import all_or_nothing, generator
+from ..supervised.prediction import in_data_units, scores_of
+from ..supervised.rate_search import RATES
+from ..supervised.step import start
+from ..supervised.trainer import Training
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
-from ._parameters import TrainingParameters
-from ._rates import RATES, generator_at
-from ._training import PUBLISHED
+from ._coding import CodingEstimator
+from ._fitting import as_generator, generator_from_state, in_one_step, restore_on_error
+from ._parameters import SUPERVISED, check_parameters
+from ._targets import check_rows
+from ._training import (
+    check_training,
+    continued_settings,
+    first_state_of,
+    hold_out,
+    trainer_of,
+)
 
-_ROWS_AT_ONCE = 4096  # codes that a head turns into scores at a time
+_STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
+PUBLISHED = {  # names of parameters, and of the attributes that users see
+    "dictionary": "components_",
+    "projection": "projection_",
+    "coef": "coef_",
+    "intercept": "intercept_",
+    "linear": "linear_coef_",
+}
 
 
-class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
-    """Dictionary and linear head learned together; subclasses say what targets and losses are."""
+class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
+    """Dictionary and linear head learned together; a subclass says what its targets are.
 
-    components_: Array  # published under the names of PUBLISHED, those that a fit has
-    coef_: Array
+    It has its parameters, `_read_targets`, and `predict`.
+    """
+
+    _learning: ClassVar = SUPERVISED  # rules of the parameters that training reads
+
+    # those of the parameters that are read here
+    mu: Any
+    n_projected: int | None
+    learning_rate: float | str
+    batch_size: int | str
+    max_iter: int
+    augment: Any
+    warm_start: bool
+    random_state: Any
+    multi_class = "shared"  # all atoms in one code; "ovr": a dictionary for each output
+    class_weight: Any = None
+
+    coef_: Array  # published under the names of PUBLISHED, those that a fit has
     intercept_: Array
-
-    # a subclass defines _labels(y, reset), _targets(labels), _loss(), _strata(labels), _score(...)
+    learning_rate_: float
+    loss_curve_: list
+    _training: Training
+    _targets: Any
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
@@ -59,35 +94,42 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             If a parameter or the data are out of range, or the loss leaves the finite numbers, as
             it may for a large `learning_rate`. The estimator is then as it was before.
         """
-        n_epochs = self.max_iter
-        run = getattr(self, "_run", None) if self.warm_start else None
-        if run is not None:
-            n_epochs = run.n_epochs - self.n_iter_
+        unfinished = self._unfinished()
+        n_epochs = self.max_iter if unfinished is None else unfinished.n_left
         epochs = Epochs(self, n_epochs, X, y)
-        with all_or_nothing(self), computing():
-            warm = self.warm_start and hasattr(self, "_state")
-            X = self._signals(X, reset=not warm)
-            labels, weight = self._samples(X, y, sample_weight, reset=not warm)
-            rng = generator(self.random_state) if run is None else generator_at(run.generator)
-            first = rng.bit_generator.state
-            self._check_training()
-            pool = self._pool(X, weight)
-            samples = weighted_rows(X, labels, weight)
-            X, labels, weight = merge_repeated(*samples)
-            held_out = None
-            if self.early_stopping:
-                X, labels, weight, held_out = self._hold_out(X, labels, weight, rng)
-            samples = X, labels, weight, pool
-            if run is not None:
-                self._settings(labels)  # raises where a parameter does not fit the first fit
-                self._go_on(samples, generator_at(run.generator_now), held_out, epochs)
-            elif warm:
-                state, settings = self._restart(), self._settings(labels)
-                rate = self._kept_rate()
-                self._train(samples, state, settings, rng, first, held_out, epochs, rate)
+        with restore_on_error(self), computing():
+            warm = self.warm_start and hasattr(self, "_training")
+            samples, targets = self._read(X, y, sample_weight, reset=not warm)
+            check_training(self)
+            trainer, rng = trainer_of(self, targets), as_generator(self.random_state)
+            if unfinished is not None:
+                rng = generator_from_state(unfinished.generator_at_start)
+            begin = {"generator_at_start": rng.bit_generator.state, "n_epochs": self.max_iter}
+            samples, held_out = hold_out(self, samples.used().merged(), targets, rng)
+            rate = None
+            if unfinished is not None:
+                continued_settings(
+                    self, targets
+                )  # raises where a parameter does not fit the first fit
+                training = unfinished
+            elif warm:  # the schedule begins again, and with it the moments
+                state, rate = start(self._training.state.parameters), self._kept_rate()
+                now = rng.bit_generator.state
+                training = Training(state, continued_settings(self, targets), now, **begin)
             else:
-                state, settings = self._start(X, labels, weight, rng, pool)
-                self._train(samples, state, settings, rng, first, held_out, epochs)
+                state, settings = first_state_of(self, samples, targets, rng)
+                training = Training(state, settings, rng.bit_generator.state, **begin)
+            if unfinished is None:
+                self.initial_components_ = training.state.dictionary
+                self._publish(training, targets)
+            training = trainer.with_schedule(training, samples, rate)
+            while not trainer.is_done(training):
+                epochs.begin()
+                training = trainer.epoch(training, samples, held_out)
+                self._publish(training, targets)
+                if epochs.end():
+                    break
+            self._publish(trainer.finished(training), targets)
         epochs.close()
         return self
 
@@ -113,38 +155,32 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         ValueError
             As for `fit`.
         """
-        with all_or_nothing(self), computing():
-            first = not hasattr(self, "_state")
-            X = self._signals(X, reset=first)
-            labels, weight = self._samples(X, y, sample_weight, reset=first)
-            self._check_training()
+        return self._learn_part(X, y, sample_weight)
+
+    def _learn_part(self, X, y, sample_weight, **known):
+        """One pass over further samples, all or nothing; `known` is told of the targets."""
+        with restore_on_error(self), computing():
+            first = not hasattr(self, "_training")
+            samples, targets = self._read(X, y, sample_weight, reset=first, **known)
+            check_training(self)
             if self.learning_rate == "mairal":
                 raise ValueError(
                     "learning_rate='mairal' needs to know how long learning will last: "
                     "partial_fit takes 'auto' or a number."
                 )
-            pool = self._pool(X, weight)
-            X, labels, weight = weighted_rows(X, labels, weight)
-            rng = generator(self.random_state)
+            rng, samples = as_generator(self.random_state), samples.used()
             if first:
-                state, settings = self._start(X, labels, weight, rng, pool, stream=True)
+                state, settings = first_state_of(self, samples, targets, rng, stream=True)
+                training = Training(state, settings, {})
                 self.initial_components_ = state.dictionary
-                losses = []
             else:
-                state, settings = self._state, self._settings(labels)
-                losses = list(self.loss_curve_)
-            if self.learning_rate != "auto":
-                self.learning_rate_ = self.learning_rate
-            else:
-                self.learning_rate_ = RATES[0] if first else self._kept_rate()
-            data = self._passes(X, labels, weight, pool)
-            mu = schedules.Mix(self.mu).at(0, 1)
-            state, report = passes.learn_labelled(
-                state, data, settings, self._stream().rates, rng, mu
-            )
-            passes.check_convergent(report, self.learning_rate_)
-            settings = self._steadied(settings, report)
-            self._publish(state, settings, ([*losses, report.loss], []), None)
+                training = replace(self._training, settings=continued_settings(self, targets))
+            rate = self.learning_rate
+            if rate == "auto":
+                rate = RATES[0] if first else self._kept_rate()
+            training = replace(training, generator=rng.bit_generator.state)
+            training = trainer_of(self, targets).one_pass(training, samples, rate)
+            self._publish(training, targets)
         return self
 
     def fit_head(self, X, y, sample_weight=None):
@@ -174,19 +210,144 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with all_or_nothing(self), computing():
-            X = self._signals(X, reset=False)
-            labels, weight = self._samples(X, y, sample_weight, reset=False)
-            self._check_training()
-            X, labels, weight = weighted_rows(X, labels, weight)
-            settings, data = self._settings(labels), self._passes(X, labels, weight)
-            state = last_head(self._state, data, settings)
-            self._publish(state, settings, (self.loss_curve_, self.validation_scores_), None)
+        with restore_on_error(self), computing():
+            samples, targets = self._read(X, y, sample_weight, reset=False)
+            check_training(self)
+            settings = continued_settings(self, targets)
+            state = last_head(self._training.state, samples.used(), settings)
+            training = replace(self._training, state=state, settings=settings, best_score=None)
+            self._publish(replace(training, finished=True), targets)
         return self
+
+    # samples
+
+    def _read(self, X, y, sample_weight, *, reset, **known):
+        """Checked samples, with weight zero for those without a label, and their targets."""
+        X = self._signals(X, reset=reset)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        check_plain(sample_weight, "sample_weight")
+        targets, labels, labelled = self._read_targets(y, reset=reset, **known)
+        check_rows(labels, X)
+        weight = _check_sample_weight(
+            None if sample_weight is None else to_numpy(sample_weight),
+            np.empty((X.shape[0], 1)),
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+        weight = targets.weighted(weight * labelled, labels, self.class_weight)
+        if not weight.sum() > 0:
+            raise ValueError(
+                "sample_weight must be above zero for at least one labelled sample, got none."
+            )
+        if reset:
+            targets = targets.scaled_to(labels, weight)
+        samples = Samples(
+            X,
+            labels,
+            weight,
+            targets.encoder(),
+            batch_size=self.batch_size,
+            augment=self.augment,
+            pool=X if self._uses_unlabelled() and not weight.all() else None,
+        )
+        return samples, targets
+
+    def _read_targets(self, y, *, reset):
+        """Targets, labels as their array (n_samples, columns), and which samples have one.
+
+        Targets are new ones where `reset`, else those of the fit.
+        """
+        raise NotImplementedError
+
+    def _uses_unlabelled(self):
+        """Whether there is a reconstruction term, and so a use for samples without a label."""
+        return callable(self.mu) or not np.array_equal(self.mu, 0)
+
+    # where a training goes on
+
+    def _unfinished(self):
+        """Training that was interrupted, and that a warm start goes on with."""
+        training = getattr(self, "_training", None)
+        goes_on = self.warm_start and training is not None and not training.finished
+        return training if goes_on else None
+
+    def _kept_rate(self):
+        """Step size of a warm start: nothing can be left out of what its state has seen."""
+        if self.learning_rate != "auto":
+            return None
+        return self.learning_rate_ if self._training.settings.adaptive else RATES[0]
+
+    def _named_prior(self, name):
+        """Prior that a name stands for.
+
+        It has a ridge, for steady gradients, and codes w >= 0: signed codes of x and -x are mirror
+        images, which no linear head tells apart by their size.
+        """
+        prior = as_prior(name)
+        if name == "elastic_net":
+            prior.set_params(lam2=_STEADY_LAM2, positive=not self.split_sign)
+        return prior
+
+    # what a training has come to
+
+    @in_one_step
+    def _publish(self, training, targets):
+        """Attributes that users see, from a training."""
+        learned = in_data_units(training.state, training.settings, targets)
+        for name, attribute in PUBLISHED.items():
+            vars(self).pop(attribute, None)
+            if name in learned:
+                setattr(self, attribute, learned[name])
+        settings = training.settings
+        self.prior_ = settings.prior
+        self.nu_ = settings.nu * settings.code_scale**2
+        self.loss_curve_, self.validation_scores_ = list(training.losses), list(training.scores)
+        self.n_iter_ = len(self.loss_curve_)
+        if training.schedule is not None:
+            self.learning_rate_ = training.schedule.rate
+        vars(self).pop("best_validation_score_", None)  # that of an earlier fit
+        if training.best_score is not None:
+            self.best_validation_score_ = training.best_score
+        vars(self).update(targets.published())
+        self._training, self._targets = training, targets
+
+    def _learned(self, like):
+        """What the fit has learned, by name, in the units of the data."""
+        return {
+            name: astype_like(getattr(self, attribute), like)
+            for name, attribute in PUBLISHED.items()
+            if hasattr(self, attribute)
+        }
+
+    def _settings_now(self):
+        """Settings of the fit, with the parameters of coding that may have changed since."""
+        reconstruction = as_reconstruction(self.transfer)
+        return replace(
+            self._training.settings,
+            reconstruction=reconstruction,
+            prior=self.prior_,
+            solver=self._solver(reconstruction, self.prior_),
+            n_jobs=self.n_jobs,
+        )
+
+    def _coded(self, X):
+        """Codes of checked signals."""
+        check_parameters(self, self._running)
+        return coding_layer.encoded(self._learned(X), X, self._settings_now()).code
+
+    def _head_scores(self, X):
+        """Scores of signals, in their array library."""
+        check_is_fitted(self)
+        X = self._signals(X, reset=False)
+        check_parameters(self, self._running)
+        return scores_of(self._learned(X), X, self._settings_now())
 
     def _reconstructed(self, code, dictionary):
         """Signals for codes: means over the dictionaries, least squares behind a projection."""
-        n, blocks = dictionary.shape[0], self._learned_with.n_blocks
+        n, blocks = dictionary.shape[0], self._training.settings.n_blocks
         parts = [
             super(SupervisedDictionaryEstimator, self)._reconstructed(
                 code[:, part], dictionary[part, :]
@@ -198,107 +359,3 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, TrainingParameters):
             xp = namespace(signals)
             signals = signals @ xp.linalg.pinv(astype_like(self.projection_, signals)).T
         return signals
-
-    def _coded(self, X):
-        """Codes of checked signals."""
-        self._check_running()
-        return coding_layer.encoded(self._fitted(X), X, self._running()).code
-
-    def _running(self):
-        """Settings of the fit, with the parameters that may have changed since."""
-        reconstruction = as_reconstruction(self.transfer)
-        return replace(
-            self._learned_with,
-            reconstruction=reconstruction,
-            prior=self.prior_,
-            solver=self._solver(reconstruction, self.prior_),
-            n_jobs=self.n_jobs,
-        )
-
-    def _fitted(self, like):
-        """What the fit has learned, by name, in the units of the data."""
-        return {
-            name: astype_like(getattr(self, attribute), like)
-            for name, attribute in PUBLISHED.items()
-            if hasattr(self, attribute)
-        }
-
-    def _head_scores(self, X):
-        check_is_fitted(self)
-        X = self._signals(X, reset=False)
-        self._check_running()
-        return self._scores(X, self._fitted(X), self._running())
-
-    def _scores(self, X, parameters, settings):
-        """Scores of a head in the units of the data."""
-        code, head = coding_layer.encoded(parameters, X, settings).code, settings.head
-        features = features_of(code, settings.prior, settings.split_sign)
-        parameters = parameters | {"intercept": parameters["intercept"][:, None]}
-        parts = [
-            head.scores(parameters, features[rows, :], X[rows, :] if head.sees_signals else None)
-            for rows in slices(X.shape[0], _ROWS_AT_ONCE)
-        ]
-        return namespace(features).concat(parts, axis=0)
-
-    def _samples(self, X, y, sample_weight, *, reset):
-        """Targets as a NumPy array (n_samples, columns), and weights, zero where unused."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        check_plain(y, "y")
-        check_plain(sample_weight, "sample_weight")
-        labels, labelled = self._labels(to_numpy(y), reset=reset)
-        if labels.shape[0] != X.shape[0]:
-            raise ValueError(
-                f"y must have one row per row of X: got {labels.shape[0]} rows of y for "
-                f"{X.shape[0]} of X."
-            )
-        plain = np.empty((X.shape[0], 1))
-        weight = _check_sample_weight(
-            None if sample_weight is None else to_numpy(sample_weight),
-            plain,
-            dtype=np.float64,
-            ensure_non_negative=True,
-        )
-        weight = self._class_weighted(weight * labelled, labels)
-        if not weight.sum() > 0:
-            raise ValueError(
-                "sample_weight must be above zero for at least one labelled sample, got none."
-            )
-        if reset:
-            self._learn_targets(labels, weight)
-        return labels, weight
-
-    def _class_weighted(self, weight, labels):
-        return weight
-
-    def _learn_targets(self, labels, weight):
-        """Keep what maps targets to those of the loss, where there is anything to keep."""
-
-    def _n_outputs(self, labels):
-        """Number of scores that the loss asks for."""
-        return self._targets(labels)(np.arange(1)).shape[1]
-
-    def _pool(self, X, weight):
-        """Signals of the reconstruction term, if they are others than the labelled ones."""
-        return X if self._mixes() and not weight.all() else None
-
-    def _hold_out(self, X, labels, weight, rng):
-        """Samples split into training and validation parts, by class where there are classes."""
-        seed = int(rng.integers(2**31))
-        rows = np.arange(X.shape[0])
-        try:
-            train, test = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=self._strata(labels),
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True needs samples to hold out: validation_fraction="
-                f"{self.validation_fraction} of {len(rows)} samples cannot be split ({error})."
-            ) from error
-        held_out = take_rows(X, test), labels[test], weight[test]
-        return take_rows(X, train), labels[train], weight[train], held_out

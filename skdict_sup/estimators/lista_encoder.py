@@ -12,10 +12,9 @@ from .._validation import check_scalar
 from ..encoders import training
 from ..optim import schedules
 from ..priors import Prior
-from ._base import all_or_nothing
-from ._classes import has_likelihood
-from ._encoder_task import TASKS
-from ._encoding import NetworkEstimator
+from ._fitting import restore_on_error
+from ._network import LOSSES, NetworkEstimator
+from ._targets import has_likelihood
 
 
 def _has_loss(encoder):
@@ -218,12 +217,12 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself. After an interrupt it holds the layers of the last whole epoch.
         """
-        with all_or_nothing(self), computing():
-            warm = self.warm_start and hasattr(self, "_state")
+        with restore_on_error(self), computing():
+            warm = self.warm_start and hasattr(self, "_training")
             X = self._signals(X, reset=not warm)
-            course, head, targets = self._course(X, y, warm)
+            course, head, samples = self._course(X, y, warm)
             state = training.start(course, head)
-            self._train(X, targets, state, course)
+            self._train(samples, state, course)
         return self
 
     def partial_fit(self, X, y=None):
@@ -241,19 +240,18 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself.
         """
-        with all_or_nothing(self), computing():
-            first = not hasattr(self, "_state")
+        with restore_on_error(self), computing():
+            first = not hasattr(self, "_training")
             X = self._signals(X, reset=first)
-            course, head, targets = self._course(X, y, warm=not first)
+            course, head, samples = self._course(X, y, warm=not first)
             if first:
                 state = training.start(course, head)
                 curve = [course.cost(state)]
             else:
                 self._check_depth()
-                state, curve = self._state, self.loss_curve_
+                state, curve = self._training, self.loss_curve_
             rates = schedules.Stream(self._rate(), 0.0).rates
             if not course.architecture.fixed:
-                samples = self._samples(X, targets)
                 state = training.learn(state, samples, course, rates, course.rng)
             self._publish(state, course, [*curve, course.cost(state)])
         return self
@@ -300,7 +298,7 @@ class LISTAEncoder(NetworkEstimator):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with all_or_nothing(self), computing():
+        with restore_on_error(self), computing():
             X = self._signals(X, reset=False)
             self._head_alone(X, y)
         return self
@@ -319,8 +317,7 @@ class LISTAEncoder(NetworkEstimator):
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        scores = self._head_scores(self.transform(X))
-        return self._task.predictions(scores)
+        return self._targets.predictions(to_numpy(self._head_scores(self.transform(X))))
 
     @available_if(has_likelihood)
     def predict_proba(self, X):
@@ -336,7 +333,7 @@ class LISTAEncoder(NetworkEstimator):
         array of shape (n_samples, n_classes)
             Softmax or sigmoid of the scores; rows sum to one.
         """
-        return TASKS[self.loss].probabilities(self._head_scores(self.transform(X)))
+        return LOSSES[self.loss].probabilities(self._head_scores(self.transform(X)))
 
     @available_if(_has_loss)
     def score(self, X, y, sample_weight=None):

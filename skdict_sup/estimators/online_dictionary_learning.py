@@ -1,17 +1,23 @@
 """OnlineDictionaryLearning: a dictionary without labels."""
 
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from .._threads import computing
-from .._validation import check_option, check_scalar
 from ..dictionary import online
 from ..dictionary.learner import learn_unlabelled, learner_of
+from ..dictionary.start import first_atoms, resolved_prior
 from ..priors import Prior
-from ..problem import resolve_prior
-from ._advice import warn_of_zero_codes
-from ._base import CodingEstimator, all_or_nothing, generator, in_one_step
+from ._coding import CodingEstimator
+from ._fitting import as_generator, in_one_step, restore_on_error
+from ._parameters import (
+    LEARNING,
+    OUTPUT,
+    POSITIVE_INTEGER,
+    RUNNING,
+    Number,
+    Switch,
+    check_parameters,
+)
 
 
 class OnlineDictionaryLearning(CodingEstimator):
@@ -111,6 +117,19 @@ class OnlineDictionaryLearning(CodingEstimator):
     (20, 64)
     """
 
+    _running: ClassVar = RUNNING | OUTPUT
+    _learning: ClassVar = (
+        _running
+        | LEARNING
+        | {
+            "tol": Number(low=0.0),
+            "positive_dictionary": Switch(),
+            "shuffle": Switch(),
+            "batch_size": POSITIVE_INTEGER,
+            "forgetting": Number(low=0.0),
+        }
+    )
+
     def __init__(
         self,
         n_components=100,
@@ -165,12 +184,12 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself. After an interrupt it holds the atoms of the last complete pass.
         """
-        with all_or_nothing(self), computing():
+        with restore_on_error(self), computing():
             X = self._signals(X, reset=True)
-            self._check_parameters()
-            rng = generator(self.random_state)
+            check_parameters(self, self._learning)
+            rng = as_generator(self.random_state)
             state, settings = self._start(X, rng)
-            order = rng if self.shuffle else _InOrder()
+            order = rng if self.shuffle else None
             passes = learn_unlabelled(X, state, settings, self.max_iter, order)
             curve = []
             for state, objective in passes:
@@ -199,37 +218,25 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself.
         """
-        with all_or_nothing(self), computing():
+        with restore_on_error(self), computing():
             first = not hasattr(self, "components_")
             X = self._signals(X, reset=first)
-            self._check_parameters()
+            check_parameters(self, self._learning)
             if first:
-                state, settings = self._start(X, generator(self.random_state))
+                state, settings = self._start(X, as_generator(self.random_state))
             else:
-                state, settings = self._state, self._settings(self.prior_)
+                state, settings = self._training, self._settings(self.prior_)
             curve = [] if first else list(self.objective_curve_)
             learner = learner_of(settings.reconstruction)
             state, objective = learner.learn(state, X, settings)
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
 
-    def _check_parameters(self):
-        """Raise unless every parameter of the learning is in range."""
-        self._check_learning()
-        self._check_switches("shuffle")
-        check_scalar(self.batch_size, "batch_size", low=1, integer=True)
-        check_scalar(self.forgetting, "forgetting", low=0.0)
-
-    def _check_running(self):
-        super()._check_running()
-        check_option(self.output, "output", {"dense", "sparse"})
-
     def _start(self, X, rng):
         """First state and settings."""
         reconstruction, prior, _ = self._terms()
-        dictionary = self._first_atoms(X, rng)
-        prior = resolve_prior(prior, X, dictionary)
-        warn_of_zero_codes(prior, X, dictionary)
+        dictionary = first_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
+        prior = resolved_prior(prior, X, dictionary)
         return learner_of(reconstruction).start(dictionary), self._settings(prior)
 
     def _settings(self, prior):
@@ -250,14 +257,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.prior_ = settings.prior
         self.n_seen_, self.n_revived_ = state.n_seen, state.n_revived
         self.objective_curve_, self.n_iter_ = list(curve), len(curve)
-        self._state = state
+        self._training = state
 
     def _encode(self, X):
         return super()._encode(X, output=self.output, verbose=self.verbose)
-
-
-class _InOrder:
-    """Stands in for a generator where the order of the signals is to be kept."""
-
-    def permutation(self, n):
-        return np.arange(n)

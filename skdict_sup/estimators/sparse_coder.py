@@ -1,15 +1,17 @@
 """SparseCoder: codes over a fixed dictionary."""
 
 from copy import copy
+from typing import ClassVar
 
 import numpy as np
 
-from .._validation import check_matrix, check_option, check_scalar
+from .._validation import check_matrix
 from ..coding import make_solver
+from ..dictionary.start import resolved_prior
 from ..priors import Prior
-from ..problem import resolve_prior
-from ._advice import warn_of_zero_codes
-from ._base import CodingEstimator, all_or_nothing
+from ._coding import CodingEstimator
+from ._fitting import restore_on_error
+from ._parameters import OUTPUT, RUNNING, Number, check_parameters
 
 
 class SparseCoder(CodingEstimator):
@@ -85,6 +87,8 @@ class SparseCoder(CodingEstimator):
            [ 0., -1.]])
     """
 
+    _running: ClassVar = RUNNING | OUTPUT | {"tol": Number(low=0.0, strict=True, none=True)}
+
     def __init__(
         self,
         dictionary,
@@ -127,13 +131,12 @@ class SparseCoder(CodingEstimator):
         SparseCoder
             The estimator itself.
         """
-        with all_or_nothing(self):
+        with restore_on_error(self):
             X = self._signals(X, reset=True)
-            self._check_running()
+            check_parameters(self, self._running)
             _, prior, _ = self._terms()
-            self.components_ = self._given_dictionary(X)
-            self.prior_ = resolve_prior(prior, X, self.components_)
-            warn_of_zero_codes(self.prior_, X, self.components_)
+            self.components_ = self._given_dictionary(self.dictionary, X)
+            self.prior_ = resolved_prior(prior, X, self.components_)
             self.n_iter_ = 1
         return self
 
@@ -159,12 +162,6 @@ class SparseCoder(CodingEstimator):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
-
-    def _check_running(self):
-        super()._check_running()
-        check_option(self.output, "output", {"dense", "sparse"})
-        if self.tol is not None:
-            check_scalar(self.tol, "tol", low=0.0, strict=True, also="or None")
 
     def _solver(self, reconstruction, prior):
         return make_solver(self.solver, reconstruction, prior, self.max_iter)

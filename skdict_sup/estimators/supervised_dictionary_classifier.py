@@ -1,6 +1,6 @@
 """SupervisedDictionaryClassifier: a dictionary learned for a classification."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
@@ -10,12 +10,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
 from ..priors import Prior
-from ._base import all_or_nothing
-from ._classes import ClassTargets, has_likelihood, winners
+from ._parameters import SUPERVISED, Number, Option
 from ._supervised import SupervisedDictionaryEstimator
+from ._targets import (
+    ClassTargets,
+    classes_of,
+    classification_loss,
+    has_likelihood,
+    read_classes,
+    warn_of_minus_one,
+    winners,
+)
 
 
-class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDictionaryEstimator):
+class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstimator):
     r"""Classify signals by their sparse codes, dictionary and linear model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b)
@@ -179,6 +187,11 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
     True
     """
 
+    _learning: ClassVar = SUPERVISED | {
+        "multi_class": Option(("shared", "ovr")),
+        "label_smoothing": Number(low=0.0, high=0.99),
+    }
+
     def __init__(
         self,
         n_components=100,
@@ -214,39 +227,37 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            n_components,
-            prior=prior,
-            transfer=transfer,
-            loss=loss,
-            nu=nu,
-            mu=mu,
-            dropout=dropout,
-            head=head,
-            fit_linear=fit_linear,
-            n_projected=n_projected,
-            init=init,
-            init_max_iter=init_max_iter,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            augment=augment,
-            positive_dictionary=positive_dictionary,
-            warm_start=warm_start,
-            solver=solver,
-            split_sign=split_sign,
-            device=device,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self.n_components = n_components
+        self.prior = prior
+        self.transfer = transfer
+        self.loss = loss
+        self.nu = nu
+        self.mu = mu
+        self.dropout = dropout
+        self.head = head
+        self.fit_linear = fit_linear
+        self.n_projected = n_projected
         self.multi_class = multi_class
         self.label_smoothing = label_smoothing
+        self.init = init
+        self.init_max_iter = init_max_iter
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.augment = augment
         self.class_weight = class_weight
+        self.positive_dictionary = positive_dictionary
+        self.warm_start = warm_start
+        self.solver = solver
+        self.split_sign = split_sign
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Go on learning with one pass over further samples.
@@ -267,9 +278,20 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
         SupervisedDictionaryClassifier
             The estimator itself.
         """
-        with all_or_nothing(self):
-            self._known_classes = None if classes is None else unique_labels(to_numpy(classes))
-            return super().partial_fit(X, y, sample_weight)
+        known = None if classes is None else unique_labels(to_numpy(classes))
+        return self._learn_part(X, y, sample_weight, known=known)
+
+    def _read_targets(self, y, *, reset, known=None):
+        y, labelled = read_classes(y, unlabelled=self._uses_unlabelled())
+        classes = classes_of(y, labelled, known) if reset else self.classes_
+        if reset and known is None and not self._uses_unlabelled():
+            warn_of_minus_one(classes)
+        targets = ClassTargets(classes, self._class_loss(classes), self.label_smoothing)
+        return targets, targets.labels(y, labelled), labelled
+
+    def _class_loss(self, classes):
+        """Loss without smoothing."""
+        return classification_loss(self.loss, len(classes), self.multi_class == "ovr")
 
     def decision_function(self, X):
         """Scores of the classes.
@@ -304,7 +326,7 @@ class SupervisedDictionaryClassifier(ClassTargets, ClassifierMixin, SupervisedDi
             Softmax or sigmoid of the scores; rows sum to one.
         """
         scores = self._head_scores(X)
-        return self._plain_loss().probabilities(scores)
+        return self._class_loss(self.classes_).probabilities(scores)
 
     @available_if(has_likelihood)
     def predict_log_proba(self, X):

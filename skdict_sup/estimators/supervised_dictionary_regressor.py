@@ -1,19 +1,17 @@
 """SupervisedDictionaryRegressor: a dictionary learned for a regression."""
 
-import numpy as np
+from typing import Any
+
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_array
 
-from .._array import astype_like, to_numpy
-from .._validation import check_option
-from ..losses import REGRESSION_LOSSES, check_loss
+from .._array import to_numpy
+from ..priors import Prior
 from ._supervised import SupervisedDictionaryEstimator
+from ._targets import RealTargets, read_numbers, regression_loss
 
 
-class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
-    RegressorMixin, SupervisedDictionaryEstimator
-):
+class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimator):
     r"""Predict targets by a linear model of sparse codes, dictionary and model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \tfrac12 \|y_i - W w(x_i, D) - b\|_2^2
@@ -162,6 +160,67 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
     (2,)
     """
 
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        prior: Prior | str = "elastic_net",
+        transfer="linear",
+        loss: Any = "auto",
+        nu: float | str = "auto",
+        mu: Any = 0.0,
+        dropout=0.0,
+        head="linear",
+        fit_linear=False,
+        n_projected=None,
+        init: Any = "data",
+        init_max_iter: int | str = "auto",
+        learning_rate: float | str = "auto",
+        batch_size: int | str = "auto",
+        max_iter=30,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        augment=None,
+        positive_dictionary=False,
+        warm_start=False,
+        solver="auto",
+        split_sign=False,
+        device=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.prior = prior
+        self.transfer = transfer
+        self.loss = loss
+        self.nu = nu
+        self.mu = mu
+        self.dropout = dropout
+        self.head = head
+        self.fit_linear = fit_linear
+        self.n_projected = n_projected
+        self.init = init
+        self.init_max_iter = init_max_iter
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.augment = augment
+        self.positive_dictionary = positive_dictionary
+        self.warm_start = warm_start
+        self.solver = solver
+        self.split_sign = split_sign
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
     def predict(self, X):
         """Targets of signals.
 
@@ -175,8 +234,8 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions, shaped like the y of fit.
         """
-        found = _predictions(self._head_scores(X), self._learned_with.loss)
-        return found[:, 0] if self._flat else found
+        scores = self._head_scores(X)
+        return self._targets.predictions(scores)
 
     def score(self, X, y, sample_weight=None):
         r"""R2 of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
@@ -198,81 +257,18 @@ class SupervisedDictionaryRegressor(  # numpydoc ignore=PR02
         found = to_numpy(self.predict(X))
         return r2_score(to_numpy(y), found, sample_weight=sample_weight)
 
-    def _labels(self, y, *, reset):
-        """Targets in columns, and which samples have some."""
-        finite = "allow-nan" if self._mixes() else True
-        y = check_array(
-            y, ensure_2d=False, dtype=np.float64, ensure_all_finite=finite, input_name="y"
-        )
-        flat, y = y.ndim == 1, y.reshape(len(y), -1)
-        loss = self._loss()
-        if reset:
-            self._flat, self._standardised = flat, _standardised(loss)
-        elif _standardised(loss) != self._standardised:
-            raise ValueError(
-                f"loss must take targets as in the first fit, "
-                f"{'standardised' if self._standardised else 'as they are'}, to go on learning; "
-                f"got {self.loss!r}."
-            )
-        elif y.shape[1] != len(self._center):
-            raise ValueError(
-                f"y must have {len(self._center)} output(s) as in the first fit, got {y.shape[1]}."
-            )
-        missing = np.isnan(y)
-        labelled = ~missing.all(axis=1)
-        if not labelled.any():
-            raise ValueError("y must hold labelled samples, got NaN alone.")
-        if missing[labelled].any():
-            raise ValueError(
-                f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
-                f"in {int(missing[labelled].any(axis=1).sum())} row(s)."
-            )
+    def _read_targets(self, y, *, reset):
+        loss = regression_loss(self.loss)
+        numbers, labelled, flat = read_numbers(y, unlabelled=self._uses_unlabelled())
         if hasattr(loss, "check_target"):
-            loss.check_target(y[labelled])
-        return np.where(missing, 0.0, y), labelled
-
-    def _learn_targets(self, labels, weight):
-        if not self._standardised:
-            self._center, self._spread = np.zeros(labels.shape[1]), 1.0
-            return
-        self._center = np.average(labels, axis=0, weights=weight)
-        squares = np.average((labels - self._center) ** 2, axis=0, weights=weight).mean()
-        self._spread = float(np.sqrt(squares)) if squares > 0 else 1.0
+            loss.check_target(numbers[labelled])
+        if reset:
+            return RealTargets(loss, flat=flat), numbers, labelled
+        targets = self._targets.with_loss(loss, self.loss)
+        targets.check_columns(numbers)
+        return targets, numbers, labelled
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def _loss(self):
-        if not isinstance(self.loss, str):
-            return check_loss(self.loss)
-        check_option(self.loss, "loss", {"auto", *REGRESSION_LOSSES})
-        return REGRESSION_LOSSES["square" if self.loss == "auto" else self.loss]
-
-    def _targets(self, labels):
-        """Function from row numbers to targets of the loss."""
-        scaled = (labels - self._center) / self._spread
-        return lambda rows: scaled[rows]
-
-    def _in_units(self, coef, intercept, linear):
-        spread = self._spread
-        center = astype_like(self._center, intercept)
-        linear = None if linear is None else linear * spread
-        return coef * spread, intercept * spread + center, linear
-
-    def _strata(self, labels):
-        return None
-
-    def _score(self, scores, labels, weight):
-        return r2_score(labels, _predictions(scores, self._loss()), sample_weight=weight)
-
-
-def _standardised(loss):
-    """Whether a loss wants targets of mean zero and unit variance."""
-    return bool(getattr(loss, "standardised", False))
-
-
-def _predictions(scores, loss):
-    """What users predict, from scores."""
-    return loss.inverse_link(scores) if hasattr(loss, "inverse_link") else scores

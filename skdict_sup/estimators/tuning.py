@@ -12,7 +12,7 @@ from .._array import dense, namespace, take_rows, to_numpy
 from .._threads import computing
 from .._validation import check_scalar
 from ..supervised import head_fit, hypergradient
-from ._base import generator
+from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
 
 _MOST_SAMPLES = 10_000  # of either side, that a validation loss is computed from
@@ -121,7 +121,7 @@ def tune_prior(
     check_scalar(n_rounds, "n_rounds", low=1, integer=True)
     check_scalar(max_iter, "max_iter", low=1, integer=True)
     check_scalar(validation_fraction, "validation_fraction", low=0.0, high=0.99, strict=True)
-    rng = generator(random_state)
+    rng = as_generator(random_state)
     model = clone(estimator).set_params(warm_start=False, early_stopping=False)
     search = _Search(verbose)
     for _ in range(n_rounds):
@@ -151,12 +151,12 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
     model.fit(*train)
     with computing():
         sides = [_batch(model, *part, rng) for part in (train, validation)]
-        settings = model._learned_with
-        parameters = {name: _wide(a) for name, a in model._state.parameters.items()}
+        settings, learned = model._training.settings, model._training.state.parameters
+        parameters = {name: _wide(a) for name, a in learned.items()}
         prior = settings.prior
         names = _names(prior, names)
         start = np.log([float(getattr(prior, name)) for name in names])
-        vector = head_fit.Head(parameters, settings).vector(parameters)
+        vector = head_fit.HeadProblem(parameters, settings).vector(parameters)
         best = [np.inf, prior]
 
         def objective(logs):
@@ -197,9 +197,8 @@ def _split(model, X, y, fraction, seed):
 def _batch(model, X, y, rng):
     """Samples as a batch of the fitted model's loss."""
     rows = rng.permutation(X.shape[0])[:_MOST_SAMPLES]
-    X = model._signals(take_rows(X, rows), reset=False)
-    labels, weight = model._samples(X, y[rows], None, reset=False)
-    batch = model._passes(X, labels, weight).rows(np.arange(len(rows)))
+    samples, _ = model._read(take_rows(X, rows), y[rows], None, reset=False)
+    batch = samples.rows(np.arange(len(rows)))
     target, weight = _wide(batch.target), _wide(batch.weight)
     return replace(batch, X=_wide(dense(batch.X)), target=target, weight=weight)
 

@@ -22,24 +22,48 @@ class Batch:
     others: Any = None  # signals of the reconstruction term; the labelled ones without
 
 
+def as_they_are(labels):
+    """Targets of a loss that takes labels as they are."""
+    return labels
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Signals with targets (a function of row numbers) and weights, drawn in mini-batches.
+    """Signals with labels and weights, drawn in mini-batches.
 
+    `labels` has a row for each signal, and `target_of` maps such rows to targets of the loss.
     `pool` holds the signals of the reconstruction term, if they are others.
     """
 
     X: Any
-    target_of: Callable
+    labels: np.ndarray
     weight: np.ndarray
-    batch_size: int
+    target_of: Callable = as_they_are
+    batch_size: int | str = "auto"
+    largest_batch: int = 256  # where batch_size is "auto"
     augment: Callable | None = None
     pool: Any = None
+
+    @property
+    def n_samples(self):
+        """Number of labelled signals."""
+        return self.X.shape[0]
+
+    @property
+    def n_per_step(self):
+        """Samples of a mini-batch."""
+        if isinstance(self.batch_size, str):
+            return int(min(self.largest_batch, max(32, self.n_samples // 40)))
+        return self.batch_size
+
+    def n_steps(self):
+        """Steps of an epoch."""
+        return n_batches(self.n_samples, self.n_per_step)
 
     def rows(self, rows):
         """Signals, targets and weights at row numbers."""
         X = take_rows(self.X, rows)
-        target, weight = self.target_of(rows), self.weight[rows]
+        target, weight = self.target_of(self.labels[rows]), self.weight[rows]
         return Batch(X, astype_like(target, X), astype_like(weight, X))
 
     def dense_rows(self, rows):
@@ -50,18 +74,39 @@ class Samples:
     def epoch(self, rng):
         """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
 
-        An epoch is a pass over the labelled samples, however large the pool: to pass over the few
-        labels again and again, until all of the pool is seen, would be to learn them by heart.
+        An epoch is one pass over the labelled samples, however large the pool is: many passes over
+        few labels, until all of the pool was seen, would overfit them.
         """
-        labelled = mini_batches(self.X.shape[0], self.batch_size, rng)
+        labelled = mini_batches(self.n_samples, self.n_per_step, rng)
         if self.pool is None:
             return [(rows, None) for rows in labelled]
         others = mini_batches(self.pool.shape[0], _POOL_BATCH, rng)
         return [(rows, others[i % len(others)]) for i, rows in enumerate(labelled)]
 
-    def n_steps(self):
-        """Steps of an epoch."""
-        return n_batches(self.X.shape[0], self.batch_size)
+    def part(self, rows):
+        """Samples at row numbers, with the same pool."""
+        X, labels, weight = take_rows(self.X, rows), self.labels[rows], self.weight[rows]
+        return replace(self, X=X, labels=labels, weight=weight)
+
+    def used(self):
+        """Samples without those of weight zero."""
+        used = self.weight > 0
+        return self if used.all() else self.part(np.flatnonzero(used))
+
+    def merged(self, most=4096):
+        """Samples in a canonical order with repeated ones merged, if there are at most `most`.
+
+        A sample of weight two and the same sample twice then give the same fit, and so does any
+        order of the samples; more samples are left as they are, because sorting them would cost
+        more than it is worth.
+        """
+        host = host_array(self.X)
+        if self.n_samples > most or (is_sparse(host) and self.X.shape[1] > most):
+            return self
+        values = to_numpy(self.X) if host is None else dense(host)
+        both = np.column_stack([values.astype(np.float64), self.labels])
+        _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
+        return replace(self.part(first), weight=np.bincount(member.ravel(), weights=self.weight))
 
 
 def n_batches(n_samples, batch_size):
@@ -72,30 +117,6 @@ def n_batches(n_samples, batch_size):
 def mini_batches(n_samples, batch_size, rng):
     """Row numbers of one pass in random order, in parts of nearly equal size."""
     return np.array_split(rng.permutation(n_samples), n_batches(n_samples, batch_size))
-
-
-def weighted_rows(X, target, weight):
-    """Samples without those of weight zero."""
-    used = weight > 0
-    if used.all():
-        return X, target, weight
-    rows = np.flatnonzero(used)
-    return take_rows(X, rows), target[rows], weight[rows]
-
-
-def merge_repeated(X, target, weight, most=4096):
-    """Rows in a canonical order with repeated ones merged, for data of at most `most` rows.
-
-    A sample of weight two and the same sample twice then give the same fit, and so does any order
-    of the samples; larger data are left as they are, where sorting would cost more than it says.
-    """
-    host = host_array(X)
-    if X.shape[0] > most or (is_sparse(host) and X.shape[1] > most):
-        return X, target, weight
-    values = to_numpy(X) if host is None else dense(host)
-    both = np.column_stack([values.astype(np.float64), target])
-    _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
-    return take_rows(X, first), target[first], np.bincount(member.ravel(), weights=weight)
 
 
 def augmented(X, augment, rng):

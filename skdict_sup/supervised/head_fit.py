@@ -1,6 +1,6 @@
 """The best head on given codes: a convex problem, solved whole."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,40 +9,30 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from .._array import astype_like, to_numpy, unflagged
 from .coding_layer import encoded
-from .step import head_loss, scaled_features
+from .step import HeadInput, head_input, head_loss
 
 STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
-_POLISH = 3
+_NEWTON_STEPS = 3
 _TOO_FAR = 1e100
 _FAR = 1e6  # times the size of the parameters: where a loss that is bounded has risen again
 _RIDGES = (0.1, 1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
-_MOST, _CODED, _LEAST = 10_000, 3000, 20  # samples for which it is worth while, that judge it
-_FIRST, _FEWEST, _WORK = 20_000, 1000, 6e8  # samples of the first head, and products of a gradient
+_LEAST, _MOST = 20, 10_000  # samples between which a ridge is chosen
+_CODED = 3000  # samples, at most, that it is chosen by
+_MOST_FIRST, _FEWEST_FIRST = 20_000, 1000  # samples of the first head
+_WORK = 6e8  # products of one gradient of the first head, beyond the fewest samples
 _EXACT = 3e6  # products up to which rounding, and so the order of the samples, is polished away
 
 
-@dataclass(frozen=True, eq=False)
-class Side:
-    """Samples, their codes, and what the head sees of them."""
+class HeadProblem:
+    """Training loss of a head, as a function of its parameters in one vector.
 
-    batch: Any
-    coded: Any
-    features: Any
+    `ridge` is one on the intercepts.
+    """
 
-
-def side_of(parameters, batch, settings):
-    """Samples with their codes."""
-    coded = encoded(parameters, batch.X, settings)
-    return Side(batch, coded, scaled_features(coded.code, settings))
-
-
-class Head:
-    """Parameters of a head as one vector; `pull` is a ridge on the intercepts."""
-
-    def __init__(self, parameters, settings, pull=0.0):
+    def __init__(self, parameters, settings, ridge=0.0):
         self.names = [n for n in ("coef", "linear", "intercept") if n in parameters]
         self.like = {name: parameters[name] for name in self.names}
-        self.settings, self.pull = settings, pull
+        self.settings, self.ridge = settings, ridge
 
     def vector(self, arrays):
         """Vector of the arrays of a mapping."""
@@ -57,25 +47,23 @@ class Head:
             found[name], first = astype_like(part, like), first + size
         return found
 
-    def gradients(self, vector, side, nu):
+    def gradients(self, vector, seen, nu):
         """Loss, its gradient in the vector, and in the features."""
         arrays = self.arrays(vector)
-        loss, found, toward = head_loss(
-            arrays, side.features, side.batch, replace(self.settings, nu=nu)
-        )
-        if self.pull:
+        loss, found, toward = head_loss(arrays, seen, replace(self.settings, nu=nu))
+        if self.ridge:
             intercept = arrays["intercept"]
-            loss = loss + 0.5 * self.pull * float(np.sum(to_numpy(intercept) ** 2))
-            found["intercept"] = found["intercept"] + self.pull * intercept
+            loss = loss + 0.5 * self.ridge * float(np.sum(to_numpy(intercept) ** 2))
+            found["intercept"] = found["intercept"] + self.ridge * intercept
         return float(loss), self.vector(found), toward
 
-    def fitted(self, vector, side, *, tol=1e-12, max_iter=1000):
+    def fitted(self, vector, seen, *, tol=1e-12, max_iter=1000):
         """Vector with the least training loss."""
 
         def objective(vector):
             # a line search may look where a loss overflows: too far
             with unflagged():
-                loss, slope, _ = self.gradients(vector, side, self.settings.nu)
+                loss, slope, _ = self.gradients(vector, seen, self.settings.nu)
             good = np.isfinite(loss) and np.isfinite(slope).all()
             return (loss, slope) if good else (_TOO_FAR, np.zeros_like(slope))
 
@@ -87,20 +75,20 @@ class Head:
             options={"maxiter": max_iter, "maxcor": 20, "ftol": tol, "gtol": 1e-7},
         )
         if found.fun < 0:  # most losses are at least zero
-            self._check_bounded(found.x, side)
+            self._check_bounded(found.x, seen)
         return found.x
 
-    def _check_bounded(self, vector, side):
+    def _check_bounded(self, vector, seen):
         """Raise if the loss goes on falling far beyond what was taken for its least value."""
-        plain = Head(self.like, self.settings)
+        plain = HeadProblem(self.like, self.settings)
         with unflagged():
-            loss, slope, _ = plain.gradients(vector, side, self.settings.nu)
+            loss, slope, _ = plain.gradients(vector, seen, self.settings.nu)
             if self.settings.nu:  # a ridge bounds all but the intercepts
                 n_outputs = int(np.prod(self.like["intercept"].shape))
                 slope[:-n_outputs] = 0.0
             steepest = float(np.abs(slope).max()) or 1.0
             far = vector - _FAR * (1 + float(np.abs(vector).max())) / steepest * slope
-            below = plain.gradients(far, side, self.settings.nu)[0]
+            below = plain.gradients(far, seen, self.settings.nu)[0]
         if not np.isfinite(loss) or below < loss - 1e3 * (1 + abs(loss)):
             raise ValueError(
                 f"loss must be bounded below in the scores, got {self.settings.loss!r}, which "
@@ -108,18 +96,18 @@ class Head:
                 "and gradient, and that y is within the range it is meant for."
             )
 
-    def polished(self, vector, side):
+    def refined(self, vector, seen):
         """Vector after Newton steps, for what follows takes it for the exact optimum."""
-        for _ in range(_POLISH):
-            slope = self.gradients(vector, side, self.settings.nu)[1]
-            nearer = vector - self.response(vector, side, slope)
-            better = self.gradients(nearer, side, self.settings.nu)[1]
+        for _ in range(_NEWTON_STEPS):
+            slope = self.gradients(vector, seen, self.settings.nu)[1]
+            nearer = vector - self.response(vector, seen, slope)
+            better = self.gradients(nearer, seen, self.settings.nu)[1]
             if not np.linalg.norm(better) < np.linalg.norm(slope):
                 break
             vector = nearer
         return vector
 
-    def response(self, vector, side, right):
+    def response(self, vector, seen, right):
         """Solution q of (second derivatives of the training loss) q = right.
 
         Zero where there is no curvature to solve with, as far from the samples of a loss that
@@ -130,7 +118,7 @@ class Head:
         def product(direction):
             norm = float(np.abs(direction).max()) or 1.0
             step = STEP * size / norm * direction
-            ends = [self.gradients(vector + s * step, side, nu)[1] for s in (1, -1)]
+            ends = [self.gradients(vector + s * step, seen, nu)[1] for s in (1, -1)]
             return (ends[0] - ends[1]) / (2 * STEP * size / norm)
 
         shape = len(vector), len(vector)
@@ -150,27 +138,27 @@ def with_chosen_ridge(parameters, samples, settings, rng):
         return settings
     rows = rng.permutation(n)[:_CODED]
     parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-    train, left_out = (side_of(parameters, samples.dense_rows(part), settings) for part in parts)
+    train, left_out = (_seen_of(parameters, samples.dense_rows(part), settings) for part in parts)
     share = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
     losses, vector = [], None
     for ridge in _RIDGES:
-        head = Head(parameters, replace(settings, nu=ridge * share * settings.nu))
+        head = HeadProblem(parameters, replace(settings, nu=ridge * share * settings.nu))
         vector = head.fitted(head.vector(parameters) if vector is None else vector, train)
         losses.append(head.gradients(vector, left_out, 0.0)[0])
     return replace(settings, nu=_RIDGES[int(np.argmin(losses))] * settings.nu)
 
 
-def first_head(state, samples, settings, rng, pull=0.0):
+def first_head(state, samples, settings, rng, ridge=0.0):
     """State with the best head on the codes of (at most 20 000) samples.
 
-    Its rate of learning has no part in it: how good a start is does not depend on later steps.
+    The result does not depend on the learning rate; `ridge` is one on the intercepts.
     """
     n_weights = int(np.prod(state.parameters["coef"].shape))
-    most = int(min(_FIRST, max(_FEWEST, _WORK / n_weights)))
+    most = int(min(_MOST_FIRST, max(_FEWEST_FIRST, _WORK / n_weights)))
     rows = rng.permutation(samples.X.shape[0])[:most]
     exact = len(rows) * n_weights <= _EXACT
     return _best_head(
-        state, samples.dense_rows(rows), settings, pull, exact, tol=1e-8, max_iter=200
+        state, samples.dense_rows(rows), settings, ridge, exact, tol=1e-8, max_iter=200
     )
 
 
@@ -179,9 +167,24 @@ def last_head(state, samples, settings):
     return _best_head(state, samples.dense_rows(np.arange(samples.X.shape[0])), settings)
 
 
-def _best_head(state, batch, settings, pull=0.0, exact=True, **stop):
-    head = Head(state.parameters, settings, pull)
-    side = side_of(state.parameters, batch, settings)
-    vector = head.fitted(head.vector(state.parameters), side, **stop)
-    vector = head.polished(vector, side) if exact else vector
-    return state.having(**head.arrays(vector))
+def best_head_on(parameters, code, target, settings):
+    """Parameters of the best head on given codes, all of the same weight."""
+    seen = HeadInput(code / settings.code_scale, target, 0 * target[:, 0] + 1)
+    return _fitted(HeadProblem(parameters, settings), parameters, seen)
+
+
+def _best_head(state, batch, settings, ridge=0.0, exact=True, **stop):
+    problem = HeadProblem(state.parameters, settings, ridge)
+    seen = _seen_of(state.parameters, batch, settings)
+    return state.having(**_fitted(problem, state.parameters, seen, exact, **stop))
+
+
+def _fitted(problem, parameters, seen, exact=True, **stop):
+    """Parameters of the head that solve its problem."""
+    vector = problem.fitted(problem.vector(parameters), seen, **stop)
+    return problem.arrays(problem.refined(vector, seen) if exact else vector)
+
+
+def _seen_of(parameters, batch, settings):
+    """What the head sees of a batch."""
+    return head_input(encoded(parameters, batch.X, settings).code, batch, settings)

@@ -19,8 +19,9 @@ import numpy as np
 
 from .._array import to_numpy
 from ..implicit import vjp
-from .head_fit import STEP, Head, side_of
-from .step import toward_code
+from .coding_layer import encoded
+from .head_fit import STEP, HeadProblem
+from .step import head_input, toward_code
 
 
 def loss_and_gradient(parameters, start, train, validation, settings):
@@ -28,25 +29,27 @@ def loss_and_gradient(parameters, start, train, validation, settings):
 
     The gradient is a mapping of hyper-parameters to numbers; `start` is a vector to begin from.
     """
-    train = side_of(parameters, train, settings)
-    validation = side_of(parameters, validation, settings)
-    head = Head(parameters, settings)
-    vector = head.polished(head.fitted(start, train), train)
+    coded = [encoded(parameters, batch.X, settings) for batch in (train, validation)]
+    train, validation = (
+        head_input(codes.code, batch, settings)
+        for codes, batch in zip(coded, (train, validation), strict=True)
+    )
+    head = HeadProblem(parameters, settings)
+    vector = head.refined(head.fitted(start, train), train)
     loss, right, toward = head.gradients(vector, validation, 0.0)
     q = head.response(vector, train, right)
     size = STEP * max(1.0, float(np.abs(vector).max())) / (float(np.abs(q).max()) or 1.0)
     ends = [head.gradients(vector + s * size * q, train, settings.nu)[2] for s in (1, -1)]
     back = (ends[1] - ends[0]) / (2 * size)
     total = {}
-    for side, cotangent in ((validation, toward), (train, back)):
-        for name, value in _toward_prior(side, cotangent, settings).items():
+    for codes, cotangent in ((coded[1], toward), (coded[0], back)):
+        for name, value in _toward_prior(codes, cotangent, settings).items():
             total[name] = total.get(name, 0.0) + value
     return loss, total, vector
 
 
-def _toward_prior(side, toward_features, settings):
+def _toward_prior(coded, toward_features, settings):
     """Gradient in the prior's hyper-parameters, for one in the features."""
-    coded = side.coded
     toward = toward_code(coded.code, toward_features / settings.code_scale, settings)
     p, total = coded.problems[0].dictionary.shape[0], {}
     for k, (problem, code) in enumerate(zip(coded.problems, coded.codes, strict=True)):

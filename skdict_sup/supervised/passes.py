@@ -11,6 +11,7 @@ from .data import augmented
 
 _TRIALS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)  # first moves of atoms, to choose a rate from
 _TRIAL_STEPS = 20
+_REVIVING = 0.5  # part of the epochs in which dead atoms start again
 
 
 def scale_settings(settings, parameters, samples, rng, nu):
@@ -75,8 +76,21 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
     return state, Report(loss, float(uses.sum()) / n_seen, uses, float(amplifications.max()))
 
 
+def epoch_of(samples, state, settings, schedule, mu, progress, rng):
+    """State after an epoch, what it was like, and the number of atoms that started again.
+
+    `progress` is (epochs before, epochs in all).
+    """
+    state, report = learn_labelled(state, samples, settings, schedule.rates, rng, mu)
+    epoch, n_epochs = progress
+    if epoch + 1 >= _REVIVING * n_epochs:
+        return state, report, 0
+    state, n_revived = revived(state, samples, settings, report.uses, rng)
+    return state, report, n_revived
+
+
 def check_convergent(report, rate):
-    """Raise if the loss of a pass that began at a rate left the finite numbers."""
+    """Raise if the loss of a pass that began at a rate became infinite or NaN."""
     if not np.isfinite(report.loss):
         raise ValueError(
             "learning_rate must be small enough for the loss to stay finite; at a rate of "
@@ -119,7 +133,7 @@ def chosen_rate(state, samples, settings, rng):
     steps for a few iterations before choosing one".
     """
     n = samples.X.shape[0]
-    parts = [rng.permutation(n)[: samples.batch_size] for _ in range(_TRIAL_STEPS)]
+    parts = [rng.permutation(n)[: samples.n_per_step] for _ in range(_TRIAL_STEPS)]
     judge, first = samples.dense_rows(rng.permutation(n)[:1000]), samples.dense_rows(parts[0])
     _, found, *_ = step.loss_and_gradients(state, first, settings)
     steepest = float(np.linalg.norm(to_numpy(found["dictionary"]), axis=1).max())

@@ -29,17 +29,23 @@ _UNIT_ROWS = ("dictionary", "projection")  # parameters whose rows live in the u
 
 
 @dataclass(frozen=True)
-class SupervisedSettings:
-    """What stays the same over the steps; nu and the scales as in the module's text."""
+class HeadSettings:
+    """What a head is: its kind, its loss, the ridge, and the scales of what it sees."""
 
-    reconstruction: Any
-    prior: Any
-    solver: Any
     loss: Any
     head: Any = field(default_factory=LinearHead)
     nu: float = 0.0
     code_scale: float = 1.0
     signal_scale: float = 1.0  # of entries, for heads that see signals
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisedSettings(HeadSettings):
+    """What stays the same over the steps; nu and the scales as in the module's text."""
+
+    reconstruction: Any
+    prior: Any
+    solver: Any
     energy_scale: float = 1.0  # of squared norms, for the reconstruction term
     n_blocks: int = 1  # dictionaries side by side
     positive_dictionary: bool = False
@@ -47,6 +53,16 @@ class SupervisedSettings:
     dropout: float = 0.0
     adaptive: bool = True  # Adam's steps, or plain ones along the gradient
     n_jobs: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class HeadInput:
+    """What a head sees of samples: features of codes, and signals if it looks at them."""
+
+    features: Any
+    target: Any
+    weight: Any
+    signals: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +107,12 @@ def scaled_features(code, settings):
     return features_of(code, settings.prior, settings.split_sign) / settings.code_scale
 
 
-def _scaled_signals(X, settings):
-    """What the head sees of signals, if it does."""
-    return X / settings.signal_scale if settings.head.sees_signals else None
+def head_input(code, batch, settings):
+    """What the head sees of a batch with its codes."""
+    features = scaled_features(code, settings)
+    features = features if batch.mask is None else features * batch.mask
+    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
+    return HeadInput(features, batch.target, batch.weight, signals)
 
 
 def toward_code(code, toward_features, settings):
@@ -108,9 +127,8 @@ def loss_and_gradients(state, batch, settings, mu=0.0):
     """Loss of a batch, gradients of the parameters by name, codes, and the amplification."""
     parameters = state.parameters
     coded = encoded(parameters, batch.X, settings)
-    features = scaled_features(coded.code, settings)
-    features = features if batch.mask is None else features * batch.mask
-    loss, found, toward = _head_loss(parameters, features, batch, settings)
+    seen = head_input(coded.code, batch, settings)
+    loss, found, toward = _head_loss(parameters, seen, settings)
     toward = toward if batch.mask is None else toward * batch.mask
     toward = toward_code(coded.code, toward / settings.code_scale, settings)
     through, amplification = gradients(coded, toward, parameters, batch.X, settings)
@@ -124,21 +142,20 @@ def loss_and_gradients(state, batch, settings, mu=0.0):
     return _with_ridge(loss, found, parameters, settings.nu), found, coded.code, amplification
 
 
-def head_loss(parameters, features, batch, settings):
+def head_loss(parameters, seen, settings):
     """Loss with the ridge, gradients of the head's parameters, and of the scaled features."""
-    loss, found, toward = _head_loss(parameters, features, batch, settings)
-    return _with_ridge(loss, found, parameters, settings.nu), found, toward
+    loss, gradients, toward = _head_loss(parameters, seen, settings)
+    return _with_ridge(loss, gradients, parameters, settings.nu), gradients, toward
 
 
-def _head_loss(parameters, features, batch, settings):
+def _head_loss(parameters, seen, settings):
     """Weighted mean loss, gradients of the head's parameters, and of the features."""
-    xp = namespace(features)
-    signals = _scaled_signals(batch.X, settings)
-    scores = settings.head.scores(parameters, features, signals)
-    share = batch.weight / xp.sum(batch.weight)
-    loss = xp.sum(share * settings.loss.value(scores, batch.target))
-    toward = settings.loss.gradient(scores, batch.target) * share[:, None]
-    return loss, *settings.head.pull_back(parameters, features, signals, toward)
+    xp = namespace(seen.features)
+    scores = settings.head.scores(parameters, seen.features, seen.signals)
+    weight = seen.weight / xp.sum(seen.weight)
+    loss = xp.sum(weight * settings.loss.value(scores, seen.target))
+    toward = settings.loss.gradient(scores, seen.target) * weight[:, None]
+    return loss, *settings.head.pull_back(parameters, seen.features, seen.signals, toward)
 
 
 def _with_ridge(loss, found, parameters, nu):
@@ -154,8 +171,8 @@ def _with_ridge(loss, found, parameters, nu):
 def losses(state, batch, settings):
     """Loss of each sample of a batch, without weights and ridge."""
     code = encoded(state.parameters, batch.X, settings).code
-    signals = _scaled_signals(batch.X, settings)
-    scores = settings.head.scores(state.parameters, scaled_features(code, settings), signals)
+    seen = head_input(code, batch, settings)
+    scores = settings.head.scores(state.parameters, seen.features, seen.signals)
     return settings.loss.value(scores, batch.target)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -10,20 +11,46 @@ from .. import encoders
 from .._array import astype_like, dense, is_numpy, namespace, take_rows, unflagged
 from .._atoms import Atoms
 from .._threads import computing, effective_n_jobs, map_threads, slices
-from .._validation import ConvergenceWarning, check_option, check_scalar, warn
+from .._validation import ConvergenceWarning, warn
+from ..dictionary.online import OnlineSettings
+from ..dictionary.start import resolved_prior, unlabelled_start
 from ..encoders import ARCHITECTURES, Seen, costs, network, training
 from ..execution import solve
+from ..losses import CLASSIFICATION_LOSSES, Square
 from ..optim import OPTIMIZERS, schedules
 from ..priors import elastic_net_weights
-from ..problem import Problem, resolve_prior
+from ..problem import Problem
 from ..reconstruction import as_reconstruction
-from ..supervised.data import Samples
-from ._advice import warn_of_zero_codes
-from ._base import MOST_COMPONENTS, CodingEstimator, generator, in_one_step
-from ._encoder_task import TASKS, best_head, first_settings, task_of, zero_head
+from ..supervised.data import Samples, as_they_are
+from ..supervised.head_fit import best_head_on
+from ..supervised.heads import LinearHead
+from ..supervised.step import HeadSettings, code_scale_of
+from ._coding import CodingEstimator
+from ._fitting import as_generator, in_one_step
+from ._parameters import (
+    FROM_START,
+    LEARNING,
+    POSITIVE_INTEGER,
+    RUNNING,
+    Number,
+    Option,
+    Switch,
+    check_parameters,
+)
+from ._targets import (
+    ClassTargets,
+    RealTargets,
+    check_rows,
+    classes_of,
+    read_classes,
+    read_numbers,
+)
 
+LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
+_LARGEST_BATCH = 64  # larger batches end where atoms that are not in use carry weight
 _RATES = {"adam": 0.03, "adadelta": 1.0}  # "auto", in units of the typical entry of each array
-_ROWS_AT_ONCE, _JUDGES = 1024, 2000  # signals of a forward pass; signals that judge an epoch
+_ROWS_AT_ONCE = 1024  # signals of a forward pass
+_JUDGES = 2000  # signals that judge an epoch
 
 
 # by estimator, but no part of one: what is stored and compared does not hold it
@@ -49,11 +76,30 @@ class NetworkEstimator(CodingEstimator):
     """Estimator whose codes are made by a network; subclasses have the parameters."""
 
     transfer, split_sign = "linear", False  # of the codes that are approximated
-    solver, positive_dictionary = "auto", False
-    _most_in_batch = 64  # many small steps: batches of 256 end where atoms not in use carry weight
+    solver = "auto"
+
+    _running: ClassVar = RUNNING | {"safeguard": Switch()}
+    _learning: ClassVar = (
+        _running
+        | LEARNING
+        | FROM_START
+        | {
+            "architecture": Option(tuple(ARCHITECTURES)),
+            "target": Option(("objective", "codes")),
+            "n_layers": POSITIVE_INTEGER,
+            "learning_rate": Number(low=0.0, strict=True, names=("auto",)),
+            "optimizer": Option(tuple(OPTIMIZERS)),
+            "every_layer": Switch(),
+            "dictionary_update": Switch(names=("tied",)),
+        }
+    )
+    _with_loss: ClassVar = {
+        "loss": Option(tuple(LOSSES)),
+        "mu": Number(low=0.0, high=1.0),
+    }
 
     def _coded(self, X, n_layers=None):
-        self._check_running()
+        check_parameters(self, self._running)
         dictionary = astype_like(self.components_, X)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
         layers = encoders.alike(self.layers_[:n_layers], dictionary)
@@ -82,21 +128,28 @@ class NetworkEstimator(CodingEstimator):
     def _course(self, X, y, warm):
         """What a training needs beside the signals; raises where a parameter is out of range."""
         self._check_parameters()
-        rng, architecture = generator(self.random_state), ARCHITECTURES[self.architecture]
+        rng, architecture = as_generator(self.random_state), ARCHITECTURES[self.architecture]
         reconstruction, prior, solver = self._terms()
         if warm:
             self._check_same(architecture)
             dictionary, prior = self.components_, self.prior_
         elif self.dictionary is None:
-            dictionary, prior = self._unlabelled_start(X, reconstruction, prior, solver, rng)
+            dictionary, prior = unlabelled_start(
+                X,
+                OnlineSettings(reconstruction, prior, solver, n_jobs=self.n_jobs),
+                rng,
+                init=self.init,
+                n_components=self.n_components,
+                n_epochs=self.init_max_iter,
+                verbose=self.verbose > 1,
+            )
         else:
-            dictionary = self._given_dictionary(X)
-            prior = resolve_prior(prior, X, dictionary)
-            warn_of_zero_codes(prior, X, dictionary)
+            dictionary = self._given_dictionary(self.dictionary, X)
+            prior = resolved_prior(prior, X, dictionary)
         problem = Problem(reconstruction, prior, Atoms(dictionary))
         rows = rng.permutation(X.shape[0])[:_JUDGES]
         judges = dense(take_rows(X, rows))
-        kept = self._state.layers[: self.n_layers] if warm else []
+        kept = self._training.layers[: self.n_layers] if warm else []
         layers = architecture.grown(kept, Seen(problem, judges), self.n_layers)
         if self.dictionary_update == "tied":
             layers = [layer | {"signal": layers[0]["signal"]} for layer in layers]
@@ -121,33 +174,55 @@ class NetworkEstimator(CodingEstimator):
             rng,
         )
         if self.loss is None:
-            return course, {}, None
+            self._targets = None
+            return course, {}, self._samples(X, np.zeros((X.shape[0], 1)))
         return self._with_task(course, problem, X, y, warm)
 
     def _with_task(self, course, problem, X, y, warm):
-        """Course with a task, the head to begin with, and the targets of all samples."""
-        task = self._task if warm else task_of(self.loss, y)
-        if task is None or task.loss != TASKS[self.loss]:
+        """Course with a task, the head to begin with, and the samples with their labels."""
+        targets, labels = self._read_targets(X, y, warm)
+        samples = self._samples(X, labels, targets)
+        like = samples.rows(course.rows).target
+        if warm:
+            settings, head = self._head_settings, self._training.head
+        else:
+            code = network.Encoder(course.architecture, course.layers, problem)(course.judges)
+            n_codes, n_features = problem.dictionary.shape
+            zero = LinearHead().start(problem.dictionary, targets.n_outputs, n_codes, n_features)
+            scale = code_scale_of(code)
+            settings = HeadSettings(targets.loss, nu=1 / code.shape[0], code_scale=scale)
+            head = best_head_on(zero, code, like, settings)
+            settings = replace(settings, nu=1 / X.shape[0])
+        self._targets = targets
+        return replace(course, judge_targets=like, task=settings, mu=self.mu), head, samples
+
+    def _read_targets(self, X, y, fitted):
+        """Targets, those of the fit where `fitted`, and labels as their array."""
+        if y is None:
+            raise ValueError(
+                f"loss={self.loss!r} requires y to be passed, but the target y is None."
+            )
+        targets, loss = self._targets if fitted else None, LOSSES[self.loss]
+        if fitted and (targets is None or targets.loss != loss):
             raise ValueError(
                 f"loss must be that of the first fit to go on learning; got {self.loss!r}."
             )
-        targets = task.targets(y, X.shape[0])
-        like = astype_like(targets[course.rows], course.judges)
-        if warm:
-            settings, head = self._state_settings, self._state.head
-        else:
-            code = network.Encoder(course.architecture, course.layers, problem)(course.judges)
-            settings = first_settings(task, code)
-            head = best_head(zero_head(targets, problem.dictionary), code, like, settings)
-            settings = replace(settings, nu=1 / X.shape[0])
-        self._task = task
-        return replace(course, judge_targets=like, task=settings, mu=self.mu), head, targets
+        if self.loss == "square":
+            labels, _, flat = read_numbers(y)
+            check_rows(labels, X)
+            targets = targets or RealTargets(loss, flat=flat).scaled_to(labels, None)
+            targets.check_columns(labels)
+            return targets, labels
+        y, labelled = read_classes(y)
+        targets = targets or ClassTargets(classes_of(y, labelled), loss)
+        labels = targets.labels(y, labelled)
+        check_rows(labels, X)
+        return targets, labels
 
-    def _train(self, X, targets, state, course):
+    def _train(self, samples, state, course):
         """Epochs, published one by one; the best is kept."""
         curve, best = [course.cost(state)], state
         self._publish(state, course, curve)
-        samples = self._samples(X, targets)
         n_epochs = 0 if course.architecture.fixed else self.max_iter
         rates = schedules.Cosine(self._rate(), 0.0, n_epochs * samples.n_steps()).rates
         for epoch in range(n_epochs):
@@ -171,26 +246,28 @@ class NetworkEstimator(CodingEstimator):
 
     def _head_alone(self, X, y):
         """Fit the head to its optimum on the codes of checked signals."""
-        targets, code = self._task.targets(y, X.shape[0]), self._coded(X)
-        settings = replace(self._state_settings, nu=1 / X.shape[0])
-        self._replace_head(best_head(self._state.head, code, targets, settings), settings)
+        targets, labels = self._read_targets(X, y, fitted=True)
+        code = self._coded(X)
+        settings = replace(self._head_settings, nu=1 / X.shape[0])
+        target = astype_like(targets.encoder()(labels), code)
+        head = best_head_on(self._training.head, code, target, settings)
+        self._replace_head(head, settings)
 
     @in_one_step
     def _replace_head(self, head, settings):
-        self._state = replace(self._state, head=head)
+        self._training = replace(self._training, head=head)
         self._publish_head(head, settings)
 
     @unflagged()
     def _head_scores(self, code):
-        """Scores of the head: (n_samples, n_outputs)."""
-        like = astype_like(self._state.head["coef"], code)
-        intercept = astype_like(self._state.head["intercept"], code)[:, 0]
-        return code / self._state_settings.code_scale @ like.T + intercept[None, :]
+        """Scores of the head in the units of y: (n_samples, n_outputs)."""
+        coef, intercept = (astype_like(a, code) for a in (self.coef_, self.intercept_))
+        return code @ coef.T + intercept[None, :]
 
-    def _samples(self, X, targets):
-        n = X.shape[0]
-        targets = np.zeros((n, 1)) if targets is None else targets
-        return Samples(X, lambda rows: targets[rows], np.ones(n), self._batch_size(n))
+    def _samples(self, X, labels, targets=None):
+        encoder = as_they_are if targets is None else targets.encoder()
+        ones, size = np.ones(X.shape[0]), self.batch_size
+        return Samples(X, labels, ones, encoder, size, largest_batch=_LARGEST_BATCH)
 
     def _rate(self):
         return _RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
@@ -200,36 +277,32 @@ class NetworkEstimator(CodingEstimator):
         self.components_, self.layers_ = state.dictionary, state.layers
         self.prior_, self.loss_curve_ = course.prior, list(curve)
         self.n_iter_ = max(1, len(curve) - 1)
-        self._state, self._architecture = state, course.architecture
+        self._training, self._architecture = state, course.architecture
         for name in ("classes_", "coef_", "intercept_"):
             vars(self).pop(name, None)
-        if course.task is None:
-            self._task = self._state_settings = None
-        else:
+        self._head_settings = course.task
+        if course.task is not None:
             self._publish_head(state.head, course.task)
 
     def _publish_head(self, head, settings):
-        spread, center = self._task.spread, self._task.center
-        self._state_settings = settings
-        self.coef_ = head["coef"] * (spread / settings.code_scale)
-        self.intercept_ = head["intercept"][:, 0] * spread
-        if self._task.classes is not None:
-            self.classes_ = self._task.classes
-        else:
-            self.intercept_ = self.intercept_ + astype_like(center, self.intercept_)
+        self._head_settings = settings
+        flat = {"coef": head["coef"] / settings.code_scale, "intercept": head["intercept"][:, 0]}
+        units = self._targets.in_units(flat)
+        self.coef_, self.intercept_ = units["coef"], units["intercept"]
+        vars(self).update(self._targets.published())
 
     def __setstate__(self, state):
         """Load, and share again what layers had in common: joblib stores an array at a time."""
         super().__setstate__(state)
-        if "_state" in state:
-            training.share(self._state.layers, self._state.moments["layers"])
+        if "_training" in state:
+            training.share(self._training.layers, self._training.moments["layers"])
 
     def _check_depth(self):
         """Raise unless there are as many layers as there were."""
-        if self.n_layers != len(self._state.layers):
+        if self.n_layers != len(self._training.layers):
             raise ValueError(
-                f"n_layers must be {len(self._state.layers)} for partial_fit to go on, as before; "
-                f"got {self.n_layers} (fit with warm_start=True adds layers)."
+                f"n_layers must be {len(self._training.layers)} for partial_fit to go on, as "
+                f"before; got {self.n_layers} (fit with warm_start=True adds layers)."
             )
 
     def _check_same(self, architecture):
@@ -255,23 +328,12 @@ class NetworkEstimator(CodingEstimator):
 
     def _check_parameters(self):
         """Raise unless every parameter is in range."""
-        self._check_running()
-        check_option(self.architecture, "architecture", set(ARCHITECTURES))
-        check_option(self.target, "target", {"objective", "codes"})
+        check_parameters(self, self._learning)
         if self.loss is not None:
-            check_option(self.loss, "loss", set(TASKS))
-            check_scalar(self.mu, "mu", low=0.0, high=1.0)
-        for name, low in (("n_layers", 1), ("max_iter", 1)):
-            check_scalar(getattr(self, name), name, low=low, integer=True)
-        check_scalar(self.n_components, "n_components", low=1, high=MOST_COMPONENTS, integer=True)
-        self._check_number_or_auto("learning_rate", low=0.0, strict=True)
-        self._check_number_or_auto("batch_size", low=1, integer=True)
-        self._check_number_or_auto("init_max_iter", low=0, integer=True)
-        check_option(self.optimizer, "optimizer", set(OPTIMIZERS))
-        self._check_switches("every_layer", "warm_start")
-        if self.dictionary_update != "tied":
-            self._check_switches("dictionary_update", also=", or 'tied'")
-        elif "signal" not in ARCHITECTURES[self.architecture].shared:
+            check_parameters(self, self._with_loss)
+        if self.dictionary_update == "tied" and "signal" not in (
+            ARCHITECTURES[self.architecture].shared
+        ):
             raise ValueError(
                 "dictionary_update='tied' needs an architecture with one matrix on the signals, "
                 f"got architecture={self.architecture!r}."
@@ -281,7 +343,3 @@ class NetworkEstimator(CodingEstimator):
                 f"dictionary_update={self.dictionary_update!r} needs target='objective': codes "
                 "over other atoms are others; got target='codes'."
             )
-
-    def _check_running(self):
-        super()._check_running()
-        self._check_switches("safeguard")
