@@ -96,7 +96,7 @@ BACKENDS = {
 }
 MAY_USE_SKLEARN = {"priors", "_stored", "_validation"}  # BaseEstimator; classes of warnings
 MAY_DRAW = {"demo", "plotting"}
-MOST_LINES = 400
+MOST_LINES = 350
 
 
 def unit_of(path, root=ROOT):

@@ -5,6 +5,7 @@ import pytest
 from learners import digits
 
 from skdict_sup import SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
+from skdict_sup.estimators._targets import ClassTargets
 
 X, Y = digits(150, n_classes=3)
 SETTINGS = {
@@ -73,7 +74,7 @@ def test_a_fit_that_goes_on_ends_where_an_uninterrupted_one_does(at, settings):
 
 def test_an_interrupt_while_held_out_samples_are_scored(monkeypatch):
     settings = SETTINGS["early_stopping"]
-    found, scored = model(**settings), SupervisedDictionaryClassifier._score
+    found, scored = model(**settings), ClassTargets.score
     left = [2]
 
     def score(*args):
@@ -82,7 +83,7 @@ def test_an_interrupt_while_held_out_samples_are_scored(monkeypatch):
             raise KeyboardInterrupt
         return scored(*args)
 
-    monkeypatch.setattr(SupervisedDictionaryClassifier, "_score", score)
+    monkeypatch.setattr(ClassTargets, "score", score)
     with pytest.raises(KeyboardInterrupt):
         found.fit(X, Y)
     monkeypatch.undo()

@@ -1,7 +1,10 @@
 """scikit-learn's callbacks, where this version of it has them (1.9 and later)."""
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import (
+        CallbackSupportMixin,  # pyright: ignore[reportAssignmentType]
+        with_callbacks,
+    )
 except ImportError:
 
     class CallbackSupportMixin:

@@ -100,12 +100,11 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
-        return self._reconstructed(code, self.components_)
+        return self._reconstructed(code)
 
-    def _reconstructed(self, code, dictionary):
-        """Signals for codes over a dictionary."""
-        reconstruction = as_reconstruction(self.transfer)
-        return reconstruction.reconstruct(code, Atoms(dictionary))
+    def _reconstructed(self, code):
+        """Signals for checked codes."""
+        return as_reconstruction(self.transfer).reconstruct(code, Atoms(self.components_))
 
     @property
     def _n_features_out(self):

@@ -1,9 +1,8 @@
 """How an encoder is set up, trained and run."""
 
 import time
-from dataclasses import dataclass, replace
-from typing import ClassVar
-from weakref import WeakKeyDictionary
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,13 +17,14 @@ from ..encoders import ARCHITECTURES, Seen, costs, network, training
 from ..execution import solve
 from ..losses import CLASSIFICATION_LOSSES, Square
 from ..optim import OPTIMIZERS, schedules
-from ..priors import elastic_net_weights
+from ..priors import elastic_net_weights, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..supervised.data import Samples, as_they_are
 from ..supervised.head_fit import best_head_on
 from ..supervised.heads import LinearHead
 from ..supervised.step import HeadSettings, code_scale_of
+from ._built import built_encoder
 from ._coding import CodingEstimator
 from ._fitting import as_generator, in_one_step
 from ._parameters import (
@@ -53,27 +53,31 @@ _ROWS_AT_ONCE = 1024  # signals of a forward pass
 _JUDGES = 2000  # signals that judge an epoch
 
 
-# by estimator, but no part of one: what is stored and compared does not hold it
-_BUILT = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, eq=False)
-class _Built:
-    """A network that was built, and copies of what it was built of."""
-
-    arrays: list
-    settings: tuple
-    encoder: network.Encoder
-
-    def is_of(self, arrays, settings):
-        """Whether another one would be the same."""
-        pairs = zip(self.arrays, arrays, strict=False)
-        same = len(self.arrays) == len(arrays) and self.settings == settings
-        return same and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
-
-
 class NetworkEstimator(CodingEstimator):
     """Estimator whose codes are made by a network; subclasses have the parameters."""
+
+    dictionary: Any
+    architecture: str
+    n_layers: int
+    target: str
+    every_layer: bool
+    loss: Any
+    mu: Any
+    safeguard: bool
+    dictionary_update: bool | str
+    n_components: int
+    init: Any
+    init_max_iter: int | str
+    optimizer: str
+    learning_rate: Any
+    batch_size: int | str
+    max_iter: int
+    random_state: Any
+
+    layers_: list
+    loss_curve_: list
+    _training: training.EncoderState
+    _targets: Any
 
     transfer, split_sign = "linear", False  # of the codes that are approximated
     solver = "auto"
@@ -103,27 +107,12 @@ class NetworkEstimator(CodingEstimator):
         dictionary = astype_like(self.components_, X)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
         layers = encoders.alike(self.layers_[:n_layers], dictionary)
-        encoder = self._encoder(problem, layers)
+        encoder = built_encoder(self, self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with computing():
             codes = map_threads(lambda where: encoder(dense(X[where, :])), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
-
-    def _encoder(self, problem, layers):
-        """The network as it computes codes, built anew where anything in it has changed.
-
-        In host memory alone: to compare what a device has would take longer.
-        """
-        arrays = [problem.dictionary, *(a for layer in layers for a in layer.values())]
-        if not is_numpy(*arrays):
-            return network.Encoder(self._architecture, layers, problem, self.safeguard)
-        settings = self._architecture, self.safeguard, problem.prior.get_params()
-        built = _BUILT.get(self)
-        if built is None or not built.is_of(arrays, settings):
-            encoder = network.Encoder(self._architecture, layers, problem, self.safeguard)
-            built = _BUILT[self] = _Built([array.copy() for array in arrays], settings, encoder)
-        return built.encoder
 
     def _course(self, X, y, warm):
         """What a training needs beside the signals; raises where a parameter is out of range."""
@@ -210,14 +199,14 @@ class NetworkEstimator(CodingEstimator):
         if self.loss == "square":
             labels, _, flat = read_numbers(y)
             check_rows(labels, X)
-            targets = targets or RealTargets(loss, flat=flat).scaled_to(labels, None)
-            targets.check_columns(labels)
-            return targets, labels
+            numbers = targets or RealTargets(loss, flat=flat).scaled_to(labels, None)
+            numbers.check_columns(labels)
+            return numbers, labels
         y, labelled = read_classes(y)
-        targets = targets or ClassTargets(classes_of(y, labelled), loss)
-        labels = targets.labels(y, labelled)
+        classes = targets or ClassTargets(classes_of(y, labelled), loss)
+        labels = classes.labels(y, labelled)
         check_rows(labels, X)
-        return targets, labels
+        return classes, labels
 
     def _train(self, samples, state, course):
         """Epochs, published one by one; the best is kept."""
@@ -319,7 +308,7 @@ class NetworkEstimator(CodingEstimator):
             raise ValueError(
                 f"prior must be an ElasticNet, whose shrinkage the layers apply; got {prior!r}."
             )
-        if prior.positive and ARCHITECTURES[self.architecture].needs_signed:
+        if is_positive(prior) and ARCHITECTURES[self.architecture].needs_signed:
             raise ValueError(
                 f"architecture={self.architecture!r} turns the codes and needs signed ones, got a "
                 "prior with positive=True."

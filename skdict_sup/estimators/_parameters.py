@@ -7,6 +7,7 @@ an error that names the parameter, what came and what is expected.
 import math
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,7 @@ class Course:
 
     def check(self, value, name, estimator):
         """Raise unless all the numbers are in range."""
-        values = [value(t) for t in (0.0, 0.5, 1.0)] if callable(value) else value
+        values: Any = [value(t) for t in (0.0, 0.5, 1.0)] if callable(value) else value
         values = values if isinstance(values, list | tuple | np.ndarray) else [values]
         numbers = [isinstance(v, Real) and not isinstance(v, bool) for v in values]
         if not (all(numbers) and len(values) and all(0 <= v <= 1 for v in values)):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._array import astype_like, namespace, to_numpy
-from .._threads import computing, slices
+from .._array import astype_like, to_numpy
+from .._threads import computing
 from .._typing import Array
 from .._validation import check_plain
 from ..priors import as_prior
@@ -15,7 +15,7 @@ from ..reconstruction import as_reconstruction
 from ..supervised import coding_layer
 from ..supervised.data import Samples
 from ..supervised.head_fit import last_head
-from ..supervised.prediction import in_data_units, scores_of
+from ..supervised.prediction import in_data_units, scores_of, signals_of
 from ..supervised.rate_search import RATES
 from ..supervised.step import start
 from ..supervised.trainer import Training
@@ -64,6 +64,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
 
     coef_: Array  # published under the names of PUBLISHED, those that a fit has
     intercept_: Array
+    projection_: Array
     learning_rate_: float
     loss_curve_: list
     _training: Training
@@ -306,8 +307,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         self.nu_ = settings.nu * settings.code_scale**2
         self.loss_curve_, self.validation_scores_ = list(training.losses), list(training.scores)
         self.n_iter_ = len(self.loss_curve_)
-        if training.schedule is not None:
-            self.learning_rate_ = training.schedule.rate
+        if training.rate is not None:
+            self.learning_rate_ = training.rate
         vars(self).pop("best_validation_score_", None)  # that of an earlier fit
         if training.best_score is not None:
             self.best_validation_score_ = training.best_score
@@ -345,17 +346,5 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         check_parameters(self, self._running)
         return scores_of(self._learned(X), X, self._settings_now())
 
-    def _reconstructed(self, code, dictionary):
-        """Signals for codes: means over the dictionaries, least squares behind a projection."""
-        n, blocks = dictionary.shape[0], self._training.settings.n_blocks
-        parts = [
-            super(SupervisedDictionaryEstimator, self)._reconstructed(
-                code[:, part], dictionary[part, :]
-            )
-            for part in slices(n, n // blocks)
-        ]
-        signals = parts[0] if blocks == 1 else sum(parts) / blocks
-        if self.n_projected is not None:
-            xp = namespace(signals)
-            signals = signals @ xp.linalg.pinv(astype_like(self.projection_, signals)).T
-        return signals
+    def _reconstructed(self, code):
+        return signals_of(code, self._learned(code), self._settings_now())

@@ -252,9 +252,9 @@ def read_numbers(y, *, unlabelled=False):
     Where there are samples without a label, NaN stands for none.
     """
     check_plain(y, "y")
-    finite = "allow-nan" if unlabelled else True
+    finite: Any = "allow-nan" if unlabelled else True
     y = check_array(
-        to_numpy(y), ensure_2d=False, dtype=np.float64, ensure_all_finite=finite, input_name="y"
+        to_numpy(y), ensure_2d=False, dtype="float64", ensure_all_finite=finite, input_name="y"
     )
     flat, y = y.ndim == 1, y.reshape(len(y), -1)
     missing = np.isnan(y)

@@ -31,66 +31,63 @@ class LISTAEncoder(NetworkEstimator):
               \min_{\mathrm{layers}} \; \frac1n \sum_i C(w_K(x_i), x_i)
 
     The cost C is the sparse-coding objective itself, so that no codes have to be known, or the
-    distance to exact codes. Each layer begins as a step of ISTA or FISTA; a few learned layers
-    come as near to the code as many steps.
+    distance to exact codes. Each layer starts as a step of ISTA or FISTA; a few trained layers
+    replace many such steps.
 
     Parameters
     ----------
     dictionary : array of shape (n_components, n_features) or None, default=None
         Atoms as rows; None learns them first, from the signals alone.
     architecture : str, default="lista"
-        "lista" (one matrix on the signals for layers that begin together), "lista_recurrent" (all
-        weights common), "lfista" (with momentum), "facnet" (a rotation and a step for each axis),
-        "slstm" (the gated cell of SC2Net), "adaptive" (a cell without gates), "alista" (an
-        analytic matrix; a step and a threshold are learned), "step" (a step is learned), or "ista"
-        and "fista", which learn nothing.
+        "lista" (layers created by the same fit share the matrix on the signals),
+        "lista_recurrent" (all weights shared), "lfista" (with momentum), "facnet" (a rotation and
+        a step per axis), "slstm" (the gated cell of SC2Net), "adaptive" (a cell without gates),
+        "alista" (an analytic matrix; step and threshold are learned), "step" (the step is
+        learned), or "ista" and "fista", which learn nothing.
     n_layers : int, default=10
         Layers of the network.
     prior : "elastic_net" or ElasticNet, default="elastic_net"
         Prior on the codes; what is "auto" in it is resolved on the signals passed to fit.
     target : {"objective", "codes"}, default="objective"
-        What the network is trained for: a small objective, or a small squared distance to exact
-        codes, which are computed first.
+        Cost C: the objective, or the squared distance to exact codes, which are computed first.
     every_layer : bool, default=False
-        Whether the cost is the mean over all layers, so that the codes of each are good, rather
-        than that of the last.
+        Whether the cost is the mean over all layers, rather than that of the last one.
     loss : {"softmax", "logistic", "squared_hinge", "square"} or None, default=None
-        Loss of a linear model of the codes of the last layer, learned with the layers: codes that
-        tell classes apart ("square": that predict numbers). None pays no heed to y.
+        Loss of a linear model of the codes of the last layer, learned with the layers, for
+        classes ("square": for numbers). None ignores y.
     mu : float, default=0.5
-        Weight of the cost C, in units of the mean squared norm of the signals, beside ``1 - mu``
-        of the loss.
+        Weight of C over the mean squared norm of the signals; that of the loss is ``1 - mu``.
     safeguard : bool, default=False
-        Whether `transform` takes the step of ISTA wherever a layer does worse: the objective of no
-        signal then rises from layer to layer. It costs about as much as the network.
+        Whether `transform` takes the step of ISTA wherever a layer does worse, at about twice the
+        cost: no objective then rises from layer to layer.
     dictionary_update : bool or "tied", default=False
-        Whether atoms move too, down the gradient of the cost at the codes of the layers it counts.
-        "tied" makes the matrix that all layers multiply the signals with the dictionary, but for
-        its size: encoder and decoder share it. Atoms stay within norm one.
+        Whether atoms are trained too, along the gradient of the cost. "tied" makes the matrix on
+        the signals in all layers a multiple of the dictionary: encoder and decoder share it. Atoms
+        stay within norm one.
     n_components : int, default=100
-        Atoms to learn where no dictionary is given.
+        Number of atoms to learn, if no dictionary is given.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        First atoms of that learning.
+        Atoms that this starts from, by a method or as an array.
     init_max_iter : int or "auto", default="auto"
-        Its passes; "auto" shows it some 30 000 signals.
+        Its passes over the signals; "auto" shows it about 30 000 signals.
     optimizer : {"adam", "adadelta"}, default="adam"
-        How steps are made from gradients.
+        Optimizer of the weights.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps, in units of the typical entry of each array of weights; they fall
-        to zero along a cosine. "auto" is 0.03, and 1 for Adadelta, which finds the size itself.
+        Size of the first steps, in units of the typical entry of each array of weights; it decays
+        to zero along a cosine. "auto" is 0.03, and 1 for Adadelta.
     batch_size : int or "auto", default="auto"
-        Signals in a step; "auto" is a fortieth of them, within 32 and 64: fewer, larger
-        steps end at worse codes.
+        Signals per step. "auto" is a fortieth of them, at least 32 and at most 64, because larger
+        batches gave worse codes.
     max_iter : int, default=30
         Epochs.
     warm_start : bool, default=False
-        Whether fit goes on from the layers, the dictionary and the prior of the last fit. Layers
-        beyond those begin as steps of ISTA, so that a network may grow without losing anything;
-        where all layers have the same weights, these are used more often.
+        Whether fit starts from the layers, dictionary and prior of the last fit. Additional layers
+        start as steps of ISTA, so that a deeper network starts from the codes of the last one;
+        where all layers share their weights, these are applied more often.
     device : str or None, default=None
-        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
-        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
-        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
+        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
+        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
+        (`numpy.memmap`). None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -111,14 +108,11 @@ class LISTAEncoder(NetworkEstimator):
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
         Linear model of the codes, with a loss.
     loss_curve_ : list of float
-        Cost over the epochs, in units of the mean squared norm of the signals; begins with that of
-        the untrained network.
+        Cost before and after each epoch, in units of the mean squared norm of the signals.
     n_iter_ : int
         Epochs, or one where there is nothing to learn.
-    n_features_in_ : int
-        Number of features of the signals.
-    feature_names_in_ : array of shape (n_features,)
-        Names of the features, if fit saw any.
+    n_features_in_, feature_names_in_ : int and array of shape (n_features,)
+        Number of features of the signals, and their names if fit saw any.
 
     See Also
     --------
@@ -127,8 +121,7 @@ class LISTAEncoder(NetworkEstimator):
 
     Notes
     -----
-    The layers of the best epoch are kept, judged by up to 2000 of the signals; that may be the
-    untrained network.
+    The layers of the best epoch (or the untrained ones) are kept, judged by up to 2000 signals.
 
     References
     ----------

@@ -67,9 +67,9 @@ class OnlineDictionaryLearning(CodingEstimator):
         positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
         features, and mostly helps linear models.
     device : str or None, default=None
-        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
-        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
-        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
+        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
+        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
+        (`numpy.memmap`). None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -137,7 +137,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         prior: Prior | str = "elastic_net",
         transfer="linear",
         init: Any = "data",
-        batch_size: int | str = 256,
+        batch_size: int = 256,
         max_iter=20,
         tol=1e-3,
         forgetting=2.0,

@@ -46,9 +46,9 @@ class SparseCoder(CodingEstimator):
         positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
         features, and mostly helps linear models.
     device : str or None, default=None
-        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
-        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
-        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
+        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
+        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
+        (`numpy.memmap`). None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     verbose : int, default=0

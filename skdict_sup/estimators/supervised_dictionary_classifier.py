@@ -2,25 +2,17 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
 
 from .._array import namespace, to_numpy
 from ..priors import Prior
+from . import _targets
 from ._parameters import SUPERVISED, Number, Option
 from ._supervised import SupervisedDictionaryEstimator
-from ._targets import (
-    ClassTargets,
-    classes_of,
-    classification_loss,
-    has_likelihood,
-    read_classes,
-    warn_of_minus_one,
-    winners,
-)
 
 
 class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstimator):
@@ -30,9 +22,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
               + \frac{\nu}{2} \|W\|_F^2,
               \quad \|d_j\|_2 \le 1
 
-    with w(x, D) the sparse code of x. The dictionary is first learned without labels, and the
-    model on its codes; then both follow the gradient of the loss, which passes through the codes
-    by implicit differentiation.
+    with w(x, D) the sparse code of x. The dictionary is first learned without labels, the model
+    on its codes; then both follow the gradient of the loss, by implicit differentiation of codes.
 
     Parameters
     ----------
@@ -40,74 +31,68 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes. "elastic_net" stands for ``ElasticNet(lam="auto", lam2=0.1,
-        positive=True)``: the ridge steadies the gradient, and codes w >= 0 tell x from -x, where
-        signed ones turn with the signal. With ``split_sign=True`` it is signed. "kl" stands for
-        ``KL()``. What is "auto" is resolved once, on the first signals and atoms.
+        positive=True)``: the ridge keeps gradients bounded, and nonnegative codes tell x from -x
+        (signed ones with ``split_sign=True``); "kl" stands for ``KL()``. "auto" is resolved once,
+        on the signals and atoms that training starts with.
     transfer : {"linear", "softmax"}, default="linear"
-        Map from w D to the signal; "softmax" is for signals that are distributions, such as
-        normalised counts of words.
+        Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "softmax", "logistic", "squared_hinge"} or loss object, default="auto"
         "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
-        against the rest for more classes. "auto" is "logistic" for two classes, else "softmax".
-        One's own has the methods ``value(scores, target)``, the loss of each sample, and
+        against the rest for more classes. "auto" is "logistic" for two classes, else "softmax". A
+        custom loss has the methods ``value(scores, target)``, the loss of each sample, and
         ``gradient(scores, target)``, like scores; targets are one-hot rows, or signs if it has a
         true attribute ``margins``.
     nu : float or "auto", default="auto"
-        Ridge on the head W, in units of the loss. "auto" is one over the number of samples (their
-        total weight) on codes scaled to a nonzero entry of typical size one: the ridge of
-        scikit-learn's C=1, free of the scale of the signals; for at most 10 000 samples 0.1, 1,
-        10 or 100 times that, whichever is best for a quarter of them left out of a first fit of
-        W.
+        Ridge on the head W, in units of the loss. "auto" is the ridge of scikit-learn's C=1, one
+        over the total weight of the samples, on codes scaled to nonzero entries of typical size
+        one; with at most 10 000 samples it is 0.1, 1, 10 or 100 times that, chosen by the loss on
+        a held-out quarter of the samples.
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
-        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function gets the progress
-        in [0, 1]. Unless mu is 0, samples with label -1 are unlabelled, and
-        take part in the reconstruction alone; with mu=0, -1 is a label like any other, with a
-        warning beside two or more others.
+        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function maps the progress
+        in [0, 1] to the weight. Unless mu is 0, samples with label -1 are unlabelled and count in
+        the reconstruction alone; with mu=0, -1 is a class.
     dropout : float, default=0.0
-        Part of the entries of codes that the head does not see in a step, drawn anew each time.
+        Probability that an entry of a code is hidden from the head in a step.
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" scores are x' W w(x): a linear model of codes whose weights follow the signal.
     fit_linear : bool, default=False
         Whether the head also has a linear model of the signals themselves beside that of codes.
     n_projected : int or None, default=None
-        Rows of a projection Z of the signals, learned with the dictionary: codes are those of Z x.
-        It begins with the leading singular vectors; rows have norm at most one.
+        Rows of a projection Z of the signals, of norm at most one, which is learned with the
+        dictionary; codes are those of Z x. Z starts from the leading singular vectors.
     multi_class : {"shared", "ovr"}, default="shared"
-        One dictionary for all classes, or one for each class against the rest, each with
-        n_components atoms; then the loss is "logistic" unless given, and for two classes there is
-        one score, and so one dictionary.
+        One dictionary for all classes, or n_components atoms for each class against the rest, with
+        the loss "logistic" unless given; two classes then have one score and one dictionary.
     label_smoothing : float, default=0.0
-        Share of the loss that goes to labels drawn at random: keeps scores small where classes
-        can be told apart without error.
+        Weight of the uniform distribution over classes in the targets; keeps scores small where
+        classes can be told apart without error.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        First atoms of the unsupervised start, or given atoms.
+        Atoms that the unsupervised start begins with, by a method or as an array.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
-        an array.
+        Passes of the unsupervised start over the signals. "auto" shows it about 30 000 signals,
+        or none if init is an array.
     learning_rate : float, "auto" or "mairal", default="auto"
-        Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
-        eighth of it on scaled codes. Both rise over the first steps and fall to zero along a
-        cosine. "auto" is 0.16; for at most 5000 samples 0.16, 0.01 or 0.001, whichever has the
-        best score on a quarter of them left out of a first training (the start itself for 0.001).
-        "mairal" takes plain gradient steps instead, at a rate chosen by trial that falls like
-        1 / t after a tenth of the steps.
+        Length of the first steps of an atom, in units of its norm; steps of the head have an
+        eighth of it, on scaled codes. Both warm up and then decay along a cosine. "auto" is 0.16;
+        with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the start), chosen by the
+        score on a held-out quarter in a trial training. "mairal" takes plain gradient steps at a
+        rate chosen by trial, which decays like 1 / t after a tenth of the steps.
     batch_size : int or "auto", default="auto"
-        Samples in a step; "auto" is a fortieth of them, within 32 and 256.
+        Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
     max_iter : int, default=30
         Epochs of supervised learning.
     early_stopping : bool, default=False
-        Whether to hold out samples, stop when their score stops rising, and keep the best epoch.
+        Whether to stop when the score of held-out samples no longer rises; keeps the best epoch.
     validation_fraction : float, default=0.1
-        Part of the samples that early stopping holds out.
+        Fraction of the samples that early stopping holds out.
     n_iter_no_change : int, default=10
         Epochs without a better validation score after which early stopping ends the fit.
     tol : float, default=1e-4
-        Rise of the validation score that counts as better.
+        Increase of the validation score that counts as better.
     augment : callable or None, default=None
-        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)``
-        returns signals of the same shape, from a batch and a NumPy generator.
+        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to such signals.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary : bool, default=False
@@ -117,55 +102,40 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
-        Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
-        its positive and negative parts, or for KL the code over [D, -D].
+        Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
     device : str or None, default=None
-        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
-        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
-        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
+        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
+        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
+        (`numpy.memmap`). None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
-        Seed of first atoms, mini-batches and held-out samples.
+        Seed of initial atoms, mini-batches and held-out samples.
     verbose : int, default=0
-        1 prints a line for each epoch, 2 for each pass of the unsupervised start too.
+        1 prints a line per epoch, 2 also one per pass of the unsupervised start.
 
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
         Labels.
-    components_ : array of shape (n_components, n_features)
-        Atoms, of norm at most one; with ``multi_class="ovr"`` those of all classes, one dictionary
+    components_, initial_components_ : arrays of shape (n_components, n_features)
+        Atoms, of norm at most one, and those before supervised learning. With "ovr" one dictionary
         after another; n_projected columns if that is given.
     learning_rate_ : float
         Length of the first steps.
-    initial_components_ : array of shape (n_components, n_features)
-        Atoms after the unsupervised start (those of the last fit, for a warm one).
-    coef_ : array of shape (n_outputs, n_components)
-        Head; n_outputs is 1 for two classes with a binary loss, else the number of classes. Of
-        shape (n_outputs, n_codes, n_features) for a bilinear head.
-    intercept_ : array of shape (n_outputs,)
-        Intercepts of the head.
-    linear_coef_ : array of shape (n_outputs, n_features)
-        Linear model of the signals, if fit_linear.
-    projection_ : array of shape (n_projected, n_features)
-        The projection Z, if n_projected is given.
-    prior_ : prior object
-        The prior, with lam resolved.
-    nu_ : float
-        Ridge on the head.
-    loss_curve_ : list of float
-        Mean loss, for each epoch.
-    validation_scores_ : list of float
-        Validation accuracy for each epoch, if early_stopping.
-    best_validation_score_ : float
-        The best of them, if early_stopping.
-    n_iter_ : int
-        Epochs.
-    n_features_in_ : int
-        Number of features of the signals.
-    feature_names_in_ : array of shape (n_features,)
-        Names of the features, if fit saw any.
+    coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
+        Head. n_outputs is 1 for two classes with a binary loss, else the number of classes; coef_
+        has the shape (n_outputs, n_codes, n_features) for a bilinear head.
+    linear_coef_, projection_ : arrays of shape (n_outputs or n_projected, n_features)
+        Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
+    prior_, nu_ : prior object and float
+        The prior with lam resolved, and the ridge on the head.
+    loss_curve_, n_iter_ : list of float and int
+        Mean loss of each epoch, and the number of epochs.
+    validation_scores_, best_validation_score_ : list of float and float
+        Validation accuracy of each epoch, and the best of them, if early_stopping.
+    n_features_in_, feature_names_in_ : int and array of shape (n_features,)
+        Number of features of the signals, and their names if fit saw any.
 
     See Also
     --------
@@ -186,6 +156,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     >>> bool(model.fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > 0.85)
     True
     """
+
+    classes_: np.ndarray
 
     _learning: ClassVar = SUPERVISED | {
         "multi_class": Option(("shared", "ovr")),
@@ -282,16 +254,13 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return self._learn_part(X, y, sample_weight, known=known)
 
     def _read_targets(self, y, *, reset, known=None):
-        y, labelled = read_classes(y, unlabelled=self._uses_unlabelled())
-        classes = classes_of(y, labelled, known) if reset else self.classes_
-        if reset and known is None and not self._uses_unlabelled():
-            warn_of_minus_one(classes)
-        targets = ClassTargets(classes, self._class_loss(classes), self.label_smoothing)
+        y, labelled = _targets.read_classes(y, unlabelled=self._uses_unlabelled())
+        classes = _targets.classes_of(y, labelled, known) if reset else self.classes_
+        if reset and known is None:
+            _targets.warn_of_minus_one(classes)
+        loss = _targets.classification_loss(self.loss, len(classes), self.multi_class == "ovr")
+        targets = _targets.ClassTargets(classes, loss, self.label_smoothing)
         return targets, targets.labels(y, labelled), labelled
-
-    def _class_loss(self, classes):
-        """Loss without smoothing."""
-        return classification_loss(self.loss, len(classes), self.multi_class == "ovr")
 
     def decision_function(self, X):
         """Scores of the classes.
@@ -311,7 +280,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
-    @available_if(has_likelihood)
+    @available_if(_targets.has_likelihood)
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -326,9 +295,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             Softmax or sigmoid of the scores; rows sum to one.
         """
         scores = self._head_scores(X)
-        return self._class_loss(self.classes_).probabilities(scores)
+        return self._targets.loss.probabilities(scores)
 
-    @available_if(has_likelihood)
+    @available_if(_targets.has_likelihood)
     def predict_log_proba(self, X):
         """Logarithms of `predict_proba`.
 
@@ -358,8 +327,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples,)
             For each signal, the label with the highest score.
         """
-        check_is_fitted(self)
-        return self.classes_[winners(to_numpy(self.decision_function(X)))]
+        scores = to_numpy(self._head_scores(X))
+        return self._targets.predictions(scores)
 
     def score(self, X, y, sample_weight=None):
         """Share of the signals whose label is predicted.

@@ -27,67 +27,64 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes. "elastic_net" stands for ``ElasticNet(lam="auto", lam2=0.1,
-        positive=True)``: the ridge steadies the gradient, and codes w >= 0 tell x from -x, where
-        signed ones turn with the signal. With ``split_sign=True`` it is signed. "kl" stands for
-        ``KL()``. What is "auto" is resolved once, on the first signals and atoms.
+        positive=True)``: the ridge keeps gradients bounded, and nonnegative codes tell x from -x
+        (signed ones with ``split_sign=True``); "kl" stands for ``KL()``. "auto" is resolved once,
+        on the signals and atoms that training starts with.
     transfer : {"linear", "softmax"}, default="linear"
-        Map from w D to the signal; "softmax" is for signals that are distributions, such as
-        normalised counts of words.
+        Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "square", "poisson"} or loss object, default="auto"
         "square", half the squared distance, or "poisson", for counts and other targets of at least
-        zero, whose mean is the exponential of the scores. One's own has the methods
+        zero, whose mean is the exponential of the scores. A custom loss has the methods
         ``value(scores, target)``, the loss of each sample, and ``gradient(scores, target)``, like
         scores. It sees targets as they are, or of mean zero and unit variance if it has a true
         attribute ``standardised``; predictions are its ``inverse_link(scores)`` if it has that
         method, else the scores. It must have a lower bound.
     nu : float or "auto", default="auto"
-        Ridge on the head W, in squared units of the signals. "auto" is one over the number of
-        samples (their total weight) on codes scaled to a nonzero entry of typical size one: the
-        ridge of scikit-learn's C=1, free of the scale of the signals; for at most 10 000 samples
-        0.1, 1, 10 or 100 times that, whichever is best for a quarter of them left out of a first
-        fit of W.
+        Ridge on the head W, in squared units of the signals. "auto" is the ridge of scikit-learn's
+        C=1, one over the total weight of the samples, on codes scaled to nonzero entries of
+        typical size one; with at most 10 000 samples it is 0.1, 1, 10 or 100 times that, chosen by
+        the loss on a held-out quarter of the samples.
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
-        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function gets the progress
-        in [0, 1]. Unless mu is 0, rows of y that are NaN are unlabelled,
-        and take part in the reconstruction alone.
+        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function maps the progress
+        in [0, 1] to the weight. Unless mu is 0, rows of y that are NaN are unlabelled and count in
+        the reconstruction alone.
     dropout : float, default=0.0
-        Part of the entries of codes that the head does not see in a step, drawn anew each time.
+        Probability that an entry of a code is hidden from the head in a step.
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" predicts x' W w(x): a linear model of codes whose weights follow the signal.
     fit_linear : bool, default=False
         Whether the head also has a linear model of the signals themselves beside that of codes.
     n_projected : int or None, default=None
-        Rows of a projection Z of the signals, learned with the dictionary: codes are those of Z x.
-        It begins with the leading singular vectors; rows have norm at most one.
+        Rows of a projection Z of the signals, of norm at most one, which is learned with the
+        dictionary; codes are those of Z x. Z starts from the leading singular vectors.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        First atoms of the unsupervised start, or given atoms.
+        Atoms that the unsupervised start begins with, by a method or as an array.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start; "auto" shows it some 30 000 signals, or none if init is
-        an array.
+        Passes of the unsupervised start over the signals. "auto" shows it about 30 000 signals,
+        or none if init is an array.
     learning_rate : float, "auto" or "mairal", default="auto"
-        Length of an atom's first steps, in units of the norm of an atom; the head's steps are an
-        eighth of it on scaled codes and targets. Both rise over the first steps and fall to zero
-        along a cosine. "auto" is 0.16; for at most 5000 samples 0.16, 0.01 or 0.001, whichever has
-        the best score on a quarter of them left out of a first training (the start itself for
-        0.001). "mairal" takes plain gradient steps instead, at a rate chosen by trial that falls
-        like 1 / t after a tenth of the steps.
+        Length of the first steps of an atom, in units of its norm; steps of the head have an
+        eighth of it, on scaled codes and targets. Both warm up and then decay along a cosine.
+        "auto" is 0.16; with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the
+        start), chosen by the score on a held-out quarter in a trial training. "mairal" takes plain
+        gradient steps at a rate chosen by trial, which decays like 1 / t after a tenth of the
+        steps.
     batch_size : int or "auto", default="auto"
-        Samples in a step; "auto" is a fortieth of them, within 32 and 256.
+        Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
     max_iter : int, default=30
         Epochs of supervised learning.
     early_stopping : bool, default=False
-        Whether to hold out samples, stop when their score stops rising, and keep the best epoch.
+        Whether to stop when the score of held-out samples no longer rises; keeps the best epoch.
     validation_fraction : float, default=0.1
-        Part of the samples that early stopping holds out.
+        Fraction of the samples that early stopping holds out.
     n_iter_no_change : int, default=10
         Epochs without a better validation score after which early stopping ends the fit.
     tol : float, default=1e-4
-        Rise of the validation score that counts as better.
+        Increase of the validation score that counts as better.
     augment : callable or None, default=None
-        Applied to the signals of each mini-batch of supervised learning: ``augment(X, rng)``
-        returns signals of the same shape, from a batch and a NumPy generator.
+        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to such signals.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False
@@ -95,18 +92,17 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
-        Whether the linear model sees the halves of a signed code, w = plus - minus, side by side:
-        its positive and negative parts, or for KL the code over [D, -D].
+        Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
     device : str or None, default=None
-        Where batches of NumPy or SciPy signals are made, and so where everything learned lives: an
-        array library, and a device of it after a colon ("cupy", "torch:cuda:0"). The signals
-        themselves stay in host memory or on disk (`numpy.memmap`). None leaves all where X is.
+        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
+        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
+        (`numpy.memmap`). None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
-        Seed of first atoms, mini-batches and held-out samples.
+        Seed of initial atoms, mini-batches and held-out samples.
     verbose : int, default=0
-        1 prints a line for each epoch, 2 for each pass of the unsupervised start too.
+        1 prints a line per epoch, 2 also one per pass of the unsupervised start.
 
     Attributes
     ----------
@@ -120,26 +116,18 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Head, in the units of the targets; (n_outputs, n_codes, n_features) for a bilinear one.
     intercept_ : array of shape (n_outputs,)
         Intercepts, in the units of the targets.
-    linear_coef_ : array of shape (n_outputs, n_features)
-        Linear model of the signals, if fit_linear.
-    projection_ : array of shape (n_projected, n_features)
-        The projection Z, if n_projected is given.
+    linear_coef_, projection_ : arrays of shape (n_outputs or n_projected, n_features)
+        Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
     prior_ : prior object
         The prior, with lam resolved.
     nu_ : float
         Ridge on the head.
-    loss_curve_ : list of float
-        Mean loss for each epoch; the square loss is that of targets scaled to unit variance.
-    validation_scores_ : list of float
-        Validation R2 for each epoch, if early_stopping.
-    best_validation_score_ : float
-        The best of them, if early_stopping.
-    n_iter_ : int
-        Epochs.
-    n_features_in_ : int
-        Number of features of the signals.
-    feature_names_in_ : array of shape (n_features,)
-        Names of the features, if fit saw any.
+    loss_curve_, n_iter_ : list of float and int
+        Mean loss of each epoch, the square loss on targets scaled to unit variance; their number.
+    validation_scores_, best_validation_score_ : list of float and float
+        Validation R2 of each epoch, and the best of them, if early_stopping.
+    n_features_in_, feature_names_in_ : int and array of shape (n_features,)
+        Number of features of the signals, and their names if fit saw any.
 
     See Also
     --------

@@ -122,12 +122,14 @@ def tune_prior(
     check_scalar(max_iter, "max_iter", low=1, integer=True)
     check_scalar(validation_fraction, "validation_fraction", low=0.0, high=0.99, strict=True)
     rng = as_generator(random_state)
-    model = clone(estimator).set_params(warm_start=False, early_stopping=False)
+    model: Any = clone(estimator)
+    model.set_params(warm_start=False, early_stopping=False)
     search = _Search(verbose)
     for _ in range(n_rounds):
         prior = _round(model, X, y, validation_fraction, names, max_iter, rng, search)
         model.set_params(prior=prior)
-    found = clone(estimator).set_params(prior=prior)
+    found: Any = clone(estimator)
+    found.set_params(prior=prior)
     return TunedPrior(found, prior, search.values, search.losses)
 
 
@@ -150,7 +152,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
     train, validation = _split(model, X, y, fraction, int(rng.integers(2**31)))
     model.fit(*train)
     with computing():
-        sides = [_batch(model, *part, rng) for part in (train, validation)]
+        train, validation = _batch(model, *train, rng), _batch(model, *validation, rng)
         settings, learned = model._training.settings, model._training.state.parameters
         parameters = {name: _wide(a) for name, a in learned.items()}
         prior = settings.prior
@@ -164,7 +166,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
             values = dict(zip(names, map(float, np.exp(logs)), strict=True))
             trial = type(prior)(**prior.get_params() | values)
             loss, gradient, vector = hypergradient.loss_and_gradient(
-                parameters, vector, *sides, replace(settings, prior=trial)
+                parameters, vector, train, validation, replace(settings, prior=trial)
             )
             search.note(values, loss)
             if loss < best[0]:
@@ -183,7 +185,7 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
     return best[1]
 
 
-def _split(model, X, y, fraction, seed):
+def _split(model, X: Any, y, fraction, seed):
     """Samples for training and for validation, by class where there are classes."""
     X = X if hasattr(X, "shape") else np.asarray(X)
     y = to_numpy(y)

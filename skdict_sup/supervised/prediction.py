@@ -1,6 +1,12 @@
-"""Scores of a head that was learned: its parameters in the units of the data, and their use."""
+"""What is done with learned parameters: scores of signals, and signals of codes.
 
-from .._array import namespace, to_numpy
+Parameters are mappings of names to arrays, in the units of signals and targets.
+"""
+
+from typing import Any
+
+from .._array import astype_like, namespace, to_numpy
+from .._atoms import Atoms
 from .._threads import slices
 from . import coding_layer, heads
 from .step import features_of
@@ -40,3 +46,18 @@ def score_of(samples, state, settings, targets):
     parameters = in_data_units(state, settings, targets)
     scores = to_numpy(scores_of(parameters, samples.X, settings))
     return float(targets.score(scores, samples.labels, samples.weight))
+
+
+def signals_of(code, parameters, settings):
+    """Signals of codes: means over the dictionaries, and least squares behind a projection."""
+    dictionary, n_blocks = parameters["dictionary"], settings.n_blocks
+    n_atoms = dictionary.shape[0]
+    parts: Any = [
+        settings.reconstruction.reconstruct(code[:, part], Atoms(dictionary[part, :]))
+        for part in slices(n_atoms, n_atoms // n_blocks)
+    ]
+    signals = parts[0] if n_blocks == 1 else sum(parts) / n_blocks
+    if "projection" in parameters:
+        xp = namespace(signals)
+        signals = signals @ xp.linalg.pinv(astype_like(parameters["projection"], signals)).T
+    return signals

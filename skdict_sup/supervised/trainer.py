@@ -1,6 +1,7 @@
 """Training in epochs, as functions of records: a training can stop and go on exactly."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +21,11 @@ class Training:
 
     state: Any
     settings: Any
-    generator: dict  # state of the random generator after the last epoch
-    generator_at_start: dict | None = None  # when the fit began
+    generator: Mapping  # state of the random generator after the last epoch
+    generator_at_start: Mapping | None = None  # when the fit began
     n_epochs: int = 0  # in all
-    schedule: Any = None  # none as long as its rate is not chosen
+    rate: float | None = None  # length of the first steps, once it is chosen
+    schedule: Any = None  # of the steps, from then on to the last epoch
     losses: tuple = ()
     scores: tuple = ()
     best: Any = None  # (score, state) of the best epoch
@@ -61,7 +63,8 @@ class Trainer:
             rate = rate_search.rate_for(self, *given)
         n_steps = training.n_epochs * samples.n_steps()
         schedule = rate_search.schedule_for(self.learning_rate, rate, n_steps)
-        return replace(training, schedule=schedule, generator=rng.bit_generator.state)
+        generator = rng.bit_generator.state
+        return replace(training, rate=rate, schedule=schedule, generator=generator)
 
     def is_done(self, training):
         """Whether no epoch is left, or the score has stopped rising."""
@@ -76,7 +79,7 @@ class Trainer:
         state, report, n_revived = passes.epoch_of(
             samples, training.state, training.settings, schedule, mu, progress, rng
         )
-        passes.check_convergent(report, schedule.rate)
+        passes.check_convergent(report, training.rate)
         after = replace(
             training,
             state=state,
@@ -106,7 +109,7 @@ class Trainer:
         if training.best is not None:
             score, state = training.best
             training = replace(training, state=state, best_score=score, best=None)
-        return replace(training, finished=True)
+        return replace(training, finished=True, schedule=None)
 
     def one_pass(self, training, samples, rate):
         """Training after one pass over samples that come in parts; `rate` is that of the atoms."""
@@ -120,7 +123,7 @@ class Trainer:
             training,
             state=state,
             settings=_steadied(training.settings, report),
-            schedule=schedule,
+            rate=rate,
             losses=(*training.losses, report.loss),
             scores=(),
             best_score=None,
