@@ -7,6 +7,7 @@ from problems import unit_atoms
 from sklearn.datasets import load_digits
 
 from skdict_sup import (
+    LISTAEncoder,
     OnlineDictionaryLearning,
     SparseCoder,
     SupervisedDictionaryClassifier,
@@ -103,3 +104,9 @@ def assert_same(found, expected, **close):
             np.testing.assert_allclose(found[name], value, err_msg=name, **close)
         else:
             np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def encoder(**params):
+    """A small LISTAEncoder that is quick to train."""
+    settings = {"n_components": 12, "n_layers": 3, "max_iter": 5, "random_state": 0}
+    return LISTAEncoder(**settings | {"init_max_iter": 1} | params)

@@ -47,7 +47,7 @@ class LISTAEncoder(NetworkEstimator):
     n_layers : int, default=10
         Layers of the network.
     prior : "elastic_net" or ElasticNet, default="elastic_net"
-        Prior on the codes; what is "auto" in it is resolved on the signals passed to fit.
+        Prior on the codes; "auto" in it is resolved on the signals passed to fit.
     target : {"objective", "codes"}, default="objective"
         Cost C: the objective, or the squared distance to exact codes, which are computed first.
     every_layer : bool, default=False
@@ -82,8 +82,7 @@ class LISTAEncoder(NetworkEstimator):
         Epochs.
     warm_start : bool, default=False
         Whether fit starts from the layers, dictionary and prior of the last fit. Additional layers
-        start as steps of ISTA, so that a deeper network starts from the codes of the last one;
-        where all layers share their weights, these are applied more often.
+        start as steps of ISTA; shared weights are applied more often.
     device : str or None, default=None
         Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
         of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
@@ -310,7 +309,8 @@ class LISTAEncoder(NetworkEstimator):
         array of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-        return self._targets.predictions(to_numpy(self._head_scores(self.transform(X))))
+        scores = self._head_scores(self.transform(X))
+        return self._targets.predictions(to_numpy(scores))
 
     @available_if(has_likelihood)
     def predict_proba(self, X):
