@@ -1,5 +1,8 @@
 """Dictionary learning without labels: its statistics, its streams, what it finds."""
 
+import functools
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from problems import unit_atoms
 from sklearn.decomposition import NMF
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode
-from skdict_sup.dictionary import online
+from skdict_sup.dictionary import online, statistics
 
 CROSSED = ("OnlineDictionaryLearning",)
 
@@ -30,10 +33,10 @@ def cuts(n_samples):
 
 
 def assert_same_state(found, expected, rtol=1e-9):
-    for name in ("anchor", "code_moment", "cross_moment"):
-        a, b = getattr(found, name), getattr(expected, name)
+    for name in ("anchor", "statistics.code_moment", "statistics.cross_moment"):
+        a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
-    np.testing.assert_array_equal(found.uses, expected.uses)
+    np.testing.assert_array_equal(found.statistics.uses, expected.statistics.uses)
     assert (found.n_seen, found.n_revived) == (expected.n_seen, expected.n_revived)
 
 
@@ -54,23 +57,62 @@ def test_nonnegative_factorization_reaches_the_objective_of_alternating_minimisa
 # --- statistics -------------------------------------------------------------------------------
 
 
+def objectives(X):
+    """Numbers that order signals, in place of objectives."""
+    return (X**2).sum(axis=1)
+
+
+def pieces_of(X, code, places, forgetting):
+    """Statistics of the pieces of a stream that is cut at places."""
+    return [
+        statistics.statistics_of(X[rows], code[rows], objectives(X[rows]), rows[0], forgetting)
+        for rows in np.split(np.arange(len(X)), places)
+    ]
+
+
 @given(cuts(30), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_statistics_are_weighted_sums_however_the_stream_is_cut(places, forgetting):
     X, code = random_codes()
-    state = online.start(np.zeros((4, 5)))
-    for rows in np.split(np.arange(30), places):
-        state = online.accumulate(state, X[rows], code[rows], forgetting)
+    found = statistics.no_statistics(np.zeros((4, 5)))
+    for piece in pieces_of(X, code, places, forgetting):
+        found = statistics.merge(found, piece, forgetting)
     weight = (np.arange(1, 31) / 30) ** forgetting
     close = {"rtol": 1e-12, "atol": 1e-12}
-    np.testing.assert_allclose(state.code_moment, (weight * code.T) @ code, **close)
-    np.testing.assert_allclose(state.cross_moment, (weight * code.T) @ X, **close)
-    np.testing.assert_array_equal(state.uses, (code != 0).sum(axis=0))
-    assert state.n_seen == 30
+    np.testing.assert_allclose(found.code_moment, (weight * code.T) @ code, **close)
+    np.testing.assert_allclose(found.cross_moment, (weight * code.T) @ X, **close)
+    np.testing.assert_array_equal(found.uses, (code != 0).sum(axis=0))
+    np.testing.assert_array_equal(found.worst, X[np.argsort(-objectives(X))[:16]])
+    assert (found.first, found.last) == (0, 30)
+
+
+@given(cuts(30), st.sampled_from([0.0, 0.5, 1.0, 2.0]), st.randoms(use_true_random=False))
+def test_statistics_merge_in_any_tree_of_neighbours(places, forgetting, random):
+    X, code = random_codes()
+    pieces = pieces_of(X, code, places, forgetting)
+    in_order = functools.reduce(lambda a, b: statistics.merge(a, b, forgetting), pieces)
+    while len(pieces) > 1:
+        k = random.randrange(len(pieces) - 1)
+        pieces[k : k + 2] = [statistics.merge(*pieces[k : k + 2], forgetting)]
+    for name in ("code_moment", "cross_moment"):
+        expected = getattr(in_order, name)
+        np.testing.assert_allclose(
+            getattr(pieces[0], name), expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max()
+        )
+    for name in ("uses", "worst", "worst_objective", "first", "last"):
+        np.testing.assert_array_equal(getattr(pieces[0], name), getattr(in_order, name))
+
+
+def test_statistics_of_pieces_that_are_no_neighbours_do_not_merge():
+    X, code = random_codes()
+    first, _, last = pieces_of(X, code, [10, 20], 1.0)
+    with pytest.raises(ValueError, match="after 10 signals of the stream; it begins after 20"):
+        statistics.merge(first, last, 1.0)
 
 
 def test_the_dictionary_minimises_what_the_statistics_say():
     X, code = random_codes(n_samples=50)
-    state = online.accumulate(online.start(unit_atoms(np.random.default_rng(1), 4, 5)), X, code, 0)
+    (piece,) = pieces_of(X, code, [], 0.0)
+    state = online.OnlineState(unit_atoms(np.random.default_rng(1), 4, 5), piece)
     settings = OnlineDictionaryLearning(prior=PRIOR)._settings(PRIOR)
 
     def cost(dictionary):
@@ -229,7 +271,8 @@ def test_float32_is_kept_and_near_float64():
     params = {"max_iter": 3, "tol": 0.0, "random_state": 0}
     wide, short = learner(**params).fit(X), learner(**params).fit(X.astype(np.float32))
     state = short._training
-    for array in (state.anchor, state.code_moment, state.cross_moment, state.worst):
+    kept = state.statistics
+    for array in (state.anchor, kept.code_moment, kept.cross_moment, kept.worst):
         assert array.dtype == np.float32
     np.testing.assert_allclose(short.components_, wide.components_, atol=1e-3)
 
@@ -243,8 +286,8 @@ def test_every_library_keeps_the_same_statistics(xp, dtype):
     state = online.start(xp.asarray(init, dtype=dtype))
     found, mine = online.learn(state, xp.asarray(X, dtype=dtype), settings)
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
-    for name in ("anchor", "code_moment", "cross_moment"):
-        a, b = getattr(found, name), getattr(expected, name)
+    for name in ("anchor", "statistics.code_moment", "statistics.cross_moment"):
+        a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)
         assert xp.is_mine(a)
         assert str(a.dtype).endswith(np.dtype(dtype).name)
         np.testing.assert_allclose(
