@@ -1,58 +1,61 @@
-"""The two forms of the relative entropy h(w) to a mean p: of codes w >= 0, and of signed ones.
+"""The relative entropy h(w) of codes to a mean p: formulas of the KL prior lam sum_j h(w_j).
 
-`rate` is h'(w), `code` its inverse, `mobility` 1 / h''(w), `reach` the |w| of a given mobility.
-Codes keep arguments of exp in range: beyond it no solution lies. Gaps do not, and are infinite.
+It has two forms, for codes w >= 0 and for signed ones. `gradient` is h'(w), `code_at` its inverse,
+`mobility` 1 / h''(w), and `reach` the |w| of a given mobility. `code_at` limits arguments of exp
+to a range that contains every solution. Gaps have no limit, and may be infinite.
 """
 
 import math
+from typing import Any
 
 from ._array import namespace
 
-_ORDER = 9  # of the Taylor polynomial of exp, below .05: the rest is below the float64 epsilon
+_TAYLOR_DEGREE = 9  # of exp for arguments below 0.05: the remainder is below the float64 epsilon
 
 
-def top_rate(rate):
-    """Largest argument of exp that leaves room in the range of the dtype."""
-    return 0.9 * math.log(float(namespace(rate).finfo(rate.dtype).max))
+def max_exponent(array):
+    """Largest argument of exp, with a margin to the range of the dtype."""
+    return 0.9 * math.log(float(namespace(array).finfo(array.dtype).max))
 
 
-def _below_top(rate):
-    xp = namespace(rate)
-    return xp.minimum(rate, xp.full_like(rate, top_rate(rate)))
+def _limited(exponent):
+    xp = namespace(exponent)
+    return xp.minimum(exponent, xp.full_like(exponent, max_exponent(exponent)))
 
 
-def _beyond_tangent(off):
-    """exp(off) - 1 - off, free of cancellation."""
-    xp = namespace(off)
-    near = xp.abs(off) < 0.05
-    x = xp.where(near, off, xp.zeros_like(off))
-    series = 0.0 * x
-    for order in range(_ORDER, 1, -1):
-        series = series * x + 1 / math.factorial(order)
-    return xp.where(near, series * x * x, xp.expm1(off) - off)
+def _exp_remainder(x):
+    """exp(x) - 1 - x, without cancellation."""
+    xp = namespace(x)
+    is_small = xp.abs(x) < 0.05
+    small = xp.where(is_small, x, xp.zeros_like(x))
+    series = 0.0 * small
+    for order in range(_TAYLOR_DEGREE, 1, -1):
+        series = series * small + 1 / math.factorial(order)
+    return xp.where(is_small, series * small * small, xp.expm1(x) - x)
 
 
-def _gap(size, log_size, off):
-    """Size (exp(off) - 1 - off), also where the size vanishes and the exponential is huge."""
-    xp = namespace(off)
-    far = off > 1.0
-    near = size * _beyond_tangent(xp.where(far, xp.zeros_like(off), off))
-    return xp.where(far, xp.exp(log_size + off) - size * (1.0 + off), near)
+def _scaled_remainder(scale, log_scale, x):
+    """Scale times exp(x) - 1 - x, also where the scale underflows and exp(x) overflows."""
+    xp = namespace(x)
+    is_large = x > 1.0
+    moderate = scale * _exp_remainder(xp.where(is_large, xp.zeros_like(x), x))
+    return xp.where(is_large, xp.exp(log_scale + x) - scale * (1.0 + x), moderate)
 
 
 def _log_ratio(code, p):
-    """log(w / p), to the accuracy of floats near w = p and far from it."""
+    """log(w / p), accurate near w = p and far from it."""
     xp = namespace(code)
-    ratio, beyond = code / p, (code - p) / p
-    inside = (ratio > float(xp.finfo(code.dtype).smallest_normal)) & (ratio < xp.inf)
-    ratio = xp.where(inside, ratio, xp.ones_like(code))
-    far = xp.where(inside, xp.log(ratio), xp.log(code) - xp.log(p))
-    near = xp.abs(beyond) <= 0.5
-    return xp.where(near, xp.log1p(xp.where(near, beyond, xp.zeros_like(code))), far)
+    ratio, deviation = code / p, (code - p) / p
+    in_range = (ratio > float(xp.finfo(code.dtype).smallest_normal)) & (ratio < xp.inf)
+    ratio = xp.where(in_range, ratio, xp.ones_like(code))
+    log_ratio = xp.where(in_range, xp.log(ratio), xp.log(code) - xp.log(p))
+    is_near = xp.abs(deviation) <= 0.5
+    deviation = xp.where(is_near, deviation, xp.zeros_like(code))
+    return xp.where(is_near, xp.log1p(deviation), log_ratio)
 
 
-def floor(code):
-    """Size below which floats lose digits: there the code counts as zero."""
+def smallest_resolved(code):
+    """Magnitude below which floats lose digits: such an entry counts as zero."""
     info = namespace(code).finfo(code.dtype)
     return float(info.smallest_normal) / float(info.eps)
 
@@ -62,20 +65,20 @@ class OneSided:
 
     @staticmethod
     def value(code, p):
-        rate = OneSided.rate(code, p)
-        near = namespace(code).abs(rate) < 0.5
-        return namespace(code).where(near, code * _beyond_tangent(-rate), code * (rate - 1) + p)
+        xp, gradient = namespace(code), OneSided.gradient(code, p)
+        is_near = xp.abs(gradient) < 0.5
+        return xp.where(is_near, code * _exp_remainder(-gradient), code * (gradient - 1) + p)
 
     @staticmethod
-    def rate(code, p):
-        """log(w/p), for a w of zero that of the least w that floats resolve."""
+    def gradient(code, p):
+        """log(w/p); at w = 0, its value at the smallest w that floats resolve."""
         xp = namespace(code)
-        least = xp.full_like(code, floor(code))
+        least = xp.full_like(code, smallest_resolved(code))
         return _log_ratio(xp.maximum(code, least), p)
 
     @staticmethod
-    def code(rate, p):
-        return p * namespace(rate).exp(_below_top(rate))
+    def code_at(gradient, p):
+        return p * namespace(gradient).exp(_limited(gradient))
 
     @staticmethod
     def mobility(code, p):
@@ -89,11 +92,11 @@ class OneSided:
     def gap(code, p, off):
         """h(w) + h*(s) - s w at s = h'(w) + off: w (exp(off) - 1 - off)."""
         xp = namespace(code)
-        size = xp.maximum(code, xp.full_like(code, floor(code)))
-        return _gap(size, xp.log(size), off)
+        resolved = xp.maximum(code, xp.full_like(code, smallest_resolved(code)))
+        return _scaled_remainder(resolved, xp.log(resolved), off)
 
     @staticmethod
-    def rate_of_p(code, p):
+    def gradient_in_p(code, p):
         """Derivative of h'(w) in p."""
         return -1.0 / p + 0.0 * code
 
@@ -104,26 +107,26 @@ class TwoSided:
     @staticmethod
     def value(code, p):
         xp = namespace(code)
-        # sqrt(w^2 + 4 p^2) - 2 p, without the cancellation
-        beyond = code * code / (TwoSided.mobility(code, p) + 2 * p)
-        return code * xp.asinh(code / (2 * p)) - beyond
+        # this is sqrt(w^2 + 4 p^2) - 2 p without cancellation
+        difference = code * code / (TwoSided.mobility(code, p) + 2 * p)
+        return code * xp.asinh(code / (2 * p)) - difference
 
     @staticmethod
-    def rate(code, p):
+    def gradient(code, p):
         return namespace(code).asinh(code / (2 * p))
 
     @staticmethod
-    def code(rate, p):
-        top = top_rate(rate)
-        return 2 * p * namespace(rate).sinh(namespace(rate).clip(rate, -top, top))
+    def code_at(gradient, p):
+        xp, limit = namespace(gradient), max_exponent(gradient)
+        return 2 * p * xp.sinh(xp.clip(gradient, -limit, limit))
 
     @staticmethod
     def mobility(code, p):
-        """sqrt(w^2 + 4 p^2), without squares that overflow or vanish; hypot is slower."""
+        """sqrt(w^2 + 4 p^2), without squares that overflow or underflow; hypot is slower."""
         xp = namespace(code)
-        size, least = xp.abs(code), 2 * p + xp.zeros_like(code)
-        large = xp.maximum(size, least)
-        ratio = xp.minimum(size, least) / large
+        abs_code, two_p = xp.abs(code), 2 * p + xp.zeros_like(code)
+        large = xp.maximum(abs_code, two_p)
+        ratio = xp.minimum(abs_code, two_p) / large
         return large * xp.sqrt(1.0 + ratio * ratio)
 
     @staticmethod
@@ -134,19 +137,85 @@ class TwoSided:
 
     @staticmethod
     def gap(code, p, off):
-        """h(w) + h*(s) - s w at s = h'(w) + off: the sum of those of the two halves."""
+        """h(w) + h*(s) - s w at s = h'(w) + off: the sum of the gaps of the two halves."""
         xp = namespace(code)
         large, small = TwoSided.halves(code, p)
-        along = xp.where(code >= 0, off, -off)
-        log_p, rate = xp.log(p), xp.abs(TwoSided.rate(code, p))
-        return _gap(large, log_p + rate, along) + _gap(small, log_p - rate, -along)
+        signed = xp.where(code >= 0, off, -off)
+        log_p, log_ratio = xp.log(p), xp.abs(TwoSided.gradient(code, p))
+        gap = _scaled_remainder(large, log_p + log_ratio, signed)
+        return gap + _scaled_remainder(small, log_p - log_ratio, -signed)
 
     @staticmethod
     def halves(code, p):
-        """Code over [D, -D]: the larger half, and the smaller one, their product being p^2."""
+        """Code over [D, -D]: the larger half and the smaller one, whose product is p^2."""
         large = 0.5 * (TwoSided.mobility(code, p) + namespace(code).abs(code))
         return large, p / large * p
 
     @staticmethod
-    def rate_of_p(code, p):
+    def gradient_in_p(code, p):
         return -code / (p * TwoSided.mobility(code, p))
+
+
+class RelativeEntropy:
+    """lam h(w), summed over the atoms, of an object with `lam`, `positive` and `mean(like)`."""
+
+    lam: Any
+    positive: bool
+
+    def mean(self, like):
+        """Prior mean p as an array that goes with a code."""
+        raise NotImplementedError
+
+    def resolved_from(self, code):
+        """Magnitude from which on entries of a code count."""
+        return smallest_resolved(code)
+
+    @property
+    def _form(self):
+        return OneSided if self.positive else TwoSided
+
+    def value(self, code):
+        """Value of the prior at each code, (n_samples,)."""
+        return self.lam * namespace(code).sum(self._form.value(code, self.mean(code)), axis=-1)
+
+    def gradient(self, code):
+        """Derivative phi'(w), entry by entry; at w = 0, that at the smallest resolved w."""
+        return self.lam * self._form.gradient(code, self.mean(code))
+
+    def code_at(self, slope):
+        """The w with phi'(w) = slope, entry by entry."""
+        return self._form.code_at(slope / self.lam, self.mean(slope))
+
+    def mobility(self, code):
+        """1 / phi''(w), entry by entry."""
+        return self._form.mobility(code, self.mean(code)) / self.lam
+
+    def reach(self, mobility):
+        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
+        return self._form.reach(self.lam * mobility, self.mean(mobility))
+
+    def support(self, code):
+        """Entries that floats resolve."""
+        xp = namespace(code)
+        if self.positive:
+            return code > smallest_resolved(code)
+        return xp.ones_like(code, dtype=xp.bool)
+
+    def curvature(self, code):
+        """Second derivative on the support, entry by entry."""
+        xp = namespace(code)
+        mobility = self.mobility(code)
+        return 1.0 / xp.where(self.support(code), mobility, xp.ones_like(mobility))
+
+    def stationarity(self, code, slope):
+        """Distance of slope to phi'(w), entry by entry.
+
+        An entry w >= 0 that counts as zero is optimal for every slope up to phi' there.
+        """
+        xp = namespace(code)
+        if not self.positive:
+            return xp.abs(slope - self.gradient(code))
+        least = xp.full_like(code, self.resolved_from(code))
+        distance = slope - self.gradient(xp.maximum(code, least))
+        is_zero = code <= least
+        return xp.where(is_zero, xp.maximum(distance, xp.zeros_like(code)), xp.abs(distance))

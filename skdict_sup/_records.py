@@ -1,9 +1,14 @@
-"""Records of arrays with one row for each signal, which are selected and joined together."""
+"""Records of arrays with one row for each signal, and iterations over them.
+
+The arrays of a record are selected and joined together.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ._array import namespace, set_rows, take_rows
+import numpy as np
+
+from ._array import namespace, set_rows, take_rows, to_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +78,39 @@ class Data(Rows):
 
     corr: Any
     offset: Any
+
+    def relative_residual(self, violation):
+        """Largest violation of the optimality condition by entries of a code: (n_samples,).
+
+        It is relative to the largest correlation of the signal, or absolute where that is zero.
+        """
+        xp = namespace(self.corr)
+        top = xp.max(xp.abs(self.corr), axis=1)
+        return xp.max(violation, axis=1) / xp.where(top > 0, top, xp.ones_like(top))
+
+
+def iterate(state, step, is_finished, max_iter, every=1):
+    """Step until each signal is finished, or `max_iter` times: (state, steps of each signal).
+
+    Finished signals drop out of the batch. `is_finished` is asked before the first of each `every`
+    steps, and at the end.
+    """
+    finished, positions, steps = [], [], []
+    remaining = np.arange(state.n_rows)
+    for count in range(max_iter + 1):
+        if count % every == 0 or count == max_iter:
+            is_last = count == max_iter
+            leaves = np.full(len(remaining), True) if is_last else to_numpy(is_finished(state))
+            if leaves.any() or leaves.size == 0:
+                rows = leaves.nonzero()[0]
+                finished.append(state if leaves.all() else state.rows(rows))
+                positions.append(remaining[rows])
+                steps.append(np.full(len(rows), count))
+            if leaves.all():
+                break
+            if leaves.any():
+                rows = (~leaves).nonzero()[0]
+                remaining, state = remaining[rows], state.rows(rows)
+        state = step(state)
+    order = np.argsort(np.concatenate(positions), kind="stable")
+    return finished[0].join(finished[1:]).rows(order), np.concatenate(steps)[order]

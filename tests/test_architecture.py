@@ -7,8 +7,8 @@
     3  solvers   execution   coding   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
-    0  _array   _atoms   _entropy   _linalg   _records   _staged   _stored   _validation   _threads
-       _typing   _versions
+    0  _array   _atoms   _entropy   _linalg   _newton   _records   _staged   _stored   _validation
+       _threads   _typing   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -29,6 +29,7 @@ LAYERS = {
     "_atoms": 0,
     "_linalg": 0,
     "_entropy": 0,
+    "_newton": 0,
     "_records": 0,
     "_staged": 0,
     "_stored": 0,
@@ -66,6 +67,8 @@ NEIGHBOURS = {
     ("_atoms", "_array"): "a dictionary is an array of any library",
     ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
+    ("_newton", "_array"): "an algorithm on arrays of any library",
+    ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
     ("_staged", "_array"): "batches are arrays of any library",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",

@@ -1,12 +1,15 @@
 """The compiled codes for the KL prior: against the reference, and against the generic solver."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import examples, unit_atoms
 
-from skdict_sup import KL, encode
+from skdict_sup import KL, _newton, encode
 from skdict_sup.kernels import kl_codes
 
 CROSSED = ("kl_codes", "encode")
@@ -143,18 +146,26 @@ def test_signals_do_not_depend_on_each_other(positive):
             np.testing.assert_array_equal(mine, other[rows])
 
 
-@pytest.mark.numpy_alone("pretends to be a compiled version")
-def test_newton_takes_whatever_compiled_version_there_is(monkeypatch):
-    strict = pytest.importorskip("array_api_strict")
+@pytest.mark.numpy_alone("pretends to be the kernel")
+def test_newton_takes_the_kernel_in_every_library(monkeypatch, xp):
     asked = []
 
-    def compiled(*arrays):
+    def reference(*arrays):
         asked.append(arrays)
         return kl_codes.reference(*arrays)
 
-    compiled.compiled = lambda *arrays: all(isinstance(a, type(strict.zeros(1))) for a in arrays)
-    monkeypatch.setattr("skdict_sup.solvers.newton.kl_codes", compiled)
+    monkeypatch.setattr("skdict_sup.solvers.newton.kl_codes", reference)
     rng = np.random.default_rng(0)
-    X, D = map(strict.asarray, (rng.normal(size=(3, 8)), unit_atoms(rng, 5, 8)))
-    assert bool(strict.all(encode(X, D, prior=KL(0.1, 0.1)).converged))
+    X, D = map(xp.asarray, (rng.normal(size=(3, 8)), unit_atoms(rng, 5, 8)))
+    assert xp.to_numpy(encode(X, D, prior=KL(0.1, 0.1)).converged).all()
     assert len(asked) == 1
+
+
+def test_compiled_versions_have_the_constants_of_the_algorithm():
+    twin = pytest.importorskip("skdict_sup.kernels._numba.kl_codes")
+    for name in ("SUFFICIENT_DECREASE", "MAX_TRIALS", "SYSTEM_TOL", "ROUNDING_UNITS", "PATIENCE"):
+        assert getattr(twin, f"_{name}") == getattr(_newton, name), name
+    source = (Path(twin.__file__).parents[1] / "_cuda" / "kl_codes.cu").read_text(encoding="utf-8")
+    assert f"halvings = {_newton.MAX_TRIALS}, patience = {_newton.PATIENCE};" in source
+    assert f"{_newton.ROUNDING_UNITS} * Limits<T>::eps() * now.size" in source
+    assert float(re.search(r"change <= T\((-.+?)\)", source)[1]) == -_newton.SUFFICIENT_DECREASE

@@ -16,8 +16,8 @@ def _load(version):
 def kernel(reference) -> Any:
     """Dispatch calls of `reference` to the first compiled version that takes the arrays.
 
-    Floating array arguments decide; boolean arrays, scalars and None follow. The kernel's
-    `compiled` says of arrays whether there is such a version among its `versions`.
+    Floating array arguments decide; boolean arrays, scalars and None have no say. The kernel has
+    its body as `reference`, and its compiled versions as `versions`.
     """
     name = reference.__name__
 
@@ -30,15 +30,12 @@ def kernel(reference) -> Any:
             raise TypeError(
                 f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}."
             )
-        for version in found.versions:
+        for version in dispatcher.versions:
             if version.usable(*arrays):
                 return _load(version)(*args, **kwargs)
         return reference(*args, **kwargs)
 
-    def compiled(*arrays):
-        return any(version.usable(*arrays) for version in found.versions)
-
-    found: Any = call  # a function with attributes
-    found.reference, found.compiled = reference, compiled
-    found.versions = tuple(v for v in REGISTRY if v.kernel == name)
-    return found
+    dispatcher: Any = call  # a function with attributes
+    dispatcher.reference = reference
+    dispatcher.versions = tuple(v for v in REGISTRY if v.kernel == name)
+    return dispatcher

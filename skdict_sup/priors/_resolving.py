@@ -1,24 +1,24 @@
-"""The size below which entries of codes count as zero, for priors whose codes may vanish."""
+"""The magnitude below which entries of codes count as zero, for priors without exact zeros."""
 
 from copy import copy
 
-from .._entropy import floor
+from .._entropy import smallest_resolved
 
 
 class Resolving:
-    """Prior of which codes below some size count as zero: that of their floats, or of coarser."""
+    """Prior whose codes count as zero below a magnitude, that of their own or a coarser dtype."""
 
     _least = 0.0
 
     def resolved_from(self, code):
-        """Size from which on entries of a code count."""
-        return max(self._least, floor(code))
+        """Magnitude from which on entries of a code count."""
+        return max(self._least, smallest_resolved(code))
 
 
 def coarser(prior, like):
-    """A prior for codes that users get in the floats of an array, which may be coarser."""
+    """The prior for codes that are returned in the dtype of an array, which may be coarser."""
     if not isinstance(prior, Resolving):
         return prior
-    found = copy(prior)
-    found._least = floor(like)
-    return found
+    coarse = copy(prior)
+    coarse._least = smallest_resolved(like)
+    return coarse

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._array import astype_like, namespace, to_numpy
-from .._entropy import OneSided, TwoSided, floor
+from .._entropy import RelativeEntropy, TwoSided
 from .._stored import Stored
 from .._typing import Array
 from .._validation import check_scalar
@@ -24,7 +24,7 @@ class KLGradients:
     p: Any
 
 
-class KL(Stored, Resolving, BaseEstimator):
+class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
     r"""Kullback-Leibler prior on the codes: a smooth one, with many entries near zero.
 
     .. math:: \varphi(w) = \lambda \sum_j w_j \log\frac{w_j}{p_j} - w_j + p_j
@@ -109,33 +109,9 @@ class KL(Stored, Resolving, BaseEstimator):
         """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
         return {"lam": 0.02 * scale, "p": 0.002 * scale}
 
-    @property
-    def _form(self):
-        return OneSided if self.positive else TwoSided
-
-    def mean(self, code):
-        """P as an array that goes with a code."""
-        return astype_like(self.p, code) if np.ndim(self.p) else astype_like([self.p], code)
-
-    def value(self, code):
-        """Value of the prior at each code, (n_samples,)."""
-        return self.lam * namespace(code).sum(self._form.value(code, self.mean(code)), axis=-1)
-
-    def gradient(self, code):
-        """Derivative phi'(w), entry by entry; at zero that of the least float."""
-        return self.lam * self._form.rate(code, self.mean(code))
-
-    def code_at(self, slope):
-        """The w with phi'(w) = slope, entry by entry."""
-        return self._form.code(slope / self.lam, self.mean(slope))
-
-    def mobility(self, code):
-        """1 / phi''(w), entry by entry."""
-        return self._form.mobility(code, self.mean(code)) / self.lam
-
-    def reach(self, mobility):
-        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
-        return self._form.reach(self.lam * mobility, self.mean(mobility))
+    def mean(self, like):
+        """Prior mean p as an array that goes with a code."""
+        return astype_like(self.p, like) if np.ndim(self.p) else astype_like([self.p], like)
 
     def halves(self, code):
         """Nonnegative (plus, minus) with w = plus - minus: the code over [D, -D]."""
@@ -147,15 +123,6 @@ class KL(Stored, Resolving, BaseEstimator):
         """Derivative of plus in w; that of minus is one less."""
         return 0.5 + 0.5 * code / TwoSided.mobility(code, self.mean(code))
 
-    def stationarity(self, code, slope):
-        """Distance of slope to phi'(w), entry by entry; any low slope will do at a zero."""
-        xp = namespace(code)
-        if not self.positive:
-            return xp.abs(slope - self.gradient(code))
-        least = xp.full_like(code, self.resolved_from(code))
-        off = slope - self.gradient(xp.maximum(code, least))
-        return xp.where(code <= least, xp.maximum(off, xp.zeros_like(off)), xp.abs(off))
-
     def dual_scale(self, code, slope):
         """One: every slope is dual feasible."""
         return namespace(code).ones_like(code[:, 0])
@@ -166,30 +133,19 @@ class KL(Stored, Resolving, BaseEstimator):
         return self.lam * namespace(code).sum(self._form.gap(code, self.mean(code), off), axis=-1)
 
     def lam_max(self, corr):
-        """Infinity, but for signals of zero: no finite lam makes a code zero."""
+        """Infinity, except for zero signals: no finite lam makes a code zero."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
         zero = xp.zeros_like(top)
         never = xp.full_like(top, xp.inf)
         return never if self.positive else xp.where(top > 0, never, zero)
 
-    def support(self, code):
-        """Every entry that floats resolve."""
-        xp = namespace(code)
-        return code > floor(code) if self.positive else xp.ones_like(code, dtype=xp.bool)
-
-    def curvature(self, code):
-        """Second derivative on the support, entry by entry."""
-        xp = namespace(code)
-        mobility = self.mobility(code)
-        return 1.0 / xp.where(self.support(code), mobility, xp.ones_like(mobility))
-
     def pull_back(self, code, adjoint):
         """Gradients for lam and p: -<adjoint, d phi'(w)>."""
         xp = namespace(code)
         mean = self.mean(code)
-        toward_p = -self.lam * xp.sum(adjoint * self._form.rate_of_p(code, mean), axis=0)
+        grad_p = -self.lam * xp.sum(adjoint * self._form.gradient_in_p(code, mean), axis=0)
         return KLGradients(
-            lam=-xp.sum(adjoint * self._form.rate(code, mean)),
-            p=toward_p if np.ndim(self.p) else xp.sum(toward_p),
+            lam=-xp.sum(adjoint * self._form.gradient(code, mean)),
+            p=grad_p if np.ndim(self.p) else xp.sum(grad_p),
         )

@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from .._array import namespace
-from .._entropy import floor, top_rate
+from .._entropy import max_exponent, smallest_resolved
 from .._stored import Stored
 from .._validation import check_scalar
 from ._halves import SignHalves
@@ -27,9 +27,9 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
     .. math:: \varphi(w) = \lambda \sum_j |w_j|^q
 
     For exponents q above one it is smooth and convex, and codes are exact. For exponents below one
-    it is neither: codes are then those of a local method, reweighted l1, which starts at the l1
-    norm of the same weight and minimises a tangent of the prior again and again; it ends at a
-    stationary point, and its duality gap is not a number. For q = 1 see
+    it is neither: a local method computes the codes, reweighted l1, which starts from the l1 codes
+    of the same weight and repeatedly minimises a tangent of the prior. It ends at a stationary
+    point, whose duality gap is NaN. For q = 1 see
     :class:`~skdict_sup.ElasticNet`.
 
     Parameters
@@ -79,12 +79,12 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return {"lam": 0.2 * scale ** (2 - self.exponent)}
 
     def _power(self, code, exponent):
-        """|w|^exponent with the sign of w, and with zeros kept for negative exponents."""
+        """|w|^exponent with the sign of w; zero at w = 0, for negative exponents as well."""
         xp = namespace(code)
-        size = xp.abs(code)
-        seen = size > 0
-        power = xp.where(seen, size, xp.ones_like(size)) ** exponent
-        return xp.where(seen, xp.sign(code) * power, xp.zeros_like(code))
+        magnitude = xp.abs(code)
+        is_nonzero = magnitude > 0
+        power = xp.where(is_nonzero, magnitude, xp.ones_like(code)) ** exponent
+        return xp.where(is_nonzero, xp.sign(code) * power, xp.zeros_like(code))
 
     def value(self, code):
         """Value of the prior at each code, (n_samples,)."""
@@ -98,46 +98,47 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
     def code_at(self, slope):
         """The w with phi'(w) = slope, entry by entry, for exponents above one."""
         xp = namespace(slope)
-        top = top_rate(slope)
-        size = xp.exp(xp.clip(self._log_at(slope), -top, top))
-        return xp.sign(slope) * size
+        limit = max_exponent(slope)
+        return xp.sign(slope) * xp.exp(xp.clip(self._log_code_at(slope), -limit, limit))
 
-    def _log_at(self, slope):
+    def _log_code_at(self, slope):
         """Logarithm of |w| with phi'(w) = slope; zero for a slope of zero."""
         xp = namespace(slope)
-        size = xp.abs(slope) / (self.lam * self.exponent)
-        return xp.log(xp.where(size > 0, size, xp.ones_like(size))) / (self.exponent - 1)
+        power = xp.abs(slope) / (self.lam * self.exponent)  # |w|^(q - 1)
+        return xp.log(xp.where(power > 0, power, xp.ones_like(power))) / (self.exponent - 1)
 
     def mobility(self, code):
         """1 / phi''(w), entry by entry."""
         xp = namespace(code)
-        size = xp.maximum(xp.abs(code), xp.full_like(code, floor(code)))  # a way out of zero
-        return size ** (2 - self.exponent) / self._bend
+        # an entry of zero gets a positive value, so that it can leave zero
+        least = xp.full_like(code, smallest_resolved(code))
+        return xp.maximum(xp.abs(code), least) ** (2 - self.exponent) / self._curvature_at_one
 
     @property
-    def _bend(self):
+    def _curvature_at_one(self):
+        """Second derivative at w = 1."""
         return self.lam * self.exponent * (self.exponent - 1)
 
     def reach(self, mobility):
         """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
         xp = namespace(mobility)
         if self.exponent == 2:
-            never = xp.zeros_like(mobility)
-            return xp.where(mobility * self._bend >= 1, xp.full_like(mobility, xp.inf), never)
-        return (mobility * self._bend) ** (1 / (2 - self.exponent))
+            everywhere = mobility * self._curvature_at_one >= 1
+            return xp.where(everywhere, xp.full_like(mobility, xp.inf), xp.zeros_like(mobility))
+        return (mobility * self._curvature_at_one) ** (1 / (2 - self.exponent))
 
     def stationarity(self, code, slope):
         """Distance of slope to phi'(w), entry by entry."""
         xp = namespace(code)
         zero = xp.zeros_like(code)
-        if self.exponent < 1:  # at zero the prior has a kink that no slope overcomes
+        if self.exponent < 1:  # the prior has a cusp at zero, which is always a stationary point
             return xp.where(code == 0, zero, xp.abs(slope - self.gradient(code)))
-        off = xp.abs(slope - self.gradient(code))
+        distance = xp.abs(slope - self.gradient(code))
         if self.exponent == 2:
-            return off
+            return distance
         least = xp.full_like(code, self.resolved_from(code))
-        lost = xp.maximum(xp.abs(slope) - self.gradient(least), zero)
-        return xp.where(xp.abs(code) > least, off, lost)
+        distance_at_zero = xp.maximum(xp.abs(slope) - self.gradient(least), zero)
+        return xp.where(xp.abs(code) > least, distance, distance_at_zero)
 
     def dual_scale(self, code, slope):
         """One: every slope is dual feasible."""
@@ -148,24 +149,25 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         xp = namespace(code)
         if self.exponent < 1:
             return xp.full_like(code[:, 0], xp.nan)
-        best = self.code_at(slope)
-        gap = xp.abs(code) ** self.exponent - xp.abs(best) ** self.exponent
-        gap = self.lam * gap - slope * (code - best)
-        gap = xp.where(self._log_at(slope) > top_rate(slope), xp.full_like(gap, xp.inf), gap)
+        minimiser = self.code_at(slope)
+        gap = xp.abs(code) ** self.exponent - xp.abs(minimiser) ** self.exponent
+        gap = self.lam * gap - slope * (code - minimiser)
+        overflows = self._log_code_at(slope) > max_exponent(slope)
+        gap = xp.where(overflows, xp.full_like(gap, xp.inf), gap)
         return xp.sum(xp.maximum(gap, xp.zeros_like(gap)), axis=-1)
 
     def lam_max(self, corr):
-        """Infinity, but for signals of zero: no finite lam makes a code zero."""
+        """Infinity, except for zero signals: no finite lam makes a code zero."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
         return xp.where(top > 0, xp.full_like(top, xp.inf), xp.zeros_like(top))
 
     def support(self, code):
-        """Every entry that floats resolve, or all where the prior is quadratic."""
+        """Entries that floats resolve; all entries where the prior is quadratic."""
         xp = namespace(code)
         if self.exponent == 2:
             return xp.ones_like(code, dtype=xp.bool)
-        return xp.abs(code) > floor(code)
+        return xp.abs(code) > smallest_resolved(code)
 
     def curvature(self, code):
         """Second derivative on the support, entry by entry."""
@@ -182,8 +184,8 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         """Gradients for lam and the exponent: -<adjoint, d phi'(w)>."""
         xp = namespace(code)
         power = self._power(code, self.exponent - 1)
-        size = xp.abs(code)
-        log = xp.log(xp.where(size > 0, size, xp.ones_like(size)))
+        magnitude = xp.abs(code)
+        log = xp.log(xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)))
         return LpGradients(
             lam=-self.exponent * xp.sum(adjoint * power),
             exponent=-self.lam * xp.sum(adjoint * power * (1 + self.exponent * log)),

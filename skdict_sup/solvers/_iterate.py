@@ -1,33 +1,64 @@
-"""Iterations over a batch of which finished signals drop out."""
+"""Iterative solvers: the stop test, and the loop that applies it.
 
-import numpy as np
+A signal is finished when its code is within tol by the measure of `Problem.converged`, or when the
+solver makes no further progress with it. Kernels, which see no problems, state the same test for
+their own terms.
+"""
 
-from .._array import namespace, to_numpy
+from .._array import namespace
+from .._records import iterate
+from ..certificate import Certificate, certificate
+
+__all__ = ["gradient_step", "iterate", "iterate_to_tol", "residual_alone", "stopping_certificate"]
 
 
-def iterate(points, step, done, limit, every=1):
-    """Step until each signal is done, or `limit` times: (points, number of steps for each).
+def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stalled=None, every=1):
+    """Step until each signal is finished: (state, steps of each signal).
 
-    `done` is asked before the first of each `every` steps, and at the end.
+    Parameters
+    ----------
+    problem : Problem
+    state : Rows
+        A record with `data` and `code`.
+    step : callable
+        The state after one step.
+    tol : float
+        Error at which a signal is finished.
+    max_iter : int
+        Most steps for each signal.
+    certify : callable or None
+        The certificate of a state; None for `stopping_certificate`.
+    is_stalled : callable or None
+        Whether no further progress is possible for signals of a state in the precision of their
+        codes; None for solvers that always make progress.
+    every : int
+        Steps between two tests.
     """
-    parts, places, steps = [], [], []
-    todo = np.arange(points.n_rows)
-    for count in range(limit + 1):
-        if count % every == 0 or count == limit:
-            over = np.full(len(todo), True) if count == limit else to_numpy(done(points))
-            if over.any():
-                rows = over.nonzero()[0]
-                parts.append(points if over.all() else points.rows(rows))
-                places.append(todo[rows])
-                steps.append(np.full(len(rows), count))
-            if over.all():
-                break
-            if over.any():
-                rows = (~over).nonzero()[0]
-                todo, points = todo[rows], points.rows(rows)
-        points = step(points)
-    order = np.argsort(np.concatenate(places), kind="stable")
-    return parts[0].join(parts[1:]).rows(order), np.concatenate(steps)[order]
+
+    def is_finished(state):
+        found = stopping_certificate(problem, state) if certify is None else certify(state)
+        converged = problem.converged(found, tol)
+        return converged if is_stalled is None else converged | is_stalled(state)
+
+    return iterate(state, step, is_finished, max_iter, every)
+
+
+def stopping_certificate(problem, state, slope=None):
+    """What `Problem.converged` compares with tol, for the codes of a state.
+
+    Unlike the certificates that users get, it does not count rounding errors. Smooth priors are
+    judged by residuals, and nothing else is computed for them: gaps take further matrix products.
+    """
+    data, code = state.data, state.code
+    slope = problem.slope(data, code) if slope is None else slope
+    if problem.prior.smooth:
+        return residual_alone(data.relative_residual(problem.prior.stationarity(code, slope)))
+    return certificate(problem, data, code, slope, counted=False)
+
+
+def residual_alone(kkt_residual):
+    """Certificate for smooth priors, without what does not decide about convergence."""
+    return Certificate(kkt_residual, None, None)
 
 
 def gradient_step(problem):

@@ -1,4 +1,6 @@
-// Codes for the KL prior, a block of threads for each signal: Newton's method in the rates.
+// Codes for the KL prior, a block of threads for each signal: Newton's method in the dual s = phi'(w).
+//
+// skdict_sup/_newton.py states the algorithm with its constants, skdict_sup/_entropy.py the prior.
 #include "cholesky.cuh"
 
 template <class T>
@@ -12,16 +14,16 @@ struct Divergence {
     bool positive;
 
     DEVICE T at(int j) const { return mean[one_mean ? 0 : j]; }
-    // below this an entry has underflowed, and may be pushed down further
+    // below this an entry has underflowed, and is optimal for any lower slope
     DEVICE T least() const { return Limits<T>::least() / Limits<T>::eps(); }
     // s = phi'(w)
-    DEVICE T rate(int j, T w) const {
+    DEVICE T gradient(int j, T w) const {
         const T p = at(j);
         if (!positive) return lam * T(asinh(w / (2 * p)));
         return lam * T(log(larger(w, least())) - log(p));
     }
-    DEVICE T code(int j, T rate) const {
-        const T p = at(j), top = Limits<T>::exponent(), x = smaller(rate / lam, top);
+    DEVICE T code(int j, T dual) const {
+        const T p = at(j), top = Limits<T>::exponent(), x = smaller(dual / lam, top);
         return positive ? p * T(exp(x)) : 2 * p * T(sinh(larger(x, -top)));
     }
     // 1 / phi''(w)
@@ -35,10 +37,10 @@ struct Divergence {
         return positive ? reach : T(sqrt(larger((reach - two) * (reach + two), T(0))));
     }
     // phi(w)
-    DEVICE T value(int j, T w, T rate) const {
+    DEVICE T value(int j, T w, T dual) const {
         const T two = 2 * at(j);
-        if (positive) return w * rate - lam * (w - at(j));
-        return w * rate - lam * (w / (T(hypot(w, two)) + two) * w);
+        if (positive) return w * dual - lam * (w - at(j));
+        return w * dual - lam * (w / (T(hypot(w, two)) + two) * w);
     }
 };
 
@@ -59,9 +61,9 @@ struct Measure {
     T objective, violation, size;
 };
 
-// Measure of a code and its rates; their slopes go to `slope`.
+// Measure of a code and its dual; its slope goes to `slope`.
 template <class T, class Team>
-DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *code, const T *rate,
+DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *code, const T *dual,
                           T *slope) {
     slope_of(team, d, code, slope);
     T cross = T(0), prior = T(0), worst = T(0), size = T(0);
@@ -69,9 +71,9 @@ DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *cod
         const T w = code[j];
         cross += w * (d.corr[j] + slope[j]);
         size += magnitude(w * slope[j]);
-        prior += d.value(j, w, rate[j]);
+        prior += d.value(j, w, dual[j]);
         const bool gone = d.positive && w <= d.least();
-        const T off = gone ? slope[j] - d.rate(j, w) : magnitude(slope[j] - rate[j]);
+        const T off = gone ? slope[j] - d.gradient(j, w) : magnitude(slope[j] - dual[j]);
         worst = larger(worst, off);
     }
     cross = d.energy - team.sum(cross);
@@ -80,14 +82,14 @@ DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *cod
     return {objective, team.largest(worst), size};
 }
 
-// Newton's direction in the rates, by the system scaled to I + S G S.
+// Newton's direction in the dual, by the system scaled to I + S G S.
 template <class T, class Team>
-DEVICE void turn_of(const Team &team, const Divergence<T> &d, const T *code, const T *rate,
-                    const T *slope, T *H, T *scale, T *b, T *diagonal, T *turn) {
+DEVICE void direction_of(const Team &team, const Divergence<T> &d, const T *code, const T *dual,
+                         const T *slope, T *H, T *scale, T *b, T *diagonal, T *direction) {
     const int p = d.p;
     for (int j = team.lane; j < p; j += team.size) {
         scale[j] = T(sqrt(d.mobility(j, code[j])));
-        b[j] = scale[j] * (slope[j] - rate[j]);
+        b[j] = scale[j] * (slope[j] - dual[j]);
     }
     team.sync();
     for (int i = 0; i < p; i++)
@@ -98,34 +100,35 @@ DEVICE void turn_of(const Team &team, const Divergence<T> &d, const T *code, con
     substitute(team, H, p, b);
     for (int j = team.lane; j < p; j += team.size) {
         if (d.gram[size_t(j) * p + j] * scale[j] * scale[j] > T(1)) {
-            turn[j] = b[j] / scale[j];  // the difference below would be all rounding
+            direction[j] = b[j] / scale[j];  // the difference below would be all rounding
             continue;
         }
-        T sum = slope[j] - rate[j];
+        T sum = slope[j] - dual[j];
         for (int i = 0; i < p; i++) sum -= b[i] * scale[i] * d.gram[size_t(i) * p + j];
-        turn[j] = sum;
+        direction[j] = sum;
     }
     team.sync();
 }
 
-// An entry and its rate after a turn in the rate: by no more than the tangent where it grows.
+// An entry and its dual after a step in the dual: by no more than the tangent where it grows.
 //
-// Where the curvature of the prior outweighs the loss's, growth is free.
+// Where the prior has more curvature than the loss, growth is free.
 template <class T>
-DEVICE void move(const Divergence<T> &d, int j, T w, T rate, T turn, T *other, T *other_rate) {
-    const T target = rate + turn;
-    T moved = d.code(j, target);
-    const bool crosses = (w < T(0) && moved > T(0)) || (w > T(0) && moved < T(0));
-    const T base = crosses ? T(0) : w, from = crosses ? T(0) : rate, size = magnitude(moved);
+DEVICE void move(const Divergence<T> &d, int j, T w, T dual, T direction, T *other, T *other_dual) {
+    const T target = dual + direction;
+    T stepped = d.code(j, target);
+    const bool sign_change = (w < T(0) && stepped > T(0)) || (w > T(0) && stepped < T(0));
+    const T base = sign_change ? T(0) : w, from = sign_change ? T(0) : dual;
+    const T size = magnitude(stepped);
     T bound = magnitude(base + d.mobility(j, base) * (target - from));
     if (size > magnitude(base) && size > bound) {
         const T own = d.gram[size_t(j) * d.p + j];
         bound = larger(bound, smaller(size, d.reach(j, own > T(0) ? T(1) / own : T(1))));
     }
     const bool far = size > magnitude(base) && size > bound;
-    if (far) moved = moved > T(0) ? bound : -bound;
-    *other = moved;
-    *other_rate = far ? d.rate(j, moved) : target;
+    if (far) stepped = stepped > T(0) ? bound : -bound;
+    *other = stepped;
+    *other_dual = far ? d.gradient(j, stepped) : target;
 }
 
 // Numbers that a team needs to code a signal.
@@ -136,50 +139,50 @@ template <class T, class Team>
 DEVICE int code_signal(const Team &team, const Divergence<T> &d, T tol, int max_iter, T *numbers,
                        T *code, T *slope) {
     const int p = d.p, halvings = 30, patience = 12;
-    T *H = numbers, *rest = H + size_t(p) * p, *rate = rest, *turn = rest + p;
+    T *H = numbers, *rest = H + size_t(p) * p, *dual = rest, *direction = rest + p;
     T *scale = rest + 2 * size_t(p), *b = rest + 3 * size_t(p), *diagonal = rest + 4 * size_t(p);
-    T *other = rest + 5 * size_t(p), *other_rate = rest + 6 * size_t(p);
+    T *other = rest + 5 * size_t(p), *other_dual = rest + 6 * size_t(p);
     T *other_slope = rest + 7 * size_t(p);
     T top = T(0);
     for (int j = team.lane; j < p; j += team.size) {
         if (d.positive) code[j] = magnitude(code[j]);
-        rate[j] = d.rate(j, code[j]);
+        dual[j] = d.gradient(j, code[j]);
         top = larger(top, magnitude(d.corr[j]));
     }
     team.sync();
     top = team.largest(top);
     const T goal = tol * (top > T(0) ? top : T(1));
-    Measure<T> now = measure(team, d, code, rate, slope);
-    int steps = 0, stale = 0;
-    while (now.violation > goal && stale < patience && steps < max_iter) {
+    Measure<T> now = measure(team, d, code, dual, slope);
+    int steps = 0, n_stalled = 0;
+    while (now.violation > goal && n_stalled < patience && steps < max_iter) {
         steps++;
-        turn_of(team, d, code, rate, slope, H, scale, b, diagonal, turn);
+        direction_of(team, d, code, dual, slope, H, scale, b, diagonal, direction);
         const T rounding = 16 * Limits<T>::eps() * now.size;
         Measure<T> then = now;
         T length = T(1);
         for (int halved = 0; halved < halvings; halved++, length *= T(0.5)) {
             for (int j = team.lane; j < p; j += team.size)
-                move(d, j, code[j], rate[j], length * turn[j], other + j, other_rate + j);
+                move(d, j, code[j], dual[j], length * direction[j], other + j, other_dual + j);
             team.sync();
-            then = measure(team, d, other, other_rate, other_slope);
+            then = measure(team, d, other, other_dual, other_slope);
             T predicted = T(0), along = T(0);
             for (int j = team.lane; j < p; j += team.size) {
                 const T change = other[j] - code[j];
-                predicted += (slope[j] - rate[j]) * change;
-                along += (other_slope[j] - other_rate[j]) * change;
+                predicted += (slope[j] - dual[j]) * change;
+                along += (other_slope[j] - other_dual[j]) * change;
             }
             predicted = team.sum(predicted), along = team.sum(along);
             const T change = then.objective - now.objective;
             if (change <= T(-1e-4) * larger(predicted, T(0))) break;
-            // where rounding hides a descent, the slopes say so
+            // where rounding hides a decrease, the derivatives at both ends decide
             if (magnitude(change) <= rounding && predicted + along >= T(0)) break;
             if (then.violation <= T(0.5) * now.violation) break;
         }
         for (int j = team.lane; j < p; j += team.size)
-            code[j] = other[j], rate[j] = other_rate[j], slope[j] = other_slope[j];
+            code[j] = other[j], dual[j] = other_dual[j], slope[j] = other_slope[j];
         team.sync();
         const bool lower = then.objective < now.objective - rounding;
-        stale = lower || then.violation < T(0.9) * now.violation ? 0 : stale + 1;
+        n_stalled = lower || then.violation < T(0.9) * now.violation ? 0 : n_stalled + 1;
         now = then;
     }
     return steps;

@@ -1,4 +1,9 @@
-"""Codes for the KL prior, one signal after another: Newton's method along (w, phi'(w))."""
+"""Codes for the KL prior, one signal after another: Newton's method along (w, phi'(w)).
+
+`skdict_sup._newton` states the algorithm and `skdict_sup._entropy` the prior; both are written out
+here, and `tests/test_kl_kernel.py` compares the constants. Once a full step is accepted, the same
+factor is used for a second one.
+"""
 
 import math
 from collections import namedtuple
@@ -10,14 +15,16 @@ from ._jit import compiled
 from ._rows import aligned
 from ._vectors import inner, options
 
-_FORCING = 1e-4  # accuracy of the linear systems: an error of a step is left to the next one
-_HALVINGS = 30
+_SYSTEM_TOL = 1e-4  # accuracy of the linear systems: the next step corrects the error of a step
+_SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
+_MAX_TRIALS = 30
+_ROUNDING_UNITS = 16
 _EPS = 2.0**-52
 _FAR = 300  # exponent of the largest unit, whose cube is still a float
-_PATIENCE = 12  # steps without progress after which these floats get no further
+_PATIENCE = 12  # iterations without progress after which a signal counts as stalled
 
-# a code, its rates phi'(w), its slopes; those of a trial; and what a step is made of
-Curve = namedtuple("Curve", "code rate slope code2 rate2 slope2 corr turn move")
+# a code, its dual phi'(w) and its slope; those of a trial; and what a step is made of
+Curve = namedtuple("Curve", "code dual slope code2 dual2 slope2 corr direction move")
 # lam, p, whether w >= 0, and bounds of floats
 Prior = namedtuple("Prior", "lam mean positive least top")
 
@@ -29,11 +36,11 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     code, slope = np.array(init, np.float64, order="C"), np.empty((n, p))
     corr64, energy64 = (np.ascontiguousarray(a, np.float64) for a in (corr, energy))
     atom, unit = _units(gram, lam)
-    turn = atom * atom * unit  # unit of slopes
+    slope_unit = atom * atom * unit
     changed = atom != 1.0 or unit != 1.0
     if changed:
-        gram, mean, code, lam = gram / (atom * atom), mean / unit, code / unit, lam / turn
-        corr64, energy64 = corr64 / turn, energy64 / (atom * unit) / (atom * unit)
+        gram, mean, code, lam = gram / (atom * atom), mean / unit, code / unit, lam / slope_unit
+        corr64, energy64 = corr64 / slope_unit, energy64 / (atom * unit) / (atom * unit)
     wide, short = padded(gram, np.float64), padded(gram, np.float32)
     width = wide.shape[1]
     rows = aligned((len(Curve._fields), width), np.float64)
@@ -44,9 +51,10 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     n_iter = np.zeros(n, np.int64)
     spaces = space(width), space(width)
     arrays = corr64, energy64, code, slope, n_iter
-    _codes(wide, short, *arrays, prior, float(tol), 1.0 / turn, max_iter, Curve(*rows), *spaces)
+    settings = prior, float(tol), 1.0 / slope_unit, max_iter
+    _codes(wide, short, *arrays, *settings, Curve(*rows), *spaces)
     if changed:
-        code, slope = unit * code, turn * slope
+        code, slope = unit * code, slope_unit * slope
     return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
 
 
@@ -62,15 +70,15 @@ def _units(gram, lam):
 
 
 @compiled(**inner)
-def _rate(w, p, prior):
+def _gradient(w, p, prior):
     if prior.positive:
         return prior.lam * (math.log(max(w, prior.least)) - math.log(p))
     return prior.lam * math.asinh(w / (2 * p))
 
 
 @compiled(**inner)
-def _code(rate, p, prior):
-    x = min(rate / prior.lam, prior.top)
+def _code(dual, p, prior):
+    x = min(dual / prior.lam, prior.top)
     if prior.positive:
         return p * math.exp(x)
     return 2 * p * math.sinh(max(x, -prior.top))
@@ -91,8 +99,8 @@ def _reach(mobility, p, prior):
 
 
 @compiled(**inner)
-def _measure(gram, prior, energy, code, rate, slope, corr):
-    """Slopes of a code; its objective, largest violation, and what rounding is relative to."""
+def _measure(gram, prior, energy, code, dual, slope, corr):
+    """Slope of a code; its objective, largest violation, and what rounding is relative to."""
     p = gram.shape[0]
     times(gram, code, slope)
     cross, value, violation, size = 0.0, 0.0, 0.0, 0.0
@@ -101,58 +109,58 @@ def _measure(gram, prior, energy, code, rate, slope, corr):
         slope[j] = corr[j] - slope[j]
         cross += w * (corr[j] + slope[j])
         size += abs(w * slope[j])
-        off = slope[j] - rate[j]
+        off = slope[j] - dual[j]
         if prior.positive:
-            value += w * rate[j] - prior.lam * (w - prior.mean[j])
+            value += w * dual[j] - prior.lam * (w - prior.mean[j])
             if w <= prior.least:
-                off = max(slope[j] - _rate(w, prior.mean[j], prior), 0.0)
+                off = max(slope[j] - _gradient(w, prior.mean[j], prior), 0.0)
         else:
             two = 2 * prior.mean[j]
-            value += w * rate[j] - prior.lam * (w / (math.hypot(w, two) + two) * w)
+            value += w * dual[j] - prior.lam * (w / (math.hypot(w, two) + two) * w)
         violation = max(violation, abs(off))
     objective = 0.5 * max(energy - cross, 0.0) + value
     return objective, violation, energy + abs(objective) + size
 
 
 @compiled(**inner)
-def _turn(gram, short, prior, s, c, fresh, whole, k):
-    """Step in the rates; the number of factorised atoms, the padded size, and if it is good."""
+def _direction(gram, short, prior, s, c, fresh, whole, k):
+    """Newton's direction in the dual; the padded size, and the number of factorised atoms."""
     p = gram.shape[0]
     for j in range(p):
         if fresh:
             s.scale[j] = math.sqrt(_mobility(c.code[j], prior.mean[j], prior))
             if prior.positive and c.code[j] <= prior.least:
                 s.scale[j] = 0.0
-        s.rest[j] = (c.slope[j] - c.rate[j]) * s.scale[j]
+        s.rest[j] = (c.slope[j] - c.dual[j]) * s.scale[j]
     if fresh:
         k = choose(gram, s)
         whole = prepare(short, k, s)
-    solve_one(gram, k, whole, _FORCING, True, s)
+    solve_one(gram, k, whole, _SYSTEM_TOL, True, s)
     small = False
     for j in range(p):
         c.move[j] = s.x[j] * s.scale[j]
         small = small or not gram[j, j] * s.scale[j] * s.scale[j] > 1.0
     if small:
-        times(gram, c.move, c.turn)
+        times(gram, c.move, c.direction)
     for j in range(p):
         if gram[j, j] * s.scale[j] * s.scale[j] > 1.0:
-            c.turn[j] = s.x[j] / s.scale[j]
+            c.direction[j] = s.x[j] / s.scale[j]
         else:
-            c.turn[j] = c.slope[j] - c.rate[j] - c.turn[j]
+            c.direction[j] = c.slope[j] - c.dual[j] - c.direction[j]
     return whole, k
 
 
 @compiled(**inner)
-def _try(gram, prior, length, c):
-    """Trial code and rates: by the turn in the rates, but by no more than the tangent.
+def _step_along(gram, prior, length, c):
+    """Trial code and dual: by the direction in the dual, but by no more than the tangent.
 
-    Where the curvature of the prior outweighs the loss's, growth is free.
+    Where the prior has more curvature than the loss, growth is free.
     """
     for j in range(gram.shape[0]):
-        p, w, target = prior.mean[j], c.code[j], c.rate[j] + length * c.turn[j]
-        code, rate = _code(target, p, prior), target
-        crosses = (w < 0 and code > 0) or (w > 0 and code < 0)
-        base, start = (0.0, 0.0) if crosses else (w, c.rate[j])
+        p, w, target = prior.mean[j], c.code[j], c.dual[j] + length * c.direction[j]
+        code, dual = _code(target, p, prior), target
+        sign_change = (w < 0 and code > 0) or (w > 0 and code < 0)
+        base, start = (0.0, 0.0) if sign_change else (w, c.dual[j])
         if abs(code) > abs(base):
             bound = abs(base + _mobility(base, p, prior) * (target - start))
             if abs(code) > bound:
@@ -160,25 +168,25 @@ def _try(gram, prior, length, c):
                 bound = max(bound, min(abs(code), _reach(1.0 / own if own > 0 else 1.0, p, prior)))
             if abs(code) > bound:
                 code = bound if code > 0 else -bound
-                rate = _rate(code, p, prior)
-        c.code2[j], c.rate2[j] = code, rate
+                dual = _gradient(code, p, prior)
+        c.code2[j], c.dual2[j] = code, dual
 
 
 @compiled(**inner)
 def _accept(p, c):
     for j in range(p):
-        c.code[j], c.rate[j], c.slope[j] = c.code2[j], c.rate2[j], c.slope2[j]
+        c.code[j], c.dual[j], c.slope[j] = c.code2[j], c.dual2[j], c.slope2[j]
 
 
 @compiled(**inner)
-def _descends(p, change, rounding, c):
-    """Whether the objective falls enough, or, where rounding hides it, the slopes say so."""
+def _is_accepted(p, change, rounding, c):
+    """Whether the objective decreases enough, or where rounding hides it, the derivatives do."""
     predicted, along = 0.0, 0.0
     for j in range(p):
         move = c.code2[j] - c.code[j]
-        predicted += (c.slope[j] - c.rate[j]) * move
-        along += (c.slope2[j] - c.rate2[j]) * move
-    if change <= -1e-4 * max(predicted, 0.0):
+        predicted += (c.slope[j] - c.dual[j]) * move
+        along += (c.slope2[j] - c.dual2[j]) * move
+    if change <= -_SUFFICIENT_DECREASE * max(predicted, 0.0):
         return True
     return abs(change) <= rounding and predicted + along >= 0.0
 
@@ -195,45 +203,46 @@ def _codes(
             c.corr[j], c.code[j] = corr[i, j], code[i, j]
             if prior.positive:
                 c.code[j] = abs(c.code[j])
-            c.rate[j] = _rate(c.code[j], prior.mean[j], prior)
+            c.dual[j] = _gradient(c.code[j], prior.mean[j], prior)
             least = prior.mean[j] if prior.positive else 0.0
             common = common and c.code[j] == least
             top = max(top, abs(corr[i, j]))
         goal = tol * (top if top > 0 else one)
         objective, violation, size = _measure(
-            gram, prior, energy[i], c.code, c.rate, c.slope, c.corr
+            gram, prior, energy[i], c.code, c.dual, c.slope, c.corr
         )
-        stale, count, whole, k = 0, 0, 0, 0
-        while violation > goal and stale < _PATIENCE and count < limit:
+        n_stalled, count, whole, k = 0, 0, 0, 0
+        while violation > goal and n_stalled < _PATIENCE and count < limit:
             count += 1
             start = common and count == 1
             if start:
-                first_whole, first_k = _turn(
+                first_whole, first_k = _direction(
                     gram, short, prior, first, c, not known, first_whole, first_k
                 )
                 known = True
             else:
-                whole, k = _turn(gram, short, prior, later, c, True, 0, 0)
-            before, worst, rounding = objective, violation, 16 * _EPS * size
+                whole, k = _direction(gram, short, prior, later, c, True, 0, 0)
+            before, worst, rounding = objective, violation, _ROUNDING_UNITS * _EPS * size
             length = 1.0
-            for _ in range(_HALVINGS):
-                _try(gram, prior, length, c)
+            for _ in range(_MAX_TRIALS):
+                _step_along(gram, prior, length, c)
                 objective, violation, size = _measure(
-                    gram, prior, energy[i], c.code2, c.rate2, c.slope2, c.corr
+                    gram, prior, energy[i], c.code2, c.dual2, c.slope2, c.corr
                 )
-                if _descends(p, objective - before, rounding, c) or violation <= 0.5 * worst:
+                if _is_accepted(p, objective - before, rounding, c) or violation <= 0.5 * worst:
                     break
                 length *= 0.5
             _accept(p, c)
-            stale = 0 if objective < before - rounding or violation < 0.9 * worst else stale + 1
+            improves = objective < before - rounding or violation < 0.9 * worst
+            n_stalled = 0 if improves else n_stalled + 1
             if start or length < 1.0 or violation <= goal:
                 continue
-            # the same factor once more: a step whose price is that of two products
-            _turn(gram, short, prior, later, c, False, whole, k)
-            _try(gram, prior, 1.0, c)
-            found = _measure(gram, prior, energy[i], c.code2, c.rate2, c.slope2, c.corr)
-            if found[1] <= 0.5 * violation:
-                objective, violation, size = found
+            # a second step with the same factor costs no more than two products
+            _direction(gram, short, prior, later, c, False, whole, k)
+            _step_along(gram, prior, 1.0, c)
+            again = _measure(gram, prior, energy[i], c.code2, c.dual2, c.slope2, c.corr)
+            if again[1] <= 0.5 * violation:
+                objective, violation, size = again
                 _accept(p, c)
         n_iter[i] = count
         for j in range(p):

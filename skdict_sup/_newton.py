@@ -1,0 +1,165 @@
+"""Damped Newton's method along the curve (w, phi'(w)), for smooth convex priors: stated once.
+
+The unknown is the dual variable s = phi'(w), and w follows. With the residual r = slope - s, which
+is minus the gradient of the objective, and the Hessian H of the loss, Newton's equation reads
+
+    (H + diag(phi''(w))) move = r,      direction = phi''(w) move, in s.
+
+An entry that shrinks takes its step in s. An entry that grows takes it in w, along the tangent of
+the curve: a step in s would overshoot by orders of magnitude. A step is halved until it lowers
+the objective enough.
+
+The solver `newton` runs these functions on any problem, and the reference of the kernel `kl_codes`
+on a Gram matrix. The compiled versions of that kernel state the same for one signal after another,
+with the constants below.
+
+A `problem` has `prior` (a `SmoothPrior`), `slope(data, code)`, `objective(data, code, slope)`,
+`newton_system(code, rhs, tol)`, `product(direction, code)` and `diagonal(code)`.
+
+References
+----------
+D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equations 6 and 9.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ._array import device_of, eps, namespace, take_rows, to_numpy
+from ._records import Data, Rows
+
+SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
+MAX_TRIALS = 30  # step lengths that are tried in one iteration
+SYSTEM_TOL = 1e-4  # accuracy of the linear systems: the next step corrects the error of a step
+ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
+PATIENCE = 12  # iterations without progress after which a signal counts as stalled
+
+
+@dataclass(frozen=True, eq=False)
+class NewtonState(Rows):
+    """Codes of an iteration, with all that follows from them."""
+
+    data: Data
+    code: Any
+    dual: Any  # phi'(code), or where an entry of the code underflows, what it stands for
+    slope: Any
+    objective: Any
+    kkt_residual: Any  # relative to the largest correlation of the signal
+    n_stalled: Any  # iterations in a row without progress
+
+
+def start(problem, data, code):
+    """State at given codes."""
+    xp = namespace(code)
+    n_stalled = xp.zeros(code.shape[0], dtype=xp.int64, device=device_of(code))
+    return _evaluate(problem, data, code, problem.prior.gradient(code), n_stalled)
+
+
+def step(problem, state):
+    """State after one damped Newton step of each signal."""
+    xp = namespace(state.code)
+    residual = state.slope - state.dual
+    direction, radius = _direction(problem, state, residual)
+    after = _backtrack(problem, state, direction, residual, radius)
+    # the residual may increase on the way to the optimum; the objective decides then
+    decreases = after.objective < state.objective - _rounding(state)
+    improves = decreases | (after.kkt_residual < 0.9 * state.kkt_residual)
+    n_stalled = xp.where(improves, xp.zeros_like(state.n_stalled), state.n_stalled + 1)
+    return replace(after, n_stalled=n_stalled)
+
+
+def is_stalled(state):
+    """Whether no further progress is possible in the precision of the codes."""
+    return (state.n_stalled >= PATIENCE) | ~namespace(state.code).isfinite(state.objective)
+
+
+def _evaluate(problem, data, code, dual, n_stalled):
+    slope = problem.slope(data, code)
+    objective = problem.objective(data, code, slope)
+    kkt_residual = data.relative_residual(problem.prior.stationarity(code, slope))
+    return NewtonState(data, code, dual, slope, objective, kkt_residual, n_stalled)
+
+
+def _direction(problem, state, residual):
+    """Newton's direction in the dual variable, and the |w| up to which entries grow freely.
+
+    Below that radius the prior has more curvature than the loss, and a step cannot overshoot.
+    """
+    xp, code = namespace(state.code), state.code
+    move, curvature, support = problem.newton_system(code, residual, SYSTEM_TOL)
+    diagonal = problem.diagonal(code)
+    # both terms equal phi'' move; the first would multiply errors of the system by large
+    # curvatures, and the second subtracts nearly equal numbers where curvatures are small
+    direction = xp.where(
+        support & (curvature < diagonal),
+        curvature * move,
+        residual - problem.product(move, code),
+    )
+    inverse = 1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
+    return direction, problem.prior.reach(inverse)
+
+
+def _backtrack(problem, state, direction, residual, radius):
+    """States at the longest steps, of lengths 1, 1/2, 1/4, ..., that are accepted."""
+    after = _step_along(problem, state, direction, radius)
+    rows, length = np.arange(state.n_rows), 1.0
+    accepted = to_numpy(_is_accepted(state, after, residual))
+    for _ in range(1, MAX_TRIALS):
+        if accepted.all():
+            break
+        kept = (~accepted).nonzero()[0]
+        rows, length = rows[kept], 0.5 * length
+        direction, residual = take_rows(direction, kept), take_rows(residual, kept)
+        radius = take_rows(radius, kept) if radius.shape[0] > 1 else radius
+        before = state.rows(rows)
+        trial = _step_along(problem, before, length * direction, radius)
+        accepted = to_numpy(_is_accepted(before, trial, residual))
+        after = after.put(trial, rows)
+    return after
+
+
+def _step_along(problem, state, direction, radius):
+    """State after a step along the curve: in the dual, or in the code where that is shorter.
+
+    Where |w| grows beyond the free radius, it grows by no more than along the tangent.
+    """
+    xp, prior = namespace(direction), problem.prior
+    dual = state.dual + direction
+    code = prior.code_at(dual)
+    zero = xp.zeros_like(code)
+    sign_change = xp.sign(state.code) * code < 0
+    # an entry that changes sign grows from zero
+    base_code = xp.where(sign_change, zero, state.code)
+    base_dual = xp.where(sign_change, zero, state.dual)
+    tangent = xp.abs(base_code + prior.mobility(base_code) * (dual - base_dual))
+    bound = xp.maximum(tangent, xp.minimum(xp.abs(code), radius))
+    is_bounded = (xp.abs(code) > xp.abs(base_code)) & (xp.abs(code) > bound)
+    code = xp.where(is_bounded, xp.sign(code) * bound, code)
+    dual = xp.where(is_bounded, prior.gradient(code), dual)
+    return _evaluate(problem, state.data, code, dual, state.n_stalled)
+
+
+def _is_accepted(before, after, residual):
+    """Whether a step lowers the objective by enough of the predicted decrease, or the residual.
+
+    Where rounding hides the decrease, the trapezoidal rule estimates it from the derivatives at
+    both ends of the step.
+    """
+    xp = namespace(residual)
+    move = after.code - before.code
+    predicted = xp.sum(residual * move, axis=1)
+    change = after.objective - before.objective
+    enough = change <= -SUFFICIENT_DECREASE * xp.maximum(predicted, xp.zeros_like(predicted))
+    is_hidden = xp.abs(change) <= _rounding(before)
+    decreases = predicted + xp.sum((after.slope - after.dual) * move, axis=1) >= 0
+    halved = after.kkt_residual <= 0.5 * before.kkt_residual
+    return enough | (is_hidden & decreases) | halved
+
+
+def _rounding(state):
+    """Bound on the rounding error of objectives."""
+    xp = namespace(state.code)
+    terms = xp.abs(state.data.offset) + xp.abs(state.objective)
+    terms = terms + xp.sum(xp.abs(state.code * state.slope), axis=1)
+    return ROUNDING_UNITS * eps(state.code) * terms
