@@ -3,8 +3,9 @@ r"""The sparse-coding problem and its optimality condition, stated once.
 .. math:: P(w) = D_L(x \| f(wD)) + \varphi(w)
 
 The code of a signal x is the w that minimises P. With slope = -(gradient of the reconstruction in
-w), it is optimal exactly when slope lies in the subdifferential of phi at w. This condition stops
-the solvers, is what the tests ask of codes, and is what the implicit gradient differentiates.
+w), it is optimal exactly when slope lies in the subdifferential of phi at w. By this condition
+codes have converged or not; the tests ask it of codes, and the implicit gradient differentiates
+it.
 """
 
 from copy import copy

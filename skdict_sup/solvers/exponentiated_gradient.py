@@ -7,11 +7,12 @@ from typing import Any
 from .._array import eps, namespace
 from .._records import Data, Rows
 from ..priors import is_entropy
-from ._iterate import iterate
+from ._iterate import iterate_to_tol, stopping_certificate
 
-_OFTEN, _SELDOM = 0.6, 0.3  # shares of backtracking beyond which the step size changes
-_CHANGE = 0.1
-_MEMORY = 0.9  # weight of the past in the running share
+_SHRINK_ABOVE = 0.6  # fraction of rejected steps above which the initial step size shrinks
+_GROW_BELOW = 0.3  # and below which it grows
+_SIZE_CHANGE = 0.1
+_AVERAGE_DECAY = 0.9  # weight of the past in the running fraction of rejected steps
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class ExponentiatedGradient:
     """First-order solver, the natural one for the KL prior: w_j <- w_j exp(-step gradient_j).
 
     Signed codes are the difference of two nonnegative ones, over [D, -D]. A step that does not
-    lower the objective by half of what the gradient predicts is taken back and halved. The size
-    that steps set out with falls by 10 % while more than 0.6 of the recent steps were taken back,
+    lower the objective by half of the predicted decrease is rejected, and the step size is halved.
+    The initial step size shrinks by 10 % while more than 0.6 of the recent steps were rejected,
     and grows by 10 % while fewer than 0.3 were.
 
     References
@@ -39,19 +40,22 @@ class ExponentiatedGradient:
         """Codes of a slice, to a relative optimality residual of tol."""
         xp, ones = namespace(data.corr), namespace(data.corr).ones_like(data.offset)
         zero = xp.zeros_like(data.corr)
-        rate = zero if init is None else problem.prior.gradient(init) / problem.prior.lam
-        other = None if problem.prior.positive else -rate  # a signed code is p (e^s - e^-s)
-        points = _at(problem, data, rate, other, ones, ones, xp.zeros_like(ones))
-        limit = self.max_iter or 100_000
-        points, n_iter = iterate(
-            points, partial(_step, problem), partial(_done, problem, tol), limit
+        plus = zero if init is None else problem.prior.gradient(init) / problem.prior.lam
+        minus = None if problem.prior.positive else -plus  # a signed code is p (e^s - e^-s)
+        state, n_iter = iterate_to_tol(
+            problem,
+            _evaluate(problem, data, plus, minus, ones, ones, xp.zeros_like(ones)),
+            partial(_step, problem),
+            tol,
+            self.max_iter or 100_000,
+            certify=lambda state: stopping_certificate(problem, state, state.slope),
         )
-        return points.code, points.slope, n_iter
+        return state.code, state.slope, n_iter
 
 
 @dataclass(frozen=True, eq=False)
 class _EGState(Rows):
-    """Nonnegative codes on the way, as log(w / p), and what follows from them."""
+    """Nonnegative codes of an iteration, as log(w / p), and what follows from them."""
 
     data: Data
     plus: Any
@@ -60,80 +64,85 @@ class _EGState(Rows):
     code: Any
     slope: Any
     objective: Any
-    size: Any  # of steps when they set out
-    step: Any  # the next one: shorter while steps are taken back
-    share: Any  # of steps taken back, lately
+    initial_size: Any  # step size after an accepted step
+    step_size: Any  # size of the next step, which is smaller after rejected ones
+    rejected: Any  # running fraction of rejected steps
 
 
-def _at(problem, data, plus, minus, size, step, share):
+def _evaluate(problem, data, plus, minus, initial_size, step_size, rejected):
     xp, prior = namespace(plus), problem.prior
     mean = prior.mean(plus)
     plus_code = code = mean * xp.exp(plus)
-    distance = xp.sum(code * (plus - 1.0) + mean, axis=1)
+    divergence = xp.sum(code * (plus - 1.0) + mean, axis=1)
     if minus is not None:
-        other = mean * xp.exp(minus)
-        distance = distance + xp.sum(other * (minus - 1.0) + mean, axis=1)
-        code = code - other
+        minus_code = mean * xp.exp(minus)
+        divergence = divergence + xp.sum(minus_code * (minus - 1.0) + mean, axis=1)
+        code = code - minus_code
     slope = problem.slope(data, code)
-    objective = problem.loss(data, code, slope) + prior.lam * distance
-    found = plus, minus, plus_code, code, slope, objective
-    return _EGState(data, *found, size, step, share)
+    objective = problem.loss(data, code, slope) + prior.lam * divergence
+    iterate = plus, minus, plus_code, code, slope, objective
+    return _EGState(data, *iterate, initial_size, step_size, rejected)
 
 
-def _done(problem, tol, points):
-    xp = namespace(points.code)
-    violation = xp.max(problem.prior.stationarity(points.code, points.slope), axis=1)
-    return violation <= tol * xp.max(xp.abs(points.data.corr), axis=1)
-
-
-def _step(problem, points):
-    """One trial for each signal: taken, or taken back."""
-    xp, lam = namespace(points.code), problem.prior.lam
-    step = points.step[:, None]
-    plus = points.plus - step * (lam * points.plus - points.slope)
-    minus = points.minus
+def _step(problem, state):
+    """One trial step for each signal, which is accepted or rejected."""
+    xp, lam = namespace(state.code), problem.prior.lam
+    size, initial_size = state.step_size[:, None], state.initial_size
+    plus = state.plus - size * (lam * state.plus - state.slope)
+    minus = state.minus
     if minus is not None:
-        minus = minus - step * (lam * minus + points.slope)
-    trial = _at(problem, points.data, plus, minus, points.size, points.step, points.share)
-    taken = _descends(lam, points, trial)
-    share = _MEMORY * points.share + (1 - _MEMORY) * xp.astype(~taken, step.dtype)
-    shrunk = xp.where(share > _OFTEN, (1 - _CHANGE) * points.size, points.size)
-    size = xp.where(share < _SELDOM, (1 + _CHANGE) * points.size, shrunk)
+        minus = minus - size * (lam * minus + state.slope)
+    settings = initial_size, state.step_size, state.rejected
+    trial = _evaluate(problem, state.data, plus, minus, *settings)
+    accepted = _is_accepted(lam, state, trial)
+    is_rejected = xp.astype(~accepted, size.dtype)
+    rejected = _AVERAGE_DECAY * state.rejected + (1 - _AVERAGE_DECAY) * is_rejected
+    shrunk = xp.where(rejected > _SHRINK_ABOVE, (1 - _SIZE_CHANGE) * initial_size, initial_size)
+    initial_size = xp.where(rejected < _GROW_BELOW, (1 + _SIZE_CHANGE) * initial_size, shrunk)
 
-    def kept(name):
-        a, b = getattr(trial, name), getattr(points, name)
-        return a if a is None else xp.where(taken[:, None] if a.ndim == 2 else taken, a, b)
+    def chosen(name):
+        new, old = getattr(trial, name), getattr(state, name)
+        if new is None:
+            return None
+        return xp.where(accepted[:, None] if new.ndim == 2 else accepted, new, old)
 
-    changed = "plus", "minus", "plus_code", "code", "slope", "objective"
-    settings = {"size": size, "step": xp.where(taken, size, 0.5 * points.step), "share": share}
-    return replace(points, **{name: kept(name) for name in changed}, **settings)
+    names = "plus", "minus", "plus_code", "code", "slope", "objective"
+    return replace(
+        state,
+        **{name: chosen(name) for name in names},
+        initial_size=initial_size,
+        step_size=xp.where(accepted, initial_size, 0.5 * state.step_size),
+        rejected=rejected,
+    )
 
 
-def _descends(lam, points, trial):
-    """Whether the objective falls by half of what its slope predicts.
+def _is_accepted(lam, state, trial):
+    """Whether the objective decreases by half of the predicted decrease.
 
-    Less than that may mean steps from one side of the minimum to the other, for ever. Where
-    rounding hides the fall, the slope at the end says whether it is there, by convexity.
+    With less than that, steps may alternate between two sides of the minimum for ever. Where
+    rounding hides the decrease, the derivative at the end of the step decides, by convexity.
     """
-    xp = namespace(points.code)
-    plus, minus = trial.plus_code - points.plus_code, None
+    xp = namespace(state.code)
+    plus_move, minus_move = trial.plus_code - state.plus_code, None
     if trial.minus is not None:
-        minus = (trial.plus_code - trial.code) - (points.plus_code - points.code)
-    predicted = _slope_along(lam, points, plus, minus)
-    change = trial.objective - points.objective
-    falls = change <= 0.5 * predicted
-    size = xp.abs(points.objective) + xp.abs(points.data.offset)
-    rounding = 16 * eps(points.code) * size
-    close = xp.abs(change) <= rounding
-    if not bool(xp.any(close)):
-        return falls
-    return xp.where(close, _slope_along(lam, trial, plus, minus) <= 0, falls)
+        minus_move = (trial.plus_code - trial.code) - (state.plus_code - state.code)
+    predicted = _directional_derivative(lam, state, plus_move, minus_move)
+    change = trial.objective - state.objective
+    decreases = change <= 0.5 * predicted
+    magnitude = xp.abs(state.objective) + xp.abs(state.data.offset)
+    rounding = 16 * eps(state.code) * magnitude
+    is_hidden = xp.abs(change) <= rounding
+    if not bool(xp.any(is_hidden)):
+        return decreases
+    derivative = _directional_derivative(lam, trial, plus_move, minus_move)
+    return xp.where(is_hidden, derivative <= 0, decreases)
 
 
-def _slope_along(lam, points, plus, minus):
-    """Derivative of the objective along a change of the halves."""
-    xp = namespace(points.code)
-    along = xp.sum((lam * points.plus - points.slope) * plus, axis=1)
-    if minus is not None:
-        along = along + xp.sum((lam * points.minus + points.slope) * minus, axis=1)
-    return along
+def _directional_derivative(lam, state, plus_move, minus_move):
+    """Derivative of the objective in the direction of moves of the two halves."""
+    xp = namespace(state.code)
+    derivative = xp.sum((lam * state.plus - state.slope) * plus_move, axis=1)
+    if minus_move is not None:
+        minus_gradient = lam * state.minus + state.slope
+        derivative = derivative + xp.sum(minus_gradient * minus_move, axis=1)
+    return derivative

@@ -1,4 +1,4 @@
-"""Codes by accelerated proximal gradient (FISTA) with restarts, one matrix product a step."""
+"""Codes by accelerated proximal gradient (FISTA) with restarts: one matrix product per step."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,11 +6,10 @@ from typing import Any
 
 from .._array import eps, namespace
 from .._records import Data, Rows
-from ..certificate import certificate
 from ..priors import has_prox
-from ._iterate import gradient_step, iterate
+from ._iterate import gradient_step, iterate_to_tol
 
-_CHECK = 10  # steps between two looks at the duality gap
+_TEST_EVERY = 10  # steps between two certificates, which take a product with the Gram matrix
 
 
 @dataclass(frozen=True)
@@ -31,43 +30,48 @@ class FISTA:
         return has_prox(prior)
 
     def codes(self, problem, data, tol, init=None):
-        """Codes of a slice, to a relative duality gap of tol."""
+        """Codes of a slice, to tol by the measure of `Problem.converged`."""
         xp, like = namespace(data.corr), data.offset
         code = xp.zeros_like(data.corr) if init is None else problem.prior.prox(init, 0.0)
         step = partial(_step, problem, gradient_step(problem))
-        points = _FISTAState(data, code, code, xp.ones_like(like), xp.full_like(like, xp.inf))
-        limit = self.max_iter or 100_000
-        points, n_iter = iterate(points, step, partial(_done, problem, tol), limit, every=_CHECK)
-        return points.code, problem.slope(points.data, points.code), n_iter
+        state = _FISTAState(data, code, code, xp.ones_like(like), xp.full_like(like, xp.inf))
+        state, n_iter = iterate_to_tol(
+            problem,
+            state,
+            step,
+            tol,
+            self.max_iter or 100_000,
+            is_stalled=_is_stalled,
+            every=_TEST_EVERY,
+        )
+        return state.code, problem.slope(state.data, state.code), n_iter
 
 
 @dataclass(frozen=True, eq=False)
 class _FISTAState(Rows):
     data: Data
     code: Any
-    point: Any  # where the next step starts: beyond the code, by the momentum
+    point: Any  # the extrapolated point, where the next gradient is taken
     momentum: Any
-    change: Any  # largest, by the last step
+    change: Any  # largest change of an entry by the last step
 
 
-def _done(problem, tol, points):
-    xp, code = namespace(points.code), points.code
-    slope = problem.slope(points.data, code)
-    found = certificate(problem, points.data, code, slope, counted=False)
-    # a step below rounding: these floats get no further
-    resting = points.change <= eps(code) * xp.max(xp.abs(code), axis=1)
-    return (found.duality_gap <= tol) | resting
+def _is_stalled(state):
+    """Whether the last step was below the rounding of the code."""
+    xp, code = namespace(state.code), state.code
+    return state.change <= eps(code) * xp.max(xp.abs(code), axis=1)
 
 
-def _step(problem, step, points):
-    xp, momentum = namespace(points.code), points.momentum
-    slope = problem.slope(points.data, points.point)
-    following = problem.prior.prox(points.point + step * slope, step)
-    change = following - points.code
-    # the momentum points uphill: start it again, signal by signal
-    uphill = xp.sum((points.point - following) * change, axis=1) > 0
-    grown = xp.where(uphill, xp.ones_like(momentum), 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2)))
-    weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / grown)
-    point = following + weight[:, None] * change
+def _step(problem, step_size, state):
+    xp, momentum = namespace(state.code), state.momentum
+    slope = problem.slope(state.data, state.point)
+    code = problem.prior.prox(state.point + step_size * slope, step_size)
+    change = code - state.code
+    # where the momentum points uphill, the signal restarts without it
+    uphill = xp.sum((state.point - code) * change, axis=1) > 0
+    grown = 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2))
+    next_momentum = xp.where(uphill, xp.ones_like(momentum), grown)
+    weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / next_momentum)
+    point = code + weight[:, None] * change
     largest = xp.max(xp.abs(change), axis=1)
-    return _FISTAState(points.data, following, point, grown, largest)
+    return _FISTAState(state.data, code, point, next_momentum, largest)

@@ -7,15 +7,17 @@ from typing import Any
 from .._array import namespace
 from .._records import Data, Rows
 from ..priors import ElasticNet, is_convex, is_power
-from ._iterate import gradient_step, iterate
+from ._iterate import gradient_step, iterate_to_tol
 from .homotopy import Homotopy
+
+_TEST_EVERY = 10  # steps between two residuals, which take a product with the Gram matrix
 
 
 @dataclass(frozen=True)
 class Reweighted:
-    """Local method: each step shrinks by the slope that the prior has at the last code.
+    """Local method: each step soft-thresholds by the derivative of the prior at the last code.
 
-    The l1 codes of the same weight are the start; an entry that has become zero stays there.
+    The initial codes are the l1 codes of the same weight. An entry that becomes zero remains zero.
 
     References
     ----------
@@ -34,14 +36,15 @@ class Reweighted:
         if init is None:
             l1 = problem.with_prior(ElasticNet(problem.prior.lam))
             init, _, _ = Homotopy().codes(l1, data, tol)
-        points, n_iter = iterate(
+        state, n_iter = iterate_to_tol(
+            problem,
             _ReweightedState(data, init),
             partial(_step, problem, gradient_step(problem)),
-            partial(_done, problem, tol),
+            tol,
             self.max_iter or 100_000,
-            every=10,
+            every=_TEST_EVERY,
         )
-        return points.code, problem.slope(points.data, points.code), n_iter
+        return state.code, problem.slope(state.data, state.code), n_iter
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +53,10 @@ class _ReweightedState(Rows):
     code: Any
 
 
-def _done(problem, tol, points):
-    xp = namespace(points.code)
-    slope = problem.slope(points.data, points.code)
-    violation = xp.max(problem.prior.stationarity(points.code, slope), axis=1)
-    return violation <= tol * xp.max(xp.abs(points.data.corr), axis=1)
-
-
-def _step(problem, step, points):
-    xp, code = namespace(points.code), points.code
-    moved = code + step * problem.slope(points.data, code)
-    size = xp.abs(moved) - step * xp.abs(problem.prior.gradient(code))
-    stays = (size <= 0) | (code == 0)
-    return _ReweightedState(
-        points.data, xp.where(stays, xp.zeros_like(code), xp.sign(moved) * size)
-    )
+def _step(problem, step_size, state):
+    xp, code = namespace(state.code), state.code
+    point = code + step_size * problem.slope(state.data, code)
+    magnitude = xp.abs(point) - step_size * xp.abs(problem.prior.gradient(code))
+    is_zero = (magnitude <= 0) | (code == 0)
+    code = xp.where(is_zero, xp.zeros_like(code), xp.sign(point) * magnitude)
+    return _ReweightedState(state.data, code)
