@@ -1,6 +1,6 @@
-"""Arrays of one library lent to the compiled kernels of another, without copies.
+"""Arrays of one library passed to the compiled kernels of another, without copies.
 
-Gradients that a library records end at the door: no tensor enters a kernel with its graph.
+Tensors are detached first: autograd does not see inside kernels.
 """
 
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ def numpy_from_torch(function):
     def call(*args, **kwargs):
         like = next(a for a in args if is_torch(a))
         shared = {name: as_numpy_view(a) for name, a in kwargs.items()}
-        found = function(*map(as_numpy_view, args), **shared)
-        return _each(found, lambda a: from_numpy_view(a, like))
+        result = function(*map(as_numpy_view, args), **shared)
+        return _each(result, lambda a: from_numpy_view(a, like))
 
     return call
 
@@ -56,21 +56,22 @@ def cupy_from_torch(function):
         import cupy
         import torch
 
-        def lent(value):
+        def as_cupy(value):
             return cupy.from_dlpack(value.detach()) if is_torch(value) else value
 
         device = next(a.device for a in args if is_torch(a))
         stream = _cupy_stream(cupy, torch.cuda.current_stream(device).cuda_stream)
         with cupy.cuda.Device(device.index), stream:
-            found = function(*map(lent, args), **{name: lent(a) for name, a in kwargs.items()})
-            return _each(found, torch.from_dlpack)
+            shared = {name: as_cupy(a) for name, a in kwargs.items()}
+            result = function(*map(as_cupy, args), **shared)
+            return _each(result, torch.from_dlpack)
 
     return call
 
 
 @dataclass(frozen=True)
 class _Stream:
-    """A stream by its address, in the form that CUDA libraries hand to each other."""
+    """A stream by its address, in the form that CUDA libraries exchange."""
 
     address: int
 
@@ -96,5 +97,5 @@ def _has_cupy():
     return find_spec("cupy") is not None
 
 
-def _each(found, convert):
-    return tuple(map(convert, found)) if isinstance(found, tuple) else convert(found)
+def _each(result, convert):
+    return tuple(map(convert, result)) if isinstance(result, tuple) else convert(result)

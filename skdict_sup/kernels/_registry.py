@@ -1,7 +1,8 @@
 """Every compiled version of every kernel, on one page.
 
-A row names the kernel, where its compiled twin lives, a plain predicate on the array arguments
-that says whether the twin can take them, and how they are lent to it. Rows are tried from the top.
+A row names the kernel, the module of its compiled version, a predicate on the array arguments that
+says whether this version supports them, and the wrapper that converts them without copying. Rows
+are tried in order.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ class Version:
     lend: Callable = itself
 
 
-_ON_THE_HOST = (
+_HOST_KERNELS = (
     "elastic_net_codes",
     "elastic_net_certificate",
     "kl_codes",
@@ -40,17 +41,17 @@ _ON_THE_HOST = (
     "thresholded_product",
     "atom_update",
 )
-_ON_A_GPU = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
+_GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 
 REGISTRY = (
-    *(Version(name, "numba", f"._numba.{name}", numpy_floats) for name in _ON_THE_HOST),
+    *(Version(name, "numba", f"._numba.{name}", numpy_floats) for name in _HOST_KERNELS),
     *(
         Version(name, "numba", f"._numba.{name}", torch_host_floats, numpy_from_torch)
-        for name in _ON_THE_HOST
+        for name in _HOST_KERNELS
     ),
-    *(Version(name, "cuda", f"._cuda.{name}", cupy_floats) for name in _ON_A_GPU),
+    *(Version(name, "cuda", f"._cuda.{name}", cupy_floats) for name in _GPU_KERNELS),
     *(
         Version(name, "cuda", f"._cuda.{name}", torch_device_floats, cupy_from_torch)
-        for name in _ON_A_GPU
+        for name in _GPU_KERNELS
     ),
 )

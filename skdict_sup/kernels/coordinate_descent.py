@@ -26,7 +26,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
         Bound on the duality gap over the objective.
     max_iter : int
         Most rounds: a sweep over all atoms, then `SUPPORT_SWEEPS` over those of nonzero entries,
-        which make most of the way.
+        which achieve most of the progress.
     init : array like corr or None
 
     Returns
@@ -46,31 +46,34 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
         code = xp.where(init > 0, init, code) if positive else init + code
     slope = corr - code @ gram
     n_iter = xp.zeros(n, dtype=xp.int64, device=device_of(corr))
-    at_work = xp.ones(n, dtype=xp.bool, device=device_of(corr))
+    active = xp.ones(n, dtype=xp.bool, device=device_of(corr))
     diagonal = [float(gram[j, j]) for j in range(p)]
     for _ in range(max_iter):
         for only_support in (False, *[True] * SUPPORT_SWEEPS):
             for j in (j for j in range(p) if diagonal[j]):
-                pull = slope[:, j] + diagonal[j] * code[:, j]
-                size = pull if positive else xp.abs(pull)
-                shrunk = xp.maximum(size - lam, xp.zeros_like(pull))
-                value = xp.sign(pull) * shrunk / (diagonal[j] + lam2)
-                moves = at_work & (code[:, j] != 0) if only_support else at_work
-                change = xp.where(moves, value - code[:, j], xp.zeros_like(value))
+                correlation = slope[:, j] + diagonal[j] * code[:, j]
+                magnitude = correlation if positive else xp.abs(correlation)
+                shrunk = xp.maximum(magnitude - lam, xp.zeros_like(correlation))
+                value = xp.sign(correlation) * shrunk / (diagonal[j] + lam2)
+                is_updated = active & (code[:, j] != 0) if only_support else active
+                change = xp.where(is_updated, value - code[:, j], xp.zeros_like(value))
                 code[:, j] = code[:, j] + change
                 slope = slope - change[:, None] * gram[j, :][None, :]
-        n_iter = n_iter + xp.astype(at_work, xp.int64)
+        n_iter = n_iter + xp.astype(active, xp.int64)
         slope = corr - code @ gram
-        at_work = _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol)
-        if not bool(xp.any(at_work)):
+        active = _is_above(xp, code, slope, corr, energy, lam, lam2, positive, tol)
+        if not bool(xp.any(active)):
             break
     return code, slope, n_iter
 
 
-def _gap_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
-    """Whether the duality gap is above tol times the objective."""
+def _is_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
+    """Whether the duality gap is above tol times the objective.
+
+    This is the stop test of `solvers._iterate`, for elastic nets.
+    """
     certify = elastic_net_certificate.reference
     violation, _, gap, objective, *_ = certify(corr, energy, code, slope, lam, lam2, positive)
-    if lam == 0:  # the dual ball is a point: stop by the optimality condition
+    if lam == 0:  # the dual ball is a point, and the optimality condition decides
         gap = violation * xp.sum(xp.abs(code), axis=1)
     return gap > tol * objective

@@ -43,18 +43,20 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     """
     xp = namespace(corr)
     zero = xp.zeros_like(corr)
-    free = slope - lam2 * code
-    pull = free if positive else xp.abs(free)
-    at_rest = xp.maximum(pull - lam, zero)
-    moving = xp.abs(free - lam * xp.sign(code))
-    violation = xp.max(xp.where(code != 0, moving, at_rest), axis=1)
+    correlation = slope - lam2 * code  # u, correlations of atoms and augmented residual
+    magnitude = correlation if positive else xp.abs(correlation)
+    off_support = xp.maximum(magnitude - lam, zero)
+    on_support = xp.abs(correlation - lam * xp.sign(code))
+    violation = xp.max(xp.where(code != 0, on_support, off_support), axis=1)
     squares = 0.5 * (energy - xp.sum(code * (corr + slope), axis=1))
     squares = xp.maximum(squares, xp.zeros_like(squares))
     ridge = 0.5 * lam2 * xp.sum(code * code, axis=1)
     l1 = xp.sum(xp.abs(code), axis=1)
-    pull = xp.max(pull, axis=1)
-    beyond = pull > lam
-    scale = xp.where(beyond, lam / xp.where(beyond, pull, xp.ones_like(pull)), xp.ones_like(pull))
-    gap = (1.0 - scale) ** 2 * (squares + ridge) + lam * l1 - scale * xp.sum(code * free, axis=1)
+    largest = xp.max(magnitude, axis=1)
+    one = xp.ones_like(largest)
+    is_infeasible = largest > lam
+    scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, largest, one), one)
+    cross = xp.sum(code * correlation, axis=1)
+    gap = (1.0 - scale) ** 2 * (squares + ridge) + lam * l1 - scale * cross
     objective = squares + ridge + lam * l1
     return violation, xp.max(xp.abs(corr), axis=1), gap, objective, l1, scale

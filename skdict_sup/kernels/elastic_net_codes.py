@@ -11,11 +11,11 @@ from .support_solve import support_solve
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
     r"""Exact codes argmin_w 1/2 w'(G + lam2 I)w - <corr, w> + lam ||w||_1, finished to rounding.
 
-    Active-set descent: minimise on the support, stop at the first entry that would change
-    sign and let it go; once the support is stationary admit the atom that violates its bound most.
-    An atom that depends on the support enters in exchange for the entry that reaches zero first
-    along the direction that leaves the fit as it is. The objective decreases at every change, so
-    no support comes twice. (Without `init`, compiled versions may reach the first support by
+    Active-set descent: minimise on the support up to the first entry that would change sign, and
+    remove that entry; once the support is stationary, add the atom that violates its bound most.
+    An atom that depends on the support is exchanged for the entry that reaches zero first along
+    the direction that does not change the reconstruction. The objective decreases at every change,
+    so no support occurs twice. (Without `init`, compiled versions may reach the first support by
     homotopy in lam; the answer is the same.)
 
     Parameters
@@ -51,25 +51,25 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     if init is not None:
         code = xp.where(init > 0, init, code) if positive else init + code
     n_iter = np.zeros(n, np.int64)
-    todo, state = list(range(n)), _start(xp, gram, lam2, code)
+    remaining, state = list(range(n)), _start(xp, gram, lam2, code)
     floor = eps(corr) * xp.max(xp.abs(corr), axis=1)
     limit = max_iter or 100 + 10 * p
     finished = {}
-    work = corr
+    active_corr = corr
     for iteration in range(limit):
-        if not todo:
+        if not remaining:
             break
-        state, slope, done = _step(xp, gram, work, lam, lam2, positive, floor, state)
+        state, slope, done = _step(xp, gram, active_corr, lam, lam2, positive, floor, state)
         done = to_numpy(done)
         if iteration == limit - 1:
             done = done | True
         for row in done.nonzero()[0]:
-            finished[todo[row]] = (state[0][int(row), :], slope[int(row), :])
-            n_iter[todo[row]] = iteration
+            finished[remaining[row]] = (state[0][int(row), :], slope[int(row), :])
+            n_iter[remaining[row]] = iteration
         if done.any():
             left = (~done).nonzero()[0]
-            todo = [todo[row] for row in left]
-            work, floor = take_rows(work, left), take_rows(floor, left)
+            remaining = [remaining[row] for row in left]
+            active_corr, floor = take_rows(active_corr, left), take_rows(floor, left)
             state = tuple(take_rows(part, left) for part in state)
     n_iter = xp.asarray(n_iter, device=device_of(corr))
     if not n:
@@ -96,18 +96,18 @@ def _dependent(xp, gram, lam2, support):
 
 
 def _step(xp, gram, corr, lam, lam2, positive, floor, state):
-    """One change of every signal still at work: refine, let go, admit, or exchange."""
+    """One change of every remaining signal: refine, remove, add, or exchange."""
     code, sign, barred, refined = state
     p = gram.shape[0]
     atoms = xp.arange(p, device=device_of(code))[None, :]
     zero = xp.zeros_like(code)
     slope = corr - code @ gram
     support = sign != 0
-    excess = xp.where(support, slope - lam2 * code - lam * sign, zero)
-    moving = (xp.max(xp.abs(excess), axis=1) > floor) & (refined < 3)
+    residual = xp.where(support, slope - lam2 * code - lam * sign, zero)
+    moving = (xp.max(xp.abs(residual), axis=1) > floor) & (refined < 3)
 
-    # refine: Newton on the support, up to the first change of sign
-    delta = support_solve.reference(gram, lam2, support, excess)
+    # refine: a Newton step on the support, up to the first sign change
+    delta = support_solve.reference(gram, lam2, support, residual)
     target = code + delta
     crossing = support & (target * sign <= 0) & moving[:, None]
     apart = crossing & (code != target)
@@ -115,55 +115,56 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
         apart, code / xp.where(apart, code - target, zero + 1), xp.where(crossing, zero, zero + 2)
     )
     step = xp.min(ratio, axis=1)
-    leaver = xp.argmin(ratio, axis=1)[:, None]
-    lets_go = moving & (step <= 1)
-    moved = code + xp.where(step < 1, step, xp.ones_like(step))[:, None] * delta
-    gone = lets_go[:, None] & (atoms == leaver)
-    # an atom that leaves without having moved came in by rounding: barred until another moves
-    barred = (barred & ~(lets_go & (step > 0))[:, None]) | (gone & (step == 0)[:, None])
-    code = xp.where(moving[:, None], xp.where(gone, zero, moved), code)
-    sign = xp.where(gone, zero, sign)
-    refined = xp.where(lets_go, xp.zeros_like(refined), refined + 1)
+    removed_atom = xp.argmin(ratio, axis=1)[:, None]
+    removes = moving & (step <= 1)
+    shortened = code + xp.where(step < 1, step, xp.ones_like(step))[:, None] * delta
+    is_removed = removes[:, None] & (atoms == removed_atom)
+    # an entry removed after a step of zero was added because of rounding: its atom is barred
+    # until another entry changes
+    barred = (barred & ~(removes & (step > 0))[:, None]) | (is_removed & (step == 0)[:, None])
+    code = xp.where(moving[:, None], xp.where(is_removed, zero, shortened), code)
+    sign = xp.where(is_removed, zero, sign)
+    refined = xp.where(removes, xp.zeros_like(refined), refined + 1)
 
-    # admit: the largest violation among the atoms at rest
-    pull = slope if positive else xp.abs(slope)
-    violation = xp.where((sign != 0) | barred, zero - 1, pull - lam)
+    # add: the atom with the largest violation off the support
+    correlation = slope if positive else xp.abs(slope)
+    violation = xp.where((sign != 0) | barred, zero - 1, correlation - lam)
     entrant = atoms == xp.argmax(violation, axis=1)[:, None]
-    admits = ~moving & (xp.max(violation, axis=1) > floor)
-    entrant = entrant & admits[:, None]
-    code, sign, barred = _admit(
+    adds = ~moving & (xp.max(violation, axis=1) > floor)
+    entrant = entrant & adds[:, None]
+    code, sign, barred = _add(
         xp, gram, lam, lam2, floor, code, sign, barred, entrant, xp.sign(slope)
     )
-    refined = xp.where(admits, xp.zeros_like(refined), refined)
-    return (code, sign, barred, refined), slope, ~moving & ~admits
+    refined = xp.where(adds, xp.zeros_like(refined), refined)
+    return (code, sign, barred, refined), slope, ~moving & ~adds
 
 
-def _admit(xp, gram, lam, lam2, floor, code, sign, barred, entrant, entrant_sign):
+def _add(xp, gram, lam, lam2, floor, code, sign, barred, entrant, entrant_sign):
     """Add one atom to each support, in exchange where it depends on the support."""
     zero = xp.zeros_like(code)
     support = sign != 0
-    comes = xp.astype(entrant, code.dtype)
+    indicator = xp.astype(entrant, code.dtype)
     combination = support_solve.reference(
-        gram, lam2, support, xp.where(support, comes @ gram, zero)
+        gram, lam2, support, xp.where(support, indicator @ gram, zero)
     )
     dependent = xp.any(entrant, axis=1) & xp.any(
         _dependent(xp, gram, lam2, support | entrant), axis=1
     )
-    heading = xp.sum(comes * entrant_sign, axis=1)[:, None]
-    direction = -heading * combination
+    entrant_direction = xp.sum(indicator * entrant_sign, axis=1)[:, None]
+    direction = -entrant_direction * combination
     shrinking = support & (direction * sign < 0) & dependent[:, None]
     ratio = xp.where(
         shrinking, xp.abs(code) / xp.where(shrinking, xp.abs(direction), zero + 1), zero + xp.inf
     )
     step = xp.min(ratio, axis=1)[:, None]
     gain = lam * (xp.sum(-direction * sign, axis=1) - 1)
-    can = (dependent & (gain > floor))[:, None] & (step < xp.inf)
-    leaves = can & (
+    is_exchanged = (dependent & (gain > floor))[:, None] & (step < xp.inf)
+    leaves = is_exchanged & (
         xp.arange(code.shape[1], device=device_of(code))[None, :]
         == xp.argmin(ratio, axis=1)[:, None]
     )
-    length = xp.where(can, step, xp.zeros_like(step))
-    code = xp.where(leaves, zero, code + length * (direction + comes * heading))
-    enters = entrant & (~dependent[:, None] | can)
+    length = xp.where(is_exchanged, step, xp.zeros_like(step))
+    code = xp.where(leaves, zero, code + length * (direction + indicator * entrant_direction))
+    enters = entrant & (~dependent[:, None] | is_exchanged)
     sign = xp.where(leaves, zero, xp.where(enters, entrant_sign, sign))
-    return code, sign, (barred & ~(can & (step > 0))) | (entrant & ~enters)
+    return code, sign, (barred & ~(is_exchanged & (step > 0))) | (entrant & ~enters)

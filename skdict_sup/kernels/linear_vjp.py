@@ -20,14 +20,14 @@ def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
 
     Returns
     -------
-    toward_dictionary : array (n_components, n_features)
+    grad_dictionary : array (n_components, n_features)
         Summed over the batch.
-    toward_X : array (n_samples, n_features)
+    grad_X : array (n_samples, n_features)
 
     References
     ----------
     J. Mairal, "Backpropagation rules for sparse coding", section "Main result".
     """
-    toward_X = adjoint @ dictionary
+    grad_X = adjoint @ dictionary
     residual = X - code @ dictionary
-    return adjoint.T @ residual - code.T @ toward_X, toward_X
+    return adjoint.T @ residual - code.T @ grad_X, grad_X

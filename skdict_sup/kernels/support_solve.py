@@ -5,7 +5,7 @@ from .._threads import slices
 from ._dispatch import kernel
 from ._rank import dependence
 
-_BUDGET = 2**21  # entries of the gathered systems held at once
+_BUDGET = 2**21  # entries of the gathered systems in memory at once
 
 
 @kernel
@@ -24,8 +24,8 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     support : boolean array (n_samples, n_components)
     rhs : array (n_samples, n_components)
     tol : float or None
-        Norm of the residual relative to that of rhs, both scaled by 1 / sqrt(c), that will do;
-        None for rounding error. Only curvatures in an array make use of it.
+        Sufficient norm of the residual relative to that of rhs, both scaled by 1 / sqrt(c); None
+        for rounding error. Only systems with an array of curvatures use it.
 
     Returns
     -------
@@ -60,18 +60,18 @@ def _gather(xp, values, columns):
 
 def _solve_rows(gram, lam2, support, rhs, order, width):
     xp = namespace(gram)
-    H, held = _systems(xp, gram, support, rhs, order, width)
-    x = _cholesky_solve(H, lam2, held, _gather(xp, rhs, order[:, :width]) * held)
+    H, mask = _systems(xp, gram, support, rhs, order, width)
+    x = _cholesky_solve(H, lam2, mask, _gather(xp, rhs, order[:, :width]) * mask)
     return _spread(xp, x, order)
 
 
 def _solve_curved(gram, curvature, support, rhs, order, width):
     """Scaled to I + S G S, with S = diag(c)^(-1/2): its eigenvalues are one or more."""
     xp = namespace(gram)
-    H, held = _systems(xp, gram, support, rhs, order, width)
-    scale = held / xp.sqrt(_gather(xp, curvature, order[:, :width]))
+    H, mask = _systems(xp, gram, support, rhs, order, width)
+    scale = mask / xp.sqrt(_gather(xp, curvature, order[:, :width]))
     H = H * scale[:, :, None] * scale[:, None, :]
-    # its rounding counts as curvature: where ones are lost in it, the system would be singular
+    # the rounding of H is added to the ones: where ones are lost in it, H + I would be singular
     ones = 1.0 + eps(H) * xp.sum(xp.linalg.diagonal(H), axis=-1)
     H = H + ones[:, None, None] * xp.eye(width, dtype=H.dtype, device=device_of(H))[None, :, :]
     b = _gather(xp, rhs, order[:, :width]) * scale
@@ -79,24 +79,24 @@ def _solve_curved(gram, curvature, support, rhs, order, width):
 
 
 def _systems(xp, gram, support, rhs, order, width):
-    """Gathered Gram matrices, zero on the padding, and 1 where there is none."""
+    """Gathered Gram matrices, zero on the padding, and a mask that is 1 elsewhere."""
     p = gram.shape[0]
     columns = order[:, :width]
-    held = _gather(xp, xp.astype(support, rhs.dtype), columns)
+    mask = _gather(xp, xp.astype(support, rhs.dtype), columns)
     pairs = xp.reshape(columns[:, :, None] * p + columns[:, None, :], (-1,))
     H = xp.reshape(xp.take(xp.reshape(gram, (-1,)), pairs), (columns.shape[0], width, width))
-    return H * held[:, :, None] * held[:, None, :], held
+    return H * mask[:, :, None] * mask[:, None, :], mask
 
 
 def _spread(xp, x, order):
     """Values of the gathered entries back in the atoms' own order, zeros elsewhere."""
     inverse = xp.argsort(order, axis=1, stable=True)
-    rest = order.shape[1] - x.shape[1]
-    zeros = xp.zeros((x.shape[0], rest), dtype=x.dtype, device=device_of(x))
+    n_zeros = order.shape[1] - x.shape[1]
+    zeros = xp.zeros((x.shape[0], n_zeros), dtype=x.dtype, device=device_of(x))
     return _gather(xp, xp.concat([x, zeros], axis=1), inverse)
 
 
-def _cholesky_solve(H, lam2, held, rhs):
+def _cholesky_solve(H, lam2, mask, rhs):
     """Batched Cholesky, one column at a time over all signals; dependent columns drop out."""
     xp = namespace(H)
     width = H.shape[1]
@@ -104,21 +104,21 @@ def _cholesky_solve(H, lam2, held, rhs):
     tolerance = dependence(eps(H))
     diagonal = [H[:, j, j] + lam2 for j in range(width)]
     columns, roots, y = [], [], []
-    rest = rhs
+    remaining = rhs
     for j in range(width):
         pivot = H[:, j, j] + lam2
-        alive = (pivot > tolerance * diagonal[j]) & (held[:, j] > 0)
+        alive = (pivot > tolerance * diagonal[j]) & (mask[:, j] > 0)
         root = xp.sqrt(xp.where(alive, pivot, xp.ones_like(pivot)))
         beyond = alive[:, None] & (below > j)[None, :]
         column = xp.where(beyond, H[:, :, j] / root[:, None], xp.zeros_like(rhs))
         H = H - column[:, :, None] * column[:, None, :]
-        y.append(xp.where(alive, rest[:, j] / root, xp.zeros_like(root)))
-        rest = rest - column * y[j][:, None]
+        y.append(xp.where(alive, remaining[:, j] / root, xp.zeros_like(root)))
+        remaining = remaining - column * y[j][:, None]
         columns.append(column)
         roots.append(root)
     x = xp.zeros_like(rhs)
     for j in range(width - 1, -1, -1):
         value = (y[j] - xp.sum(columns[j] * x, axis=1)) / roots[j]
-        # a dropped column has y = 0 and an empty column, so its value is 0 of itself
+        # a dropped column has y = 0 and an empty column, so its value is 0
         x = xp.where((below == j)[None, :], value[:, None], x)
     return x

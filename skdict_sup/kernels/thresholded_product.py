@@ -1,4 +1,4 @@
-"""Kernel: codes times a matrix, then a threshold; what a layer of an encoder consists of."""
+"""Kernel: codes times a matrix, then a threshold: one layer of an encoder."""
 
 from .._array import namespace
 from ._dispatch import kernel
@@ -11,7 +11,7 @@ def thresholded_product(fixed, code, matrix, threshold, positive=False):
     Parameters
     ----------
     fixed : array (n_samples, n_components)
-        What the signals add, b.
+        Contribution of the signals, b.
     code : array (n_samples, n_components)
         Codes w.
     matrix : array (n_components, n_components)
@@ -32,5 +32,5 @@ def thresholded_product(fixed, code, matrix, threshold, positive=False):
     point = fixed + code @ matrix
     xp = namespace(point)
     zero = xp.zeros_like(point)
-    found = xp.maximum(point - threshold, zero)
-    return found if positive else found + xp.minimum(point + threshold, zero)
+    above = xp.maximum(point - threshold, zero)
+    return above if positive else above + xp.minimum(point + threshold, zero)

@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
-_OWN = ElasticNet, KL, Lp
+_PACKAGE_PRIORS = ElasticNet, KL, Lp
 
 
 def as_prior(prior):
@@ -84,15 +84,15 @@ def as_prior(prior):
         )
     prior = _with(prior, unboxed)
     prior.check()
-    return _with(prior, _float) if isinstance(prior, _OWN) else prior
+    return _with(prior, _float) if isinstance(prior, _PACKAGE_PRIORS) else prior
 
 
 def _with(prior, change):
     """Copy of a prior with changed settings; the prior itself where none changes."""
     settings = settings_of(prior)
     changed = {name: change(value) for name, value in settings.items()}
-    same = all(changed[name] is value for name, value in settings.items())
-    return prior if same else type(prior)(**changed)
+    is_unchanged = all(changed[name] is value for name, value in settings.items())
+    return prior if is_unchanged else type(prior)(**changed)
 
 
 def _float(value):

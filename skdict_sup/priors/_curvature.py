@@ -1,4 +1,4 @@
-"""The second derivative of a prior, in the one form that systems take."""
+"""The second derivative of a prior, in the form that linear systems take."""
 
 from numbers import Real
 from typing import Any
@@ -15,8 +15,8 @@ def curvature_of(prior, code):
         return value
     xp = namespace(code)
     value = xp.zeros_like(code) + astype_like(value, code)
-    least, most = float(xp.min(value)), float(xp.max(value))
-    if least == most:
-        return least
-    # systems divide by it: an entry that is nearly free stands for one that is
-    return xp.maximum(value, xp.full_like(value, eps(code) * most))
+    smallest, largest = float(xp.min(value)), float(xp.max(value))
+    if smallest == largest:
+        return smallest
+    # systems divide by curvatures, so a tiny positive one replaces zero
+    return xp.maximum(value, xp.full_like(value, eps(code) * largest))

@@ -1,4 +1,4 @@
-"""The two halves of a signed code, w = plus - minus, where a prior has no smoother ones."""
+"""The two halves of a signed code, w = plus - minus, for priors without smoother ones."""
 
 from .._array import namespace
 

@@ -14,14 +14,15 @@ class Prior(Protocol):
     A prior that is `smooth` is coded by Newton's method, which asks for the methods of
     `SmoothPrior` as well; any other by FISTA, which needs those of `ProximalPrior`.
 
-    It may also have, with what holds where it does not (`_questions` asks for them):
+    It may also have the following, each with a default (see `_questions`):
 
-    - `lam`, its weight: for "auto", for larger weights that Newton's method starts from, and for
-      the certificates of least squares, where it is zero; else it is taken to be above zero;
-    - `positive`, whether it keeps codes at or above zero; else False;
-    - `convex`; else True;
-    - `get_params()`, the hyper-parameters by name, for "auto" and for numbers of any kind; else
-      none, and the object is taken as it is;
+    - `lam`, its weight: for "auto", for the continuation in lam of Newton's method, and for
+      the certificates of least squares, where it is zero; a prior without it counts as one whose
+      weight is above zero;
+    - `positive`, whether codes are at or above zero; by default False;
+    - `convex`; by default True;
+    - `get_params()`, the hyper-parameters by name, for "auto" and for numbers of any kind; by
+      default there are none, and the object is used unchanged;
     - `check_components(n_components)`, which raises where hyper-parameters do not fit the atoms.
     """
 
@@ -84,13 +85,13 @@ class ProximalPrior(Prior, Protocol):
 
 
 class SmoothPrior(Prior, Protocol):
-    """What a smooth prior knows besides, entry by entry."""
+    """What Newton's method needs in addition, entry by entry."""
 
     def gradient(self, code: Any) -> Any:
         """phi'(w)."""
 
     def code_at(self, slope: Any) -> Any:
-        """The w with phi'(w) = slope, as large as floats go."""
+        """The w with phi'(w) = slope, limited to the range of floats."""
 
     def mobility(self, code: Any) -> Any:
         """1 / phi''(w), zero where that is infinite."""

@@ -1,7 +1,7 @@
-"""Questions that a custom prior may leave open, each with the answer that then stands for it.
+"""Optional attributes of priors, each as a function with a default for priors that lack it.
 
-`_protocol.Prior` lists them. All that is not a prior asks here, so that a custom prior and one of
-the package are asked the same.
+`_protocol.Prior` lists them. All other modules call these functions, so that custom priors and
+priors of the package are treated alike.
 """
 
 from copy import copy
@@ -30,12 +30,12 @@ def is_unresolved(prior):
 
 
 def is_positive(prior):
-    """Whether the prior keeps codes at or above zero; False for those that do not say."""
+    """Whether codes are at or above zero; False for priors that do not say."""
     return bool(getattr(prior, "positive", False))
 
 
 def is_convex(prior):
-    """Whether the prior is convex; True for those that do not say."""
+    """Whether the prior is convex; True for priors that do not say."""
     return bool(getattr(prior, "convex", True))
 
 
@@ -45,7 +45,7 @@ def has_prox(prior):
 
 
 def is_elastic_net(prior):
-    """Whether lam, lam2 and positive are all that codes depend on."""
+    """Whether codes depend on nothing but lam, lam2 and positive."""
     return isinstance(prior, ElasticNet)
 
 
@@ -68,18 +68,18 @@ def is_power(prior):
 
 
 def is_entropy(prior):
-    """Whether the prior is a relative entropy, for which exponentiated gradients are made."""
+    """Whether the prior is a relative entropy, as exponentiated gradients require."""
     return isinstance(prior, KL)
 
 
 def uniform_curvature(prior, code):
-    """Second derivative of a prior that has the same everywhere, else zero as a lower bound."""
-    value = unboxed(prior.curvature(code))  # an array is that at these codes, not everywhere
+    """Second derivative of a prior where it is constant, else zero as a lower bound."""
+    value = unboxed(prior.curvature(code))  # an array holds at these codes, not everywhere
     return float(value) if isinstance(value, Real) else 0.0
 
 
 def minimiser(prior, like):
-    """Code (1, n_components) that minimises a prior; None for those that do not say."""
+    """Code (1, n_components) that minimises a prior; None for priors that do not say."""
     return prior.code_at(like) if hasattr(prior, "code_at") else None
 
 
@@ -96,6 +96,6 @@ def check_components(prior, n_components):
 
 def scaled(prior, factor):
     """The prior with its weight lam times a factor."""
-    found = copy(prior)
-    found.lam = prior.lam * factor
-    return found
+    changed = copy(prior)
+    changed.lam = prior.lam * factor
+    return changed

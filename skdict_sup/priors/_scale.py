@@ -1,4 +1,4 @@
-"""Weights that follow the scale of the signals: "auto", or a multiple of lam_max."""
+"""Weights in proportion to the scale of the signals: "auto", or a multiple of lam_max."""
 
 from .._validation import check_scalar
 
@@ -26,11 +26,11 @@ def check_weight(value, name, *, strict=False):
 
 def resolved(settings, automatic, scale):
     """Values of "auto" and of multiples of lam_max, for signals whose lam_max is `scale`."""
-    found = {}
+    values = {}
     for name, value in settings.items():
         number = multiple(value)
         if number is not None:
-            found[name] = number * scale
+            values[name] = number * scale
         elif isinstance(value, str) and value == "auto":
-            found[name] = automatic[name]
-    return found
+            values[name] = automatic[name]
+    return values

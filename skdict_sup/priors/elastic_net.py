@@ -72,7 +72,7 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
 
     def automatic(self, scale):
         """Values of what is "auto", for signals whose lam_max is typically `scale`."""
-        return {"lam": 0.2 * scale}  # some ten nonzeros on images and digits alike
+        return {"lam": 0.2 * scale}  # this gives some ten nonzeros on images and on digits
 
     def value(self, code):
         """Value of the prior at each code, (n_samples,)."""
@@ -85,27 +85,27 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         """Distance of slope to the subdifferential at code, entry by entry."""
         xp = namespace(code)
         sign = xp.sign(code)
-        moving = xp.abs(slope - self.lam2 * code - self.lam * sign)
+        on_support = xp.abs(slope - self.lam2 * code - self.lam * sign)
         # at zero the subdifferential is [-lam, lam], or (-inf, lam] under w >= 0
-        pull = slope if self.positive else xp.abs(slope)
-        return xp.where(sign != 0, moving, xp.maximum(pull - self.lam, xp.zeros_like(pull)))
+        magnitude = slope if self.positive else xp.abs(slope)
+        off_support = xp.maximum(magnitude - self.lam, xp.zeros_like(magnitude))
+        return xp.where(sign != 0, on_support, off_support)
 
-    def _pull(self, code, slope):
+    def _largest_correlation(self, code, slope):
         """Largest |slope - lam2 w|, which lam bounds at the solution: (n_samples,)."""
         xp = namespace(code)
-        free = slope - self.lam2 * code
-        return xp.max(free if self.positive else xp.abs(free), axis=-1)
+        correlation = slope - self.lam2 * code
+        return xp.max(correlation if self.positive else xp.abs(correlation), axis=-1)
 
     def dual_scale(self, code, slope):
         """Largest s in [0, 1] that brings the augmented residual into the dual ball."""
         xp = namespace(code)
-        pull = self._pull(code, slope)
-        return xp.where(
-            pull > self.lam, self.lam / xp.where(pull > self.lam, pull, 1.0), xp.ones_like(pull)
-        )
+        top = self._largest_correlation(code, slope)
+        is_infeasible, one = top > self.lam, xp.ones_like(top)
+        return xp.where(is_infeasible, self.lam / xp.where(is_infeasible, top, one), one)
 
     def fenchel_gap(self, code, slope, scale):
-        """Part of the duality gap that is the prior's, each summand at or above zero.
+        """The prior's part of the duality gap, each summand at or above zero.
 
         The ridge counts as rows appended to the signals (Zou and Hastie 2005, lemma 1), which
         keeps one formula for lam2 = 0 and lam2 > 0.
@@ -116,12 +116,12 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         return self.lam * xp.sum(xp.abs(code), axis=-1) - scale * cross + ridge
 
     def prox(self, point, step):
-        """Proximal map of step * phi: shrink, then scale."""
+        """Proximal map of step * phi: soft-thresholding, then scaling."""
         xp = namespace(point)
         shrunk = xp.abs(point) - step * self.lam
-        size = xp.maximum(shrunk, xp.zeros_like(shrunk)) / (1 + step * self.lam2)
+        magnitude = xp.maximum(shrunk, xp.zeros_like(shrunk)) / (1 + step * self.lam2)
         sign = xp.astype(point > 0, point.dtype) if self.positive else xp.sign(point)
-        return sign * size
+        return sign * magnitude
 
     def lam_max(self, corr):
         """Smallest lam with a zero code, for each signal: (n_samples,)."""

@@ -1,11 +1,11 @@
-"""Algorithms for the sparse-coding problem, one to a file, all with one skeleton.
+"""Algorithms for the sparse-coding problem, one per file, all with the same interface.
 
 A solver is a frozen record of settings with one method,
 
     codes(problem, data, tol, init) -> code, slope, n_iter
 
 for the data of a slice of the batch, and says which problems it `handles`. `execution.solve` cuts
-the batch into slices, runs a solver on them and certifies what came back.
+the batch into slices, runs a solver on them and certifies the codes.
 """
 
 from typing import Any

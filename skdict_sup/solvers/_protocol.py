@@ -12,7 +12,7 @@ class Solver(Protocol):
 
     @property
     def max_iter(self) -> int | None:
-        """Most iterations per signal; with None codes that fall short are computed again."""
+        """Most iterations per signal; None for no practical limit, and a retry of failed codes."""
         ...
 
     @staticmethod

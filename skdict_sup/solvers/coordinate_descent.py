@@ -20,6 +20,6 @@ class CoordinateDescent:
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         prior = problem.prior
-        weights, rounds = (prior.lam, prior.lam2, prior.positive), self.max_iter or 10_000
+        weights, max_iter = (prior.lam, prior.lam2, prior.positive), self.max_iter or 10_000
         arrays = problem.gram, data.corr, data.offset
-        return coordinate_descent(*arrays, *weights, tol, rounds, init)
+        return coordinate_descent(*arrays, *weights, tol, max_iter, init)

@@ -6,8 +6,8 @@ from .._array import is_numpy, namespace, rows_times, set_rows, take_rows, to_nu
 from ..kernels import elastic_net_codes
 from ..priors import is_elastic_net
 
-_FEW = 32  # atoms that come and go in less time than it takes to judge them
-_NEAR = 0.25  # of lam: mean violation over the atoms of a start that is worth its time
+_MAX_UNCHECKED_SUPPORT = 32  # size of supports for which the check costs more than it saves
+_MAX_MEAN_VIOLATION = 0.25  # mean violation over the support, relative to lam, of a usable start
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Homotopy:
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice; exact whatever tol."""
         prior = problem.prior
-        init = None if init is None else _near(problem, data, init)
+        init = None if init is None else _usable_start(problem, data, init)
         weights = prior.lam, prior.lam2, prior.positive
         code, slope, n_iter = elastic_net_codes(
             problem.gram, data.corr, *weights, init, self.max_iter
@@ -35,9 +35,9 @@ class Homotopy:
 
 
 def _clipped(problem, code, slope):
-    """Codes at or above zero: a step that ends where an entry vanishes may round past it.
+    """Codes at or above zero: a step that ends where an entry vanishes may round below it.
 
-    Slopes follow, for beside a large atom what is next to nothing counts.
+    Slopes are corrected too: for a large atom, a tiny entry changes them noticeably.
     """
     xp = namespace(code)
     below = xp.minimum(code, xp.zeros_like(code))
@@ -49,22 +49,23 @@ def _clipped(problem, code, slope):
     return code - below, slope
 
 
-def _near(problem, data, init):
-    """Starts, with zero for those far from optimal: letting go of their atoms would take longer.
+def _usable_start(problem, data, init):
+    """Initial codes, with zero in place of those far from optimal.
 
-    Codes of a nearby dictionary or of another solver violate the optimality condition by a few
-    hundredths of lam, those of a network by lam itself, on many more atoms.
+    Removing many atoms is slower than a cold start. Codes of a nearby dictionary or of another
+    solver violate the optimality condition by a few hundredths of lam, codes of a network by lam
+    itself, on many more atoms.
     """
     xp, prior = namespace(init), problem.prior
     n_atoms = xp.sum(xp.astype(init != 0, init.dtype), axis=1)
-    rows = (to_numpy(n_atoms) > _FEW).nonzero()[0]
+    rows = (to_numpy(n_atoms) > _MAX_UNCHECKED_SUPPORT).nonzero()[0]
     if not len(rows):
         return init
-    start, n_atoms, some = take_rows(init, rows), take_rows(n_atoms, rows), data.rows(rows)
-    slope = problem.slope(some, start)
+    start, n_atoms, large = take_rows(init, rows), take_rows(n_atoms, rows), data.rows(rows)
+    slope = problem.slope(large, start)
     zero = xp.zeros_like(start)
     violation = xp.where(start != 0, prior.stationarity(start, slope), zero)
-    least = 1e-3 * xp.max(xp.abs(some.corr), axis=1)  # where lam is next to nothing
-    bound = _NEAR * xp.where(least > prior.lam, least, prior.lam)
-    near = xp.sum(violation, axis=1) / n_atoms <= bound
-    return set_rows(init, xp.where(near[:, None], start, zero), rows)
+    least = 1e-3 * xp.max(xp.abs(large.corr), axis=1)  # decides where lam is tiny
+    bound = _MAX_MEAN_VIOLATION * xp.where(least > prior.lam, least, prior.lam)
+    is_usable = xp.sum(violation, axis=1) / n_atoms <= bound
+    return set_rows(init, xp.where(is_usable[:, None], start, zero), rows)
