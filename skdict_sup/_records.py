@@ -4,6 +4,7 @@ The arrays of a record are selected and joined together.
 """
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,16 @@ class Data(Rows):
     corr: Any
     offset: Any
 
-    def relative_residual(self, violation):
-        """Largest violation of the optimality condition by entries of a code: (n_samples,).
-
-        It is relative to the largest correlation of the signal, or absolute where that is zero.
-        """
+    @cached_property
+    def scale(self):
+        """What residuals are relative to: the largest correlation, or one where it is zero."""
         xp = namespace(self.corr)
         top = xp.max(xp.abs(self.corr), axis=1)
-        return xp.max(violation, axis=1) / xp.where(top > 0, top, xp.ones_like(top))
+        return xp.where(top > 0, top, xp.ones_like(top))
+
+    def relative_residual(self, violation):
+        """Largest violation of the optimality condition by entries of a code: (n_samples,)."""
+        return namespace(violation).max(violation, axis=1) / self.scale
 
 
 def iterate(state, step, is_finished, max_iter, every=1):
