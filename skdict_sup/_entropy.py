@@ -10,7 +10,7 @@ from typing import Any
 
 from ._array import namespace
 
-_TAYLOR_DEGREE = 9  # of exp for arguments below 0.05: the remainder is below the float64 epsilon
+_TAYLOR_DEGREE = 9  # for exp(x), |x| < 0.05: the remainder is below the float64 epsilon
 
 
 def max_exponent(array):

@@ -197,6 +197,14 @@ def test_zero_signals_have_the_mean_for_a_code(prior):
     assert solution.converged.all()
 
 
+def test_zero_signals_end_at_the_tolerance_by_exponentiated_gradients():
+    # without a correlation to be relative to, residuals are absolute, as in certificates
+    options = {"solver": "exponentiated_gradient", "tol": 1e-4, "max_iter": 500}
+    solution = encode(np.zeros((2, 3)), np.eye(3), prior=PRIORS["kl_positive"], **options)
+    assert solution.converged.all()
+    assert (solution.n_iter < 500).all()
+
+
 # --- what does not change codes --------------------------------------------------------------
 
 

@@ -36,8 +36,8 @@ def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stal
     """
 
     def is_finished(state):
-        found = stopping_certificate(problem, state) if certify is None else certify(state)
-        converged = problem.converged(found, tol)
+        errors = stopping_certificate(problem, state) if certify is None else certify(state)
+        converged = problem.converged(errors, tol)
         return converged if is_stalled is None else converged | is_stalled(state)
 
     return iterate(state, step, is_finished, max_iter, every)

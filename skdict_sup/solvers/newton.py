@@ -15,7 +15,7 @@ from ._iterate import iterate_to_tol, residual_alone
 # where lam is below this fraction of the largest correlation, larger ones are solved first
 _SMALL_LAM = 1e-4
 _LAM_RATIO = 10.0  # ratio of successive lam of the continuation
-_MAX_STAGES = 13  # of the continuation: beyond, the least lam is lost in rounding of correlations
+_MAX_STAGES = 13  # with more, the smallest lam is below the rounding of correlations
 _STAGE_MAX_ITER = 50
 _STAGE_TOL = 0.3  # residual, relative to lam, at which a tenth of that lam takes over
 
