@@ -75,10 +75,11 @@ class EncodeMany:
 
     params = (["dense", "sparse"],)
     param_names = ("output",)
+    n_samples = 100_000
 
     def setup(self, output):
         rng = np.random.default_rng(0)
-        self.X = rng.standard_normal((100_000, 64), dtype=np.float32)
+        self.X = rng.standard_normal((self.n_samples, 64), dtype=np.float32)
         self.dictionary = rng.standard_normal((1024, 64), dtype=np.float32)
         self.dictionary /= np.linalg.norm(self.dictionary, axis=1, keepdims=True)
         self.prior = ElasticNet(lam=2.0)
