@@ -56,7 +56,7 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     return X, problem
 
 
-def encode(
+def encode(  # noqa: PLR0913 - a setting each, by keyword
     X: Array,
     dictionary: Array,
     *,

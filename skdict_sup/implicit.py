@@ -144,7 +144,7 @@ def code_vjp(
     return _vjp_by_slices(problem, X, code, cotangent)
 
 
-def encode_with_vjp(
+def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     X: Array,
     dictionary: Array,
     *,

@@ -56,7 +56,9 @@ def run(program, kernel, dtype, lanes, shapes, *inputs):
     return results
 
 
-def codes(program, dtype, lanes, gram, corr, lam, lam2, positive, init=None, capacity=None):
+def codes(  # noqa: PLR0913 - as the kernel takes them
+    program, dtype, lanes, gram, corr, lam, lam2, positive, init=None, capacity=None
+):
     n, p = corr.shape
     counts = n, p, capacity or p + 1, 100 + 10 * p, positive, init is not None
     bounds = lam, lam2, dependence(np.finfo(dtype).eps)
