@@ -2,6 +2,6 @@
 
 from typing import Any, TypeAlias
 
-# of NumPy, torch, CuPy or any library that speaks the array API standard, which has no class;
-# signals and codes may be SciPy sparse matrices as well
+# arrays of NumPy, torch, CuPy or any library that speaks the array API standard, which has no
+# class; signals and codes may be SciPy sparse matrices as well
 Array: TypeAlias = Any

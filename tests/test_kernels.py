@@ -38,7 +38,7 @@ def test_compiled_versions_take_single_and_double_floats(dtype, usable):
 
 
 def test_arrays_of_two_dtypes_are_refused():
-    # they would promote in the reference, and miss the compiled version, without a word
+    # they would promote in the reference, and miss the compiled version, silently
     gram, support, rhs = _systems()
     with pytest.raises(TypeError, match=r"support_solve got arrays of dtypes .*float32.*float64"):
         support_solve(gram, 0.0, support, rhs.astype(np.float32))

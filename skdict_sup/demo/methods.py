@@ -15,8 +15,8 @@ from ..estimators import OnlineDictionaryLearning, SupervisedDictionaryClassifie
 from ..priors import ElasticNet
 from .data import normalise, shifts
 
-_STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # of scikit-learn's C, chosen on training samples alone
-_CHOOSE_ON = 5_000  # of them at most
+_STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # values of C, chosen on training samples alone
+_CHOOSE_ON = 5_000  # training samples at most
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ..solvers import Solver
 from ..solvers.coordinate_descent import CoordinateDescent
 from ..solvers.homotopy import Homotopy
 
-_AIM = 0.9  # of tol, for solvers: room for the rounding that certificates add
+_AIM = 0.9  # solvers aim at this part of tol: room for the rounding of certificates
 _RETRY_AIM = 0.5
 _DESCENT = CoordinateDescent(max_iter=20_000)
 _EXTREME = 2.0**40  # beyond it, and below its inverse, sums of squares may leave float32

@@ -10,7 +10,7 @@ from .._validation import check_matrix, check_scalar
 from ..coding import encode, lam_max
 from ._axes import axes_or_new
 
-_LEAST = 1e-2  # of lam_max, where a path ends
+_LEAST = 1e-2  # a path ends at this part of lam_max
 _NAMED = 8  # atoms of a path that the legend names
 
 

@@ -8,7 +8,7 @@ from .._array import astype_like, dense, eps, is_sparse, namespace, rows_times, 
 from .._linalg import conjugate_gradients
 from .._validation import check_finite
 
-_SLACK = 1e-4  # of the sums of distributions: room for rows that were normalised in float32
+_SLACK = 1e-4  # sums of distributions may be off by it: rows may be normalised in float32
 
 
 @dataclass(frozen=True)
