@@ -3,7 +3,7 @@ r"""Statistics of coded signals that online learning updates atoms from, as reco
 A record covers the signals `first` + 1 to `last` of a stream, and weighs the i-th of them by
 (i / last)^forgetting. Those of two pieces, one after the other, merge into those of both,
 
-.. math:: S_{a,c} = (b / c)^\rho \\, S_{a,b} + S_{b,c},
+.. math:: S_{a,c} = (b / c)^\rho \, S_{a,b} + S_{b,c},
 
 which is associative: pieces may be summed one by one, or in any tree of neighbours.
 
