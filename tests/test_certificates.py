@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from learners import digits
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._atoms import Atoms
@@ -116,6 +117,36 @@ def test_signals_almost_orthogonal_to_all_atoms_have_residuals_relative_to_round
     top = np.abs(wide[0] @ wide[1].T).max(axis=1)
     assert (off <= found.kkt_residual * top).all()
     assert not found.converged.any()
+
+
+@pytest.mark.parametrize("n_components", [60, 200])
+def test_short_certificates_count_their_own_rounding(n_components):
+    X = digits()[0].astype(np.float32)
+    rng = np.random.default_rng(0)
+    D = rng.standard_normal((n_components, 64)) + 4 * X[rng.integers(len(X), size=n_components)]
+    D = (D / np.linalg.norm(D, axis=1, keepdims=True)).astype(np.float32)
+    prior = ElasticNet(lam=0.02)
+    found = encode(X, D, prior=prior)
+    X, D, code = (np.asarray(a, np.longdouble) for a in (X, D, found.code))
+    residual = X - code @ D
+    objective = 0.5 * (residual**2).sum(axis=1) + prior.lam * np.abs(code).sum(axis=1)
+    dual = residual * np.minimum(1, prior.lam / np.abs(residual @ D.T).max(axis=1))[:, None]
+    gap = objective - (dual * X).sum(axis=1) + 0.5 * (dual**2).sum(axis=1)
+    # the dual point of the certificate, whose bound is above this one for its rounding alone
+    assert found.converged.all()
+    assert (gap <= found.duality_gap * objective).all()
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e100])
+def test_codes_of_huge_signals_are_those_of_scaled_ones_whatever_the_solver(scale):
+    rng = np.random.default_rng(0)
+    X, D = rng.standard_normal((30, 8)), rng.standard_normal((12, 8))
+    plain = encode(X, D, prior=ElasticNet(lam=0.3))
+    for solver in ("homotopy", "coordinate_descent"):
+        found = encode(scale * X, D, prior=ElasticNet(lam=0.3 * scale), solver=solver)
+        assert found.converged.all()
+        np.testing.assert_allclose(found.code / scale, plain.code, atol=1e-7)
+        np.testing.assert_allclose(found.objective / scale**2, plain.objective, rtol=1e-8)
 
 
 @pytest.mark.parametrize("tiny", [0.0, 5e-324, 1e-200, 1e-100])

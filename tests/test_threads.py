@@ -79,12 +79,41 @@ sys.exit(status if status else not same)
 """
 
 
+FORK_WITHIN = """
+import os, sys, warnings
+from threadpoolctl import threadpool_info
+from skdict_sup._threads import _guard, computing
+
+def blas():
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+import numpy as np
+from skdict_sup import ElasticNet, encode
+
+def codes():  # loads BLAS
+    return encode(np.eye(3), np.eye(3), prior=ElasticNet(lam=0.5), n_jobs=2).code
+
+codes()
+before, child = blas(), None
+with computing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+good = not _guard.holders and blas() == before and (codes() == 0.5 * np.eye(3)).all()
+if child == 0:
+    os._exit(0 if good else 2)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(status if status else not good)
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_works_in_a_child_that_was_forked_after_use():
+@pytest.mark.parametrize("script", [FORK, FORK_WITHIN], ids=["after use", "within a computation"])
+def test_works_in_a_child_that_was_forked(script):
     root = str(Path(skdict_sup.__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORK],
+        [sys.executable, "-W", "error", "-c", script],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
