@@ -13,11 +13,12 @@ from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
 from .coding import make_problem, pose
 from .execution import solve
-from .priors import Prior
+from .priors import TO_DIFFERENTIATE, Prior, check_methods
 from .problem import Problem
 from .solution import Gradients, Solution
 
 _SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
+_PURPOSE = "to be differentiated"
 _CHUNK = 4096  # signals whose adjoints are held at once
 
 __all__ = ["adjoint", "adjoints", "code_vjp", "encode_with_vjp", "pull_back", "vjp"]
@@ -136,6 +137,7 @@ def code_vjp(
     code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")
     X, problem = make_problem(X, dictionary, prior, transfer, cotangent=cotangent)
+    check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     expected = (X.shape[0], problem.dictionary.shape[0])
     if sparse:
         code = check_sparse(code, "code", expected)
@@ -221,6 +223,7 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     array([[1., 0.]])
     """
     X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
+    check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     like = problem.dictionary
     # tensors in host memory share the fast way of NumPy, in both directions
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))

@@ -1,9 +1,16 @@
-"""Custom priors: curvatures that are integers or arrays of any shape that fits."""
+"""Custom priors: curvatures of any type and shape, and methods that are missing."""
 
 import numpy as np
 import pytest
 
-from skdict_sup import ElasticNet, SupervisedDictionaryClassifier, code_vjp, encode
+from skdict_sup import (
+    ElasticNet,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+    code_vjp,
+    encode,
+    encode_with_vjp,
+)
 
 RNG = np.random.default_rng(0)
 X, D = RNG.standard_normal((12, 5)), RNG.standard_normal((3, 5))
@@ -157,3 +164,34 @@ def test_a_weight_for_each_atom():
     # w_j = v_j / lam_j turns it into the l1 norm over other atoms
     plain = encode(X, D / weights[:, None], prior=ElasticNet(1.0))
     np.testing.assert_allclose(found.code, plain.code / weights, atol=1e-4)
+
+
+class Nothing:
+    """What coding a signal needs of a prior, but for one method."""
+
+    smooth = False
+    check = value = stationarity = dual_scale = fenchel_gap = curvature = print
+
+
+@pytest.mark.parametrize("name", ["value", "curvature", "dual_scale"])
+def test_what_a_prior_lacks_to_be_coded_is_named(name):
+    prior = type("Lacking", (Nothing,), {name: None})()
+    with pytest.raises(TypeError, match=rf"prior must define {name} to be coded, got .*Lacking"):
+        encode(X, D, prior=prior)
+
+
+def test_a_prior_says_whether_it_is_smooth():
+    prior = type("Vague", (Nothing,), {"smooth": None})()
+    with pytest.raises(TypeError, match="prior must have an attribute smooth"):
+        encode(X, D, prior=prior)
+
+
+def test_what_a_prior_lacks_to_be_differentiated_is_named():
+    code = np.zeros((len(X), len(D)))
+    for call in (
+        lambda: code_vjp(X, D, code, code, prior=Huber()),
+        lambda: encode_with_vjp(X, D, prior=Huber()),
+        lambda: SupervisedDictionaryRegressor(3, prior=Huber(), max_iter=1).fit(X, X),
+    ):
+        with pytest.raises(TypeError, match="prior must define support, pull_back to be"):
+            call()

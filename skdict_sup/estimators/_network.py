@@ -88,17 +88,17 @@ class NetworkEstimator(CodingEstimator):
         | LEARNING
         | FROM_START
         | {
-            "architecture": Option(tuple(ARCHITECTURES)),
+            "architecture": Option(ARCHITECTURES),
             "target": Option(("objective", "codes")),
             "n_layers": POSITIVE_INTEGER,
             "learning_rate": Number(low=0.0, strict=True, names=("auto",)),
-            "optimizer": Option(tuple(OPTIMIZERS)),
+            "optimizer": Option(OPTIMIZERS),
             "every_layer": Switch(),
             "dictionary_update": Switch(names=("tied",)),
         }
     )
     _with_loss: ClassVar = {
-        "loss": Option(tuple(LOSSES)),
+        "loss": Option(LOSSES),
         "mu": Number(low=0.0, high=1.0),
     }
 

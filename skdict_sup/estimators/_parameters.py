@@ -5,6 +5,7 @@ an error that names the parameter, what came and what is expected.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -52,9 +53,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Option:
-    """One of some names; or None."""
+    """One of some names, which may be the keys of a table that grows; or None."""
 
-    names: tuple
+    names: Collection
     none: bool = False
 
     def check(self, value, name, estimator):

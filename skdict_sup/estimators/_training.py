@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ..priors import is_unresolved
+from ..priors import TO_DIFFERENTIATE, check_methods, is_unresolved
 from ..supervised import heads
 from ..supervised.start import StartOptions, first_state
 from ..supervised.step import SupervisedSettings
@@ -16,7 +16,8 @@ from ._parameters import check_parameters
 def check_training(estimator):
     """Raise unless every parameter of the training is in range."""
     check_parameters(estimator, estimator._learning)
-    estimator._terms()
+    prior = estimator._terms()[1]
+    check_methods(prior, TO_DIFFERENTIATE, "to be learned through")
     if estimator.head == "bilinear" and _in_blocks(estimator):
         raise ValueError("head='bilinear' needs multi_class='shared', got multi_class='ovr'.")
     if estimator.n_projected is not None and estimator.transfer == "softmax":

@@ -38,6 +38,7 @@ from .lp import Lp
 
 __all__ = [
     "KL",
+    "TO_DIFFERENTIATE",
     "ElasticNet",
     "Lp",
     "Prior",
@@ -45,6 +46,7 @@ __all__ = [
     "SmoothPrior",
     "as_prior",
     "check_components",
+    "check_methods",
     "coarser",
     "curvature_of",
     "elastic_net_weights",
@@ -67,6 +69,9 @@ __all__ = [
 
 _DEFAULTS = {"elastic_net": ElasticNet, "kl": KL}
 _PACKAGE_PRIORS = ElasticNet, KL, Lp
+_TO_CODE = "check", "value", "stationarity", "dual_scale", "fenchel_gap", "curvature"
+_TO_CODE_SMOOTHLY = "gradient", "code_at", "mobility", "reach"
+TO_DIFFERENTIATE = "support", "curvature", "pull_back"
 
 
 def as_prior(prior):
@@ -82,9 +87,26 @@ def as_prior(prior):
             f"prior must be one of {sorted(_DEFAULTS)} or an object like ElasticNet(lam=0.1), "
             f"got {prior!r} of type {type(prior).__name__}."
         )
+    if not isinstance(getattr(prior, "smooth", None), bool):
+        raise TypeError(
+            f"prior must have an attribute smooth that is True or False, got {prior!r} of type "
+            f"{type(prior).__name__}; skdict_sup.priors.Prior lists what a prior defines."
+        )
+    check_methods(prior, _TO_CODE + (_TO_CODE_SMOOTHLY if prior.smooth else ()), "to be coded")
     prior = _with(prior, unboxed)
     prior.check()
     return _with(prior, _float) if isinstance(prior, _PACKAGE_PRIORS) else prior
+
+
+def check_methods(prior, names, purpose):
+    """Raise unless a custom prior has the methods that a purpose needs."""
+    missing = [name for name in names if not callable(getattr(prior, name, None))]
+    if missing:
+        raise TypeError(
+            f"prior must define {', '.join(missing)} {purpose}, got {prior!r} of type "
+            f"{type(prior).__name__} without; skdict_sup.priors.Prior and SmoothPrior say what "
+            "each of them computes."
+        )
 
 
 def _with(prior, change):
