@@ -4,6 +4,7 @@ Names of array libraries stand here and in `kernels/`, nowhere else.
 """
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import array_api_compat
@@ -28,7 +29,6 @@ __all__ = [
     "eps",
     "from_numpy_view",
     "has_float64",
-    "host_array",
     "in_float64",
     "is_array",
     "is_cupy",
@@ -40,6 +40,7 @@ __all__ = [
     "namespace",
     "narrow",
     "on_host",
+    "resolve_device",
     "rows_times",
     "set_rows",
     "take_rows",
@@ -150,23 +151,10 @@ def on_host(array):
 
 
 def as_numpy_view(array):
-    """A torch tensor in host memory as the NumPy array that shares it; others as they are.
-
-    Signals that wait for torch in host memory need not go there.
-    """
-    waits = is_sparse(array)
-    home = array.data if waits else array
-    if not is_torch_array(home) or not on_host(home):
+    """A torch tensor in host memory as the NumPy array that shares it; others as they are."""
+    if not is_torch_array(array) or not on_host(array):
         return array
-    return array.host if waits else array.detach().numpy()
-
-
-def host_array(array):
-    """What an array has in host memory, as a NumPy array or SciPy matrix; None for a device's."""
-    if hasattr(array, "host"):  # signals that wait for a device
-        return array.host
-    array = as_numpy_view(array)
-    return array if is_numpy(array) or is_sparse(array) else None
+    return array.detach().numpy()
 
 
 def from_numpy_view(array, like):
@@ -220,7 +208,6 @@ def unboxed(value):
 
 def astype_like(value, like):
     """`value` as an array in the namespace, dtype and device of `like`."""
-    like = like.data if is_sparse(like) else like
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
         value = xp.astype(value, like.dtype, copy=False)
@@ -253,7 +240,6 @@ def set_rows(array, values, rows):
 def check_same_device(**arrays):
     """Raise unless all named arrays share one array library and one device."""
     given = {name: a for name, a in arrays.items() if a is not None}
-    given = {name: a.data if is_sparse(a) else a for name, a in given.items()}
     homes = {name: (namespace(a).__name__, str(device_of(a))) for name, a in given.items()}
     (first, home), *rest = homes.items()
     for name, other in rest:
@@ -263,3 +249,26 @@ def check_same_device(**arrays):
                 f"{home[1]}; move one of them so that both share one array library and device "
                 "(skdict_sup.to_device moves a fitted estimator)."
             )
+
+
+def resolve_device(name, parameter):
+    """Array library of a name such as "cupy" or "torch:cuda:0", and keywords for its device."""
+    module, _, place = name.partition(":")
+    try:
+        library = import_module(module)
+        where = {"device": _device(library, place)} if place else {}
+        library.zeros(1, **where)
+    except (ImportError, AttributeError, RuntimeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{parameter} must be an array library, with the name of a device after a colon where "
+            f"it is not the default one, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
+        ) from None
+    return library, where
+
+
+def _device(library, place):
+    """Device of a library by its name; numbers are those of CUDA devices."""
+    if place.isdigit():
+        return library.cuda.Device(int(place))
+    return getattr(library, "Device", str)(place)

@@ -15,9 +15,9 @@ from ._array import (
     is_array,
     is_lazy,
     is_numpy,
-    is_sparse,
     namespace,
     to_numpy,
+    unflagged,
 )
 
 __all__ = [
@@ -28,8 +28,9 @@ __all__ = [
     "check_plain",
     "check_scalar",
     "check_shapes",
-    "check_signals",
     "check_sparse",
+    "non_finite_rows",
+    "refuse_non_finite",
     "warn",
     "warn_of_empty",
 ]
@@ -121,33 +122,28 @@ def check_matrix(array, name, finite=True):
     return array
 
 
-def check_signals(X, finite=True):
-    """Return signals: a matrix as of `check_matrix`, or a SciPy sparse one as CSR."""
-    if not is_sparse(X):
-        return check_matrix(X, "X", finite)
-    if X.ndim != 2 or 0 in X.shape:
-        raise ValueError(
-            f"X must have 2 dimensions, at least 1 row(s) and one column, got shape {X.shape}."
-        )
-    if X.dtype.kind not in "fiub":
-        raise TypeError(f"X must hold real numbers, got dtype {X.dtype}.")
-    X = X.tocsr()
-    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
-    if not np.isfinite(X.data).all():
-        raise ValueError("X must be finite, got NaN or infinity.")
-    return X
-
-
-def check_finite(array, name):
-    """Raise if an entry of a matrix is NaN or infinite."""
+@unflagged()  # infinities of both signs have no sum
+def non_finite_rows(array):
+    """Numbers of the rows of a matrix with an entry that is NaN or infinite."""
     xp = namespace(array)
     # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
-    if not math.isfinite(float(xp.sum(array))) and not bool(xp.all(xp.isfinite(array))):
-        rows = to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
+    if math.isfinite(float(xp.sum(array))) or bool(xp.all(xp.isfinite(array))):
+        return np.zeros(0, np.int64)
+    return to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
+
+
+def refuse_non_finite(rows, name):
+    """Raise if there are rows that are not finite."""
+    if len(rows):
         raise ValueError(
             f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), "
             f"first in row {rows[0]}."
         )
+
+
+def check_finite(array, name):
+    """Raise if an entry of a matrix is NaN or infinite."""
+    refuse_non_finite(non_finite_rows(array), name)
 
 
 def _as_float(array, name):
@@ -169,8 +165,8 @@ def _as_float(array, name):
 
 
 def check_shapes(X, dictionary, **codes):
-    """Raise unless signals, dictionary and arrays shaped like code fit together."""
-    check_same_device(X=X, dictionary=dictionary, **codes)
+    """Raise unless `Signals`, dictionary and arrays shaped like code fit together."""
+    check_same_device(X=X.like, dictionary=dictionary, **codes)
     if X.shape[1] != dictionary.shape[1]:
         raise ValueError(
             f"dictionary must have one column per feature of X: got dictionary of shape "

@@ -4,13 +4,13 @@ from typing import Any
 
 from ._array import is_array, is_differentiated, namespace
 from ._atoms import Atoms
+from ._signals import check_signals
 from ._typing import Array
 from ._validation import (
     check_matrix,
     check_option,
     check_scalar,
     check_shapes,
-    check_signals,
     check_sparse,
     warn,
     warn_of_empty,
@@ -40,7 +40,7 @@ def make_solver(solver, reconstruction, prior, max_iter=None):
 
 
 def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
-    """Checked signals and the problem that they pose, with lam="auto" resolved on them.
+    """Checked `Signals` and the problem that they pose, with lam="auto" resolved on them.
 
     With `finite=False` whoever sees the signals next has to refuse those that are not finite.
     """
@@ -160,17 +160,17 @@ def encode(  # noqa: PLR0913 - a setting each, by keyword
 
 
 def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
-    """Checked signals, the problem that they pose, and the settings of `solve`."""
+    """Checked `Signals`, the problem that they pose, and the settings of `solve`."""
     codes = {"init": init} if init is None or is_array(init) else {}
-    X, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
+    signals, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if init is not None and hasattr(init, "transform"):
         init = init.transform(X)
     if init is not None:
-        init = _check_init(init, X, problem)
+        init = _check_init(init, signals, problem)
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
     engine = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
-    return X, problem, {"solver": engine, "tol": tol, "init": init}
+    return signals, problem, {"solver": engine, "tol": tol, "init": init}
 
 
 def _check_init(init, X, problem):

@@ -227,7 +227,6 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     like = problem.dictionary
     # tensors in host memory share the fast way of NumPy, in both directions
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
-    X, settings["init"] = as_numpy_view(X), as_numpy_view(settings["init"])
     solution = solve(problem, X, n_jobs=n_jobs, **settings)
     code = namespace(solution.code).asarray(solution.code, copy=True)  # users may change theirs
 
@@ -235,9 +234,8 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     def vjp(cotangent):
         """Gradients of a scalar function whose gradient in the codes is `cotangent`."""
         cotangent = check_matrix(cotangent, "cotangent")
-        check_shapes(X, problem.dictionary, cotangent=as_numpy_view(cotangent))
-        found = _vjp_by_slices(problem, X, code, as_numpy_view(cotangent), n_jobs)
-        return _given_back(found, like)
+        check_shapes(X, like, cotangent=cotangent)
+        return _given_back(_vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
 
     fields = {name: from_numpy_view(part, like) for name, part in vars(solution).items()}
     return Solution(**fields), vjp
@@ -254,11 +252,11 @@ def _given_back(found, like):
 
 def _vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
     """`vjp` of a whole batch, of which only a slice of the adjoints is held at once."""
-    parts = []
+    like, parts = problem.dictionary, []
     for rows in slices(X.shape[0], _CHUNK):
-        w, g = (astype_like(dense(a[rows, :]), problem.dictionary) for a in (code, cotangent))
-        parts.append(vjp(problem, dense(X[rows, :]), w, g, n_jobs))
-    return parts[0] if len(parts) == 1 else _join(namespace(cotangent), parts)
+        w, g = (astype_like(dense(a[rows, :]), like) for a in (code, cotangent))
+        parts.append(vjp(problem, astype_like(X.batch(rows), like), w, g, n_jobs))
+    return parts[0] if len(parts) == 1 else _join(namespace(like), parts)
 
 
 def _join(xp, parts):

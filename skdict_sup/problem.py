@@ -90,7 +90,7 @@ class Problem:
         return corr
 
     def filled(self, X):
-        """Signals with those that are none replaced by what says nothing, and their number."""
+        """`Signals` with those that are none replaced by what says nothing, and their number."""
         return self.reconstruction.filled(X, self._signal_of_the_prior)
 
     def _signal_of_the_prior(self):
@@ -198,7 +198,7 @@ def resolve_prior(prior, X, dictionary):
 def _median_correlation(X, dictionary, positive):
     """Median of the signals' largest correlations with an atom; one without a nonzero signal."""
     if X.shape[0] > 10_000:
-        X = X[:: X.shape[0] // 10_000, :]
+        X = X.rows(slice(None, None, X.shape[0] // 10_000))
     corr = X @ dictionary.T
     xp = namespace(corr)
     tops = xp.max(corr if positive else xp.abs(corr), axis=-1)

@@ -7,8 +7,8 @@
     3  solvers   execution   coding   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
-    0  _array   _atoms   _entropy   _linalg   _newton   _records   _staged   _stored   _validation
-       _threads   _typing   _versions
+    0  _array   _atoms   _entropy   _linalg   _newton   _records   _signals   _stored
+       _validation   _threads   _typing   _versions
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -31,7 +31,7 @@ LAYERS = {
     "_entropy": 0,
     "_newton": 0,
     "_records": 0,
-    "_staged": 0,
+    "_signals": 0,
     "_stored": 0,
     "_validation": 0,
     "_threads": 0,
@@ -70,9 +70,10 @@ NEIGHBOURS = {
     ("_newton", "_array"): "an algorithm on arrays of any library",
     ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
-    ("_staged", "_array"): "batches are arrays of any library",
+    ("_signals", "_array"): "batches are arrays of any library",
+    ("_signals", "_threads"): "a pass over signals is cut into slices as that of threads is",
+    ("_signals", "_validation"): "signals that users pass are checked",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",
-    ("_staged", "_threads"): "and are cut as those for threads are",
     ("_stored", "_validation"): "what cannot be read is warned of",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("problem", "certificate"): "a problem certifies its codes",

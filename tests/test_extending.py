@@ -1,25 +1,44 @@
-"""The guides of the architecture page, followed: a prior, a solver, a kernel and a network more.
+"""The guides of the architecture page, followed: a prior, a solver, a kernel, a network and a kind
+of signals more.
 
 Each is as short as the guides allow, and is what users or developers would add.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from problems import unit_atoms
 
-from skdict_sup import ElasticNet, LISTAEncoder, code_vjp, encode
+from skdict_sup import (
+    KL,
+    ElasticNet,
+    LISTAEncoder,
+    OnlineDictionaryLearning,
+    SupervisedDictionaryClassifier,
+    code_vjp,
+    encode,
+)
 from skdict_sup._array import namespace
+from skdict_sup._atoms import Atoms
 from skdict_sup._records import Data, Rows
+from skdict_sup._signals import Dense, Signals
+from skdict_sup.dictionary.initialise import initial_dictionary
+from skdict_sup.dictionary.learner import learn_unlabelled, learner_of
+from skdict_sup.dictionary.online import OnlineSettings
 from skdict_sup.encoders import ARCHITECTURES
 from skdict_sup.encoders.unrolled import LISTA
+from skdict_sup.execution import solve
 from skdict_sup.kernels import _dispatch
 from skdict_sup.kernels._dispatch import kernel
 from skdict_sup.kernels._registry import REGISTRY
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.solvers import SOLVERS
 from skdict_sup.solvers._iterate import gradient_step, iterate
+from skdict_sup.solvers.homotopy import Homotopy
 
 
 def arrays(n=6, p=9, m=7):
@@ -187,3 +206,109 @@ def test_a_network_of_ones_own_learns_like_the_others(monkeypatch):
     model = LISTAEncoder(D, architecture="shrinking", **settings).fit(X)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.transform(X).shape == (80, len(D))
+
+
+# --- a kind of signals -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Computed(Signals):
+    """Signals that a function of their numbers makes when a batch is asked for."""
+
+    make: Callable
+    numbers: np.ndarray
+    n_features: int
+    like = np.zeros(0)
+
+    @property
+    def shape(self):
+        return len(self.numbers), self.n_features
+
+    def rows(self, rows):
+        return replace(self, numbers=self.numbers[rows])
+
+    def dense(self):
+        return self.make(self.numbers)
+
+
+def waves(n=5000, m=7):
+    """Computed signals, and the list of the sizes of batches that were asked for."""
+    sizes = []
+
+    def make(numbers):
+        sizes.append(len(numbers))
+        return np.cos(numbers[:, None] * np.arange(1, m + 1.0)) ** 2
+
+    return Computed(make, np.arange(n), m), sizes
+
+
+def test_a_kind_of_signals_of_ones_own_is_coded_in_batches():
+    signals, sizes = waves()
+    X, D = signals.dense(), arrays()[1]
+    sizes.clear()
+    problem = Problem(as_reconstruction("linear"), ElasticNet(0.3), Atoms(D))
+    found, expected = (solve(problem, given, Homotopy()) for given in (signals, X))
+    np.testing.assert_array_equal(found.code, expected.code)
+    np.testing.assert_array_equal(found.duality_gap, expected.duality_gap)
+    assert sum(sizes) == len(X)  # each is made once
+    assert max(sizes) < len(X) / 3
+    g = np.random.default_rng(0).normal(size=found.code.shape)
+    back, same = (
+        code_vjp(given, D, found.code, g, prior=ElasticNet(0.3)) for given in (signals, X)
+    )
+    np.testing.assert_array_equal(back.dictionary, same.dictionary)
+
+
+def test_a_kind_of_signals_of_ones_own_is_learned_from():
+    signals, sizes = waves()
+    X = signals.dense()
+    sizes.clear()
+    settings = OnlineSettings(as_reconstruction("linear"), ElasticNet(0.3), Homotopy())
+    learned = []
+    for given in (signals, Dense(X)):
+        rng = np.random.default_rng(0)
+        first = initial_dictionary(signals, 4, "data", rng)
+        learner = learner_of(settings.reconstruction)
+        ((state, _),) = learn_unlabelled(given, learner.start(first), settings, 1, rng)
+        learned.append(learner.published(state, settings))
+    np.testing.assert_array_equal(*learned)
+    assert max(sizes) <= 2000  # first atoms come from so many, mini-batches are smaller
+
+
+def test_estimators_take_a_kind_of_signals_of_ones_own():
+    signals, _ = waves(n=200)
+    X, y = signals.dense(), np.arange(200) % 2
+    settings = {"max_iter": 1, "random_state": 0}
+    for make in (OnlineDictionaryLearning, SupervisedDictionaryClassifier):
+        models = [make(4, **settings).fit(given, y) for given in (signals, X)]
+        np.testing.assert_array_equal(*(model.components_ for model in models))
+        np.testing.assert_array_equal(models[0].transform(signals), models[1].transform(X))
+    with pytest.raises(ValueError, match="X has 5 features"):
+        models[0].predict(waves(m=5)[0])
+
+
+def test_a_kind_of_signals_of_ones_own_may_be_distributions():
+    signals, _ = waves(n=50)
+
+    def normalised(numbers):
+        X = signals.make(numbers)
+        X[numbers == 3] = 0
+        return X / np.maximum(X.sum(axis=1, keepdims=True), 1e-300)
+
+    own = replace(signals, make=normalised)
+    D = arrays()[1]
+    for prior in (ElasticNet(0.05), KL("auto")):
+        with pytest.warns(UserWarning, match="1 row"):
+            found = encode(own, D, prior=prior, transfer="softmax")
+        with pytest.warns(UserWarning, match="1 row"):
+            expected = encode(own.dense(), D, prior=prior, transfer="softmax")
+        np.testing.assert_allclose(found.code, expected.code, rtol=1e-9, atol=1e-12)
+
+    def one_missing(numbers):
+        return np.where(numbers == 3, np.nan, 1 / 7)[:, None] + np.zeros(7)
+
+    bad = replace(own, make=one_missing)
+    with pytest.raises(ValueError, match=r"X must be finite.* 1 row\(s\), first in row 3"):
+        encode(bad, D, transfer="softmax")
+    with pytest.raises(ValueError, match=r"X must be finite.* 1 row\(s\), first in row 3"):
+        encode(bad, D)

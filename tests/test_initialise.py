@@ -5,13 +5,15 @@ import pytest
 from learners import digits
 
 from skdict_sup._linalg import unit_norm
+from skdict_sup._signals import as_signals
 from skdict_sup.dictionary.initialise import INITS, initial_dictionary
 
 every_init = pytest.mark.parametrize("init", INITS)
 
 
 def atoms_of(X, n_components, init, *, seed=0, positive=False):
-    return initial_dictionary(X, n_components, init, np.random.default_rng(seed), positive)
+    rng = np.random.default_rng(seed)
+    return initial_dictionary(as_signals(X), n_components, init, rng, positive)
 
 
 def norms(atoms):

@@ -12,6 +12,7 @@ from problems import unit_atoms
 from sklearn.decomposition import NMF
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode
+from skdict_sup._signals import as_signals
 from skdict_sup.dictionary import online, statistics
 
 CROSSED = ("OnlineDictionaryLearning",)
@@ -282,9 +283,10 @@ def test_every_library_keeps_the_same_statistics(xp, dtype):
     X = digits()[0][:80]
     init = unit_atoms(np.random.default_rng(0), 4, 64)
     settings = learner(prior=PRIOR)._settings(PRIOR)
-    expected, objective = online.learn(online.start(init), X, settings)
+    expected, objective = online.learn(online.start(init), as_signals(X), settings)
     state = online.start(xp.asarray(init, dtype=dtype))
-    found, mine = online.learn(state, xp.asarray(X, dtype=dtype), settings)
+    there = as_signals(xp.asarray(X, dtype=dtype))
+    found, mine = online.learn(state, there, settings)
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
     for name in ("anchor", "statistics.code_moment", "statistics.cross_moment"):
         a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)

@@ -10,6 +10,7 @@ from skdict_sup import (
     SupervisedDictionaryRegressor,
     encode,
 )
+from skdict_sup._signals import as_signals
 from skdict_sup.supervised.data import Samples
 
 CROSSED = ("SupervisedDictionaryClassifier", "SupervisedDictionaryRegressor", "encode")
@@ -131,8 +132,7 @@ def test_weights_count_among_labelled_samples():
 @pytest.mark.parametrize("n_pool", [10, 300, 2000])
 def test_an_epoch_passes_over_the_labels_once_however_many_others_there_are(n_pool):
     rng, n = np.random.default_rng(0), 100
-    signals = np.zeros((n, 3))
-    pool = np.zeros((n_pool, 3))
+    signals, pool = (as_signals(np.zeros((size, 3))) for size in (n, n_pool))
     samples = Samples(signals, np.zeros((n, 1)), np.ones(n), batch_size=32, pool=pool)
     seen = np.zeros(n_pool, int)
     for _ in range(40):

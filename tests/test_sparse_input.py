@@ -19,6 +19,7 @@ from learners import (
 from problems import solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, SparseCoder, code_vjp, encode, lam_max
+from skdict_sup._array import to_numpy
 
 KINDS = (
     scipy.sparse.csr_matrix,
@@ -142,6 +143,16 @@ def test_validation_and_weights_of_a_classifier():
     )
     np.testing.assert_allclose(found.components_, expected.components_, rtol=1e-6, atol=1e-9)
     assert found.score(sparse, y) == expected.score(dense, y)
+
+
+@pytest.mark.parametrize("device", [None, "array_api_strict:device1"])
+@pytest.mark.parametrize("formulation", [{"multi_class": "ovr"}, {"head": "bilinear"}], ids=str)
+def test_formulations_predict_the_same(formulation, device):
+    dense, sparse = sparse_digits()
+    y = target_of(classifier) % 3
+    expected = classifier(**formulation).fit(dense, y).predict_proba(dense)
+    found = classifier(**formulation, device=device).fit(sparse, y).predict_proba(sparse)
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-6, atol=1e-9)
 
 
 # --- memory, and what is refused -------------------------------------------------------------

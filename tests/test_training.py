@@ -11,6 +11,7 @@ from problems import unit_atoms
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier, encode
 from skdict_sup._array import to_numpy
 from skdict_sup._linalg import project_ball
+from skdict_sup._signals import as_signals
 from skdict_sup.losses import Softmax
 from skdict_sup.optim import Adam, schedules
 from skdict_sup.reconstruction import as_reconstruction
@@ -68,7 +69,7 @@ def test_augmented_signals_are_checked():
 
 
 def arrays_of(samples):
-    return samples.X, samples.labels, samples.weight
+    return samples.X.dense(), samples.labels, samples.weight
 
 
 def repeated(seed=0):
@@ -81,9 +82,9 @@ def repeated(seed=0):
 def test_repetition_weight_and_order_are_one_thing(seed):
     X, target, times, rng = repeated(seed)
     times[0] = 2
-    weighted = Samples(X, target, times.astype(float)).used().merged()
+    weighted = Samples(as_signals(X), target, times.astype(float)).used().merged()
     rows = rng.permutation(np.repeat(np.arange(8), times))
-    listed = Samples(X[rows], target[rows], np.ones(len(rows))).merged()
+    listed = Samples(as_signals(X[rows]), target[rows], np.ones(len(rows))).merged()
     for a, b in zip(arrays_of(weighted), arrays_of(listed), strict=True):
         np.testing.assert_array_equal(a, b)
     assert weighted.n_samples == (times > 0).sum()
@@ -110,7 +111,7 @@ def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
 
 def test_equal_signals_with_other_targets_are_kept_apart():
     X = np.zeros((3, 2))
-    merged = Samples(X, np.array([[0.0], [1.0], [0.0]]), np.ones(3)).merged()
+    merged = Samples(as_signals(X), np.array([[0.0], [1.0], [0.0]]), np.ones(3)).merged()
     assert merged.X.shape == (2, 2)
     np.testing.assert_array_equal(merged.labels, [[0], [1]])
     np.testing.assert_array_equal(merged.weight, [2, 1])
@@ -118,7 +119,7 @@ def test_equal_signals_with_other_targets_are_kept_apart():
 
 def test_large_data_are_left_in_order():
     X, target, times, _ = repeated()
-    given = Samples(X, target, times.astype(float))
+    given = Samples(as_signals(X), target, times.astype(float))
     for a, b in zip(arrays_of(given.merged(most=3)), arrays_of(given), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -127,7 +128,7 @@ def test_large_data_are_left_in_order():
 def test_samples_of_weight_zero_are_left_out(seed):
     X, target, times, _ = repeated(seed)
     weight = times.astype(float)
-    used = Samples(X, target, weight).used()
+    used = Samples(as_signals(X), target, weight).used()
     for a, b in zip(arrays_of(used), (X, target, weight), strict=True):
         np.testing.assert_array_equal(a, b[times > 0])
 
@@ -248,7 +249,7 @@ def head_problem(nu=1e-3):
 
 def test_the_first_head_is_the_best_one_on_its_codes():
     X, target, state, settings = head_problem(nu=1e-2)
-    data = Samples(X, target, np.ones(len(X)), batch_size=32)
+    data = Samples(as_signals(X), target, np.ones(len(X)), batch_size=32)
     trained = first_head(state, data, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(trained.dictionary, state.dictionary)
 
@@ -272,7 +273,7 @@ def test_the_first_head_is_the_best_one_on_its_codes():
 
 def test_settings_scale_with_the_codes():
     X, target, state, settings = head_problem()
-    data = Samples(X, target, np.ones(len(X)), batch_size=32)
+    data = Samples(as_signals(X), target, np.ones(len(X)), batch_size=32)
     rng = np.random.default_rng(0)
     scaled = passes.scale_settings(settings, state.parameters, data, rng, 2.0)
     code = encode(X, state.dictionary, prior=settings.prior).code

@@ -40,7 +40,6 @@ UNREAD = (
     "encoders",
     "solvers",
     "kernels",
-    "_staged.py",
     "_array.py",
 )
 OPTIONS = {

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .._array import dense, to_numpy
+from .._array import to_numpy
 from .._atoms import Atoms
 from ..execution import solve
 from ..problem import Problem
 
 
 def learn_from(take, advance, state, X, settings):
-    """State after the signals X, with their objectives at coding time: (state, (n_samples,)).
+    """State after the `Signals` X, with their objectives at coding time: (state, (n_samples,)).
 
     take(state, piece, code, objective, problem, settings) counts a coded piece in, and
     advance(state, settings) moves the dictionary, the state's `anchor`, after each mini-batch.
@@ -18,7 +18,7 @@ def learn_from(take, advance, state, X, settings):
     objectives, first = [], 0
     while first < X.shape[0]:
         room = settings.batch_size - state.n_seen % settings.batch_size
-        piece = dense(X[first : min(first + room, X.shape[0]), :])
+        piece = X.batch(slice(first, min(first + room, X.shape[0])))
         problem = Problem(settings.reconstruction, settings.prior, Atoms(state.anchor))
         solution = solve(problem, piece, settings.solver, n_jobs=settings.n_jobs)
         objectives.append(to_numpy(solution.objective))

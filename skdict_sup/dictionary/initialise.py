@@ -1,18 +1,18 @@
 """First atoms of a dictionary, all of unit norm."""
 
-from .._array import astype_like, dense, device_of, is_sparse, namespace, take_rows, to_numpy
+from .._array import astype_like, device_of, namespace, take_rows, to_numpy
 from .._linalg import unit_norm
 
-_PART = 2000  # sparse signals that first atoms are made from, at least
+_PART = 2000  # signals that first atoms are made from, at least, where their array is not there
 INITS = ("data", "svd", "kmeans")
 
 
 def initial_dictionary(X, n_components, init, rng, positive=False):
     """Unit-norm atoms (n_components, n_features): data rows, singular vectors or cluster means.
 
-    `positive` takes absolute values; `rng` is a NumPy generator.
+    X are `Signals`; `positive` takes absolute values; `rng` is a NumPy generator.
     """
-    X = _dense_part(X, n_components, rng)
+    X = _array_of(X, n_components, rng)
     if init == "svd":
         atoms = _singular_vectors(X, n_components, rng)
     elif init == "kmeans":
@@ -25,15 +25,15 @@ def initial_dictionary(X, n_components, init, rng, positive=False):
 
 def initial_projection(X, n_projected, rng):
     """Orthonormal rows (n_projected, n_features): leading singular vectors of the signals."""
-    return _singular_vectors(_dense_part(X, n_projected, rng), n_projected, rng)
+    return _singular_vectors(_array_of(X, n_projected, rng), n_projected, rng)
 
 
-def _dense_part(X, n_vectors, rng):
-    """Of sparse signals a part will do, which need not stay sparse."""
+def _array_of(X, n_vectors, rng):
+    """The array of signals, or of a part of them where it would have to be made of all."""
     part = max(_PART, 4 * n_vectors)
-    if is_sparse(X) and X.shape[0] > part:
-        X = take_rows(X, rng.permutation(X.shape[0])[:part])
-    return dense(X)
+    if X.is_whole or X.shape[0] <= part:
+        return X.dense()
+    return X.batch(rng.permutation(X.shape[0])[:part])
 
 
 def _rows(X, n_components, rng):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import take_rows
 from . import online, projected
 
 
@@ -14,7 +13,7 @@ class Learner:
     """A method as functions of its state.
 
     `start(dictionary)` is the state before the first signal, `learn(state, X, settings)` the state
-    after further signals with their objectives, and `published(state, settings)` the dictionary.
+    after further `Signals` with their objectives, and `published(state, settings)` the dictionary.
     """
 
     start: Callable
@@ -32,7 +31,7 @@ def learner_of(reconstruction):
 
 
 def learn_unlabelled(X, state, settings, n_epochs, rng):
-    """Pass over the signals with dictionary learning; yields (state, mean objective).
+    """Pass over `Signals` with dictionary learning; yields (state, mean objective).
 
     The order is drawn anew for each pass, or kept where `rng` is None.
     """
@@ -41,6 +40,6 @@ def learn_unlabelled(X, state, settings, n_epochs, rng):
         total = 0.0
         order = np.arange(n) if rng is None else rng.permutation(n)
         for rows in np.array_split(order, -(-n // 4096)):
-            state, objective = learner.learn(state, take_rows(X, rows), settings)
+            state, objective = learner.learn(state, X.rows(rows), settings)
             total += float(objective.sum())
         yield state, total / n

@@ -30,7 +30,7 @@ def first_atoms(X, init, n_components, rng, positive=False):
             f"init must be one of {sorted(INITS)} or an array of shape (n_components, "
             f"n_features) = {expected}, got shape {tuple(dictionary.shape)}."
         )
-    return project_ball(astype_like(dictionary, X), positive)
+    return project_ball(astype_like(dictionary, X.like), positive)
 
 
 def resolved_prior(prior, X, dictionary):
@@ -43,7 +43,7 @@ def resolved_prior(prior, X, dictionary):
 
 
 def _warn_of_zero_codes(prior, lam, X, dictionary):
-    signals = X[:: -(-X.shape[0] // _JUDGES), :]
+    signals = X.rows(slice(None, None, -(-X.shape[0] // _JUDGES)))
     tops = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)
     tops = tops[tops > 0]  # codes of signals of zero are zero for any lam
     zero = (tops <= lam).mean() if len(tops) else 0.0

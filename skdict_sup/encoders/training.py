@@ -216,5 +216,5 @@ def learn(state, samples, course, rates_of, rng):
     """State after one pass over the samples."""
     for rows, _ in samples.epoch(rng):
         rate = float(rates_of(state.n_steps)[0])
-        state = step(state, samples.dense_rows(rows), rows, course, rate)
+        state = step(state, samples.batch(rows), rows, course, rate)
     return state

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse
 from .._atoms import Atoms
-from .._staged import staged
+from .._signals import Signals, as_signals, batches_on, check_signals
 from .._stored import restored_state, stored_state
 from .._typing import Array
 from .._validation import check_matrix, check_plain, check_shapes, warn_of_empty
@@ -96,7 +96,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise ValueError(
                 f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
             )
-        check_same_device(X=code, components_=self.components_)
+        check_same_device(X=as_signals(code).like, components_=self.components_)
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
@@ -117,10 +117,10 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return tags
 
     def _signals(self, X, *, reset):
-        """Checked signals, in their own array library."""
+        """Checked `Signals`, in their own array library or with batches on `device`."""
         check_plain(X, "X")
-        if is_array(X) and not is_numpy(X):
-            X = check_matrix(X, "X")
+        if isinstance(X, Signals) or (is_array(X) and not is_numpy(X)):
+            X = check_signals(X)
             if reset:
                 self.n_features_in_ = X.shape[1]
             elif X.shape[1] != self.n_features_in_:
@@ -130,19 +130,18 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 )
         else:
             floats = [np.float64, np.float32]
-            X = validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr")
+            X = as_signals(validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr"))
         reconstruction = as_reconstruction(self.transfer)
         reconstruction.check(X)
         if self.transfer == "softmax" and not reset and self._has_one_dictionary():
-            atoms = Atoms(astype_like(self.components_, X))
+            atoms = Atoms(astype_like(self.components_, X.like))
             X, n_empty = Problem(reconstruction, self.prior_, atoms).filled(X)
         else:
             X, n_empty = reconstruction.filled(X)
         warn_of_empty(n_empty)
-        if self.device is not None and (is_numpy(X) or is_sparse(X)):
-            X = staged(X, self.device)
+        X = batches_on(X, self.device)
         if not reset:
-            check_same_device(X=X, components_=self.components_)
+            check_same_device(X=X.like, components_=self.components_)
         return X
 
     def _has_one_dictionary(self):
@@ -153,9 +152,9 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """The parameter `dictionary`, checked, as an array like the signals."""
         dictionary = check_matrix(dictionary, "dictionary")
         if self.device is not None and is_numpy(dictionary):
-            dictionary = astype_like(dictionary, X)
+            dictionary = astype_like(dictionary, X.like)
         check_shapes(X, dictionary)
-        return astype_like(dictionary, X)
+        return astype_like(dictionary, X.like)
 
     def set_params(self, **params):
         """Set parameters, those of the prior by ``prior__`` and their name.
@@ -197,7 +196,8 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Solution for checked signals."""
         check_parameters(self, self._running)
         reconstruction = as_reconstruction(self.transfer)
-        problem = Problem(reconstruction, self.prior_, Atoms(astype_like(self.components_, X)))
+        atoms = Atoms(astype_like(self.components_, X.like))
+        problem = Problem(reconstruction, self.prior_, atoms)
         solver = self._solver(reconstruction, self.prior_)
         return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
 

@@ -6,8 +6,7 @@ from dataclasses import is_dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._array import is_array, to_numpy
-from .._staged import located
+from .._array import is_array, resolve_device, to_numpy
 
 
 def to_device(estimator, xp, device=None):
@@ -46,7 +45,7 @@ def to_device(estimator, xp, device=None):
     """
     if not hasattr(estimator, "__sklearn_array_api_convert__"):
         raise TypeError(f"estimator must be one of this package, got {type(estimator).__name__}.")
-    library, where = located(xp, "xp") if isinstance(xp, str) else (xp, {})
+    library, where = resolve_device(xp, "xp") if isinstance(xp, str) else (xp, {})
     if not hasattr(library, "asarray"):
         raise TypeError(f"xp must be an array library or its name, got {xp!r}.")
     where = where if device is None else {"device": device}

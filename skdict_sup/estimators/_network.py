@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import encoders
-from .._array import astype_like, dense, is_numpy, namespace, take_rows, unflagged
+from .._array import astype_like, is_numpy, namespace, unflagged
 from .._atoms import Atoms
 from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, warn
@@ -104,14 +104,14 @@ class NetworkEstimator(CodingEstimator):
 
     def _coded(self, X, n_layers=None):
         check_parameters(self, self._running)
-        dictionary = astype_like(self.components_, X)
+        dictionary = astype_like(self.components_, X.like)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
         layers = encoders.alike(self.layers_[:n_layers], dictionary)
         encoder = built_encoder(self, self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with computing():
-            codes = map_threads(lambda where: encoder(dense(X[where, :])), parts, n_jobs)
+            codes = map_threads(lambda where: encoder(X.batch(where)), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
 
     def _course(self, X, y, warm):
@@ -137,7 +137,7 @@ class NetworkEstimator(CodingEstimator):
             prior = resolved_prior(prior, X, dictionary)
         problem = Problem(reconstruction, prior, Atoms(dictionary))
         rows = rng.permutation(X.shape[0])[:_JUDGES]
-        judges = dense(take_rows(X, rows))
+        judges = X.batch(rows)
         kept = self._training.layers[: self.n_layers] if warm else []
         layers = architecture.grown(kept, Seen(problem, judges), self.n_layers)
         if self.dictionary_update == "tied":
@@ -171,7 +171,7 @@ class NetworkEstimator(CodingEstimator):
         """Course with a task, the head to begin with, and the samples with their labels."""
         targets, labels = self._read_targets(X, y, warm)
         samples = self._samples(X, labels, targets)
-        like = samples.rows(course.rows).target
+        like = samples.batch(course.rows).target
         if warm:
             settings, head = self._head_settings, self._training.head
         else:

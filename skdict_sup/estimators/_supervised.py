@@ -337,14 +337,14 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
     def _coded(self, X):
         """Codes of checked signals."""
         check_parameters(self, self._running)
-        return coding_layer.encoded(self._learned(X), X, self._settings_now()).code
+        return coding_layer.encoded(self._learned(X.like), X, self._settings_now()).code
 
     def _head_scores(self, X):
         """Scores of signals, in their array library."""
         check_is_fitted(self)
         X = self._signals(X, reset=False)
         check_parameters(self, self._running)
-        return scores_of(self._learned(X), X, self._settings_now())
+        return scores_of(self._learned(X.like), X, self._settings_now())
 
     def _reconstructed(self, code):
         return signals_of(code, self._learned(code), self._settings_now())

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
-from .._array import dense, namespace, take_rows, to_numpy
+from .._array import namespace, take_rows, to_numpy
 from .._threads import computing
 from .._validation import check_scalar
 from ..supervised import head_fit, hypergradient
@@ -200,9 +200,9 @@ def _batch(model, X, y, rng):
     """Samples as a batch of the fitted model's loss."""
     rows = rng.permutation(X.shape[0])[:_MOST_SAMPLES]
     samples, _ = model._read(take_rows(X, rows), y[rows], None, reset=False)
-    batch = samples.rows(np.arange(len(rows)))
+    batch = samples.batch(np.arange(len(rows)))
     target, weight = _wide(batch.target), _wide(batch.weight)
-    return replace(batch, X=_wide(dense(batch.X)), target=target, weight=weight)
+    return replace(batch, X=_wide(batch.X), target=target, weight=weight)
 
 
 def _wide(array):

@@ -16,7 +16,6 @@ from .._array import (
     device_of,
     has_float64,
     in_float64,
-    is_sparse,
     namespace,
     narrow,
     on_host,
@@ -25,7 +24,7 @@ from .._array import (
 )
 from .._atoms import Atoms
 from .._records import Data, Rows
-from .._validation import check_finite
+from .._signals import Signals
 from ..certificate import Certificate, careful_certificate, certificate, narrowed_certificate
 from ..problem import Problem, narrowed
 from ..solvers import Solver
@@ -48,12 +47,12 @@ class Coded(Rows):
 
 @dataclass(frozen=True, eq=False)
 class Coder:
-    """Codes slices of the signals `whole` to `tol`, by a solver and by others where it fails."""
+    """Codes slices of `signals` to `tol`, by a solver and by others where it fails."""
 
     problem: Problem
     solver: Solver
     tol: float
-    whole: Any
+    signals: Signals
 
     @cached_property
     def _atom_size(self):
@@ -89,7 +88,7 @@ class Coder:
         answer = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
         sizes, failed = answer[:2], answer[2:] > 0
         if not np.isfinite(sizes).all():
-            check_finite(self.whole, "X")
+            self.signals.check_finite()
         if self._is_short and _is_extreme(sizes).any():
             return self._code_in_float64(X, init)
         return self._retried(X, coded, n_iter, failed)
@@ -99,7 +98,7 @@ class Coder:
         offset = None if self._is_short else self.problem.reconstruction.offset(X)
         sizes = to_numpy(_row_sizes(X) if self._is_short else offset)
         if not np.isfinite(sizes).all():
-            check_finite(self.whole, "X")
+            self.signals.check_finite()
         is_far = np.zeros(1, bool)
         if self._is_short:
             is_far = _is_extreme(sizes) | _is_extreme(to_numpy(self._atom_size))
@@ -217,10 +216,7 @@ def _moved(coded, like):
 
 def _widened(array, problem):
     """An array in the floats of a wide problem."""
-    dtype = problem.dictionary.dtype
-    if is_sparse(array):
-        return array.astype(dtype)
-    return namespace(array).astype(array, dtype, copy=False)
+    return namespace(array).astype(array, problem.dictionary.dtype, copy=False)
 
 
 def _magnitude(array):

@@ -14,6 +14,7 @@ from .._array import (
     to_numpy,
 )
 from .._atoms import Atoms
+from .._signals import as_signals
 from .._threads import computing
 from .._validation import ConvergenceWarning, warn
 from ..problem import Problem
@@ -24,28 +25,28 @@ from .precision import Coder
 
 @computing()
 def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
-    """Codes of the signals X for a problem, by a solver; a `Solution`.
+    """Codes of the signals X (`Signals` or an array) for a problem, by a solver; a `Solution`.
 
     A code depends on its signal alone, bit for bit in NumPy: not on n_jobs, not on the batch.
     Signals that are not finite raise, in host memory before any of their slice is coded.
     """
-    like = problem.dictionary
+    X, like = as_signals(X), problem.dictionary
     if as_numpy_view(like) is not like:  # tensors in host memory share the fast way of NumPy
         shared = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
         settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
-        found = solve(shared, as_numpy_view(X), solver, init=as_numpy_view(init), **settings)
+        found = solve(shared, X, solver, init=init, **settings)
         return Solution(
             **{name: from_numpy_view(part, like) for name, part in vars(found).items()}
         )
     tol = default_tol(eps(like)) if tol is None else tol
     shape = X.shape[0], like.shape[0]
-    code = np.empty(shape, X.dtype) if output == "dense" and is_numpy(like) else None
+    code = np.empty(shape, like.dtype) if output == "dense" and is_numpy(like) else None
     problem.prepare()  # before several threads ask for it at once
     coder = Coder(problem, solver, tol, X)
 
     def work(where):
         start = None if init is None else astype_like(dense(init[where, :]), like)
-        coded, n_iter, may_fail = coder.code(dense(X[where, :]), start)
+        coded, n_iter, may_fail = coder.code(as_numpy_view(X.batch(where)), start)
         part = coded.code
         if code is not None:
             code[where], part = part, None

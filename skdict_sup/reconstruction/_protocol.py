@@ -5,23 +5,27 @@ from typing import Any, Protocol
 
 from .._atoms import Atoms
 from .._records import Data
+from .._signals import Signals
 
 
 class Reconstruction(Protocol):
     """Loss D_L(x || f(w D)), batched over rows and written for any array namespace.
 
-    `Data` is what is kept of signals. A term sees arrays and atoms, never the prior.
+    `Data` is what is kept of signals. A term sees arrays and atoms, never the prior; `check` and
+    `filled` see whole sets of signals, all else batches, which are arrays.
     """
 
     name: str
     roughness: float  # bound on the second derivative of the loss in w D
     quadratic: bool  # whether the loss is half the squared norm of x - w D
 
-    def check(self, X: Any) -> None:
+    def check(self, X: Signals) -> None:
         """Raise ValueError for signals that are none of this term's."""
         ...
 
-    def filled(self, X: Any, replacement: Callable[[], Any] | None = None) -> tuple[Any, int]:
+    def filled(
+        self, X: Signals, replacement: Callable[[], Any] | None = None
+    ) -> tuple[Signals, int]:
         """Signals with those that are none replaced, and their number."""
         ...
 

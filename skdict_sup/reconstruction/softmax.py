@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import astype_like, dense, eps, is_sparse, namespace, rows_times, to_numpy
+from .._array import astype_like, dense, eps, namespace, rows_times
 from .._linalg import conjugate_gradients
-from .._validation import check_finite
 
 _SLACK = 1e-4  # sums of distributions may be off by it: rows may be normalised in float32
 
@@ -26,16 +25,14 @@ class Softmax:
 
     def check(self, X):
         """Raise unless every signal is a distribution, or zero."""
-        if not is_sparse(X):
-            check_finite(X, "X")
-        values = X.data if is_sparse(X) else X
-        least = float(namespace(values).min(values)) if values.shape[0] else 0.0
+        X.check_finite()
+        least = X.least()
         if least < 0:
             raise ValueError(
                 "X must be nonnegative for transfer='softmax', whose signals are distributions; "
                 f"its least entry is {least:g}."
             )
-        sums = _sums(X)
+        sums = X.sums()
         off = np.where(sums == 0, 0.0, np.abs(sums - 1.0))
         if off.max() > _SLACK:
             row = int(off.argmax())
@@ -52,19 +49,14 @@ class Softmax:
         that says nothing of its code. Without it, or where it returns None, that is the uniform
         distribution, the signal of a code of zero.
         """
-        empty = _sums(X) == 0
-        rows = np.flatnonzero(empty)
-        if not len(rows):
+        empty = X.sums() == 0
+        if not empty.any():
             return X, 0
-        like, m = (X.data if is_sparse(X) else X), X.shape[1]
-        row = astype_like(np.full((1, m), 1.0 / m), like)
         signal = None if replacement is None else replacement()
-        row = row if signal is None else signal
-        if not is_sparse(X):
-            return namespace(X).where(astype_like(empty, X)[:, None] > 0, row, X), len(rows)
-        where = np.repeat(rows, m), np.tile(np.arange(m), len(rows))
-        values = np.tile(row[0], len(rows))
-        return X + type(X)((values, where), shape=X.shape, dtype=X.dtype), len(rows)
+        if signal is None:
+            m = X.shape[1]
+            signal = astype_like(np.full((1, m), 1.0 / m), X.like)
+        return X.replaced(empty, signal), int(empty.sum())
 
     def prepare(self, atoms):
         """Nothing is shared between slices."""
@@ -159,12 +151,6 @@ class Softmax:
         """Rows of y times diag(r) - r r'."""
         xp = namespace(share)
         return share * (y - xp.sum(share * y, axis=1, keepdims=True))
-
-
-def _sums(X):
-    """Sums of the rows, as NumPy floats."""
-    sums = X.sum(axis=1) if is_sparse(X) else namespace(X).sum(X, axis=1)
-    return np.asarray(to_numpy(sums), np.float64).ravel()
 
 
 def _softmax(inside):

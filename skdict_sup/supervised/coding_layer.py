@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .._array import is_sparse, namespace, on_host
+from .._array import namespace, on_host
 from .._atoms import Atoms
 from .._threads import effective_n_jobs, map_threads
 from ..execution import solve
@@ -28,30 +28,29 @@ class Coded:
         """Codes (n_samples, n_blocks * n_components)."""
         if len(self.codes) == 1:
             return self.codes[0]
-        return namespace(self.signals).concat(self.codes, axis=1)
+        return namespace(self.codes[0]).concat(self.codes, axis=1)
 
 
 def seen(parameters, X):
-    """Signals as the dictionary sees them."""
+    """Signals, or a batch of them, as the dictionary sees them."""
     return X @ parameters["projection"].T if "projection" in parameters else X
 
 
-def _threads(settings, X, n_problems):
+def _threads(settings, problems):
     """Threads within a problem, and problems at a time; a device is fed by one thread."""
-    host = on_host(X.data if is_sparse(X) else X)
-    jobs = effective_n_jobs(settings.n_jobs) if host else 1
-    return (jobs, 1) if n_problems == 1 else (1, jobs)
+    jobs = effective_n_jobs(settings.n_jobs) if on_host(problems[0].dictionary) else 1
+    return (jobs, 1) if len(problems) == 1 else (1, jobs)
 
 
 def encoded(parameters, X, settings):
-    """Codes of signals."""
+    """Codes of signals, or of a batch of them."""
     signals, dictionary = seen(parameters, X), parameters["dictionary"]
     p = dictionary.shape[0] // settings.n_blocks
     problems = tuple(
         Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
         for k in range(settings.n_blocks)
     )
-    inner, outer = _threads(settings, X, len(problems))
+    inner, outer = _threads(settings, problems)
 
     def codes_for(problem):
         return solve(problem, signals, settings.solver, n_jobs=inner).code
@@ -66,7 +65,7 @@ def gradients(coded, cotangent, parameters, X, settings):
     most 1 / lam2, and large where the atoms of a code are nearly dependent.
     """
     xp = namespace(X)
-    inner, outer = _threads(settings, X, len(coded.problems))
+    inner, outer = _threads(settings, coded.problems)
     p = coded.problems[0].dictionary.shape[0]
 
     def back(k):

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, dense, host_array, is_sparse, take_rows, to_numpy
+from .._array import astype_like
+from .._signals import Signals
 
 _POOL_BATCH = 256  # signals without labels in a step
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Signals with targets and weights; what the step may also use."""
+    """Arrays of signals, targets and weights; what the step may also use."""
 
     X: Any
     target: Any
@@ -35,14 +36,14 @@ class Samples:
     `pool` holds the signals of the reconstruction term, if they are others.
     """
 
-    X: Any
+    X: Signals
     labels: np.ndarray
     weight: np.ndarray
     target_of: Callable = as_they_are
     batch_size: int | str = "auto"
     largest_batch: int = 256  # where batch_size is "auto"
     augment: Callable | None = None
-    pool: Any = None
+    pool: Signals | None = None
 
     @property
     def n_samples(self):
@@ -60,16 +61,11 @@ class Samples:
         """Steps of an epoch."""
         return n_batches(self.n_samples, self.n_per_step)
 
-    def rows(self, rows):
-        """Signals, targets and weights at row numbers."""
-        X = take_rows(self.X, rows)
+    def batch(self, rows):
+        """Signals, targets and weights at row numbers, as arrays."""
+        X = self.X.batch(rows)
         target, weight = self.target_of(self.labels[rows]), self.weight[rows]
         return Batch(X, astype_like(target, X), astype_like(weight, X))
-
-    def dense_rows(self, rows):
-        """Those of `rows`, as a dense array where signals are sparse."""
-        batch = self.rows(rows)
-        return replace(batch, X=dense(batch.X))
 
     def epoch(self, rng):
         """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
@@ -85,7 +81,7 @@ class Samples:
 
     def part(self, rows):
         """Samples at row numbers, with the same pool."""
-        X, labels, weight = take_rows(self.X, rows), self.labels[rows], self.weight[rows]
+        X, labels, weight = self.X.rows(rows), self.labels[rows], self.weight[rows]
         return replace(self, X=X, labels=labels, weight=weight)
 
     def used(self):
@@ -100,11 +96,12 @@ class Samples:
         order of the samples; more samples are left as they are, because sorting them would cost
         more than it is worth.
         """
-        host = host_array(self.X)
-        if self.n_samples > most or (is_sparse(host) and self.X.shape[1] > most):
+        if self.n_samples > most:
             return self
-        values = to_numpy(self.X) if host is None else dense(host)
-        both = np.column_stack([values.astype(np.float64), self.labels])
+        host = self.X.on_host()
+        if host.shape[1] > most and not host.is_whole:
+            return self
+        both = np.column_stack([host.dense().astype(np.float64), self.labels])
         _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
         return replace(self.part(first), weight=np.bincount(member.ravel(), weights=self.weight))
 

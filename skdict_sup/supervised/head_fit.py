@@ -138,7 +138,7 @@ def with_chosen_ridge(parameters, samples, settings, rng):
         return settings
     rows = rng.permutation(n)[:_CODED]
     parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-    train, left_out = (_seen_of(parameters, samples.dense_rows(part), settings) for part in parts)
+    train, left_out = (_seen_of(parameters, samples.batch(part), settings) for part in parts)
     share = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
     losses, vector = [], None
     for ridge in _RIDGES:
@@ -157,14 +157,12 @@ def first_head(state, samples, settings, rng, ridge=0.0):
     most = int(min(_MOST_FIRST, max(_FEWEST_FIRST, _WORK / n_weights)))
     rows = rng.permutation(samples.X.shape[0])[:most]
     exact = len(rows) * n_weights <= _EXACT
-    return _best_head(
-        state, samples.dense_rows(rows), settings, ridge, exact, tol=1e-8, max_iter=200
-    )
+    return _best_head(state, samples.batch(rows), settings, ridge, exact, tol=1e-8, max_iter=200)
 
 
 def last_head(state, samples, settings):
     """State with the best head on the codes of all samples."""
-    return _best_head(state, samples.dense_rows(np.arange(samples.X.shape[0])), settings)
+    return _best_head(state, samples.batch(np.arange(samples.X.shape[0])), settings)
 
 
 def best_head_on(parameters, code, target, settings):

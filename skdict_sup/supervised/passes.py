@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._array import astype_like, dense, namespace, take_rows, to_numpy
+from .._array import astype_like, namespace, to_numpy
 from .._linalg import unit_norm
 from . import coding_layer, step
 from .data import augmented
@@ -20,12 +20,12 @@ def scale_settings(settings, parameters, samples, rng, nu):
     "auto" is one over the total weight of the samples, as is the ridge of a logistic regression
     with C=1 in scikit-learn, on codes of typical size one.
     """
-    X = take_rows(samples.X, rng.permutation(samples.X.shape[0])[:1000])
-    code = coding_layer.encoded(parameters, X, settings).code
+    signals = samples.X.rows(rng.permutation(samples.X.shape[0])[:1000])
+    code = coding_layer.encoded(parameters, signals, settings).code
     features = step.features_of(code, settings.prior, settings.split_sign)
     scale = step.code_scale_of(features)
     scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
-    X = dense(X)
+    X = signals.dense()
     energy = float(namespace(X).sum(X * X)) / X.shape[0] or 1.0
     return replace(
         settings,
@@ -51,7 +51,7 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
     losses, amplifications, sizes, uses, n_seen = [], [], [], 0, 0
     n_features = state.dictionary.shape[0] * (2 if settings.split_sign else 1)
     for rows, others in samples.epoch(rng):
-        batch = samples.dense_rows(rows)
+        batch = samples.batch(rows)
         X = batch.X
         if samples.augment is not None:
             X = augmented(X, samples.augment, rng)
@@ -59,7 +59,7 @@ def learn_labelled(state, samples, settings, rates_of, rng, mu=0.0):
             kept = rng.random((len(rows), n_features)) >= settings.dropout
             batch = replace(batch, mask=astype_like(kept / (1 - settings.dropout), X))
         if mu and others is not None:
-            batch = replace(batch, others=dense(take_rows(samples.pool, others)))
+            batch = replace(batch, others=samples.pool.batch(others))
         rates = rates_of(state.moments["dictionary"].n_steps)
         batch = replace(batch, X=X)
         state, loss, code, amplification = step.step(state, batch, settings, rates, mu)
@@ -100,7 +100,7 @@ def check_convergent(report, rate):
 
 def mean_loss(state, samples, settings):
     """Weighted mean loss of samples, without the ridge."""
-    batch = samples.dense_rows(np.arange(samples.X.shape[0]))
+    batch = samples.batch(np.arange(samples.X.shape[0]))
     return float(np.average(to_numpy(step.losses(state, batch, settings)), weights=samples.weight))
 
 
@@ -113,7 +113,7 @@ def revived(state, samples, settings, uses, rng):
     if not len(dead):
         return state, 0
     rows = rng.permutation(samples.X.shape[0])[: max(1000, 4 * len(dead))]
-    batch = samples.dense_rows(rows)
+    batch = samples.batch(rows)
     losses = to_numpy(step.losses(state, batch, settings))
     signals = to_numpy(coding_layer.seen(state.parameters, batch.X))
     order = np.argsort(-losses, kind="stable")
@@ -134,14 +134,14 @@ def chosen_rate(state, samples, settings, rng):
     """
     n = samples.X.shape[0]
     parts = [rng.permutation(n)[: samples.n_per_step] for _ in range(_TRIAL_STEPS)]
-    judge, first = samples.dense_rows(rng.permutation(n)[:1000]), samples.dense_rows(parts[0])
+    judge, first = samples.batch(rng.permutation(n)[:1000]), samples.batch(parts[0])
     _, found, *_ = step.loss_and_gradients(state, first, settings)
     steepest = float(np.linalg.norm(to_numpy(found["dictionary"]), axis=1).max())
     best = (np.inf, 0.0)
     for move in _TRIALS:
         rate, trial = move / (steepest or 1.0), state
         for rows in parts:
-            trial = step.step(trial, samples.dense_rows(rows), settings, (rate, rate))[0]
+            trial = step.step(trial, samples.batch(rows), settings, (rate, rate))[0]
         loss = float(step.loss_and_gradients(trial, judge, settings)[0])
         best = min(best, (loss if np.isfinite(loss) else np.inf, rate))
     return best[1]

@@ -35,7 +35,7 @@ def scores_of(parameters, X, settings):
     features = features_of(code, settings.prior, settings.split_sign)
     parameters = parameters | {"intercept": parameters["intercept"][:, None]}
     parts = [
-        head.scores(parameters, features[rows, :], X[rows, :] if head.sees_signals else None)
+        head.scores(parameters, features[rows, :], X.batch(rows) if head.sees_signals else None)
         for rows in slices(X.shape[0], _ROWS_AT_ONCE)
     ]
     return namespace(features).concat(parts, axis=0)

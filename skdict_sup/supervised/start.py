@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._array import namespace
+from .._signals import as_signals
 from ..dictionary.initialise import initial_projection
 from ..dictionary.online import OnlineSettings
 from ..dictionary.start import unlabelled_start
@@ -34,7 +35,8 @@ def first_state(samples, settings, options, rng, *, stream=False):
     parameters, projected = {}, signals
     if options.n_projected is not None:
         projection = initial_projection(signals, options.n_projected, rng)
-        parameters["projection"], projected = projection, signals @ projection.T
+        parameters["projection"] = projection
+        projected = as_signals(signals @ projection.T)
     dictionary, prior = unlabelled_start(
         projected,
         _without_labels(settings),
