@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skdict_sup.kernels._lend import numpy_floats
+from skdict_sup.kernels._interop import numpy_floats
 
 THROUGH = ("array_api_strict", "torch", "cupy", "torch_cuda")
 HERE = str(Path(__file__).parent)
@@ -54,7 +54,7 @@ def _called(library, function, owner=None):
 
 
 def versions_for(library, kernel):
-    """Compiled versions of a kernel, those for NumPy lent to arrays of the library as well.
+    """Compiled versions of a kernel, and those for NumPy wrapped for arrays of the library.
 
     References are tested by themselves; training by them takes five hundred times as long.
     """
@@ -62,14 +62,14 @@ def versions_for(library, kernel):
     def usable(*arrays):
         return all(map(library.is_mine, arrays))
 
-    def lend(function):
-        return _lent(library, function)
+    def wrap(function):
+        return _wrapped(library, function)
 
     ours = [v for v in kernel.versions if v.usable is numpy_floats]
-    return (*kernel.versions, *(replace(v, usable=usable, lend=lend) for v in ours))
+    return (*kernel.versions, *(replace(v, usable=usable, wrap=wrap) for v in ours))
 
 
-def _lent(library, function):
+def _wrapped(library, function):
     @wraps(function)
     def call(*args, **kwargs):
         found = function(*back(library, args), **back(library, kwargs))

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from skdict_sup.kernels import _lend
+from skdict_sup.kernels import _interop
 from skdict_sup.kernels._registry import REGISTRY
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "user_guide" / "backends.md"
 COLUMNS = {
-    "NumPy": _lend.numpy_floats,
-    "torch, host": _lend.torch_host_floats,
-    "CuPy": _lend.cupy_floats,
-    "torch, CUDA": _lend.torch_device_floats,
+    "NumPy": _interop.numpy_floats,
+    "torch, host": _interop.torch_host_floats,
+    "CuPy": _interop.cupy_floats,
+    "torch, CUDA": _interop.torch_device_floats,
     "others": None,
 }
 NAMES = {"numba": "numba", "cuda": "CUDA"}

@@ -176,7 +176,7 @@ def row_sums(X, factor):
 
 def test_a_kernel_dispatches_to_the_first_version_that_takes_the_arrays(xp, monkeypatch):
     compiled = SimpleNamespace(
-        kernel="row_sums", usable=lambda *arrays: arrays[0].shape[0] > 2, module="", lend=None
+        kernel="row_sums", usable=lambda *arrays: arrays[0].shape[0] > 2, module="", wrap=None
     )
     calls = kernel(row_sums)
     assert calls.versions == tuple(v for v in REGISTRY if v.kernel == "row_sums") == ()

@@ -10,7 +10,7 @@ from problems import unit_atoms
 
 from skdict_sup import kernels
 from skdict_sup.kernels import atom_update, support_solve
-from skdict_sup.kernels._lend import numpy_floats
+from skdict_sup.kernels._interop import numpy_floats
 from skdict_sup.kernels._registry import REGISTRY
 
 CROSSED = ("atom_update", "support_solve")
@@ -24,10 +24,10 @@ every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lam
     ids=lambda v: f"{v.kernel}-{v.usable.__name__}",
 )
 def test_every_row_of_the_registry_names_a_compiled_kernel(version):
-    twin = getattr(import_module(version.module, "skdict_sup.kernels"), version.kernel)
+    compiled = getattr(import_module(version.module, "skdict_sup.kernels"), version.kernel)
     kernel = getattr(kernels, version.kernel)
-    assert callable(twin)
-    assert kernel.reference is not twin
+    assert callable(compiled)
+    assert kernel.reference is not compiled
 
 
 @pytest.mark.parametrize(

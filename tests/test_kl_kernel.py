@@ -162,10 +162,12 @@ def test_newton_takes_the_kernel_in_every_library(monkeypatch, xp):
 
 
 def test_compiled_versions_have_the_constants_of_the_algorithm():
-    twin = pytest.importorskip("skdict_sup.kernels._numba.kl_codes")
+    compiled = pytest.importorskip("skdict_sup.kernels._numba.kl_codes")
     for name in ("SUFFICIENT_DECREASE", "MAX_TRIALS", "SYSTEM_TOL", "ROUNDING_UNITS", "PATIENCE"):
-        assert getattr(twin, f"_{name}") == getattr(_newton, name), name
-    source = (Path(twin.__file__).parents[1] / "_cuda" / "kl_codes.cu").read_text(encoding="utf-8")
+        assert getattr(compiled, f"_{name}") == getattr(_newton, name), name
+    source = (Path(compiled.__file__).parents[1] / "_cuda" / "kl_codes.cu").read_text(
+        encoding="utf-8"
+    )
     assert f"halvings = {_newton.MAX_TRIALS}, patience = {_newton.PATIENCE};" in source
     assert f"{_newton.ROUNDING_UNITS} * Limits<T>::eps() * now.size" in source
     assert float(re.search(r"change <= T\((-.+?)\)", source)[1]) == -_newton.SUFFICIENT_DECREASE

@@ -7,7 +7,7 @@ from problems import unit_atoms
 
 import skdict_sup.kernels as kernels
 from skdict_sup import ElasticNet, code_vjp, encode
-from skdict_sup.kernels import _lend, _registry
+from skdict_sup.kernels import _interop, _registry
 
 torch = pytest.importorskip("torch")
 
@@ -55,7 +55,7 @@ def test_tensors_have_the_results_of_numpy_bit_for_bit(name):
 
 def test_every_kernel_for_numpy_takes_tensors():
     rows = [v for v in _registry.REGISTRY if v.backend == "numba"]
-    for usable in (_lend.numpy_floats, _lend.torch_host_floats):
+    for usable in (_interop.numpy_floats, _interop.torch_host_floats):
         assert sorted(v.kernel for v in rows if v.usable is usable) == sorted(calls())
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_copied_on_the_way():
         return array
 
     tensor = torch.ones(3, 4, dtype=torch.float64)
-    back = _lend.numpy_from_torch(watch)(tensor)
+    back = _interop.wrap_for_torch_host(watch)(tensor)
     assert seen[0].ctypes.data == tensor.data_ptr() == back.data_ptr()
 
 
@@ -80,20 +80,20 @@ def test_no_kernel_sees_a_graph():
     assert torch.equal(code, plain)
     assert not code.requires_grad
     gradients = code_vjp(X, D, plain.numpy(), np.ones_like(plain), prior=ElasticNet(0.1))
-    lent = code_vjp(
+    from_tensors = code_vjp(
         torch.from_numpy(X),
         torch.from_numpy(D),
         plain,
         torch.ones_like(plain),
         prior=ElasticNet(0.1),
     )
-    np.testing.assert_allclose(lent.dictionary.numpy(), gradients.dictionary, rtol=1e-12)
+    np.testing.assert_allclose(from_tensors.dictionary.numpy(), gradients.dictionary, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.int64])
-def test_other_dtypes_are_not_lent(dtype):
-    assert not _lend.torch_host_floats(torch.zeros(2, dtype=dtype))
-    assert not _lend.torch_device_floats(torch.zeros(2))
+def test_other_dtypes_are_not_passed_to_kernels_for_numpy(dtype):
+    assert not _interop.torch_host_floats(torch.zeros(2, dtype=dtype))
+    assert not _interop.torch_device_floats(torch.zeros(2))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

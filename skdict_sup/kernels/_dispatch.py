@@ -1,4 +1,4 @@
-"""Decorator that turns a reference body into a kernel."""
+"""Decorator that turns a reference implementation into a kernel."""
 
 from functools import cache, wraps
 from importlib import import_module
@@ -10,14 +10,15 @@ from ._registry import REGISTRY
 
 @cache
 def _load(version):
-    return version.lend(getattr(import_module(version.module, __package__), version.kernel))
+    """Import the function of a compiled version, at its first call."""
+    return version.wrap(getattr(import_module(version.module, __package__), version.kernel))
 
 
 def kernel(reference) -> Any:
-    """Dispatch calls of `reference` to the first compiled version that takes the arrays.
+    """Dispatch calls of `reference` to the first compiled version that supports the arrays.
 
-    Floating array arguments decide; boolean arrays, scalars and None have no say. The kernel has
-    its body as `reference`, and its compiled versions as `versions`.
+    The floating array arguments decide which; boolean arrays, scalars and None are ignored. The
+    kernel has the body as attribute `reference`, and its compiled versions as `versions`.
     """
     name = reference.__name__
 

@@ -8,26 +8,26 @@ are tried in order.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ._lend import (
+from ._interop import (
     cupy_floats,
-    cupy_from_torch,
-    itself,
     numpy_floats,
-    numpy_from_torch,
     torch_device_floats,
     torch_host_floats,
+    unwrapped,
+    wrap_for_torch_cuda,
+    wrap_for_torch_host,
 )
 
 
 @dataclass(frozen=True)
 class Version:
-    """One compiled version of one kernel."""
+    """One compiled version of one kernel, and the arrays that it supports."""
 
     kernel: str
     backend: str
     module: str
     usable: Callable[..., bool]
-    lend: Callable = itself
+    wrap: Callable = unwrapped
 
 
 _HOST_KERNELS = (
@@ -46,12 +46,12 @@ _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 REGISTRY = (
     *(Version(name, "numba", f"._numba.{name}", numpy_floats) for name in _HOST_KERNELS),
     *(
-        Version(name, "numba", f"._numba.{name}", torch_host_floats, numpy_from_torch)
+        Version(name, "numba", f"._numba.{name}", torch_host_floats, wrap_for_torch_host)
         for name in _HOST_KERNELS
     ),
     *(Version(name, "cuda", f"._cuda.{name}", cupy_floats) for name in _GPU_KERNELS),
     *(
-        Version(name, "cuda", f"._cuda.{name}", torch_device_floats, cupy_from_torch)
+        Version(name, "cuda", f"._cuda.{name}", torch_device_floats, wrap_for_torch_cuda)
         for name in _GPU_KERNELS
     ),
 )
