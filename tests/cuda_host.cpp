@@ -165,14 +165,14 @@ void kl_codes(int lanes, Input &in, Output &out) {
     const bool positive = in.count();
     const T lam = T(in.number()), tol = T(in.number());
     const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
-    const auto energy = in.array<T>(n), mean = in.array<T>(n_means);
+    const auto sq_norm = in.array<T>(n), mean = in.array<T>(n_means);
     auto code = in.array<T>(size_t(n) * p);
     std::vector<T> numbers(space_of(p)), slope(code.size());
     std::vector<int> n_iter(n);
     with_team(lanes, [&](auto team) {
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
-            const Divergence<T> d = {gram.data(), corr.data() + start, energy[i], lam,
+            const Divergence<T> d = {gram.data(), corr.data() + start, sq_norm[i], lam,
                                      mean.data(), n_means == 1,        p,         positive};
             const int steps = code_signal(team, d, tol, max_iter, numbers.data(),
                                           code.data() + start, slope.data() + start);

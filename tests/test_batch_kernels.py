@@ -33,9 +33,9 @@ def certificate_arguments(X, D, code, lam, lam2, positive):
     return corr, (X * X).sum(axis=1), code, corr - code @ (D @ D.T), lam, lam2, positive
 
 
-def terms_of(prior, D, corr, energy, code, slope):
+def terms_of(prior, D, corr, sq_norm, code, slope):
     """Terms of a certificate, as a problem computes them."""
-    return measured(Problem(Linear(), prior, Atoms(D)), Data(corr, energy), code, slope)
+    return measured(Problem(Linear(), prior, Atoms(D)), Data(corr, sq_norm), code, slope)
 
 
 @st.composite
@@ -62,10 +62,10 @@ def assert_certificates_agree(found, expected, size, dtype, lam):
 
 def rounding(X, D, code, lam, lam2, positive):
     """Bound on what sums of this size may round by, in units of eps, for each signal."""
-    corr, energy, _, slope, *_ = certificate_arguments(X, D, code, lam, lam2, positive)
+    corr, sq_norm, _, slope, *_ = certificate_arguments(X, D, code, lam, lam2, positive)
     terms = np.abs(code) * (np.abs(corr) + np.abs(slope) + lam2 * np.abs(code) + lam)
     top = np.abs(corr).max(axis=1) + np.abs(slope).max(axis=1) + lam
-    return 64 * (energy + terms.sum(axis=1) + top + lam2 * np.abs(code).max(axis=1))
+    return 64 * (sq_norm + terms.sum(axis=1) + top + lam2 * np.abs(code).max(axis=1))
 
 
 @given(certified(), st.sampled_from([np.float64, np.float32]))
@@ -137,13 +137,13 @@ def test_a_certificate_reads_the_last_entries_of_a_row(p, dtype):
     for j in range(p):
         corr, code = np.zeros((1, p), dtype), np.zeros((1, p), dtype)
         corr[0, j] = -3.0
-        energy = np.full(1, 9.0, dtype)
-        found = elastic_net_certificate(corr, energy, code, corr, 1.0, 0.0, False)
+        sq_norm = np.full(1, 9.0, dtype)
+        found = elastic_net_certificate(corr, sq_norm, code, corr, 1.0, 0.0, False)
         # s = 1/3 of a residual of squared norm 9
         np.testing.assert_allclose(
             np.stack(found)[:, 0], [2.0, 3.0, 2.0, 4.5, 0.0, 1 / 3], rtol=1e-6
         )
-        found = elastic_net_certificate(corr, energy, code, corr, 1.0, 0.0, True)
+        found = elastic_net_certificate(corr, sq_norm, code, corr, 1.0, 0.0, True)
         np.testing.assert_allclose(
             np.stack(found)[:, 0], [0.0, 3.0, 0.0, 4.5, 0.0, 1.0], rtol=1e-6
         )

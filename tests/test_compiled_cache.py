@@ -12,16 +12,16 @@ from llvmlite.binding import Linkage
 from numba import njit
 
 import skdict_sup
-from skdict_sup.kernels._numba import _jit
+from skdict_sup.kernels._numba import _compile
 
 SMALL = """
 import numpy as np
-from skdict_sup.kernels._numba import _jit
+from skdict_sup.kernels._numba import _compile
 options = {"cache": True, "nogil": True}
-@_jit.compiled(**options)
+@_compile.compiled(**options)
 def twice(x):
     return 2 * x
-@_jit.compiled(**options)
+@_compile.compiled(**options)
 def thrice(x):
     return 3 * x
 """
@@ -149,7 +149,7 @@ def test_functions_keep_to_their_own_copies_of_those_that_they_call():
             x = math.log(1 + x * x) + math.asinh(x) + math.cosh(math.tanh(x)) + math.erf(x)
         return x
 
-    @njit(pipeline_class=_jit._Compiler)
+    @njit(pipeline_class=_compile._Compiler)
     def both(x):
         return turned(x) + turned(x + 1.0)
 
@@ -163,4 +163,4 @@ def test_functions_keep_to_their_own_copies_of_those_that_they_call():
 def test_every_compiled_function_passes_through_the_one_decorator():
     folder = Path(skdict_sup.__file__).parent / "kernels" / "_numba"
     named = [path.name for path in sorted(folder.glob("*.py")) if "njit" in path.read_text()]
-    assert named == ["_jit.py"]
+    assert named == ["_compile.py"]

@@ -173,17 +173,17 @@ def test_kl_codes_of_the_body_are_those_of_the_reference(program, p, positive, d
         D, X = unit_atoms(rng, 12, 20), rng.normal(size=(5, 20))
         X[0] = 0
         gram, corr = (D @ D.T).astype(dtype), (X @ D.T).astype(dtype)
-        energy = (X * X).sum(axis=1).astype(dtype)
+        sq_norm = (X * X).sum(axis=1).astype(dtype)
         mean = (p * np.exp(rng.normal(size=1 if one else 12))).astype(dtype)
         init = np.broadcast_to(mean if positive else 0 * mean, corr.shape).astype(dtype)
         tol = 1e-10 if dtype == np.float64 else 1e-5
         counts = 5, 12, len(mean), 200, positive
-        given = *counts, 0.1, tol, gram, corr, energy, mean, init
+        given = *counts, 0.1, tol, gram, corr, sq_norm, mean, init
         code, slope, n_iter = run(
             program, "kl_codes", dtype, lanes, [(5, 12), (5, 12), (5,)], *given
         )
         expected, _, steps = kernels.kl_codes.reference(
-            gram, corr, energy, 0.1, mean, positive, tol, init, 200
+            gram, corr, sq_norm, 0.1, mean, positive, tol, init, 200
         )
         np.testing.assert_allclose(code, expected, rtol=1e3 * tol, atol=1e2 * tol)
         np.testing.assert_allclose(slope, corr - code @ gram, rtol=0, atol=1e2 * tol)
@@ -197,16 +197,16 @@ def test_weak_kl_priors_far_from_their_mean_are_solved_by_the_body(program, mean
     for seed in range(3):
         rng = np.random.default_rng(seed)
         D, X = unit_atoms(rng, 20, 10), rng.normal(size=(12, 10))
-        gram, corr, energy = D @ D.T, X @ D.T, (X * X).sum(axis=1)
+        gram, corr, sq_norm = D @ D.T, X @ D.T, (X * X).sum(axis=1)
         init = np.full(corr.shape, mean if positive else 0.0)
         counts = 12, 20, 1, 300, positive
-        given = *counts, lam, tol, gram, corr, energy, [mean], init
+        given = *counts, lam, tol, gram, corr, sq_norm, [mean], init
         code, _, n_iter = run(
             program, "kl_codes", np.float64, 1, [(12, 20), (12, 20), (12,)], *given
         )
         assert (n_iter < 200).all()
         expected, *_ = kernels.kl_codes(
-            gram, corr, energy, lam, np.array([mean]), positive, tol, init, 300
+            gram, corr, sq_norm, lam, np.array([mean]), positive, tol, init, 300
         )
         np.testing.assert_allclose(code, expected, rtol=1e-6, atol=1e-8)
 
@@ -235,8 +235,8 @@ def test_no_lane_reads_what_another_writes(watched):
     (G, support, rhs), _ = systems(0, np.float64)
     given = 7, 15, False, 1e-12, G, 0.1, support, rhs
     run(watched, "support_solve", np.float64, 3, [(7, 15)], *given)
-    energy = (X * X).sum(axis=1)
-    given = 4, 14, 1, 50, False, 0.1, 1e-8, gram, corr, energy, [0.01], np.zeros((4, 14))
+    sq_norm = (X * X).sum(axis=1)
+    given = 4, 14, 1, 50, False, 0.1, 1e-8, gram, corr, sq_norm, [0.01], np.zeros((4, 14))
     run(watched, "kl_codes", np.float64, 3, [(4, 14), (4, 14), (4,)], *given)
     W = rng.normal(size=(30, 14))
     given = 14, 9, True, D, W.T @ W, W.T @ rng.normal(size=(30, 9))

@@ -21,14 +21,14 @@ def problem(seed=0, n=7, p=12, m=9):
 def calls():
     """Kernel -> its arguments."""
     D, X, code = problem()
-    gram, corr, energy = D @ D.T, X @ D.T, (X * X).sum(axis=1)
+    gram, corr, sq_norm = D @ D.T, X @ D.T, (X * X).sum(axis=1)
     slope = corr - code @ gram
     start = np.zeros_like(corr)
     return {
         "elastic_net_codes": (gram, corr, 0.1, 0.0, False),
-        "elastic_net_certificate": (corr, energy, code, slope, 0.1, 0.0, False),
-        "kl_codes": (gram, corr, energy, 0.1, np.array([0.1]), False, 1e-8, start, 100),
-        "coordinate_descent": (gram, corr, energy, 0.1, 0.0, False, 1e-6, 100),
+        "elastic_net_certificate": (corr, sq_norm, code, slope, 0.1, 0.0, False),
+        "kl_codes": (gram, corr, sq_norm, 0.1, np.array([0.1]), False, 1e-8, start, 100),
+        "coordinate_descent": (gram, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),
         "code_moments": (X, code, code),
         "linear_vjp": (X, D, code, code),
         "support_solve": (gram, 0.1, code != 0, corr),

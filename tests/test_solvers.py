@@ -34,7 +34,7 @@ def test_codes_are_optimal(problem, solver, dtype):
         slack = 64 * np.finfo(dtype).eps
         assert (oracles.duality_gap(*data) <= TOLERANCE[dtype] + slack).all()
     else:
-        # a gap relative to an objective of zero means nothing: the end is rounding of the energy
+        # a gap relative to an objective of zero means nothing: the bound is the rounding of X^2
         excess = oracles.objective(*data) - oracles.least_squares_objective(*data[:3])
         rounding = np.finfo(dtype).eps * (oracles.double(problem.X) ** 2).sum(axis=1)
         allowed = TOLERANCE[dtype] * oracles.objective(*data) + rounding
@@ -82,14 +82,17 @@ def test_the_certificate_is_true(problem, dtype):
     solution = solve(problem, "homotopy")
     data = problem.X, problem.dictionary, problem.prior, solution.code
     unit = np.finfo(dtype).eps
-    energy = (oracles.double(problem.X) ** 2).sum(axis=1)
+    sq_norm = (oracles.double(problem.X) ** 2).sum(axis=1)
     np.testing.assert_allclose(
-        solution.objective, oracles.objective(*data), rtol=64 * unit, atol=64 * unit * energy.max()
+        solution.objective,
+        oracles.objective(*data),
+        rtol=64 * unit,
+        atol=64 * unit * sq_norm.max(),
     )
     # a residual counts its own rounding, in float64 for either dtype
     residual, top = oracles.kkt_residual(*data), np.abs(data[0] @ data[1].T).max(axis=1)
     atoms = np.linalg.norm(problem.dictionary, axis=1)
-    extent = np.sqrt(energy) + np.abs(solution.code) @ atoms
+    extent = np.sqrt(sq_norm) + np.abs(solution.code) @ atoms
     room = 16 * sum(problem.dictionary.shape) * np.finfo(np.float64).eps * atoms.max() * extent
     assert (solution.kkt_residual >= residual * (1 - 1e-3) - 64 * unit).all()
     assert (

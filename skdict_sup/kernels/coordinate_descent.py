@@ -8,7 +8,7 @@ SUPPORT_SWEEPS = 4
 
 
 @kernel
-def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, init=None):
+def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, init=None):
     r"""Codes to a relative duality gap of `tol`, by cyclic descent over the atoms.
 
     Each atom minimises the objective in its own entry, soft-thresholding
@@ -18,7 +18,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     ----------
     gram : array (n_components, n_components)
     corr : array (n_samples, n_components)
-    energy : array (n_samples,)
+    sq_norm : array (n_samples,)
         Squared norms of the signals.
     lam, lam2 : float
     positive : bool
@@ -61,19 +61,19 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
                 slope = slope - change[:, None] * gram[j, :][None, :]
         n_iter = n_iter + xp.astype(active, xp.int64)
         slope = corr - code @ gram
-        active = _is_above(xp, code, slope, corr, energy, lam, lam2, positive, tol)
+        active = _is_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol)
         if not bool(xp.any(active)):
             break
     return code, slope, n_iter
 
 
-def _is_above(xp, code, slope, corr, energy, lam, lam2, positive, tol):
+def _is_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
     """Whether the duality gap is above tol times the objective.
 
     This is the stop test of `solvers._iterate`, for elastic nets.
     """
     certify = elastic_net_certificate.reference
-    violation, _, gap, objective, *_ = certify(corr, energy, code, slope, lam, lam2, positive)
+    violation, _, gap, objective, *_ = certify(corr, sq_norm, code, slope, lam, lam2, positive)
     if lam == 0:  # the dual ball is a point, and the optimality condition decides
         gap = violation * xp.sum(xp.abs(code), axis=1)
     return gap > tol * objective

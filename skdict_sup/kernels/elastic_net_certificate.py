@@ -5,7 +5,7 @@ from ._dispatch import kernel
 
 
 @kernel
-def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
+def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
     r"""Optimality violation, duality gap and objective of 1/2 ||x - w D||^2 + lam ||w||_1 + ...
 
     With u = slope - lam2 w and r the residual, the dual point is s r, for the largest s in [0, 1]
@@ -17,7 +17,7 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     ----------
     corr : array (n_samples, n_components)
         Inner products of signals and atoms.
-    energy : array (n_samples,)
+    sq_norm : array (n_samples,)
         Squared norms of the signals.
     code, slope : array (n_samples, n_components)
         Codes w, and corr - w G.
@@ -48,7 +48,7 @@ def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
     off_support = xp.maximum(magnitude - lam, zero)
     on_support = xp.abs(correlation - lam * xp.sign(code))
     violation = xp.max(xp.where(code != 0, on_support, off_support), axis=1)
-    squares = 0.5 * (energy - xp.sum(code * (corr + slope), axis=1))
+    squares = 0.5 * (sq_norm - xp.sum(code * (corr + slope), axis=1))
     squares = xp.maximum(squares, xp.zeros_like(squares))
     ridge = 0.5 * lam2 * xp.sum(code * code, axis=1)
     l1 = xp.sum(xp.abs(code), axis=1)

@@ -13,7 +13,7 @@ from .support_solve import support_solve
 
 
 @kernel
-def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
+def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     r"""Codes argmin_w 1/2 w'G w - <corr, w> + phi(w), phi'(w) = lam log(w/p) or lam arcsinh(w/2p).
 
     Newton's method in the dual variable s = phi'(w). `_newton` states the algorithm; this is its
@@ -25,7 +25,7 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
         Inner products of the atoms.
     corr : array (n_samples, n_components)
         Inner products of signals and atoms.
-    energy : array (n_samples,)
+    sq_norm : array (n_samples,)
         Squared norms of the signals.
     lam : float
     mean : array (n_components,) or (1,)
@@ -54,7 +54,7 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     xp = namespace(corr)
     problem = _GramProblem(gram, _KL(lam, mean, positive))
     state, n_iter = iterate(
-        start(problem, Data(corr, energy), xp.abs(init) if positive else init),
+        start(problem, Data(corr, sq_norm), xp.abs(init) if positive else init),
         partial(step, problem),
         # the stop test of `solvers._iterate`, for this prior
         lambda state: (state.kkt_residual <= tol) | is_stalled(state),

@@ -7,7 +7,7 @@ template <class T>
 struct Divergence {
     const T *gram;  // (p, p)
     const T *corr;  // (p,), of this signal
-    T energy, lam;
+    T sq_norm, lam;
     const T *mean;  // (p,) or one number
     bool one_mean;
     int p;
@@ -76,9 +76,9 @@ DEVICE Measure<T> measure(const Team &team, const Divergence<T> &d, const T *cod
         const T off = gone ? slope[j] - d.gradient(j, w) : magnitude(slope[j] - dual[j]);
         worst = larger(worst, off);
     }
-    cross = d.energy - team.sum(cross);
+    cross = d.sq_norm - team.sum(cross);
     const T objective = T(0.5) * larger(cross, T(0)) + team.sum(prior);
-    size = d.energy + magnitude(objective) + team.sum(size);
+    size = d.sq_norm + magnitude(objective) + team.sum(size);
     return {objective, team.largest(worst), size};
 }
 
@@ -192,14 +192,14 @@ DEVICE int code_signal(const Team &team, const Divergence<T> &d, T tol, int max_
 // Signals one after another by each block; `code` holds where to start. Four blocks share a processor.
 template <class T>
 __launch_bounds__(128, 4)
-__global__ void kl_codes(const T *gram, const T *corr, const T *energy, T lam, const T *mean,
+__global__ void kl_codes(const T *gram, const T *corr, const T *sq_norm, T lam, const T *mean,
                          int one_mean, int positive, T tol, int max_iter, int n, int p, T *numbers,
                          T *code, T *slope, int *n_iter) {
     const Block team;
     numbers += blockIdx.x * space_of(p);
     for (int i = blockIdx.x; i < n; i += gridDim.x) {
         const size_t start = size_t(i) * p;
-        const Divergence<T> d = {gram, corr + start,  energy[i], lam,
+        const Divergence<T> d = {gram, corr + start,  sq_norm[i], lam,
                                  mean, one_mean != 0, p,         positive != 0};
         const int steps = code_signal(team, d, tol, max_iter, numbers, code + start, slope + start);
         if (team.lane == 0) n_iter[i] = steps;

@@ -9,9 +9,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from ._jit import compiled
+from ._compile import INTERNAL, compiled
 from ._rows import aligned, axpy, dot, fill
-from ._vectors import BYTES, inner, lanes, load, load_row, splat, store, store_row
+from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 
 State = namedtuple(
     "State",
@@ -84,7 +84,7 @@ def state(p, dtype, capacity):
     )
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def solve(inverse, k, b, out):
     """Write H^-1 b to out."""
     L = lanes(b)
@@ -105,7 +105,7 @@ def solve(inverse, k, b, out):
         store(out, c + L, even1 + odd1)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _add_outer(inverse, k, scale, v):
     """Add scale v v' to the inverse."""
     L = lanes(v)
@@ -117,7 +117,7 @@ def _add_outer(inverse, k, scale, v):
             store_row(inverse, r, c + L, load_row(inverse, r, c + L) + x * right)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _refine(gram, lam2, j, k, state):
     """Improve solution = H^-1 column for atom j by its residual; returns a pivot that holds.
 
@@ -146,7 +146,7 @@ def _refine(gram, lam2, j, k, state):
     return column.dtype.type(pivot if doubt < 0.5 * pivot else 0.0)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def enter(gram, lam2, tolerance, j, sign, k, state):
     """Make atom j active, with value zero; False if it depends on the others.
 
@@ -186,7 +186,7 @@ def enter(gram, lam2, tolerance, j, sign, k, state):
     return True
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def leave(d, k, state):
     """Make the d-th active atom inactive; the last one takes its place."""
     inverse, solution, direction = state.inverse, state.solution, state.direction

@@ -1,12 +1,9 @@
 """Cholesky factor of a growing system, in the leading k rows of a square buffer."""
 
-from ._jit import FAST, compiled
-
-options = {"cache": True, "nogil": True, "fastmath": FAST, "error_model": "numpy"}
-options["no_cfunc_wrapper"] = True  # which nothing calls
+from ._compile import ALLOCATING, compiled
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def append(L, k, diagonal, tolerance):
     """Turn row k of L from the matrix into a row of the factor; False if it is dependent."""
     pivot = diagonal
@@ -25,7 +22,7 @@ def append(L, k, diagonal, tolerance):
     return True
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def forward(L, k, b, first):
     """Solve L y = b in place from entry `first` on; the entries before it hold y already."""
     for r in range(first, k):
@@ -36,7 +33,7 @@ def forward(L, k, b, first):
         b[r] = u / row[r]
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def backward(L, k, b):
     """Solve L' x = b in place."""
     for r in range(k - 1, -1, -1):

@@ -1,10 +1,10 @@
 """Cholesky factors in single precision, four rows at a time, as preconditioners."""
 
-from ._jit import compiled
-from ._vectors import inner, lanes, load, load_row, splat, store, store_row, total
+from ._compile import INTERNAL, compiled
+from ._vectors import lanes, load, load_row, splat, store, store_row, total
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def factor(U, k, width, inverse):
     """Turn the upper triangle of U into its factor, U'U = M; inverses of its diagonal beside it.
 
@@ -49,7 +49,7 @@ def factor(U, k, width, inverse):
                 U[r, i] = one - one
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def solve(U, k, width, inverse, b):
     """Solve U'U x = b in place; b is zero from k up to width."""
     L = lanes(U)

@@ -10,9 +10,9 @@ from collections import namedtuple
 import numpy as np
 
 from ._cholesky32 import factor, solve
-from ._jit import compiled
+from ._compile import INTERNAL, OPTIONS, compiled
 from ._rows import aligned, dot
-from ._vectors import inner, lanes, load, load_row, options, splat, store_row, total
+from ._vectors import lanes, load, load_row, splat, store_row, total
 
 _ALONE = 0.01  # G_jj / c_j up to which an atom counts as alone
 _STEEP = 1e5  # trace of S G S beyond which single precision is not enough by itself
@@ -40,7 +40,7 @@ def space(width):
     return Space(U, inverse, half, np.empty(width, np.int64), *double)
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def solve_curved(gram, short, curvature, support, rhs, tol, trust, space, out, good):
     """Solutions for all signals, and whether they are good."""
     n, p = rhs.shape
@@ -64,7 +64,7 @@ def solve_curved(gram, short, curvature, support, rhs, tol, trust, space, out, g
             out[i, j] = s.x[j] * s.scale[j] if size > zero else zero
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def choose(gram, s):
     """Atoms that the factor is of, once the scale is set; how many."""
     p, k = gram.shape[0], 0
@@ -79,7 +79,7 @@ def choose(gram, s):
     return k
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def solve_one(gram, k, whole, tol, trust, s):
     """Solution x for the scaled right-hand side `rest`, by the factor at hand; whether it is good.
 
@@ -98,7 +98,7 @@ def solve_one(gram, k, whole, tol, trust, s):
     return _conjugate(gram, k, whole, tol * tol * size, s)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _alike(curvature, support, i, j):
     """Whether two signals have the same system, as all have at the start of Newton's method."""
     for c in range(curvature.shape[1]):
@@ -107,7 +107,7 @@ def _alike(curvature, support, i, j):
     return True
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def prepare(short, k, s):
     """Factor of I + S G S for the k atoms; the padded size."""
     U, one = s.U, s.U.dtype.type(1)
@@ -139,7 +139,7 @@ def prepare(short, k, s):
     return whole
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def precondition(gram, k, whole, s, rest, out):
     """Solve with the factor on the k atoms, and the diagonal elsewhere."""
     p = gram.shape[0]
@@ -156,7 +156,7 @@ def precondition(gram, k, whole, s, rest, out):
         out[s.atoms[r]] = s.half[r]
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _product(gram, s, x, out):
     """(I + S G S) x."""
     p = gram.shape[0]
@@ -167,7 +167,7 @@ def _product(gram, s, x, out):
         out[j] = x[j] + s.scale[j] * out[j]
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def times(gram, x, out):
     """Product of the padded Gram matrix and x, which is zero beyond its columns."""
     p, width = gram.shape
@@ -189,7 +189,7 @@ def times(gram, x, out):
         j += 1
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _conjugate(gram, k, whole, goal, s):
     """Preconditioned conjugate gradients from zero; whether they reach the goal."""
     p, width = gram.shape

@@ -3,12 +3,12 @@
 import numpy as np
 
 from ._active import enter, leave, solve
-from ._jit import compiled
+from ._compile import INTERNAL, compiled
 from ._rows import axpy, fill, find, residual
-from ._vectors import choose, greatest, inner, lanes, less, load, magnitude, splat, store
+from ._vectors import choose, greatest, lanes, less, load, magnitude, splat, store
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _release(p, k, state):
     """Let every atom at rest enter again."""
     live = state.live
@@ -17,7 +17,7 @@ def _release(p, k, state):
         live[state.active[r]] = 0
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _pulls(u, live, p, positive, out):
     """Write the pull of every live atom to out, zero for others; returns the largest."""
     top = splat(u.dtype.type(0))
@@ -31,7 +31,7 @@ def _pulls(u, live, p, positive, out):
     return greatest(top)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _excess(lam, lam2, k, state):
     """Write the gradients of active atoms to `column`; returns the largest magnitude."""
     zero = lam - lam
@@ -44,7 +44,7 @@ def _excess(lam, lam2, k, state):
     return worst
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _shorten(k, state):
     """Newton step `solution`, up to the first change of sign; the step and who is there."""
     values, signs, move = state.values, state.signs, state.solution
@@ -59,7 +59,7 @@ def _shorten(k, state):
     return step, leaver
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _exchange(lam, sign, floor, k, state):
     """Who leaves for an atom that is the combination `solution` of active ones, and its value.
 
@@ -79,7 +79,7 @@ def _exchange(lam, sign, floor, k, state):
     return leaver, start
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state):
     """Refine, let go, admit, exchange until signal i is optimal; u is left up to date.
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ..._threads import map_threads, slices
-from ._jit import compiled
-from ._vectors import options
+from ._compile import OPTIONS, compiled
 
 _SPARSE = 0.2  # share of nonzeros beyond which matrix products are faster
 _WIDTH = 64  # columns that a thread takes come in multiples of this
@@ -28,7 +27,7 @@ def over_columns(function, n_columns, n_jobs):
     map_threads(lambda part: function(part.start, part.stop), parts, n_jobs)
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _collect(code, other, starts, atoms, values, others):
     zero, count = code.dtype.type(0), 0
     for i in range(code.shape[0]):

@@ -7,10 +7,10 @@ atoms that may reach the bound in it; what this forgets or rounds, the end of th
 import numpy as np
 
 from ._active import enter, leave
+from ._compile import INTERNAL, compiled
 from ._descend import descend
-from ._jit import compiled
 from ._rows import axpy, combine, contact, crossing, fill, find, largest, residual, select
-from ._vectors import inner, lanes, load_row_wide, load_wide, splat, store_wide
+from ._vectors import lanes, load_row_wide, load_wide, splat, store_wide
 
 LONG = 384  # atoms beyond which it pays to follow those close to the bound only
 SHORT_STAGE = np.float32(0.6)  # bound at the end over that at the beginning, for near atoms
@@ -20,14 +20,14 @@ FLAT = np.float32(2.0**-17)  # speed toward the bound that counts as none
 SLACK = np.float32(2.0**-15)  # excess over the bound, relative, that the end of a stage lets pass
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _whole(count, array):
     """Entries up to the next whole vector."""
     L = lanes(array)
     return (count + L - 1) // L * L
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _follow(gram, grain, mu, pull, positive, k, state):
     """Collect the atoms with a pull above the given one, and their columns of the active rows."""
     near, near_u, near_live, u = state.near, state.near_u, state.near_live, state.u
@@ -55,7 +55,7 @@ def _follow(gram, grain, mu, pull, positive, k, state):
     return count
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _copy_row(gram, grain, j, row, count, state):
     near, rows, p = state.near, state.rows, gram.shape[0]
     width = _whole(count, state.near_u)
@@ -73,7 +73,7 @@ def _copy_row(gram, grain, j, row, count, state):
         rows[start + h] = np.float32(0)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, near, state):
     """Follow the chosen atoms from bound mu to end * mu; returns active atoms and changes."""
     values, signs, direction, weights = state.values, state.signs, state.direction, state.weights
@@ -132,7 +132,7 @@ def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, nea
     return k, count
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state):
     """Active atoms and values of signal i near its code; returns their number and the changes."""
     u, p = state.u, gram.shape[0]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._jit import compiled
+from ._compile import INTERNAL, compiled
 from ._vectors import (
     BYTES,
     bits,
@@ -10,7 +10,6 @@ from ._vectors import (
     choose,
     equal,
     greatest,
-    inner,
     lane_of,
     lanes,
     least,
@@ -34,7 +33,7 @@ def aligned(shape, dtype):
     return buffer[start : start + size].view(dtype).reshape(shape)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def fill(out, n, value):
     """Set n entries to a value."""
     x = splat(value)
@@ -42,7 +41,7 @@ def fill(out, n, value):
         store(out, j, x)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def axpy(alpha, x, out, n):
     """Add alpha x to out."""
     scale = splat(alpha)
@@ -50,7 +49,7 @@ def axpy(alpha, x, out, n):
         store(out, j, load(out, j) + scale * load(x, j))
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def dot(x, y, n):
     """Inner product."""
     sum_ = splat(x.dtype.type(0))
@@ -59,7 +58,7 @@ def dot(x, y, n):
     return total(sum_)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def largest(x, n, positive):
     """Largest entry, by magnitude unless `positive`; at least zero."""
     top = splat(x.dtype.type(0))
@@ -71,7 +70,7 @@ def largest(x, n, positive):
     return greatest(top)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def find(x, n, value):
     """Place of the first entry equal to a value, -1 without one."""
     for j in range(0, n, lanes(x)):
@@ -81,7 +80,7 @@ def find(x, n, value):
     return -1
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def select(x, n, bound, positive, places):
     """Write the places of the entries above a bound (by magnitude unless `positive`)."""
     found = 0
@@ -97,7 +96,7 @@ def select(x, n, bound, positive, places):
     return found
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def combine(rows, stride, which, k, weights, n, out):
     """Write sum_r weights[r] * (row which[r] of a flat matrix with this stride) to out."""
     L = lanes(out)
@@ -144,7 +143,7 @@ def combine(rows, stride, which, k, weights, n, out):
         j += 2 * L
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def residual(gram, corr, i, active, k, values, u):
     """Write corr[i] - sum_r values[r] gram[active[r]] to u, summed in float64, rounded once."""
     p = gram.shape[0]
@@ -192,7 +191,7 @@ def residual(gram, corr, i, active, k, values, u):
         j += 2 * L
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def contact(u, du, live, n, mu, flat, step, positive):
     """First entry u - t du to meet the bound mu - t, with t below `step`; t and the entry, or -1.
 
@@ -224,7 +223,7 @@ def contact(u, du, live, n, mu, flat, step, positive):
     return nearest, vector * L + lane if vector >= 0 else -1
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def crossing(values, change, signs, k, step):
     """First entry values + t change to reach zero, with t below `step`; t and the entry, or -1."""
     zero = splat(values.dtype.type(0))

@@ -12,20 +12,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from ._jit import FAST
+from ._compile import FAST
 
 BYTES = 64
-# no reference counts: every array is the caller's, and outlives the call
-options = {
-    "cache": True,
-    "nogil": True,
-    "fastmath": FAST,
-    "error_model": "numpy",
-    "_nrt": False,
-    "no_cfunc_wrapper": True,  # which nothing calls
-}
-# for functions that only other compiled functions call: no door from Python, which takes time
-inner = {**options, "cache": False, "no_cpython_wrapper": True}
 _INDEX = ir.IntType(64)
 
 

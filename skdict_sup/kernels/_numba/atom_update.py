@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ._jit import compiled
-from ._vectors import options
+from ._compile import OPTIONS, compiled
 
 _BLOCK = 32  # atoms: within a block, each waits for those before it
 
@@ -19,7 +18,7 @@ def atom_update(dictionary, code_moment, cross_moment, positive):
     return out
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _update(atoms, moment, rest, positive):
     """Move the atoms of a block, with rest = b - a D as it was before any of them moved."""
     p, m = atoms.shape

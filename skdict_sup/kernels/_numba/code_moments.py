@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..code_moments import code_moments as _dense
-from ._jit import compiled
+from ._compile import OPTIONS, compiled
 from ._nonzeros import nonzeros, over_columns
-from ._vectors import lanes, load_row, options, splat, store_row
+from ._vectors import lanes, load_row, splat, store_row
 
 
 def code_moments(X, code, weighted, n_jobs=1):
@@ -24,7 +24,7 @@ def code_moments(X, code, weighted, n_jobs=1):
     return code_moment, cross_moment
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _squares(starts, atoms, values, weights, moment):
     for i in range(len(starts) - 1):
         for r in range(starts[i], starts[i + 1]):
@@ -32,7 +32,7 @@ def _squares(starts, atoms, values, weights, moment):
                 moment[atoms[r], atoms[c]] += weights[r] * values[c]
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _sort(starts, atoms, weights, places, signals, sorted_weights):
     """Signals and weights atom by atom; `places` are the ends of the atoms."""
     for i in range(len(starts) - 2, -1, -1):
@@ -42,7 +42,7 @@ def _sort(starts, atoms, weights, places, signals, sorted_weights):
             signals[place], sorted_weights[place] = i, weights[r]
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _cross(X, ends, signals, weights, first, last, moment):
     zero, L = X.dtype.type(0), lanes(X)
     begin = 0

@@ -3,12 +3,11 @@
 import numpy as np
 
 from ..coordinate_descent import SUPPORT_SWEEPS
-from ._cholesky import options
-from ._jit import compiled
+from ._compile import ALLOCATING, compiled
 from .elastic_net_certificate import certify_row
 
 
-def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, init=None):
+def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, init=None):
     """See the kernel's contract."""
     dtype = corr.dtype.type
     gram, corr = np.ascontiguousarray(gram), np.ascontiguousarray(corr)
@@ -19,7 +18,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     _codes(
         gram,
         corr,
-        energy,
+        sq_norm,
         dtype(lam),
         dtype(lam2),
         positive,
@@ -32,7 +31,7 @@ def coordinate_descent(gram, corr, energy, lam, lam2, positive, tol, max_iter, i
     return code, slope, n_iter
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def _refresh(gram, corr, w, u):
     p = corr.shape[0]
     for j in range(p):
@@ -44,7 +43,7 @@ def _refresh(gram, corr, w, u):
                 u[j] -= value * g[j]
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def _sweep(gram, lam, lam2, positive, w, u, only_support):
     p = w.shape[0]
     for j in range(p):
@@ -65,9 +64,9 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
                 u[c] -= change * g[c]
 
 
-@compiled(**options)
-def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
-    found = certify_row(corr, energy, code, slope, i, lam, lam2, positive)
+@compiled(**ALLOCATING)
+def _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
+    found = certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive)
     violation, gap, objective = found[0], found[2], found[3]
     if lam == 0:  # the dual ball is a point: stop by the optimality condition
         gap = lam
@@ -76,8 +75,8 @@ def _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
     return gap > tol * objective
 
 
-@compiled(**options)
-def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, n_iter):
+@compiled(**ALLOCATING)
+def _codes(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, code, slope, n_iter):
     for i in range(corr.shape[0]):
         w, u = code[i], slope[i]
         _refresh(gram, corr[i], w, u)
@@ -87,5 +86,5 @@ def _codes(gram, corr, energy, lam, lam2, positive, tol, max_iter, code, slope, 
                 _sweep(gram, lam, lam2, positive, w, u, True)
             n_iter[i] += 1
             _refresh(gram, corr[i], w, u)
-            if not _gap_above(corr, energy, code, slope, i, lam, lam2, positive, tol):
+            if not _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
                 break

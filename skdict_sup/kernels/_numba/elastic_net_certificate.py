@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._jit import compiled
+from ._compile import OPTIONS, compiled
 from ._vectors import (
     choose,
     equal,
@@ -11,32 +11,31 @@ from ._vectors import (
     less,
     load_row,
     magnitude,
-    options,
     splat,
     total,
 )
 
 
-def elastic_net_certificate(corr, energy, code, slope, lam, lam2, positive):
+def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
     """See the kernel's contract."""
     dtype = corr.dtype.type
-    arrays = [np.ascontiguousarray(a) for a in (corr, energy, code, slope)]
+    arrays = [np.ascontiguousarray(a) for a in (corr, sq_norm, code, slope)]
     found = np.empty((6, corr.shape[0]), corr.dtype)
     _certify(*arrays, dtype(lam), dtype(lam2), positive, found)
     return tuple(found)
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _upper(a, b):
     return choose(less(a, b), b, a)
 
 
-@compiled(**options)
-def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
+@compiled(**OPTIONS)
+def certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive):
     """Violation, largest correlation, gap, objective, l1 norm and dual scale of row i."""
     p = corr.shape[1]
-    L = lanes(energy)
-    number = energy.dtype.type
+    L = lanes(sq_norm)
+    number = sq_norm.dtype.type
     zero, one, bound, ridge = splat(number(0)), splat(number(1)), splat(lam), splat(lam2)
     whole = p - p % L
     tops, pulls, violations = zero, splat(number(-np.inf)), zero
@@ -63,17 +62,17 @@ def certify_row(corr, energy, code, slope, i, lam, lam2, positive):
         l1, square = l1 + abs(w), square + w * w
         fit, cross = fit + w * (c + u), cross + w * free
     half = number(0.5)
-    loss = max(half * (energy[i] - fit), number(0)) + half * lam2 * square
+    loss = max(half * (sq_norm[i] - fit), number(0)) + half * lam2 * square
     scale = lam / most if most > lam else number(1)
     gap = (number(1) - scale) ** 2 * loss + lam * l1 - scale * cross
     return violation, top, gap, loss + lam * l1, l1, scale
 
 
-@compiled(**options)
-def _certify(corr, energy, code, slope, lam, lam2, positive, found):
+@compiled(**OPTIONS)
+def _certify(corr, sq_norm, code, slope, lam, lam2, positive, found):
     for i in range(corr.shape[0]):
         violation, top, gap, objective, l1, scale = certify_row(
-            corr, energy, code, slope, i, lam, lam2, positive
+            corr, sq_norm, code, slope, i, lam, lam2, positive
         )
         found[0, i], found[1, i], found[2, i] = violation, top, gap
         found[3, i], found[4, i], found[5, i] = objective, l1, scale

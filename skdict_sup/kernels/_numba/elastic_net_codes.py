@@ -4,10 +4,9 @@ import numpy as np
 
 from .._rank import dependence
 from ._active import enter, state
+from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
-from ._jit import compiled
 from ._path import path
-from ._vectors import inner, options
 
 _CAPACITY = 64  # active atoms that the first work space holds
 
@@ -47,7 +46,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     return code, slope, n_iter
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _load(gram, code, i, lam2, tolerance, state):
     """Active set from the nonzeros of a given code; atoms that depend on earlier ones drop out."""
     zero, one = code.dtype.type(0), code.dtype.type(1)
@@ -62,7 +61,7 @@ def _load(gram, code, i, lam2, tolerance, state):
     return k
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _codes(
     gram,
     grain,

@@ -10,10 +10,9 @@ from collections import namedtuple
 
 import numpy as np
 
+from ._compile import INTERNAL, OPTIONS, compiled
 from ._curved import choose, padded, prepare, solve_one, space, times
-from ._jit import compiled
 from ._rows import aligned
-from ._vectors import inner, options
 
 _SYSTEM_TOL = 1e-4  # accuracy of the linear systems: the next step corrects the error of a step
 _SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
@@ -29,18 +28,18 @@ Curve = namedtuple("Curve", "code dual slope code2 dual2 slope2 corr direction m
 Prior = namedtuple("Prior", "lam mean positive least top")
 
 
-def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
+def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     """See the kernel's contract."""
     n, p = corr.shape
     mean = np.array(np.broadcast_to(mean, (p,)), np.float64)
     code, slope = np.array(init, np.float64, order="C"), np.empty((n, p))
-    corr64, energy64 = (np.ascontiguousarray(a, np.float64) for a in (corr, energy))
+    corr64, sq_norm64 = (np.ascontiguousarray(a, np.float64) for a in (corr, sq_norm))
     atom, unit = _units(gram, lam)
     slope_unit = atom * atom * unit
     changed = atom != 1.0 or unit != 1.0
     if changed:
         gram, mean, code, lam = gram / (atom * atom), mean / unit, code / unit, lam / slope_unit
-        corr64, energy64 = corr64 / slope_unit, energy64 / (atom * unit) / (atom * unit)
+        corr64, sq_norm64 = corr64 / slope_unit, sq_norm64 / (atom * unit) / (atom * unit)
     wide, short = padded(gram, np.float64), padded(gram, np.float32)
     width = wide.shape[1]
     rows = aligned((len(Curve._fields), width), np.float64)
@@ -50,7 +49,7 @@ def kl_codes(gram, corr, energy, lam, mean, positive, tol, init, max_iter):
     prior = Prior(float(lam), mean, positive, *bounds)
     n_iter = np.zeros(n, np.int64)
     spaces = space(width), space(width)
-    arrays = corr64, energy64, code, slope, n_iter
+    arrays = corr64, sq_norm64, code, slope, n_iter
     settings = prior, float(tol), 1.0 / slope_unit, max_iter
     _codes(wide, short, *arrays, *settings, Curve(*rows), *spaces)
     if changed:
@@ -69,14 +68,14 @@ def _units(gram, lam):
     return tuple(2.0 ** max(-_FAR, min(_FAR, round(math.log2(size)))) for size in sizes)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _gradient(w, p, prior):
     if prior.positive:
         return prior.lam * (math.log(max(w, prior.least)) - math.log(p))
     return prior.lam * math.asinh(w / (2 * p))
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _code(dual, p, prior):
     x = min(dual / prior.lam, prior.top)
     if prior.positive:
@@ -84,12 +83,12 @@ def _code(dual, p, prior):
     return 2 * p * math.sinh(max(x, -prior.top))
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _mobility(w, p, prior):
     return (w if prior.positive else math.hypot(w, 2 * p)) / prior.lam
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _reach(mobility, p, prior):
     """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
     reach = prior.lam * mobility
@@ -98,8 +97,8 @@ def _reach(mobility, p, prior):
     return math.sqrt(max((reach - 2 * p) * (reach + 2 * p), 0.0))
 
 
-@compiled(**inner)
-def _measure(gram, prior, energy, code, dual, slope, corr):
+@compiled(**INTERNAL)
+def _measure(gram, prior, sq_norm, code, dual, slope, corr):
     """Slope of a code; its objective, largest violation, and what rounding is relative to."""
     p = gram.shape[0]
     times(gram, code, slope)
@@ -118,11 +117,11 @@ def _measure(gram, prior, energy, code, dual, slope, corr):
             two = 2 * prior.mean[j]
             value += w * dual[j] - prior.lam * (w / (math.hypot(w, two) + two) * w)
         violation = max(violation, abs(off))
-    objective = 0.5 * max(energy - cross, 0.0) + value
-    return objective, violation, energy + abs(objective) + size
+    objective = 0.5 * max(sq_norm - cross, 0.0) + value
+    return objective, violation, sq_norm + abs(objective) + size
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _direction(gram, short, prior, s, c, fresh, whole, k):
     """Newton's direction in the dual; the padded size, and the number of factorised atoms."""
     p = gram.shape[0]
@@ -150,7 +149,7 @@ def _direction(gram, short, prior, s, c, fresh, whole, k):
     return whole, k
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _step_along(gram, prior, length, c):
     """Trial code and dual: by the direction in the dual, but by no more than the tangent.
 
@@ -172,13 +171,13 @@ def _step_along(gram, prior, length, c):
         c.code2[j], c.dual2[j] = code, dual
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _accept(p, c):
     for j in range(p):
         c.code[j], c.dual[j], c.slope[j] = c.code2[j], c.dual2[j], c.slope2[j]
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _is_accepted(p, change, rounding, c):
     """Whether the objective decreases enough, or where rounding hides it, the derivatives do."""
     predicted, along = 0.0, 0.0
@@ -191,9 +190,9 @@ def _is_accepted(p, change, rounding, c):
     return abs(change) <= rounding and predicted + along >= 0.0
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _codes(
-    gram, short, corr, energy, code, slope, n_iter, prior, tol, one, limit, c, first, later
+    gram, short, corr, sq_norm, code, slope, n_iter, prior, tol, one, limit, c, first, later
 ):
     n, p = corr.shape
     known, first_whole, first_k = False, 0, 0  # whether `first` has the factor of the common start
@@ -209,7 +208,7 @@ def _codes(
             top = max(top, abs(corr[i, j]))
         goal = tol * (top if top > 0 else one)
         objective, violation, size = _measure(
-            gram, prior, energy[i], c.code, c.dual, c.slope, c.corr
+            gram, prior, sq_norm[i], c.code, c.dual, c.slope, c.corr
         )
         n_stalled, count, whole, k = 0, 0, 0, 0
         while violation > goal and n_stalled < _PATIENCE and count < limit:
@@ -227,7 +226,7 @@ def _codes(
             for _ in range(_MAX_TRIALS):
                 _step_along(gram, prior, length, c)
                 objective, violation, size = _measure(
-                    gram, prior, energy[i], c.code2, c.dual2, c.slope2, c.corr
+                    gram, prior, sq_norm[i], c.code2, c.dual2, c.slope2, c.corr
                 )
                 if _is_accepted(p, objective - before, rounding, c) or violation <= 0.5 * worst:
                     break
@@ -240,7 +239,7 @@ def _codes(
             # a second step with the same factor costs no more than two products
             _direction(gram, short, prior, later, c, False, whole, k)
             _step_along(gram, prior, 1.0, c)
-            again = _measure(gram, prior, energy[i], c.code2, c.dual2, c.slope2, c.corr)
+            again = _measure(gram, prior, sq_norm[i], c.code2, c.dual2, c.slope2, c.corr)
             if again[1] <= 0.5 * violation:
                 objective, violation, size = again
                 _accept(p, c)

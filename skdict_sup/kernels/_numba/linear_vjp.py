@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..linear_vjp import linear_vjp as _dense
-from ._jit import compiled
+from ._compile import OPTIONS, compiled
 from ._nonzeros import nonzeros, over_columns
-from ._vectors import lanes, load_row, options, splat, store_row
+from ._vectors import lanes, load_row, splat, store_row
 
 
 def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
@@ -19,7 +19,7 @@ def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
     return out
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _accumulate(X, D, starts, atoms, values, weights, first, last, gradient, toward_X):
     zero = X.dtype.type(0)
     L = lanes(X)

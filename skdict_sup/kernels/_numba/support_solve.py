@@ -4,9 +4,9 @@ import numpy as np
 
 from .._rank import dependence
 from ..support_solve import support_solve as _any
-from ._cholesky import append, backward, forward, options
+from ._cholesky import append, backward, forward
+from ._compile import ALLOCATING, compiled
 from ._curved import padded, solve_curved, space
-from ._jit import compiled
 
 _LOOSE = 1e-5  # tolerance that single precision can be trusted with
 
@@ -35,7 +35,7 @@ def _curved(gram, curvature, support, rhs, tol):
     return x
 
 
-@compiled(**options)
+@compiled(**ALLOCATING)
 def _solve(gram, lam2, support, rhs, tolerance, x):
     n, p = rhs.shape
     size = 1

@@ -2,20 +2,18 @@
 
 import numpy as np
 
-from ._jit import compiled
+from ._compile import INTERNAL, OPTIONS, compiled
 from ._vectors import (
     BYTES,
     bits,
     choose,
     equal,
-    inner,
     lanes,
     less,
     load,
     load_row,
     lowest,
     magnitude,
-    options,
     splat,
     store_row,
 )
@@ -39,7 +37,7 @@ def thresholded_product(fixed, code, matrix, threshold, positive=False):
     return out
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _soft(point, bound, positive):
     """Soft thresholding; what is no number stays none."""
     zero = point - point
@@ -49,7 +47,7 @@ def _soft(point, bound, positive):
     return choose(less(magnitude(point), bound), zero, beyond)
 
 
-@compiled(**inner)
+@compiled(**INTERNAL)
 def _nonzeros(code, i, places, values):
     """Write places and values of the nonzeros of a row; their number."""
     p, L, k, j = code.shape[1], lanes(code), 0, 0
@@ -70,7 +68,7 @@ def _nonzeros(code, i, places, values):
     return k
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _combine(fixed, code, matrix, threshold, positive, places, values, out):
     p, L = out.shape[1], lanes(out)
     for i in range(out.shape[0]):
@@ -92,7 +90,7 @@ def _combine(fixed, code, matrix, threshold, positive, places, values, out):
             store_row(out, i, j3, _soft(d, load(threshold, j3), positive))
 
 
-@compiled(**options)
+@compiled(**OPTIONS)
 def _shrink(fixed, threshold, positive, out):
     """soft(fixed + out, threshold), in place."""
     zero, L = out.dtype.type(0), lanes(out)

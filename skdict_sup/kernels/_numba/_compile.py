@@ -1,4 +1,4 @@
-"""The one decorator of all compiled functions: their options, and a cache that may fail."""
+"""The decorator of all compiled functions, its options, and a cache on disk that may fail."""
 
 import hashlib
 import os
@@ -15,16 +15,28 @@ from numba.core.typed_passes import NativeLowering
 
 # NaN and infinity keep their meaning: bounds such as infinite steps rely on them
 FAST = {"contract", "reassoc", "nsz", "arcp"}
+# for functions that slice arrays or allocate them, which takes reference counts
+ALLOCATING = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": FAST,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,  # nothing calls these functions from C
+}
+# for functions without reference counts: every array is the caller's, and outlives the call
+OPTIONS = {**ALLOCATING, "_nrt": False}
+# for functions that only compiled functions call: a Python wrapper would take time to compile
+INTERNAL = {**OPTIONS, "cache": False, "no_cpython_wrapper": True}
 _WARNED = set()
 
 
 class _Lowering(Lower):
-    """Translates a function to LLVM, and lets it keep to its own copies of those that it calls.
+    """Translates a function to LLVM so that it calls its own copies of other functions only.
 
-    The copies are optimised among the rest of its code. By themselves they would have weak
-    symbols, in whose place the linker takes what it knows under the same name: the function
-    compiled by itself, or the copy of another caller. These round sums in another order, so that
-    bits would depend on what was compiled or read from the cache before.
+    The copies are optimised together with the code around them. With the weak symbols that numba
+    gives them, the linker might replace a copy by another definition of the same name: the
+    function compiled by itself, or the copy of another caller. Those round sums in another order,
+    so that bits would depend on what was compiled or read from the cache before.
     """
 
     def lower(self):
@@ -50,14 +62,14 @@ class _Compiler(CompilerBase):
 
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        ours = {NativeLowering: _NativeLowering}
-        passes.passes = [(ours.get(one, one), told) for one, told in passes.passes]
+        replacements = {NativeLowering: _NativeLowering}
+        passes.passes = [(replacements.get(one, one), label) for one, label in passes.passes]
         passes.finalize()
         return [passes]
 
 
 def compiled(**options):
-    """`numba.njit` whose cache is kept if it can be: without a folder, functions run uncached.
+    """`numba.njit` with a cache on disk; without a writable folder, functions run uncached.
 
     The machine code of a function, and with it each bit of what it returns, does not depend on
     whether it was compiled in this process or read from the cache.
@@ -76,6 +88,7 @@ def compiled(**options):
 
 
 def _enable_cache(function):
+    """Attach a cache on disk to a compiled function, or warn where no folder is writable."""
     try:
         function._cache = _Cache(function.py_func)
     except (RuntimeError, OSError):  # numba found no folder that it may write to
@@ -87,13 +100,14 @@ def _enable_cache(function):
 
 
 def _warn_once(message):
+    """Warn, unless this process has given the same warning before."""
     if message not in _WARNED:
         _WARNED.add(message)
         warnings.warn(message, UserWarning, stacklevel=2)
 
 
 class _CheckedFile(caching.IndexDataCacheFile):
-    """Files that end in their own digest: machine code with a wrong byte would end the process."""
+    """Cache files that end in their own digest: damaged machine code would crash the process."""
 
     def _dump(self, obj):
         data = super()._dump(obj)
@@ -107,7 +121,7 @@ class _CheckedFile(caching.IndexDataCacheFile):
 
 
 class _Cache(caching.FunctionCache):
-    """A cache on disk in which damaged files count as missing, and are written again."""
+    """A cache on disk that treats damaged files as missing, and writes them again."""
 
     def __init__(self, py_func):
         super().__init__(py_func)
@@ -119,18 +133,18 @@ class _Cache(caching.FunctionCache):
     def load_overload(self, sig, target_context):
         try:
             return super().load_overload(sig, target_context)
-        except Exception:  # damage can raise anything, from EOFError to errors of LLVM
+        except Exception:  # damaged files raise anything, from EOFError to errors of LLVM
             self._discard()
             return None
 
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
-        except Exception:  # a full disk, a folder that is gone: the function is compiled already
+        except Exception:  # such as a full disk; the function itself is compiled already
             self._discard()
 
     def _discard(self):
-        """Remove this function's files, or at least use them no more."""
+        """Remove the files of this function, or stop using the cache where that fails."""
         try:
             for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*nb[ci]"):
                 os.unlink(path)
