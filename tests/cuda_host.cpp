@@ -1,9 +1,9 @@
-// The CUDA kernels' bodies as a program: threads of the host in place of those of a team.
+// The bodies of the CUDA kernels as a host program: host threads replace the threads of a team.
 //
-// cuda_host KERNEL TYPE LANES INPUT OUTPUT reads numbers and arrays as they stand in the functions
-// below, all as doubles, and writes the results the same way, so that tests can hold them against
-// the references. Built with a thread sanitizer it fails where a lane reads what another one writes
-// without a sync between them.
+// cuda_host KERNEL TYPE LANES INPUT OUTPUT reads numbers and arrays in the order of the functions
+// below, all as doubles, and writes the results the same way, so that tests can compare them with
+// the references. Built with a thread sanitizer, it fails where a lane reads what another one
+// writes without a sync between them.
 #include <math.h>
 
 #include <barrier>
@@ -17,7 +17,7 @@
 #include <vector>
 
 using std::size_t;
-// C's functions of these names take double alone
+// the functions of C take double only
 using std::asinh, std::exp, std::log, std::sinh, std::sqrt;
 
 #include "atom_update.cu"
@@ -25,29 +25,30 @@ using std::asinh, std::exp, std::log, std::sinh, std::sqrt;
 #include "kl_codes.cu"
 #include "support_solve.cu"
 
-struct Meeting {
+// What the threads of a team share: a barrier, and a slot for the value of each.
+struct Shared {
     std::barrier<> gate;
     std::vector<std::vector<char>> slots;
-    explicit Meeting(int size) : gate(size), slots(size, std::vector<char>(16)) {}
+    explicit Shared(int size) : gate(size), slots(size, std::vector<char>(16)) {}
 };
 
-// A team of threads that wait for each other.
-struct Together {
+// A team of host threads.
+struct HostTeam {
     int size, lane;
-    Meeting *meeting;
+    Shared *shared;
 
-    void sync() const { meeting->gate.arrive_and_wait(); }
+    void sync() const { shared->gate.arrive_and_wait(); }
 
     template <class T, class Join>
-    T joined(T mine, Join join) const {
+    T reduce(T mine, Join join) const {
         static_assert(sizeof(T) <= 16);
-        std::memcpy(meeting->slots[lane].data(), &mine, sizeof(T));
+        std::memcpy(shared->slots[lane].data(), &mine, sizeof(T));
         sync();
         T all;
-        std::memcpy(&all, meeting->slots[0].data(), sizeof(T));
+        std::memcpy(&all, shared->slots[0].data(), sizeof(T));
         for (int other = 1; other < size; other++) {
             T next;
-            std::memcpy(&next, meeting->slots[other].data(), sizeof(T));
+            std::memcpy(&next, shared->slots[other].data(), sizeof(T));
             all = join(all, next);
         }
         sync();
@@ -55,15 +56,15 @@ struct Together {
     }
     template <class T>
     T sum(T x) const {
-        return joined(x, [](T a, T b) { return a + b; });
+        return reduce(x, [](T a, T b) { return a + b; });
     }
     template <class T>
-    T largest(T x) const {
-        return joined(x, [](T a, T b) { return larger(a, b); });
+    T max(T x) const {
+        return reduce(x, [](T a, T b) { return larger(a, b); });
     }
     template <class T>
-    Placed<T> first(Placed<T> x) const {
-        return joined(x, [](Placed<T> a, Placed<T> b) { return before(b, a) ? b : a; });
+    Indexed<T> argmax(Indexed<T> x) const {
+        return reduce(x, [](Indexed<T> a, Indexed<T> b) { return precedes(b, a) ? b : a; });
     }
 };
 
@@ -98,39 +99,39 @@ struct Output {
     }
 };
 
-// Run work(team) by one thread, or by several that share it.
+// Run work(team) on one thread, or on a team of several.
 template <class Work>
 void with_team(int lanes, Work work) {
     if (lanes == 1) {
-        work(Alone());
+        work(SingleThread());
         return;
     }
-    Meeting meeting(lanes);
+    Shared shared(lanes);
     std::vector<std::thread> threads;
     for (int lane = 0; lane < lanes; lane++)
-        threads.emplace_back([&, lane] { work(Together{lanes, lane, &meeting}); });
+        threads.emplace_back([&, lane] { work(HostTeam{lanes, lane, &shared}); });
     for (std::thread &thread : threads) thread.join();
 }
 
 template <class T>
 void elastic_net_codes(int lanes, Input &in, Output &out) {
-    const int n = in.count(), p = in.count(), capacity = in.count(), limit = in.count();
+    const int n = in.count(), p = in.count(), capacity = in.count(), max_changes = in.count();
     const bool positive = in.count(), warm = in.count();
     const T lam = T(in.number()), lam2 = T(in.number()), tolerance = T(in.number());
     const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
     const auto init = in.array<T>(warm ? size_t(n) * p : 0);
-    std::vector<T> numbers(space_of(p, capacity)), code(size_t(n) * p), slope(size_t(n) * p);
-    std::vector<int> places(capacity), n_iter(n);
+    std::vector<T> workspace(state_size(p, capacity)), code(size_t(n) * p), slope(size_t(n) * p);
+    std::vector<int> indices(capacity), n_iter(n);
     with_team(lanes, [&](auto team) {
-        Space<T> s = space_at(numbers.data(), places.data(), p, capacity);
+        State<T> s = state_at(workspace.data(), indices.data(), p, capacity);
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
             const Problem<T> problem = {gram.data(), corr.data() + start, p,     lam, lam2,
-                                        tolerance,   positive,            limit};
+                                        tolerance,   positive,            max_changes};
             int count;
-            const bool room = code_signal(team, problem, warm ? init.data() + start : nullptr, s,
+            const bool fits = code_signal(team, problem, warm ? init.data() + start : nullptr, s,
                                           code.data() + start, slope.data() + start, count);
-            if (team.lane == 0) n_iter[i] = room ? count : -1;
+            if (team.lane == 0) n_iter[i] = fits ? count : -1;
         }
     });
     out.array(code), out.array(slope), out.array(n_iter);
@@ -146,14 +147,14 @@ void support_solve(int lanes, Input &in, Output &out) {
     const auto rhs = in.array<T>(size_t(n) * p);
     auto support = std::make_unique<bool[]>(members.size());
     for (size_t i = 0; i < members.size(); i++) support[i] = members[i];
-    std::vector<T> numbers(size_t(p) * (p + 3)), x(rhs.size());
-    std::vector<int> places(p);
+    std::vector<T> workspace(size_t(p) * (p + 3)), x(rhs.size());
+    std::vector<int> indices(p);
     with_team(lanes, [&](auto team) {
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
             solve_support(team, gram.data(), p, curvature.data() + (each ? start : 0), each,
-                          support.get() + start, rhs.data() + start, tolerance, numbers.data(),
-                          places.data(), x.data() + start);
+                          support.get() + start, rhs.data() + start, tolerance, workspace.data(),
+                          indices.data(), x.data() + start);
         }
     });
     out.array(x);
@@ -167,14 +168,14 @@ void kl_codes(int lanes, Input &in, Output &out) {
     const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
     const auto sq_norm = in.array<T>(n), mean = in.array<T>(n_means);
     auto code = in.array<T>(size_t(n) * p);
-    std::vector<T> numbers(space_of(p)), slope(code.size());
+    std::vector<T> workspace(state_size(p)), slope(code.size());
     std::vector<int> n_iter(n);
     with_team(lanes, [&](auto team) {
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
-            const Divergence<T> d = {gram.data(), corr.data() + start, sq_norm[i], lam,
+            const KLProblem<T> d = {gram.data(), corr.data() + start, sq_norm[i], lam,
                                      mean.data(), n_means == 1,        p,         positive};
-            const int steps = code_signal(team, d, tol, max_iter, numbers.data(),
+            const int steps = code_signal(team, d, tol, max_iter, workspace.data(),
                                           code.data() + start, slope.data() + start);
             if (team.lane == 0) n_iter[i] = steps;
         }

@@ -42,12 +42,12 @@ def watched(tmp_path_factory):
 
 def run(program, kernel, dtype, lanes, shapes, *inputs):
     """Results of a kernel's body, for inputs in the order of cuda_host.cpp."""
-    given, found = program.parent / "given", program.parent / "found"
+    source, target = program.parent / "inputs", program.parent / "results"
     flat = [np.ravel(np.asarray(part, dtype=np.float64)) for part in inputs]
-    np.concatenate(flat).tofile(given)
+    np.concatenate(flat).tofile(source)
     name = np.dtype(dtype).name
-    subprocess.run([program, kernel, name, str(lanes), given, found], check=True)
-    values, results = np.fromfile(found), []
+    subprocess.run([program, kernel, name, str(lanes), source, target], check=True)
+    values, results = np.fromfile(target), []
     for shape in shapes:
         size = int(np.prod(shape))
         results.append(values[:size].reshape(shape))
@@ -154,8 +154,8 @@ def test_systems_of_the_body_are_those_of_the_reference(program, curvature, dtyp
         each = curvature == "each"
         c = np.exp(rng.uniform(-3, 30, size=rhs.shape)).astype(dtype) if each else curvature
         tolerance = dependence(np.finfo(dtype).eps)
-        given = 7, 15, each, tolerance, gram, c, support, rhs
-        (x,) = run(program, "support_solve", dtype, lanes, [(7, 15)], *given)
+        inputs = 7, 15, each, tolerance, gram, c, support, rhs
+        (x,) = run(program, "support_solve", dtype, lanes, [(7, 15)], *inputs)
         expected = kernels.support_solve.reference(gram, c, support, rhs)
         scale = np.abs(expected).max(axis=1, keepdims=True) + 1e-30
         rounding = 1e4 * np.finfo(dtype).eps
@@ -178,9 +178,9 @@ def test_kl_codes_of_the_body_are_those_of_the_reference(program, p, positive, d
         init = np.broadcast_to(mean if positive else 0 * mean, corr.shape).astype(dtype)
         tol = 1e-10 if dtype == np.float64 else 1e-5
         counts = 5, 12, len(mean), 200, positive
-        given = *counts, 0.1, tol, gram, corr, sq_norm, mean, init
+        inputs = *counts, 0.1, tol, gram, corr, sq_norm, mean, init
         code, slope, n_iter = run(
-            program, "kl_codes", dtype, lanes, [(5, 12), (5, 12), (5,)], *given
+            program, "kl_codes", dtype, lanes, [(5, 12), (5, 12), (5,)], *inputs
         )
         expected, _, steps = kernels.kl_codes.reference(
             gram, corr, sq_norm, 0.1, mean, positive, tol, init, 200
@@ -200,9 +200,9 @@ def test_weak_kl_priors_far_from_their_mean_are_solved_by_the_body(program, mean
         gram, corr, sq_norm = D @ D.T, X @ D.T, (X * X).sum(axis=1)
         init = np.full(corr.shape, mean if positive else 0.0)
         counts = 12, 20, 1, 300, positive
-        given = *counts, lam, tol, gram, corr, sq_norm, [mean], init
+        inputs = *counts, lam, tol, gram, corr, sq_norm, [mean], init
         code, _, n_iter = run(
-            program, "kl_codes", np.float64, 1, [(12, 20), (12, 20), (12,)], *given
+            program, "kl_codes", np.float64, 1, [(12, 20), (12, 20), (12,)], *inputs
         )
         assert (n_iter < 200).all()
         expected, *_ = kernels.kl_codes(
@@ -233,14 +233,14 @@ def test_no_lane_reads_what_another_writes(watched):
     warm = np.where(rng.random((4, 14)) < 0.5, rng.normal(size=(4, 14)), 0.0)
     codes(watched, np.float32, 3, gram, corr, 0.05, 0.0, True, warm)
     (G, support, rhs), _ = systems(0, np.float64)
-    given = 7, 15, False, 1e-12, G, 0.1, support, rhs
-    run(watched, "support_solve", np.float64, 3, [(7, 15)], *given)
+    inputs = 7, 15, False, 1e-12, G, 0.1, support, rhs
+    run(watched, "support_solve", np.float64, 3, [(7, 15)], *inputs)
     sq_norm = (X * X).sum(axis=1)
-    given = 4, 14, 1, 50, False, 0.1, 1e-8, gram, corr, sq_norm, [0.01], np.zeros((4, 14))
-    run(watched, "kl_codes", np.float64, 3, [(4, 14), (4, 14), (4,)], *given)
+    inputs = 4, 14, 1, 50, False, 0.1, 1e-8, gram, corr, sq_norm, [0.01], np.zeros((4, 14))
+    run(watched, "kl_codes", np.float64, 3, [(4, 14), (4, 14), (4,)], *inputs)
     W = rng.normal(size=(30, 14))
-    given = 14, 9, True, D, W.T @ W, W.T @ rng.normal(size=(30, 9))
-    run(watched, "atom_update", np.float64, 3, [(14, 9)], *given)
+    inputs = 14, 9, True, D, W.T @ W, W.T @ rng.normal(size=(30, 9))
+    run(watched, "atom_update", np.float64, 3, [(14, 9)], *inputs)
 
 
 @pytest.mark.parametrize("name", ON_A_GPU)
@@ -264,12 +264,12 @@ def declared(name):
 
 @pytest.mark.parametrize("name", ON_A_GPU)
 def test_launchers_pass_as_many_arguments_as_kernels_take(name):
-    # `given` is made of tuples in the launcher; the last of them goes to `launch`
+    # `arguments` is made of tuples in the launcher; the last of them goes to `launch`
     tree = ast.parse((FOLDER / f"{name}.py").read_text())
     count = 0
     for node in ast.walk(tree):
         target = getattr(node, "target", None) or (getattr(node, "targets", None) or [None])[0]
-        if isinstance(target, ast.Name) and target.id == "given":
+        if isinstance(target, ast.Name) and target.id == "arguments":
             starred = sum(isinstance(e, ast.Starred) for e in node.value.elts)
             count += len(node.value.elts) + starred  # `*moments` are two
     assert count == len(declared(name))

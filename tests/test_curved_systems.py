@@ -58,10 +58,10 @@ def test_the_compiled_and_the_reference_solve_as_numpy(share, tol, p, m):
 @pytest.mark.parametrize("tol", [None, 1e-4])
 def test_float32(share, tol):
     system = draw(0, 12, 40, 25, share, -1.0, 2.0)
-    short = [a.astype(np.float32) if a.dtype != bool else a for a in system]
-    wide = [oracle.astype(np.float64) if oracle.dtype != bool else oracle for oracle in short]
+    single = [a.astype(np.float32) if a.dtype != bool else a for a in system]
+    wide = [oracle.astype(np.float64) if oracle.dtype != bool else oracle for oracle in single]
     for solve in (support_solve, support_solve.reference):
-        x = solve(*short, tol)
+        x = solve(*single, tol)
         assert x.dtype == np.float32
         assert_solved(x, wide, 2e-4 if tol is None else 1e-3)
 
@@ -176,22 +176,23 @@ def test_conjugate_gradients_stop_where_they_are_told():
 def test_the_compiled_version_stays_within_its_arrays(p):
     curved = pytest.importorskip("skdict_sup.kernels._numba._curved")
     gram, curvature, support, rhs = draw(5, 6, p, 20, share=1.0)
-    wide, short = curved.padded(gram, np.float64), curved.padded(gram, np.float32)
-    width = wide.shape[1]
-    plain = curved.space(width)
+    gram64, gram32 = curved.pad_columns(gram, np.float64), curved.pad_columns(gram, np.float32)
+    width = gram64.shape[1]
+    plain = curved.allocate_space(width)
     guarded, fences = {}, []
     for name, array in plain._asdict().items():
         rows = np.full((len(array) + 64, *array.shape[1:]), 7, array.dtype)
         guarded[name], fence = rows[: len(array)], rows[len(array) :]
-        guarded[name][...] = array if name != "atoms" else 0
+        guarded[name][...] = array if name != "dense_atoms" else 0
         fences.append(fence)
-    out, good = np.zeros((6, p)), np.ones(6, bool)
+    results = np.zeros((6, p)), np.ones(6, bool)
     for tol in (1e-4, 1e-13):
-        arguments = curvature, support, rhs, tol, tol > 1e-5, curved.Space(**guarded), out, good
-        curved.solve_curved(wide, short, *arguments)
+        arguments = curvature, support, rhs, tol, tol > 1e-5, curved.Space(**guarded), *results
+        curved.solve_curved(gram64, gram32, *arguments)
         for name, fence in zip(guarded, fences, strict=True):
             assert (fence == 7).all(), name
-    assert good.all()
+    out, converged = results
+    assert converged.all()
     assert_solved(out, (gram, curvature, support, rhs), 1e-10)
 
 

@@ -168,6 +168,6 @@ def test_compiled_versions_have_the_constants_of_the_algorithm():
     source = (Path(compiled.__file__).parents[1] / "_cuda" / "kl_codes.cu").read_text(
         encoding="utf-8"
     )
-    assert f"halvings = {_newton.MAX_TRIALS}, patience = {_newton.PATIENCE};" in source
-    assert f"{_newton.ROUNDING_UNITS} * Limits<T>::eps() * now.size" in source
+    assert f"max_trials = {_newton.MAX_TRIALS}, patience = {_newton.PATIENCE};" in source
+    assert f"{_newton.ROUNDING_UNITS} * Limits<T>::eps() * current.rounding_scale" in source
     assert float(re.search(r"change <= T\((-.+?)\)", source)[1]) == -_newton.SUFFICIENT_DECREASE

@@ -1,1 +1,1 @@
-"""CUDA versions of kernels: source text beside what launches it."""
+"""CUDA implementations of kernels: source files, and a Python module that launches each."""

@@ -1,4 +1,4 @@
-"""CUDA source as functions: compiled by CuPy at the first call, once for each device."""
+"""Launching CUDA kernels from source files, which CuPy compiles at the first call."""
 
 from functools import cache
 from pathlib import Path
@@ -9,12 +9,13 @@ import numpy as np
 FOLDER = Path(__file__).parent
 WARP = 32
 _TYPES = {"f": "float", "d": "double"}
-_BUDGET = 2**30  # bytes of work space
-_WARPS = 16  # for each processor of the device: more of them share too little cache
+_MAX_WORKSPACE_BYTES = 2**30
+_WARPS_PER_MULTIPROCESSOR = 16  # with more, the cache is too small for their work spaces
 
 
 @cache
 def _module(name):
+    """CuPy module of a source file, with its templates for both dtypes."""
     return cupy.RawModule(
         code=(FOLDER / f"{name}.cu").read_text(),
         options=("-std=c++17", f"-I{FOLDER}"),
@@ -22,15 +23,21 @@ def _module(name):
     )
 
 
+def _null(_):
+    """Null pointer."""
+    return np.intp(0)
+
+
 def launch(name, dtype, blocks, threads, arguments):
-    """Run a kernel: Python numbers become what it declares, None a null pointer."""
-    number = dtype.type
-    kinds = {bool: np.int32, int: np.int32, float: number, type(None): lambda _: np.intp(0)}
-    passed = tuple(kinds.get(type(a), lambda a: a)(a) for a in arguments)
-    _module(name).get_function(f"{name}<{_TYPES[dtype.char]}>")((blocks,), (threads,), passed)
+    """Run a CUDA kernel: Python numbers are converted to its types, None to a null pointer."""
+    converters = {bool: np.int32, int: np.int32, float: dtype.type, type(None): _null}
+    converted = tuple(converters.get(type(a), lambda a: a)(a) for a in arguments)
+    _module(name).get_function(f"{name}<{_TYPES[dtype.char]}>")((blocks,), (threads,), converted)
 
 
-def n_teams(n_signals, size, dtype, warps=1):
-    """Teams of some warps that run at once, with this many numbers of work space for each."""
-    at_once = cupy.cuda.Device().attributes["MultiProcessorCount"] * _WARPS // warps
-    return max(1, min(n_signals, at_once, _BUDGET // (max(1, size) * dtype.itemsize)))
+def n_teams(n_signals, workspace_size, dtype, warps=1):
+    """Number of teams to launch, of `warps` warps and `workspace_size` numbers each."""
+    n_processors = cupy.cuda.Device().attributes["MultiProcessorCount"]
+    max_resident = n_processors * _WARPS_PER_MULTIPROCESSOR // warps
+    bytes_per_team = max(1, workspace_size) * dtype.itemsize
+    return max(1, min(n_signals, max_resident, _MAX_WORKSPACE_BYTES // bytes_per_team))

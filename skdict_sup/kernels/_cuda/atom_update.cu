@@ -1,7 +1,8 @@
-// One pass of block coordinate descent over the atoms, by one block of threads: each atom needs
-// those before it.
+// One pass of block coordinate descent over the atoms, by one block of threads, because each atom
+// depends on those before it.
 #include "team.cuh"
 
+// Update the atoms of a dictionary in place, one after another.
 template <class T, class Team>
 DEVICE void update_atoms(const Team &team, T *dictionary, const T *code_moment,
                          const T *cross_moment, int p, int m, bool positive) {
@@ -11,11 +12,11 @@ DEVICE void update_atoms(const Team &team, T *dictionary, const T *code_moment,
         if (!(weight > T(0))) continue;
         T *atom = dictionary + size_t(j) * m, squares = T(0);
         for (int f = team.lane; f < m; f += team.size) {
-            T rest = cross_moment[size_t(j) * m + f];
-            for (int i = 0; i < p; i++) rest -= moments[i] * dictionary[size_t(i) * m + f];
-            T value = atom[f] + rest / weight;
+            T residual = cross_moment[size_t(j) * m + f];
+            for (int i = 0; i < p; i++) residual -= moments[i] * dictionary[size_t(i) * m + f];
+            T value = atom[f] + residual / weight;
             if (positive) value = larger(value, T(0));
-            atom[f] = value;  // a lane reads nothing but its own features
+            atom[f] = value;  // each lane reads and writes its own features only
             squares += value * value;
         }
         const T norm = T(sqrt(double(team.sum(squares))));

@@ -1,4 +1,4 @@
-// One symmetric system for a team: U'U = H, row by row, and its solution.
+// Cholesky factor U'U = H of one symmetric system, and its solution, by a team.
 #pragma once
 #include "team.cuh"
 
@@ -7,18 +7,18 @@
 // A row whose pivot is at or below `tolerance` of its diagonal entry depends on the rows before: it
 // becomes zero, and so does its unknown.
 template <class T, class Team>
-DEVICE void factorise(const Team &team, T *H, int k, T tolerance, T *diagonal) {
+DEVICE void factor(const Team &team, T *H, int k, T tolerance, T *diagonal) {
     for (int j = team.lane; j < k; j += team.size) diagonal[j] = H[size_t(j) * k + j];
     team.sync();
     for (int j = 0; j < k; j++) {
         T *row = H + size_t(j) * k;
         const T pivot = row[j];
-        const bool alive = pivot > tolerance * diagonal[j];
-        const T scale = alive ? T(1) / T(sqrt(double(pivot))) : T(0);
+        const bool is_independent = pivot > tolerance * diagonal[j];
+        const T scale = is_independent ? T(1) / T(sqrt(double(pivot))) : T(0);
         team.sync();  // every lane has read the pivot
         for (int c = j + team.lane; c < k; c += team.size) row[c] *= scale;
         team.sync();
-        if (!alive) continue;
+        if (!is_independent) continue;
         for (int i = j + 1; i < k; i++)
             for (int c = i + team.lane; c < k; c += team.size)
                 H[size_t(i) * k + c] -= row[i] * row[c];
@@ -28,7 +28,7 @@ DEVICE void factorise(const Team &team, T *H, int k, T tolerance, T *diagonal) {
 
 // Replace b by the solution of U'U x = b.
 template <class T, class Team>
-DEVICE void substitute(const Team &team, const T *U, int k, T *b) {
+DEVICE void solve_factored(const Team &team, const T *U, int k, T *b) {
     for (int j = 0; j < k; j++) {
         const T *row = U + size_t(j) * k;
         const T value = row[j] > T(0) ? b[j] / row[j] : T(0);
@@ -39,10 +39,10 @@ DEVICE void substitute(const Team &team, const T *U, int k, T *b) {
     }
     for (int j = k - 1; j >= 0; j--) {
         const T *row = U + size_t(j) * k;
-        T rest = T(0);
-        for (int c = j + 1 + team.lane; c < k; c += team.size) rest += row[c] * b[c];
-        rest = team.sum(rest);
-        const T value = row[j] > T(0) ? (b[j] - rest) / row[j] : T(0);
+        T sum = T(0);
+        for (int c = j + 1 + team.lane; c < k; c += team.size) sum += row[c] * b[c];
+        sum = team.sum(sum);
+        const T value = row[j] > T(0) ? (b[j] - sum) / row[j] : T(0);
         team.sync();
         if (team.lane == 0) b[j] = value;
         team.sync();

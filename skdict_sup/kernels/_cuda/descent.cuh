@@ -1,11 +1,15 @@
-// Active-set descent of one signal from a code near its end: exact to rounding.
+// Active-set descent of one signal from a nearly optimal code: exact up to rounding.
+//
+// The same algorithm as kernels/_numba/_descend.py, for a team.
 #pragma once
 #include "active_set.cuh"
 
-// u = corr - (G + lam2 I) code, summed in double; the largest excess of an active atom over lam.
+// Write u = corr - (G + lam2 I) code and the optimality residuals of active atoms to `column`.
+//
+// u is summed in double. Returns the largest residual.
 template <class T, class Team>
-DEVICE T residual(const Team &team, const Problem<T> &problem, T lam, Space<T> &s) {
-    combine<double>(team, problem, s, s.values,
+DEVICE T active_residual(const Team &team, const Problem<T> &problem, T lam, State<T> &s) {
+    weighted_row_sum<double>(team, problem, s, s.values,
                     [&](int j, double sum) { s.u[j] = T(problem.corr[j] - sum); });
     team.sync();
     T worst = T(0);
@@ -16,132 +20,141 @@ DEVICE T residual(const Team &team, const Problem<T> &problem, T lam, Space<T> &
         worst = larger(worst, magnitude(s.column[r]));
     }
     team.sync();
-    return team.largest(worst);
+    return team.max(worst);
 }
 
-// Let every atom at rest enter again.
+// Allow every inactive atom to enter.
 template <class T, class Team>
-DEVICE void release(const Team &team, const Problem<T> &problem, Space<T> &s) {
-    for (int j = team.lane; j < problem.p; j += team.size) s.live[j] = T(1);
+DEVICE void allow_inactive(const Team &team, const Problem<T> &problem, State<T> &s) {
+    for (int j = team.lane; j < problem.p; j += team.size) s.may_enter[j] = T(1);
     team.sync();
-    for (int r = team.lane; r < s.k; r += team.size) s.live[s.active[r]] = T(0);
+    for (int r = team.lane; r < s.k; r += team.size) s.may_enter[s.active[r]] = T(0);
     team.sync();
 }
 
-// Code += step move; the values of active atoms.
+// Add step times move to the values of active atoms.
 template <class T, class Team>
-DEVICE void advance(const Team &team, T step, const T *move, Space<T> &s) {
+DEVICE void move_code(const Team &team, T step, const T *move, State<T> &s) {
     for (int r = team.lane; r < s.k; r += team.size) s.values[r] += step * move[r];
     team.sync();
 }
 
-// Newton step `solution`, up to the first change of sign; who is there, or -1, and the step.
+// Take the Newton step `solution` up to the first sign change.
+//
+// Returns the position of the entry that changes sign, or -1, and writes the length of the step.
 template <class T, class Team>
-DEVICE int shorten(const Team &team, Space<T> &s, T &step) {
-    Placed<T> nearest = {T(0), -1};
+DEVICE int step_to_sign_change(const Team &team, State<T> &s, T &step) {
+    Indexed<T> nearest = {T(0), -1};
     for (int r = team.lane; r < s.k; r += team.size) {
         if ((s.values[r] + s.solution[r]) * s.signs[r] > T(0)) continue;
-        const T until = s.values[r] != T(0) ? -s.values[r] / s.solution[r] : T(0);
-        const Placed<T> here = {-until, r};
-        if (before(here, nearest)) nearest = here;
+        const T ratio = s.values[r] != T(0) ? -s.values[r] / s.solution[r] : T(0);
+        const Indexed<T> here = {-ratio, r};
+        if (precedes(here, nearest)) nearest = here;
     }
-    nearest = team.first(nearest);
-    step = nearest.place < 0 ? T(1) : -nearest.value;
-    advance(team, step, s.solution, s);
-    return nearest.place;
+    nearest = team.argmax(nearest);
+    step = nearest.index < 0 ? T(1) : -nearest.value;
+    move_code(team, step, s.solution, s);
+    return nearest.index;
 }
 
-// Who leaves for an atom that is the combination `solution` of active ones, or -1; its value.
+// Move the code until an entry is zero, so that a dependent atom can replace its atom.
 //
-// The move along which the fit stays as it is ends where the first entry reaches zero.
+// The dependent atom is the combination `solution` of active atoms, and the code moves along the
+// direction that does not change the reconstruction. Returns the position of the zero entry, or -1
+// where the objective would not decrease, and writes the magnitude of the new entry.
 template <class T, class Team>
-DEVICE int exchange(const Team &team, T lam, T sign, T floor, Space<T> &s, T &start) {
-    Placed<T> nearest = {T(0), -1};
+DEVICE int exchange_step(const Team &team, T lam, T sign, T floor, State<T> &s,
+                         T &value) {
+    Indexed<T> nearest = {T(0), -1};
     T gain = T(0);
     for (int r = team.lane; r < s.k; r += team.size) {
-        const T shrink = sign * s.solution[r] * s.signs[r];
-        gain += lam * shrink;
-        if (shrink <= T(0)) continue;
-        const Placed<T> here = {-magnitude(s.values[r]) / shrink, r};
-        if (before(here, nearest)) nearest = here;
+        const T shrinkage = sign * s.solution[r] * s.signs[r];
+        gain += lam * shrinkage;
+        if (shrinkage <= T(0)) continue;
+        const Indexed<T> here = {-magnitude(s.values[r]) / shrinkage, r};
+        if (precedes(here, nearest)) nearest = here;
     }
-    nearest = team.first(nearest);
+    nearest = team.argmax(nearest);
     gain = team.sum(gain) - lam;
-    start = -nearest.value;
-    if (nearest.place < 0 || gain <= floor) return -1;
-    advance(team, -start * sign, s.solution, s);
-    return nearest.place;
+    value = -nearest.value;
+    if (nearest.index < 0 || gain <= floor) return -1;
+    move_code(team, -value * sign, s.solution, s);
+    return nearest.index;
 }
 
-// The largest pull of the atoms that may enter, and whose it is.
+// Largest |u| of the atoms that may enter, and the atom.
 template <class T, class Team>
-DEVICE Placed<T> strongest(const Team &team, const Problem<T> &problem, const Space<T> &s) {
-    Placed<T> found = {T(0), -1};
+DEVICE Indexed<T> largest_candidate(const Team &team, const Problem<T> &problem,
+                                    const State<T> &s) {
+    Indexed<T> best = {T(0), -1};
     for (int j = team.lane; j < problem.p; j += team.size) {
-        const T pull = problem.positive ? s.u[j] : magnitude(s.u[j]);
-        const Placed<T> here = {pull * s.live[j], j};
-        if (before(here, found)) found = here;
+        const T abs_u = problem.positive ? s.u[j] : magnitude(s.u[j]);
+        const Indexed<T> here = {abs_u * s.may_enter[j], j};
+        if (precedes(here, best)) best = here;
     }
-    return team.first(found);
+    return team.argmax(best);
 }
 
-// Refine, let go, admit, exchange until the signal is optimal for lam; u is left up to date.
+// Change the active set until the code is optimal for lam.
 //
-// False if the inverse is too far from one to make the active atoms stationary.
+// Each iteration refines the values on the support, removes an atom, adds one, or exchanges two.
+// `u` belongs to the code at the end. False if the inverse is too inaccurate to make the active
+// atoms stationary.
 template <class T, class Team>
-DEVICE bool descend(const Team &team, const Problem<T> &problem, T lam, int &count, Space<T> &s) {
+DEVICE bool descend(const Team &team, const Problem<T> &problem, T lam, int &n_changes,
+                    State<T> &s) {
     T top = T(0);
     for (int j = team.lane; j < problem.p; j += team.size)
         top = larger(top, magnitude(problem.corr[j]));
-    top = team.largest(top);
-    // one rounding of the sum to T, and a few within it
+    top = team.max(top);
+    // the rounding of the sum to T, and a few roundings of its terms in double
     const T floor = top * T(double(Limits<T>::eps()) + 4 * Limits<double>::eps());
-    release(team, problem, s);
-    bool refined = false, stopped = false;
-    T last = top;
+    allow_inactive(team, problem, s);
+    bool is_refined = false, is_last = false;
+    T previous_worst = top;
     while (true) {
-        const T worst = residual(team, problem, lam, s);
-        if (stopped) return true;
-        if (worst > floor && (!refined || worst + worst < last)) {
-            last = worst;
-            solve(team, s, s.column, s.solution);
+        const T worst = active_residual(team, problem, lam, s);
+        if (is_last) return true;
+        if (worst > floor && (!is_refined || worst + worst < previous_worst)) {
+            previous_worst = worst;
+            apply_inverse(team, s, s.column, s.solution);
             T step;
-            const int leaver = shorten(team, s, step);
-            refined = true;
+            const int leaver = step_to_sign_change(team, s, step);
+            is_refined = true;
             if (leaver >= 0) {
-                stopped = count >= problem.limit;
-                if (stopped) continue;
-                leave(team, leaver, s);
-                if (step > T(0)) release(team, problem, s);
-                // else it came in by rounding, without having moved: it stays out
-                count++;
-                refined = false;
+                is_last = n_changes >= problem.max_changes;
+                if (is_last) continue;
+                remove_atom(team, leaver, s);
+                if (step > T(0)) allow_inactive(team, problem, s);
+                // an entry removed at zero was added because of rounding: it may not enter again
+                n_changes++;
+                is_refined = false;
             }
             continue;
         }
         if (worst > T(1024) * floor) return false;
-        const Placed<T> entrant = strongest(team, problem, s);
-        if (entrant.value - lam <= floor || count >= problem.limit || s.k == s.capacity)
+        const Indexed<T> entrant = largest_candidate(team, problem, s);
+        if (entrant.value - lam <= floor || n_changes >= problem.max_changes || s.k == s.capacity)
             return true;
-        count++;
-        refined = false;
-        const int j = entrant.place;
+        n_changes++;
+        is_refined = false;
+        const int j = entrant.index;
         const T sign = s.u[j] > T(0) ? T(1) : T(-1);
-        team.sync();  // every lane has seen who is live
-        if (team.lane == 0) s.live[j] = T(0);
+        team.sync();  // every lane has read may_enter
+        if (team.lane == 0) s.may_enter[j] = T(0);
         team.sync();
-        if (enter(team, problem, j, sign, s)) continue;
-        T start;
-        const int leaver = exchange(team, lam, sign, floor, s, start);
+        if (add_atom(team, problem, j, sign, s)) continue;
+        T value;
+        const int leaver = exchange_step(team, lam, sign, floor, s, value);
         if (leaver < 0) continue;
-        leave(team, leaver, s);
-        if (start > T(0)) {
-            release(team, problem, s);
-            if (team.lane == 0) s.live[j] = T(0);
+        remove_atom(team, leaver, s);
+        if (value > T(0)) {
+            allow_inactive(team, problem, s);
+            if (team.lane == 0) s.may_enter[j] = T(0);
             team.sync();
         }
-        if (enter(team, problem, j, sign, s)) {
-            if (team.lane == 0) s.values[s.k - 1] = sign * start;
+        if (add_atom(team, problem, j, sign, s)) {
+            if (team.lane == 0) s.values[s.k - 1] = sign * value;
             team.sync();
         }
     }

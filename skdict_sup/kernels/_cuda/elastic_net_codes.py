@@ -1,4 +1,4 @@
-"""Launch of the exact elastic-net codes: a warp for each signal."""
+"""Launch of the exact elastic-net codes, with a warp for each signal."""
 
 import cupy
 import numpy as np
@@ -6,23 +6,23 @@ import numpy as np
 from .._rank import dependence
 from ._launch import WARP, launch, n_teams
 
-_CAPACITIES = (64, 256)  # active atoms there is room for at first, and then
+_CAPACITIES = (64, 256)  # most active atoms at first, and for signals with more
 
 
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     gram, corr = cupy.ascontiguousarray(gram), cupy.ascontiguousarray(corr)
     dtype, (n, p) = corr.dtype, corr.shape
     init = None if init is None else cupy.ascontiguousarray(init)
     code, slope = cupy.zeros_like(corr), cupy.empty_like(corr)
-    n_iter = cupy.full(n, -1, dtype=np.int32)  # of those that have found no room yet
-    tolerance, limit = float(dependence(np.finfo(dtype).eps)), int(max_iter or 100 + 10 * p)
+    n_iter = cupy.full(n, -1, dtype=np.int32)  # -1 for signals that are not coded yet
+    tolerance, max_changes = float(dependence(np.finfo(dtype).eps)), int(max_iter or 100 + 10 * p)
     for capacity in sorted({min(p + 1, c) for c in _CAPACITIES} | {p + 1}):
         size = capacity * (capacity + 6) + 3 * p
         teams = n_teams(n, size, dtype)
-        numbers = cupy.empty(teams * size, dtype)
-        places = cupy.empty(teams * capacity, np.int32)
-        given = gram, corr, init, n, p, float(lam), float(lam2), tolerance
-        given += bool(positive), limit, capacity, numbers, places, code, slope, n_iter
-        launch("elastic_net_codes", dtype, teams, WARP, given)
+        workspace = cupy.empty(teams * size, dtype)
+        indices = cupy.empty(teams * capacity, np.int32)
+        arguments = gram, corr, init, n, p, float(lam), float(lam2), tolerance
+        arguments += bool(positive), max_changes, capacity, workspace, indices, code, slope, n_iter
+        launch("elastic_net_codes", dtype, teams, WARP, arguments)
     return code, slope, n_iter

@@ -1,4 +1,4 @@
-"""Launch of the systems on supports: a warp for each signal."""
+"""Launch of the systems restricted to supports, with a warp for each signal."""
 
 import cupy
 import numpy as np
@@ -8,7 +8,7 @@ from ._launch import WARP, launch, n_teams
 
 
 def support_solve(gram, curvature, support, rhs, tol=None):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     gram, support, rhs = map(cupy.ascontiguousarray, (gram, support, rhs))
     dtype, (n, p) = rhs.dtype, rhs.shape
     x = cupy.zeros_like(rhs)
@@ -17,16 +17,18 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     each = not isinstance(curvature, float)
     curvature = cupy.ascontiguousarray(curvature) if each else cupy.full(1, curvature, dtype)
     width = p
-    if n_teams(n, _size(p), dtype) < n_teams(n, 1, dtype):  # else the device is not waited for
+    # only where space is scarce: reading the support waits for the device
+    if n_teams(n, _workspace_size(p), dtype) < n_teams(n, 1, dtype):
         width = max(1, int(support.sum(axis=1).max()))
-    teams = n_teams(n, _size(width), dtype)
-    numbers, places = cupy.empty(teams * _size(width), dtype), cupy.empty(teams * width, np.int32)
+    teams = n_teams(n, _workspace_size(width), dtype)
+    workspace = cupy.empty(teams * _workspace_size(width), dtype)
+    indices = cupy.empty(teams * width, np.int32)
     tolerance = float(dependence(np.finfo(dtype).eps))
-    given = gram, curvature, each, support, rhs, n, p, tolerance, width, numbers, places, x
-    launch("support_solve", dtype, teams, WARP, given)
+    arguments = gram, curvature, each, support, rhs, n, p, tolerance, width, workspace, indices, x
+    launch("support_solve", dtype, teams, WARP, arguments)
     return x
 
 
-def _size(width):
-    """Numbers of work space for systems of so many atoms."""
+def _workspace_size(width):
+    """Length of the work space of a team, for supports of up to `width` atoms."""
     return width * (width + 3)

@@ -1,9 +1,8 @@
-// Teams of threads that share one signal: what a lane may ask of the others.
+// Teams of threads that share one signal, and their reductions.
 //
-// Code for a team is written once. Each lane takes every size-th entry of a loop; sums and largest
-// entries come back the same, bit for bit, on all lanes, so that every branch is taken by all or by
-// none. A team of one thread makes the same code a plain C++ function, which is how it is tested
-// where there is no GPU.
+// Code for a team is written once. Each lane takes every size-th entry of a loop. Reductions return
+// the same bits on all lanes, so that every branch is taken by all lanes or by none. With a team of
+// one thread the same code is a plain C++ function, which is how it is tested without a GPU.
 #pragma once
 
 #ifdef __CUDACC__
@@ -17,14 +16,14 @@ struct Limits;
 template <>
 struct Limits<float> {
     static DEVICE float eps() { return 1.1920929e-7f; }
-    static DEVICE float least() { return 1.17549435e-38f; }
-    static DEVICE float exponent() { return 79.85f; }  // what exp takes with room to spare
+    static DEVICE float smallest_normal() { return 1.17549435e-38f; }
+    static DEVICE float max_exponent() { return 79.85f; }  // largest argument of exp, with a margin
 };
 template <>
 struct Limits<double> {
     static DEVICE double eps() { return 2.220446049250313e-16; }
-    static DEVICE double least() { return 2.2250738585072014e-308; }
-    static DEVICE double exponent() { return 638.8; }
+    static DEVICE double smallest_normal() { return 2.2250738585072014e-308; }
+    static DEVICE double max_exponent() { return 638.8; }
 };
 
 template <class T>
@@ -42,23 +41,23 @@ DEVICE T smaller(T a, T b) {
     return b < a ? b : a;
 }
 
-// A number and where it stands; -1 for nowhere.
+// A number and its index; -1 for none.
 template <class T>
-struct Placed {
+struct Indexed {
     T value;
-    int place;
+    int index;
 };
 
-// Whether a comes before b: the larger number, then the lower place.
+// Whether a is preferred to b as the largest: the larger number, then the lower index.
 template <class T>
-DEVICE bool before(Placed<T> a, Placed<T> b) {
-    if (b.place < 0) return a.place >= 0;
-    if (a.place < 0) return false;
-    return a.value > b.value || (a.value == b.value && a.place < b.place);
+DEVICE bool precedes(Indexed<T> a, Indexed<T> b) {
+    if (b.index < 0) return a.index >= 0;
+    if (a.index < 0) return false;
+    return a.value > b.value || (a.value == b.value && a.index < b.index);
 }
 
-// One thread alone.
-struct Alone {
+// A team of one thread.
+struct SingleThread {
     static constexpr int size = 1;
     static constexpr int lane = 0;
     DEVICE void sync() const {}
@@ -67,61 +66,61 @@ struct Alone {
         return x;
     }
     template <class T>
-    DEVICE T largest(T x) const {
+    DEVICE T max(T x) const {
         return x;
     }
     template <class T>
-    DEVICE Placed<T> first(Placed<T> x) const {
+    DEVICE Indexed<T> argmax(Indexed<T> x) const {
         return x;
     }
 };
 
 #ifdef __CUDACC__
-// The 32 threads of a warp.
+// A team of the 32 threads of a warp.
 struct Warp {
     static constexpr int size = 32;
     const int lane = threadIdx.x % 32;
     DEVICE void sync() const { __syncwarp(); }
     template <class T>
     DEVICE T sum(T x) const {
-        // butterflies add the same pairs on all lanes: the same bits
+        // a butterfly adds the same pairs on all lanes, so that all get the same bits
         for (int step = 16; step; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
         return x;
     }
     template <class T>
-    DEVICE T largest(T x) const {
+    DEVICE T max(T x) const {
         for (int step = 16; step; step /= 2)
             x = larger(x, __shfl_xor_sync(0xffffffffu, x, step));
         return x;
     }
     template <class T>
-    DEVICE Placed<T> first(Placed<T> x) const {
+    DEVICE Indexed<T> argmax(Indexed<T> x) const {
         for (int step = 16; step; step /= 2) {
-            Placed<T> other = {__shfl_xor_sync(0xffffffffu, x.value, step),
-                               __shfl_xor_sync(0xffffffffu, x.place, step)};
-            if (before(other, x)) x = other;
+            Indexed<T> other = {__shfl_xor_sync(0xffffffffu, x.value, step),
+                               __shfl_xor_sync(0xffffffffu, x.index, step)};
+            if (precedes(other, x)) x = other;
         }
         return x;
     }
 };
 
-// All threads of a block, whole warps of them.
+// A team of all threads of a block; their number is a multiple of 32.
 struct Block {
     const int size = blockDim.x;
     const int lane = threadIdx.x;
     DEVICE void sync() const { __syncthreads(); }
     template <class T>
     DEVICE T sum(T x) const {
-        return joined(Warp().sum(x), [](T a, T b) { return a + b; });
+        return reduce(Warp().sum(x), [](T a, T b) { return a + b; });
     }
     template <class T>
-    DEVICE T largest(T x) const {
-        return joined(Warp().largest(x), [](T a, T b) { return larger(a, b); });
+    DEVICE T max(T x) const {
+        return reduce(Warp().max(x), [](T a, T b) { return larger(a, b); });
     }
 
    private:
     template <class T, class Join>
-    DEVICE T joined(T mine, Join join) const {
+    DEVICE T reduce(T mine, Join join) const {
         __shared__ T parts[32];
         if (lane % 32 == 0) parts[lane / 32] = mine;
         __syncthreads();

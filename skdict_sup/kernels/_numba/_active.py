@@ -1,8 +1,8 @@
 """The active atoms of one signal, with the inverse of their system H = G_SS + lam2 I.
 
-The inverse grows and shrinks by rank-one updates, which vectors do well; a Cholesky factor asks
-for a third of the flops, one after another. What the inverse loses to rounding, refinement against
-G gives back.
+Rank-one updates add atoms to the inverse and remove them. They are vector operations; a Cholesky
+factor takes a third of the flops, but one after another. Refinement against G corrects what the
+inverse loses to rounding.
 """
 
 from collections import namedtuple
@@ -13,80 +13,84 @@ from ._compile import INTERNAL, compiled
 from ._rows import aligned, axpy, dot, fill
 from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 
+# entries of `State.status`
+N_DROPPED = 0  # atoms that left the path
+UNTRUSTED = 1  # whether the active set cannot be trusted: the signal is coded once more from zero
+
 State = namedtuple(
     "State",
     (
-        "active",  # the active atoms, in the order of the arrays of length k
-        "inverse",  # H^-1; zero beyond k, up to the next pair of vectors
-        "values",  # their code
-        "signs",
-        "direction",  # H^-1 signs: minus the derivative of the code in the bound
-        "column",  # H's new column, or a right-hand side
+        "active",  # indices of the k active atoms; the next arrays have one entry for each
+        "inverse",  # H^-1, padded by zeros to the next pair of vectors
+        "values",  # entries of the code
+        "signs",  # signs of these entries
+        "direction",  # H^-1 signs: minus the derivative of the code with respect to lam
+        "column",  # new column of H, or the right-hand side of a system
         "solution",  # H^-1 column
-        "steps",
-        "least",  # smallest pivot, relative, since there was no active atom
-        "trouble",  # atoms that left the path, and whether its end can't be trusted
-        "u",  # corr - (G + lam2 I) code
-        "live",  # 1 for atoms that may enter, 0 for others
-        "pulls",  # |u| of these
-        "near",  # the atoms close to the bound, and of each: its place here,
-        "place",
-        "near_u",  # entry of u over the bound,
-        "near_du",  # derivative of u in the bound,
-        "near_live",  # and whether it may enter
-        "rows",  # the columns `near` of the rows of G of active atoms, flat and scaled
-        "row",  # which of these rows belongs to an active atom
-        "weights",  # the direction, scaled back
+        "correction",  # change of a solution by iterative refinement
+        "min_pivot",  # smallest relative pivot since the active set was empty
+        "status",  # integers, by N_DROPPED and UNTRUSTED
+        "u",  # corr - (G + lam2 I) code, for all atoms
+        "may_enter",  # 1 for atoms that may enter, 0 for others
+        "candidates",  # |u| of the atoms that may enter, 0 for others
+        "tracked",  # atoms that a stage of the path follows; the arrays tracked_* are for these
+        "tracked_index",  # index in `tracked` of each atom that is in it
+        "tracked_u",  # u relative to mu, the lam at which the stage begins
+        "tracked_du",  # derivative of u with respect to lam
+        "tracked_may_enter",  # 1 for atoms that may enter, 0 for others
+        "gram_rows",  # rows of G of active atoms, columns `tracked`: flat, times gram_scale
+        "gram_row_index",  # which of these rows is that of each active atom
+        "scaled_direction",  # the direction over gram_scale
     ),
 )
 
 
-def state(p, dtype, capacity):
-    """Work space for up to `capacity` active atoms of p."""
+def allocate_state(p, dtype, capacity):
+    """Work space for a signal with up to `capacity` active atoms of p."""
     lanes_ = BYTES // dtype.itemsize
-    long, wide = p + 2 * lanes_, capacity + 4 * lanes_
-    # an odd number of vectors in a row: rows share no cache set
-    pitch = (capacity + 2 * lanes_) // lanes_ | 1
+    n_atoms_padded, n_active_padded = p + 2 * lanes_, capacity + 4 * lanes_
+    # an odd number of vectors in a row, so that rows do not share cache sets
+    row_stride = (capacity + 2 * lanes_) // lanes_ | 1
 
     def floats(n):
         return aligned(n, dtype)
 
-    def short_floats(n):
+    def float32s(n):
         return aligned(n, np.dtype(np.float32))
 
     def integers(n):
         return np.empty(n, np.int64)
 
-    u = floats(long)
-    u[:] = np.nan  # beyond p: above no bound, and equal to nothing
+    u = floats(n_atoms_padded)
+    u[:] = np.nan  # NaN in the padding is above no bound, and equal to nothing
     return State(
-        active=integers(wide),
-        inverse=floats((capacity + 1, pitch * lanes_ + 2 * lanes_)),
-        values=floats(wide),
-        signs=floats(wide),
-        direction=floats(wide),
-        column=floats(wide),
-        solution=floats(wide),
-        steps=floats(wide),
-        least=floats(1),
-        trouble=integers(2),
+        active=integers(n_active_padded),
+        inverse=floats((capacity + 1, row_stride * lanes_ + 2 * lanes_)),
+        values=floats(n_active_padded),
+        signs=floats(n_active_padded),
+        direction=floats(n_active_padded),
+        column=floats(n_active_padded),
+        solution=floats(n_active_padded),
+        correction=floats(n_active_padded),
+        min_pivot=floats(1),
+        status=integers(2),
         u=u,
-        live=floats(long),
-        pulls=floats(long),
-        near=integers(long + 8),
-        place=np.zeros(long, np.int64),
-        near_u=short_floats(long + 8),
-        near_du=short_floats(long + 8),
-        near_live=short_floats(long + 8),
-        rows=short_floats((capacity + 1) * (long + 16)),
-        row=integers(wide),
-        weights=short_floats(wide),
+        may_enter=floats(n_atoms_padded),
+        candidates=floats(n_atoms_padded),
+        tracked=integers(n_atoms_padded + 8),
+        tracked_index=np.zeros(n_atoms_padded, np.int64),
+        tracked_u=float32s(n_atoms_padded + 8),
+        tracked_du=float32s(n_atoms_padded + 8),
+        tracked_may_enter=float32s(n_atoms_padded + 8),
+        gram_rows=float32s((capacity + 1) * (n_atoms_padded + 16)),
+        gram_row_index=integers(n_active_padded),
+        scaled_direction=float32s(n_active_padded),
     )
 
 
 @compiled(**INTERNAL)
-def solve(inverse, k, b, out):
-    """Write H^-1 b to out."""
+def apply_inverse(inverse, k, b, out):
+    """Write the product H^-1 b to out."""
     L = lanes(b)
     zero = splat(b.dtype.type(0))
     for c in range(0, k, 2 * L):
@@ -106,8 +110,8 @@ def solve(inverse, k, b, out):
 
 
 @compiled(**INTERNAL)
-def _add_outer(inverse, k, scale, v):
-    """Add scale v v' to the inverse."""
+def _rank_one_update(inverse, k, scale, v):
+    """Add scale v v' to the inverse, in place."""
     L = lanes(v)
     for c in range(0, k, 2 * L):
         left, right = load(v, c), load(v, c + L)
@@ -118,49 +122,50 @@ def _add_outer(inverse, k, scale, v):
 
 
 @compiled(**INTERNAL)
-def _refine(gram, lam2, j, k, state):
-    """Improve solution = H^-1 column for atom j by its residual; returns a pivot that holds.
+def _refined_pivot(gram, lam2, j, k, state):
+    """Pivot of atom j after iterative refinement of solution = H^-1 column, in float64.
 
-    The pivot is the least value of a quadratic form, known up to <solution, residual> and to the
-    rounding of its terms; zero if it is not known to be positive.
+    The pivot is the minimum of a quadratic form, computed up to <solution, residual> and to the
+    rounding of its terms. Returns zero if it is not certain to be positive.
     """
-    active, column, solution, steps = state.active, state.column, state.solution, state.steps
+    active, column = state.active, state.column
+    solution, correction = state.solution, state.correction
     diagonal = np.float64(gram[j, j]) + np.float64(lam2)
     pivot = 0.0
     for _ in range(4):
-        pivot, doubt, size = diagonal, 0.0, np.sqrt(diagonal)
+        pivot, error_bound, norm_bound = diagonal, 0.0, np.sqrt(diagonal)
         for r in range(k):
             i, value = active[r], np.float64(solution[r])
-            rest = np.float64(gram[j, i]) - np.float64(lam2) * value
+            residual = np.float64(gram[j, i]) - np.float64(lam2) * value
             for c in range(k):
-                rest -= np.float64(solution[c]) * np.float64(gram[active[c], i])
-            column[r] = rest
-            pivot -= value * (np.float64(gram[j, i]) + rest)
-            doubt += abs(value * rest)
-            size += abs(value) * np.sqrt(np.float64(gram[i, i]) + np.float64(lam2))
-        doubt += 4 * np.finfo(np.float64).eps * size * size
-        if doubt < 0.01 * pivot:
+                residual -= np.float64(solution[c]) * np.float64(gram[active[c], i])
+            column[r] = residual
+            pivot -= value * (np.float64(gram[j, i]) + residual)
+            error_bound += abs(value * residual)
+            norm_bound += abs(value) * np.sqrt(np.float64(gram[i, i]) + np.float64(lam2))
+        error_bound += 4 * np.finfo(np.float64).eps * norm_bound * norm_bound
+        if error_bound < 0.01 * pivot:
             break
-        solve(state.inverse, k, column, steps)
-        axpy(column.dtype.type(1), steps, solution, k)
-    return column.dtype.type(pivot if doubt < 0.5 * pivot else 0.0)
+        apply_inverse(state.inverse, k, column, correction)
+        axpy(column.dtype.type(1), correction, solution, k)
+    return column.dtype.type(pivot if error_bound < 0.5 * pivot else 0.0)
 
 
 @compiled(**INTERNAL)
-def enter(gram, lam2, tolerance, j, sign, k, state):
-    """Make atom j active, with value zero; False if it depends on the others.
+def add_atom(gram, lam2, tolerance, j, sign, k, state):
+    """Make atom j active, with value zero; False if it is linearly dependent on active atoms.
 
-    `solution` is left with the combination of active atoms that comes closest to atom j.
+    Leaves the combination of active atoms that is closest to atom j in `solution`.
     """
     inverse, column, solution = state.inverse, state.column, state.solution
     active, direction = state.active, state.direction
     L = lanes(column)
     zero, one = column.dtype.type(0), column.dtype.type(1)
-    if k % (2 * L) == 0:  # another pair of vectors
+    if k % (2 * L) == 0:  # the rows grow by another pair of vectors
         for r in range(k):
             store_row(inverse, r, k, splat(zero))
             store_row(inverse, r, k + L, splat(zero))
-        for array in (column, solution, state.values, state.signs, direction, state.steps):
+        for array in (column, solution, state.values, state.signs, direction, state.correction):
             fill(array[k:], 2 * L, zero)
     for c in range(0, k + 1, 2 * L):
         store_row(inverse, k, c, splat(zero))
@@ -168,27 +173,27 @@ def enter(gram, lam2, tolerance, j, sign, k, state):
     for r in range(k):
         column[r] = gram[j, active[r]]
     column[k] = zero
-    solve(inverse, k, column, solution)
+    apply_inverse(inverse, k, column, solution)
     diagonal = gram[j, j] + lam2
     pivot = diagonal - dot(column, solution, k)
-    # cancellation in this pivot, or in an earlier one and so in the inverse
-    unit = np.finfo(column.dtype).eps
-    least = one if k == 0 else state.least[0]
-    if pivot < max(32 * np.sqrt(unit), 1024 * unit / least) * diagonal:
-        pivot = _refine(gram, lam2, j, k, state)
+    # digits cancelled in this pivot, or in an earlier one and so in the inverse
+    eps = np.finfo(column.dtype).eps
+    min_pivot = one if k == 0 else state.min_pivot[0]
+    if pivot < max(32 * np.sqrt(eps), 1024 * eps / min_pivot) * diagonal:
+        pivot = _refined_pivot(gram, lam2, j, k, state)
     if not pivot > tolerance * diagonal:
         return False
-    state.least[0] = min(least, pivot / diagonal)
+    state.min_pivot[0] = min(min_pivot, pivot / diagonal)
     solution[k] = -one
-    _add_outer(inverse, k + 1, one / pivot, solution)
+    _rank_one_update(inverse, k + 1, one / pivot, solution)
     active[k], state.values[k], state.signs[k], direction[k] = j, zero, sign, zero
     axpy(dot(solution, state.signs, k + 1) / pivot, solution, direction, k + 1)
     return True
 
 
 @compiled(**INTERNAL)
-def leave(d, k, state):
-    """Make the d-th active atom inactive; the last one takes its place."""
+def remove_atom(d, k, state):
+    """Make the d-th active atom inactive; the last active atom takes its position."""
     inverse, solution, direction = state.inverse, state.solution, state.direction
     L = lanes(solution)
     zero = solution.dtype.type(0)
@@ -197,7 +202,7 @@ def leave(d, k, state):
         store(solution, c, load_row(inverse, d, c))
         store(solution, c + L, load_row(inverse, d, c + L))
     scale = -solution.dtype.type(1) / solution[d]
-    _add_outer(inverse, k, scale, solution)
+    _rank_one_update(inverse, k, scale, solution)
     axpy(direction[d] * scale, solution, direction, k)
     for c in range(0, k, L):
         store_row(inverse, d, c, load_row(inverse, last, c))
@@ -207,8 +212,8 @@ def leave(d, k, state):
     for array in (state.values, state.signs, direction):
         array[d] = array[last]
         array[last] = zero
-    state.active[d], state.row[d], state.row[last] = (
+    state.active[d], state.gram_row_index[d], state.gram_row_index[last] = (
         state.active[last],
-        state.row[last],
-        state.row[d],
+        state.gram_row_index[last],
+        state.gram_row_index[d],
     )

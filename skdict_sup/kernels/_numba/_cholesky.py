@@ -1,11 +1,11 @@
-"""Cholesky factor of a growing system, in the leading k rows of a square buffer."""
+"""Cholesky factor of a growing matrix, in the leading k rows of a square buffer."""
 
 from ._compile import ALLOCATING, compiled
 
 
 @compiled(**ALLOCATING)
-def append(L, k, diagonal, tolerance):
-    """Turn row k of L from the matrix into a row of the factor; False if it is dependent."""
+def append_row(L, k, diagonal, tolerance):
+    """Replace row k of the matrix in L by a row of the factor; False if it is dependent."""
     pivot = diagonal
     row = L[k]
     for r in range(k):
@@ -23,7 +23,7 @@ def append(L, k, diagonal, tolerance):
 
 
 @compiled(**ALLOCATING)
-def forward(L, k, b, first):
+def forward_substitution(L, k, b, first):
     """Solve L y = b in place from entry `first` on; the entries before it hold y already."""
     for r in range(first, k):
         row = L[r]
@@ -34,7 +34,7 @@ def forward(L, k, b, first):
 
 
 @compiled(**ALLOCATING)
-def backward(L, k, b):
+def backward_substitution(L, k, b):
     """Solve L' x = b in place."""
     for r in range(k - 1, -1, -1):
         row = L[r]

@@ -1,14 +1,15 @@
-"""Cholesky factors in single precision, four rows at a time, as preconditioners."""
+"""Cholesky factors in single precision, four rows at a time."""
 
 from ._compile import INTERNAL, compiled
-from ._vectors import lanes, load, load_row, splat, store, store_row, total
+from ._vectors import lanes, load, load_row, reduce_add, splat, store, store_row
 
 
 @compiled(**INTERNAL)
-def factor(U, k, width, inverse):
-    """Turn the upper triangle of U into its factor, U'U = M; inverses of its diagonal beside it.
+def factor(U, k, width, inv_diagonal):
+    """Replace the upper triangle of M in `U` by its factor, U'U = M, in place.
 
-    k is a multiple of four, width, at least k, of two vectors; the rows beyond are not touched.
+    Writes the inverses of the diagonal of U, too. k is a multiple of four, and width, at least k,
+    of two vectors. Rows from k on do not change.
     """
     L, one = lanes(U), U.dtype.type(1)
     for j in range(0, k, 4):
@@ -39,30 +40,30 @@ def factor(U, k, width, inverse):
                 c = splat(U[q, r])
                 for i in range(first, width, L):
                     store_row(U, r, i, load_row(U, r, i) - c * load_row(U, q, i))
-            if not U[r, r] > one:  # as all pivots of I + S G S are, but for rounding
+            if not U[r, r] > one:  # pivots of I + S G S are above one up to rounding
                 U[r, r] = one
-            inverse[r] = one / U[r, r] ** 0.5
-            scale = splat(inverse[r])
+            inv_diagonal[r] = one / U[r, r] ** 0.5
+            scale = splat(inv_diagonal[r])
             for i in range(first, width, L):
                 store_row(U, r, i, scale * load_row(U, r, i))
-            for i in range(first, r):  # what lies beside the diagonal in its vector
+            for i in range(first, r):  # entries left of the diagonal in the same vector
                 U[r, i] = one - one
 
 
 @compiled(**INTERNAL)
-def solve(U, k, width, inverse, b):
+def solve(U, k, width, inv_diagonal, b):
     """Solve U'U x = b in place; b is zero from k up to width."""
     L = lanes(U)
     for r in range(k):
-        value = b[r] * inverse[r]
+        value = b[r] * inv_diagonal[r]
         step = splat(value)
         for i in range(r // L * L, width, L):
             store(b, i, load(b, i) - step * load_row(U, r, i))
         b[r] = value
     for r in range(k - 1, -1, -1):
         value = b[r]
-        b[r] = value - value  # its own product with the diagonal, left out
+        b[r] = value - value  # excludes the diagonal term from the sum
         sum_ = splat(b[r])
         for i in range(r // L * L, width, L):
             sum_ = sum_ + load_row(U, r, i) * load(b, i)
-        b[r] = (value - total(sum_)) * inverse[r]
+        b[r] = (value - reduce_add(sum_)) * inv_diagonal[r]

@@ -1,8 +1,8 @@
-"""Systems G + diag(c), one after another: single-precision factors, refined where asked for.
+"""Systems G + diag(c), one after another, by Cholesky factors in single precision.
 
-Scaled by S = diag(c)^(-1/2) a system is I + S G S, and atoms of large curvature are nearly alone
-in it. The others are factorised in single precision; that is accurate enough for a Newton step,
-and a preconditioner for conjugate gradients, which see the whole system in double precision.
+Scaled by S = diag(c)^(-1/2), a system is I + S G S, whose rows for atoms of large curvature are
+nearly diagonal. The part of the other atoms, the dense ones, is factored in single precision: that
+is accurate enough for a Newton step, and preconditions conjugate gradients in double precision.
 """
 
 from collections import namedtuple
@@ -12,95 +12,110 @@ import numpy as np
 from ._cholesky32 import factor, solve
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._rows import aligned, dot
-from ._vectors import lanes, load, load_row, splat, store_row, total
+from ._vectors import lanes, load, load_row, reduce_add, splat, store_row
 
-_ALONE = 0.01  # G_jj / c_j up to which an atom counts as alone
-_STEEP = 1e5  # trace of S G S beyond which single precision is not enough by itself
-_WIDTH = 32  # columns come in multiples of two vectors of single precision
+_MAX_DIAGONAL_COUPLING = 0.01  # G_jj / c_j up to which the row of an atom counts as diagonal
+_MAX_TRACE = 1e5  # trace of S G S up to which the factor alone is accurate enough
+_COLUMN_MULTIPLE = 32  # entries in two vectors of single precision
 
-Space = namedtuple("Space", "U inverse half atoms scale x rest scaled direction image work")
+Space = namedtuple(
+    "Space",
+    (
+        "U",  # upper Cholesky factor, float32
+        "inv_diagonal",  # inverses of its diagonal
+        "vector32",  # a float32 vector over the dense atoms
+        "dense_atoms",  # atoms that the factor is for
+        "scale",  # c^(-1/2) on the support, 0 elsewhere
+        "x",  # scaled solution
+        "r",  # scaled right-hand side, then the residual
+        "z",  # preconditioned residual
+        "d",  # search direction of conjugate gradients
+        "Ad",  # its product with the scaled system
+        "work",
+    ),
+)
 
 
-def padded(array, dtype):
-    """Copy of a square matrix with rows filled up with zeros to whole vectors."""
+def pad_columns(array, dtype):
+    """Copy of a square matrix with its rows padded by zeros to whole vectors."""
     p = array.shape[0]
-    out = aligned((p, -(-p // _WIDTH) * _WIDTH), dtype)
+    out = aligned((p, -(-p // _COLUMN_MULTIPLE) * _COLUMN_MULTIPLE), dtype)
     out[:, p:] = 0
     out[:, :p] = array
     return out
 
 
-def space(width):
-    """Arrays to work in, for rows of this width."""
+def allocate_space(width):
+    """Work space for systems of padded width `width`."""
     U = aligned((width, width), np.float32)
     U[...] = 0
-    inverse, half = aligned(width, np.float32), aligned(width, np.float32)
+    inv_diagonal, vector32 = aligned(width, np.float32), aligned(width, np.float32)
     double = aligned((7, width), np.float64)
     double[...] = 0
-    return Space(U, inverse, half, np.empty(width, np.int64), *double)
+    return Space(U, inv_diagonal, vector32, np.empty(width, np.int64), *double)
 
 
 @compiled(**OPTIONS)
-def solve_curved(gram, short, curvature, support, rhs, tol, trust, space, out, good):
-    """Solutions for all signals, and whether they are good."""
+def solve_curved(gram, gram32, curvature, support, rhs, tol, trust_factor, space, out, converged):
+    """Solve (G_SS + diag(c_S)) x_S = rhs_S for every row; `converged`: whether x is accurate."""
     n, p = rhs.shape
     s = space
     zero, one = s.scale[0] * 0, s.scale[0] * 0 + 1
-    known, whole = -1, 0  # the signal whose factor is at hand
+    factored_row, k_padded = -1, 0  # the row whose system was factored last
     for i in range(n):
-        size = zero
+        sq_norm = zero
         for j in range(p):
-            s.scale[j], s.rest[j] = zero, zero
+            s.scale[j], s.r[j] = zero, zero
             if support[i, j]:
                 s.scale[j] = one / np.sqrt(curvature[i, j] * one)
-                s.rest[j] = rhs[i, j] * s.scale[j]
-                size += s.rest[j] * s.rest[j]
-        k = choose(gram, s)
-        if size > zero:
-            if known < 0 or not _alike(curvature, support, i, known):
-                whole, known = prepare(short, k, s), i
-            good[i] = solve_one(gram, k, whole, tol, trust, s)
+                s.r[j] = rhs[i, j] * s.scale[j]
+                sq_norm += s.r[j] * s.r[j]
+        k = select_dense_atoms(gram, s)
+        if sq_norm > zero:
+            if factored_row < 0 or not _same_system(curvature, support, i, factored_row):
+                k_padded, factored_row = factor_system(gram32, k, s), i
+            converged[i] = solve_one(gram, k, k_padded, tol, trust_factor, s)
         for j in range(p):
-            out[i, j] = s.x[j] * s.scale[j] if size > zero else zero
+            out[i, j] = s.x[j] * s.scale[j] if sq_norm > zero else zero
 
 
 @compiled(**INTERNAL)
-def choose(gram, s):
-    """Atoms that the factor is of, once the scale is set; how many."""
+def select_dense_atoms(gram, s):
+    """Write the atoms to be factored, by the scale of the system; returns their number."""
     p, k = gram.shape[0], 0
     for j in range(p):
-        if gram[j, j] * s.scale[j] * s.scale[j] > _ALONE:
-            s.atoms[k] = j
+        if gram[j, j] * s.scale[j] * s.scale[j] > _MAX_DIAGONAL_COUPLING:
+            s.dense_atoms[k] = j
             k += 1
-    if 5 * k > 4 * p:  # all in their order: rows of the Gram matrix then need no gathering
+    if 5 * k > 4 * p:  # all atoms in order, so that rows of the Gram matrix need no gathering
         for j in range(p):
-            s.atoms[j] = j
+            s.dense_atoms[j] = j
         k = p
     return k
 
 
 @compiled(**INTERNAL)
-def solve_one(gram, k, whole, tol, trust, s):
-    """Solution x for the scaled right-hand side `rest`, by the factor at hand; whether it is good.
+def solve_one(gram, k, k_padded, tol, trust_factor, s):
+    """Solve the scaled system by its factor for x, with right-hand side r; whether x is accurate.
 
-    Where `trust` is set, a factor of the whole needs no refining.
+    With `trust_factor`, a factor of all atoms is used without conjugate gradients.
     """
     p = gram.shape[0]
     zero = s.scale[0] * 0
-    size, trace = zero, zero
+    sq_norm, trace = zero, zero
     for j in range(p):
         s.x[j] = zero
-        size += s.rest[j] * s.rest[j]
+        sq_norm += s.r[j] * s.r[j]
         trace += gram[j, j] * s.scale[j] * s.scale[j]
-    if trust and k == p and trace < _STEEP:
-        precondition(gram, k, whole, s, s.rest, s.x)
+    if trust_factor and k == p and trace < _MAX_TRACE:
+        precondition(gram, k, k_padded, s, s.r, s.x)
         return True
-    return _conjugate(gram, k, whole, tol * tol * size, s)
+    return _conjugate_gradients(gram, k, k_padded, tol * tol * sq_norm, s)
 
 
 @compiled(**INTERNAL)
-def _alike(curvature, support, i, j):
-    """Whether two signals have the same system, as all have at the start of Newton's method."""
+def _same_system(curvature, support, i, j):
+    """Whether rows i and j have the same system, as all have at the start of Newton's method."""
     for c in range(curvature.shape[1]):
         if curvature[i, c] != curvature[j, c] or support[i, c] != support[j, c]:
             return False
@@ -108,68 +123,71 @@ def _alike(curvature, support, i, j):
 
 
 @compiled(**INTERNAL)
-def prepare(short, k, s):
-    """Factor of I + S G S for the k atoms; the padded size."""
+def factor_system(gram32, k, s):
+    """Factor I + S G S on the k dense atoms; returns k rounded up to a multiple of four."""
     U, one = s.U, s.U.dtype.type(1)
-    whole, width = (k + 3) // 4 * 4, (k + 31) // 32 * 32
-    L, ordered = lanes(U), k == short.shape[0]
+    k_padded, width = (k + 3) // 4 * 4, (k + 31) // 32 * 32
+    L, in_order = lanes(U), k == gram32.shape[0]
     for r in range(k):
-        s.half[r] = s.scale[s.atoms[r]]
+        s.vector32[r] = s.scale[s.dense_atoms[r]]
     for r in range(k, width):
-        s.half[r] = one - one
+        s.vector32[r] = one - one
     for r in range(k):
-        a, first = s.atoms[r], r // (2 * L) * (2 * L)
-        if ordered:
-            mine = splat(s.half[r])
+        a, first = s.dense_atoms[r], r // (2 * L) * (2 * L)
+        if in_order:
+            row_scale = splat(s.vector32[r])
             for q in range(first, width, L):
-                store_row(U, r, q, mine * load(s.half, q) * load_row(short, a, q))
+                store_row(U, r, q, row_scale * load(s.vector32, q) * load_row(gram32, a, q))
         else:
             for q in range(r, k):
-                U[r, q] = s.half[r] * s.half[q] * short[a, s.atoms[q]]
+                U[r, q] = s.vector32[r] * s.vector32[q] * gram32[a, s.dense_atoms[q]]
             for q in range(k, width):
                 U[r, q] = one - one
         for q in range(first, r):
             U[r, q] = one - one
         U[r, r] += one
-    for r in range(k, whole):
+    for r in range(k, k_padded):
         for q in range(width):
             U[r, q] = one - one
         U[r, r] = one
-    factor(U, whole, width, s.inverse)
-    return whole
+    factor(U, k_padded, width, s.inv_diagonal)
+    return k_padded
 
 
 @compiled(**INTERNAL)
-def precondition(gram, k, whole, s, rest, out):
-    """Solve with the factor on the k atoms, and the diagonal elsewhere."""
+def precondition(gram, k, k_padded, s, residual, out):
+    """Write the preconditioned residual to `out`.
+
+    The preconditioner is the factor on the k dense atoms, and the diagonal elsewhere.
+    """
     p = gram.shape[0]
     one = s.scale[0] * 0 + 1
     width = (k + 31) // 32 * 32
     for r in range(k):
-        s.half[r] = rest[s.atoms[r]]
+        s.vector32[r] = residual[s.dense_atoms[r]]
     for r in range(k, width):
-        s.half[r] = s.half.dtype.type(0)
+        s.vector32[r] = s.vector32.dtype.type(0)
     for j in range(p):
-        out[j] = rest[j] / (one + gram[j, j] * s.scale[j] * s.scale[j])
-    solve(s.U, whole, width, s.inverse, s.half)
+        out[j] = residual[j] / (one + gram[j, j] * s.scale[j] * s.scale[j])
+    solve(s.U, k_padded, width, s.inv_diagonal, s.vector32)
     for r in range(k):
-        out[s.atoms[r]] = s.half[r]
+        out[s.dense_atoms[r]] = s.vector32[r]
 
 
 @compiled(**INTERNAL)
-def _product(gram, s, x, out):
-    """(I + S G S) x."""
+def _apply_system(gram, s, x, out):
+    """Write (I + S G S) x to `out`."""
     p = gram.shape[0]
     for j in range(p):
         s.work[j] = s.scale[j] * x[j]
-    times(gram, s.work, out)
+    gram_times(gram, s.work, out)
     for j in range(p):
         out[j] = x[j] + s.scale[j] * out[j]
 
 
 @compiled(**INTERNAL)
-def times(gram, x, out):
-    """Product of the padded Gram matrix and x, which is zero beyond its columns."""
+def gram_times(gram, x, out):
+    """Write the product of the padded Gram matrix and x to `out`."""
     p, width = gram.shape
     L, zero = lanes(x), x[0] * 0
     j = 0
@@ -179,44 +197,45 @@ def times(gram, x, out):
             v = load(x, i)
             a, b = a + load_row(gram, j, i) * v, b + load_row(gram, j + 1, i) * v
             c, d = c + load_row(gram, j + 2, i) * v, d + load_row(gram, j + 3, i) * v
-        out[j], out[j + 1], out[j + 2], out[j + 3] = total(a), total(b), total(c), total(d)
+        out[j], out[j + 1] = reduce_add(a), reduce_add(b)
+        out[j + 2], out[j + 3] = reduce_add(c), reduce_add(d)
         j += 4
     while j < p:
         a = splat(zero)
         for i in range(0, width, L):
             a = a + load_row(gram, j, i) * load(x, i)
-        out[j] = total(a)
+        out[j] = reduce_add(a)
         j += 1
 
 
 @compiled(**INTERNAL)
-def _conjugate(gram, k, whole, goal, s):
-    """Preconditioned conjugate gradients from zero; whether they reach the goal."""
+def _conjugate_gradients(gram, k, k_padded, sq_tol, s):
+    """Solve the scaled system by preconditioned conjugate gradients; whether they converge."""
     p, width = gram.shape
     zero = s.scale[0] * 0
-    precondition(gram, k, whole, s, s.rest, s.scaled)
+    precondition(gram, k, k_padded, s, s.r, s.z)
     for j in range(width):
-        s.direction[j] = s.scaled[j] if j < p else zero
+        s.d[j] = s.z[j] if j < p else zero
         if j >= p:
-            s.rest[j], s.scaled[j] = zero, zero
-    rho = dot(s.rest, s.scaled, width)
+            s.r[j], s.z[j] = zero, zero
+    rho = dot(s.r, s.z, width)
     for _ in range(2 * p + 100):
-        _product(gram, s, s.direction, s.image)
-        bend = dot(s.direction, s.image, p + (-p) % 8)
-        if not bend > zero:
+        _apply_system(gram, s, s.d, s.Ad)
+        dAd = dot(s.d, s.Ad, p + (-p) % 8)
+        if not dAd > zero:
             return False
-        length = rho / bend
-        size = zero
+        alpha = rho / dAd
+        sq_norm = zero
         for j in range(p):
-            s.x[j] += length * s.direction[j]
-            s.rest[j] -= length * s.image[j]
-            size += s.rest[j] * s.rest[j]
-        if size <= goal:
+            s.x[j] += alpha * s.d[j]
+            s.r[j] -= alpha * s.Ad[j]
+            sq_norm += s.r[j] * s.r[j]
+        if sq_norm <= sq_tol:
             return True
-        precondition(gram, k, whole, s, s.rest, s.scaled)
-        before = rho
-        rho = dot(s.rest, s.scaled, width)
-        keep = rho / before
+        precondition(gram, k, k_padded, s, s.r, s.z)
+        previous_rho = rho
+        rho = dot(s.r, s.z, width)
+        beta = rho / previous_rho
         for j in range(p):
-            s.direction[j] = s.scaled[j] + keep * s.direction[j]
+            s.d[j] = s.z[j] + beta * s.d[j]
     return False

@@ -1,39 +1,42 @@
-"""Active-set descent of one signal from a code near its end: exact to rounding."""
+"""Active-set descent of one signal from a nearly optimal code: exact up to rounding."""
 
 import numpy as np
 
-from ._active import enter, leave, solve
+from ._active import UNTRUSTED, add_atom, apply_inverse, remove_atom
 from ._compile import INTERNAL, compiled
-from ._rows import axpy, fill, find, residual
-from ._vectors import choose, greatest, lanes, less, load, magnitude, splat, store
+from ._rows import axpy, fill, index_of, slope_from_active
+from ._vectors import lanes, less, load, magnitude, reduce_max, select, splat, store
 
 
 @compiled(**INTERNAL)
-def _release(p, k, state):
-    """Let every atom at rest enter again."""
-    live = state.live
-    fill(live, p, live.dtype.type(1))
+def _allow_inactive(p, k, state):
+    """Allow every inactive atom to enter."""
+    may_enter = state.may_enter
+    fill(may_enter, p, may_enter.dtype.type(1))
     for r in range(k):
-        live[state.active[r]] = 0
+        may_enter[state.active[r]] = 0
 
 
 @compiled(**INTERNAL)
-def _pulls(u, live, p, positive, out):
-    """Write the pull of every live atom to out, zero for others; returns the largest."""
+def _find_candidates(u, may_enter, p, positive, out):
+    """Write |u| of the atoms that may enter to out, zero for others; returns the largest."""
     top = splat(u.dtype.type(0))
     for j in range(0, p, lanes(u)):
-        here = load(u, j)
+        entry = load(u, j)
         if not positive:
-            here = magnitude(here)
-        here = here * load(live, j)
-        store(out, j, here)
-        top = choose(less(top, here), here, top)
-    return greatest(top)
+            entry = magnitude(entry)
+        entry = entry * load(may_enter, j)
+        store(out, j, entry)
+        top = select(less(top, entry), entry, top)
+    return reduce_max(top)
 
 
 @compiled(**INTERNAL)
-def _excess(lam, lam2, k, state):
-    """Write the gradients of active atoms to `column`; returns the largest magnitude."""
+def _active_residual(lam, lam2, k, state):
+    """Write the optimality residuals of active atoms to `column`; returns the largest.
+
+    Subtracts lam2 times the code from `u` first.
+    """
     zero = lam - lam
     worst = zero
     for r in range(k):
@@ -45,101 +48,108 @@ def _excess(lam, lam2, k, state):
 
 
 @compiled(**INTERNAL)
-def _shorten(k, state):
-    """Newton step `solution`, up to the first change of sign; the step and who is there."""
+def _step_to_sign_change(k, state):
+    """Take the Newton step `solution` up to the first sign change.
+
+    Returns the length of the step, and the position of the entry that changes sign, or -1.
+    """
     values, signs, move = state.values, state.signs, state.solution
     zero, one = values.dtype.type(0), values.dtype.type(1)
     step, leaver = one, -1
     for r in range(k):
         if (values[r] + move[r]) * signs[r] <= zero:
-            until = -values[r] / move[r] if values[r] != zero else zero
-            if leaver < 0 or until < step:
-                step, leaver = until, r
+            ratio = -values[r] / move[r] if values[r] != zero else zero
+            if leaver < 0 or ratio < step:
+                step, leaver = ratio, r
     axpy(step, move, values, k)
     return step, leaver
 
 
 @compiled(**INTERNAL)
-def _exchange(lam, sign, floor, k, state):
-    """Who leaves for an atom that is the combination `solution` of active ones, and its value.
+def _exchange_step(lam, sign, floor, k, state):
+    """Move the code until an entry is zero, so that a dependent atom can replace its atom.
 
-    The move along which the fit stays as it is ends where the first entry reaches zero.
+    The dependent atom is the combination `solution` of active atoms, and the code moves along the
+    direction that does not change the reconstruction. Returns the position of the zero entry and
+    the magnitude of the new one, or -1 where the objective would not decrease.
     """
     values, signs, combination = state.values, state.signs, state.solution
     zero = values.dtype.type(0)
-    leaver, start, gain = -1, zero, -lam
+    leaver, value, gain = -1, zero, -lam
     for r in range(k):
-        shrink = sign * combination[r] * signs[r]
-        gain += lam * shrink
-        if shrink > zero and (leaver < 0 or abs(values[r]) < start * shrink):
-            leaver, start = r, abs(values[r]) / shrink
+        shrinkage = sign * combination[r] * signs[r]
+        gain += lam * shrinkage
+        if shrinkage > zero and (leaver < 0 or abs(values[r]) < value * shrinkage):
+            leaver, value = r, abs(values[r]) / shrinkage
     if leaver < 0 or gain <= floor:
         return -1, zero
-    axpy(-start * sign, combination, values, k)
-    return leaver, start
+    axpy(-value * sign, combination, values, k)
+    return leaver, value
 
 
 @compiled(**INTERNAL)
-def descend(gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state):
-    """Refine, let go, admit, exchange until signal i is optimal; u is left up to date.
+def descend(gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_changes, k, state):
+    """Change the active set of signal i until its code is optimal; returns k and the changes.
 
-    `trouble[1]` is set if the inverse is too far from one to make the active atoms stationary.
+    Each iteration refines the values on the support, removes an atom, adds one, or exchanges two.
+    `state.u` belongs to the code at the end. `status[UNTRUSTED]` is set if the inverse is too
+    inaccurate to make the active atoms stationary.
     """
-    u, live, p = state.u, state.live, gram.shape[0]
+    u, may_enter, p = state.u, state.may_enter, gram.shape[0]
     zero, one = u.dtype.type(0), u.dtype.type(1)
     top = zero
     for j in range(p):
         top = max(top, abs(corr[i, j]))
-    # one rounding of the sum to dtype, and a few within it
+    # the rounding of the sum to dtype, and a few roundings of its float64 terms
     floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
-    _release(p, k, state)
-    refined, before, stopped = 0, top, False
+    _allow_inactive(p, k, state)
+    n_refined, previous_worst, is_last = 0, top, False
     while True:
-        residual(gram, corr, i, state.active, k, state.values, u)
-        worst = _excess(lam, lam2, k, state)
-        if stopped:
+        slope_from_active(gram, corr, i, state.active, k, state.values, u)
+        worst = _active_residual(lam, lam2, k, state)
+        if is_last:
             break
-        if worst > floor and (refined == 0 or worst + worst < before):
-            before = worst
-            solve(state.inverse, k, state.column, state.solution)
-            step, leaver = _shorten(k, state)
-            refined += 1
+        if worst > floor and (n_refined == 0 or worst + worst < previous_worst):
+            previous_worst = worst
+            apply_inverse(state.inverse, k, state.column, state.solution)
+            step, leaver = _step_to_sign_change(k, state)
+            n_refined += 1
             if leaver >= 0:
-                stopped = count >= limit
-                if stopped:
+                is_last = n_changes >= max_changes
+                if is_last:
                     continue
-                leave(leaver, k, state)
+                remove_atom(leaver, k, state)
                 k -= 1
                 if step > zero:
-                    _release(p, k, state)
-                # else it came in by rounding, without having moved: it stays out
-                count += 1
-                refined = 0
+                    _allow_inactive(p, k, state)
+                # an entry removed at zero was added because of rounding: it may not enter again
+                n_changes += 1
+                n_refined = 0
             continue
         if worst > 1024 * floor:
-            state.trouble[1] = 1
+            state.status[UNTRUSTED] = 1
             break
-        largest = _pulls(u, live, p, positive, state.pulls)
-        if largest - lam <= floor or count >= limit or k >= state.inverse.shape[0] - 1:
+        largest = _find_candidates(u, may_enter, p, positive, state.candidates)
+        if largest - lam <= floor or n_changes >= max_changes or k >= state.inverse.shape[0] - 1:
             break
-        count += 1
-        refined = 0
-        entrant = find(state.pulls, p, largest)
+        n_changes += 1
+        n_refined = 0
+        entrant = index_of(state.candidates, p, largest)
         if entrant < 0:
             break
-        live[entrant] = zero
+        may_enter[entrant] = zero
         sign = one if u[entrant] > zero else -one
-        if not enter(gram, lam2, tolerance, entrant, sign, k, state):
-            leaver, start = _exchange(lam, sign, floor, k, state)
+        if not add_atom(gram, lam2, tolerance, entrant, sign, k, state):
+            leaver, value = _exchange_step(lam, sign, floor, k, state)
             if leaver < 0:
                 continue
-            leave(leaver, k, state)
+            remove_atom(leaver, k, state)
             k -= 1
-            if start > zero:
-                _release(p, k, state)
-                live[entrant] = zero
-            if not enter(gram, lam2, tolerance, entrant, sign, k, state):
+            if value > zero:
+                _allow_inactive(p, k, state)
+                may_enter[entrant] = zero
+            if not add_atom(gram, lam2, tolerance, entrant, sign, k, state):
                 continue
-            state.values[k] = sign * start
+            state.values[k] = sign * value
         k += 1
-    return k, count
+    return k, n_changes

@@ -1,17 +1,22 @@
-"""The nonzeros of a batch of codes, and the sharing of columns between threads."""
+"""The nonzeros of a batch of codes as arrays, and threads over ranges of columns."""
 
 import numpy as np
 
 from ..._threads import map_threads, slices
 from ._compile import OPTIONS, compiled
 
-_SPARSE = 0.2  # share of nonzeros beyond which matrix products are faster
-_WIDTH = 64  # columns that a thread takes come in multiples of this
+_SPARSE = 0.2  # fraction of nonzeros above which dense products are faster
+_WIDTH = 64  # columns of a range are a multiple of this
 
 
 def nonzeros(code, other):
-    """(starts, atoms, values, values of the other array), or None where codes are not sparse."""
-    count = np.count_nonzero(code != 0)  # counting truth values is many times faster
+    """Nonzeros of codes in CSR form, or None where codes are not sparse.
+
+    These are (starts, atoms, values, values of `other` at the same places).
+    """
+    count = np.count_nonzero(
+        code != 0
+    )  # counting booleans is many times faster than counting floats
     if count > _SPARSE * code.size:
         return None
     starts, atoms = np.zeros(code.shape[0] + 1, np.int64), np.empty(count, np.int64)
@@ -21,7 +26,7 @@ def nonzeros(code, other):
 
 
 def over_columns(function, n_columns, n_jobs):
-    """Call function(first, last) on ranges of columns, which share no sum, on threads."""
+    """Call function(first, last) on ranges of columns, in parallel threads."""
     width = -(-n_columns // (n_jobs * _WIDTH)) * _WIDTH
     parts = slices(n_columns, width)
     map_threads(lambda part: function(part.start, part.stop), parts, n_jobs)
@@ -29,6 +34,7 @@ def over_columns(function, n_columns, n_jobs):
 
 @compiled(**OPTIONS)
 def _collect(code, other, starts, atoms, values, others):
+    """Write the nonzeros of codes, and the values of `other` at the same places."""
     zero, count = code.dtype.type(0), 0
     for i in range(code.shape[0]):
         for atom in range(code.shape[1]):

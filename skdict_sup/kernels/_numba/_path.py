@@ -1,178 +1,221 @@
-"""Homotopy: follow the code of one signal from its lam_max down to lam (alias LARS-lasso).
+"""Homotopy (LARS-lasso): follow the code of one signal from its lam_max down to lam.
 
-The bound goes down in stages. A stage follows, in float32 and in units of its first bound, the
-atoms that may reach the bound in it; what this forgets or rounds, the end of the stage sees.
+The current lam of the path, mu, decreases in stages. A stage tracks the correlations of the atoms
+that may become active in it, in float32 and relative to mu at its beginning. At the end of a stage
+all correlations are computed again, and atoms that it missed are found.
 """
 
 import numpy as np
 
-from ._active import enter, leave
+from ._active import N_DROPPED, UNTRUSTED, add_atom, remove_atom
 from ._compile import INTERNAL, compiled
 from ._descend import descend
-from ._rows import axpy, combine, contact, crossing, fill, find, largest, residual, select
+from ._rows import (
+    axpy,
+    fill,
+    first_contact,
+    first_zero_crossing,
+    index_of,
+    indices_above,
+    largest,
+    slope_from_active,
+    weighted_row_sum,
+)
 from ._vectors import lanes, load_row_wide, load_wide, splat, store_wide
 
-LONG = 384  # atoms beyond which it pays to follow those close to the bound only
-SHORT_STAGE = np.float32(0.6)  # bound at the end over that at the beginning, for near atoms
-REACH = np.float32(0.2)  # how far below the last bound an atom is near, over the bound's change
-LONG_STAGE = np.float32(1e-3)  # the same ratio, for all atoms: float32 carries no further
-FLAT = np.float32(2.0**-17)  # speed toward the bound that counts as none
-SLACK = np.float32(2.0**-15)  # excess over the bound, relative, that the end of a stage lets pass
+MAX_TRACK_ALL = 384  # number of atoms up to which a stage tracks all of them
+# mu at the end of a stage over mu at its beginning: of stages that track few atoms, and of those
+# that track all atoms, for which float32 has too few digits beyond three decades
+SHORT_STAGE_RATIO = np.float32(0.6)
+FULL_STAGE_RATIO = np.float32(1e-3)
+# atoms are tracked down to this distance below the last mu, relative to the change of mu
+TRACKING_MARGIN = np.float32(0.2)
+MIN_SPEED = np.float32(2.0**-17)  # relative speed below which an atom never reaches the bound
+MAX_EXCESS = np.float32(2.0**-15)  # relative excess over mu at the end of a stage that is ignored
 
 
 @compiled(**INTERNAL)
-def _whole(count, array):
-    """Entries up to the next whole vector."""
+def _round_up(count, array):
+    """Smallest multiple of the vector length that is at least count."""
     L = lanes(array)
     return (count + L - 1) // L * L
 
 
 @compiled(**INTERNAL)
-def _follow(gram, grain, mu, pull, positive, k, state):
-    """Collect the atoms with a pull above the given one, and their columns of the active rows."""
-    near, near_u, near_live, u = state.near, state.near_u, state.near_live, state.u
+def _track_atoms(gram, gram_scale, mu, threshold, positive, k, state):
+    """Select the atoms with |u| above a threshold for a stage, and gather their Gram columns.
+
+    Returns their number, which includes all active atoms.
+    """
+    u, tracked, tracked_u = state.u, state.tracked, state.tracked_u
+    tracked_may_enter = state.tracked_may_enter
     zero, one = np.float32(0), np.float32(1)
-    count = select(u, gram.shape[0], pull, positive, near)
+    n_tracked = indices_above(u, gram.shape[0], threshold, positive, tracked)
     unit = u.dtype.type(1) / mu
-    for h in range(count):
-        state.place[near[h]] = h
-    for r in range(k):  # active atoms are at the bound, if rounding left them there
+    for h in range(n_tracked):
+        state.tracked_index[tracked[h]] = h
+    for r in range(k):  # rounding may leave active atoms below the threshold
         j = state.active[r]
-        if state.place[j] >= count or near[state.place[j]] != j:
-            near[count], state.place[j] = j, count
-            count += 1
-    width = _whole(count, near_u)
-    for h in range(count):
-        near_u[h] = u[near[h]] * unit
-    fill(near_live, width, one)
-    for h in range(count, width):
-        near[h], near_u[h], near_live[h] = 0, zero, zero
-    for r in range(state.row.shape[0]):
-        state.row[r] = r
+        if state.tracked_index[j] >= n_tracked or tracked[state.tracked_index[j]] != j:
+            tracked[n_tracked], state.tracked_index[j] = j, n_tracked
+            n_tracked += 1
+    width = _round_up(n_tracked, tracked_u)
+    for h in range(n_tracked):
+        tracked_u[h] = u[tracked[h]] * unit
+    fill(tracked_may_enter, width, one)
+    for h in range(n_tracked, width):
+        tracked[h], tracked_u[h], tracked_may_enter[h] = 0, zero, zero
+    for r in range(state.gram_row_index.shape[0]):
+        state.gram_row_index[r] = r
     for r in range(k):
-        _copy_row(gram, grain, state.active[r], r, count, state)
-        near_live[state.place[state.active[r]]] = zero
-    return count
+        _copy_gram_row(gram, gram_scale, state.active[r], r, n_tracked, state)
+        tracked_may_enter[state.tracked_index[state.active[r]]] = zero
+    return n_tracked
 
 
 @compiled(**INTERNAL)
-def _copy_row(gram, grain, j, row, count, state):
-    near, rows, p = state.near, state.rows, gram.shape[0]
-    width = _whole(count, state.near_u)
+def _copy_gram_row(gram, gram_scale, j, row, n_tracked, state):
+    """Write the tracked columns of row j of G, scaled, to a row of `gram_rows`."""
+    tracked, gram_rows, p = state.tracked, state.gram_rows, gram.shape[0]
+    width = _round_up(n_tracked, state.tracked_u)
     start = row * width
     L = 8  # lanes of float64
-    if count < p or p < L or near[0] != 0:
+    if n_tracked < p or p < L or tracked[0] != 0:
         for h in range(width):
-            rows[start + h] = gram[j, near[h]] * grain
+            gram_rows[start + h] = gram[j, tracked[h]] * gram_scale
         return
-    scale = splat(np.float64(grain))
-    for h in range(0, p, L):  # all atoms are near
+    scale = splat(np.float64(gram_scale))
+    for h in range(0, p, L):  # all atoms are tracked: no gathering
         h = min(h, p - L)
-        store_wide(rows, start + h, load_row_wide(gram, j, h) * scale)
+        store_wide(gram_rows, start + h, load_row_wide(gram, j, h) * scale)
     for h in range(p, width):
-        rows[start + h] = np.float32(0)
+        gram_rows[start + h] = np.float32(0)
 
 
 @compiled(**INTERNAL)
-def _stage(gram, grain, lam2, tolerance, mu, end, positive, limit, count, k, near, state):
-    """Follow the chosen atoms from bound mu to end * mu; returns active atoms and changes."""
-    values, signs, direction, weights = state.values, state.signs, state.direction, state.weights
-    near_u, near_du, near_live = state.near_u, state.near_du, state.near_live
+def _follow_stage(
+    gram,
+    gram_scale,
+    lam2,
+    tolerance,
+    mu,
+    end,
+    positive,
+    max_changes,
+    n_changes,
+    k,
+    n_tracked,
+    state,
+):
+    """Follow the path from mu to end * mu on the tracked atoms; returns k and the changes."""
+    values, signs, direction = state.values, state.signs, state.direction
+    scaled_direction, tracked_may_enter = state.scaled_direction, state.tracked_may_enter
+    tracked_u, tracked_du = state.tracked_u, state.tracked_du
     zero, one = values.dtype.type(0), values.dtype.type(1)
-    width = _whole(near, near_u)
-    scale = splat(1.0 / np.float64(grain))
+    width = _round_up(n_tracked, tracked_u)
+    scale = splat(1.0 / np.float64(gram_scale))
     bound = np.float32(1)
     entrant = -1
-    if k == 0:  # the first atom
-        top = largest(near_u, near, positive)
-        entrant = find(near_u, near, top)
+    if k == 0:  # the atom of the largest correlation enters first
+        top = largest(tracked_u, n_tracked, positive)
+        entrant = index_of(tracked_u, n_tracked, top)
         if entrant < 0:
-            entrant = find(near_u, near, -top)
-    while count < limit and k < state.inverse.shape[0] - 1:
+            entrant = index_of(tracked_u, n_tracked, -top)
+    while n_changes < max_changes and k < state.inverse.shape[0] - 1:
         if entrant >= 0:
-            count += 1
-            j = state.near[entrant]
-            near_live[entrant] = np.float32(0)
-            sign = one if near_u[entrant] > np.float32(0) else -one
-            if enter(gram, lam2, tolerance, j, sign, k, state):
-                _copy_row(gram, grain, j, state.row[k], near, state)
+            n_changes += 1
+            j = state.tracked[entrant]
+            tracked_may_enter[entrant] = np.float32(0)
+            sign = one if tracked_u[entrant] > np.float32(0) else -one
+            if add_atom(gram, lam2, tolerance, j, sign, k, state):
+                _copy_gram_row(gram, gram_scale, j, state.gram_row_index[k], n_tracked, state)
                 k += 1
         for r in range(0, k, 8):
-            store_wide(weights, r, load_wide(direction, r) * scale)
-        combine(state.rows, width, state.row, k, weights, width, near_du)
-        near_step, entrant = contact(
-            near_u, near_du, near_live, width, bound, FLAT, bound - end, positive
+            store_wide(scaled_direction, r, load_wide(direction, r) * scale)
+        weighted_row_sum(
+            state.gram_rows, width, state.gram_row_index, k, scaled_direction, width, tracked_du
         )
-        ahead = max(near_step, np.float32(0)) * mu
-        step, leaver = crossing(values, direction, signs, k, ahead)
+        relative_step, entrant = first_contact(
+            tracked_u,
+            tracked_du,
+            tracked_may_enter,
+            width,
+            bound,
+            MIN_SPEED,
+            bound - end,
+            positive,
+        )
+        max_step = max(relative_step, np.float32(0)) * mu
+        step, leaver = first_zero_crossing(values, direction, signs, k, max_step)
         if leaver >= 0:
-            near_step, entrant = np.float32(step / mu), -1
-        near_step = max(near_step, np.float32(0))
+            relative_step, entrant = np.float32(step / mu), -1
+        relative_step = max(relative_step, np.float32(0))
         axpy(step, direction, values, k)
-        axpy(-near_step, near_du, near_u, width)
-        bound -= near_step
+        axpy(-relative_step, tracked_du, tracked_u, width)
+        bound -= relative_step
         if leaver >= 0:
-            if count == limit:
+            if n_changes == max_changes:
                 break
-            count += 1
-            leave(leaver, k, state)
+            n_changes += 1
+            remove_atom(leaver, k, state)
             k -= 1
-            state.trouble[0] += 1
-            if state.trouble[0] > 16 + 2 * k:  # atoms come and go: ties that float32 can't tell
-                state.trouble[1] = 1
+            state.status[N_DROPPED] += 1
+            # ties that float32 cannot resolve make atoms enter and leave without end
+            if state.status[N_DROPPED] > 16 + 2 * k:
+                state.status[UNTRUSTED] = 1
                 break
-            if step > zero:  # else it came in by a tie and stays out
-                fill(near_live, near, np.float32(1))
-                for h in range(near, width):
-                    near_live[h] = np.float32(0)
+            if step > zero:  # an atom that leaves at zero entered by a tie: it may not again
+                fill(tracked_may_enter, n_tracked, np.float32(1))
+                for h in range(n_tracked, width):
+                    tracked_may_enter[h] = np.float32(0)
                 for r in range(k):
-                    near_live[state.place[state.active[r]]] = np.float32(0)
+                    tracked_may_enter[state.tracked_index[state.active[r]]] = np.float32(0)
         elif entrant < 0:
             break
-    return k, count
+    return k, n_changes
 
 
 @compiled(**INTERNAL)
-def path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state):
-    """Active atoms and values of signal i near its code; returns their number and the changes."""
+def follow_path(gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_changes, state):
+    """Approximate active set and values of signal i at lam; returns k and the changes."""
     u, p = state.u, gram.shape[0]
     one = u.dtype.type(1)
     for j in range(p):
         u[j] = corr[i, j]
     mu = largest(u, p, positive)
-    last = mu * np.finfo(u.dtype).eps  # below it, one stage more
-    k, count, room = 0, 0, state.inverse.shape[0] - 1
-    state.trouble[:] = 0
-    while mu > lam and count < limit and k < room and not state.trouble[1]:
-        end, pull = LONG_STAGE, u.dtype.type(-np.inf)
-        if p > LONG:
-            end = SHORT_STAGE
-            pull = mu * u.dtype.type(end - REACH * (np.float32(1) - end))
+    min_mu = mu * np.finfo(u.dtype).eps  # from below this, a single stage goes down to lam
+    k, n_changes, capacity = 0, 0, state.inverse.shape[0] - 1
+    state.status[:] = 0
+    while mu > lam and n_changes < max_changes and k < capacity and not state.status[UNTRUSTED]:
+        end, threshold = FULL_STAGE_RATIO, u.dtype.type(-np.inf)
+        if p > MAX_TRACK_ALL:
+            end = SHORT_STAGE_RATIO
+            threshold = mu * u.dtype.type(end - TRACKING_MARGIN * (np.float32(1) - end))
         target = mu * u.dtype.type(end)
-        if target < lam or target < last:
+        if target < lam or target < min_mu:
             target = lam
-        near = _follow(gram, grain, mu, pull, positive, k, state)
-        k, count = _stage(
+        n_tracked = _track_atoms(gram, gram_scale, mu, threshold, positive, k, state)
+        k, n_changes = _follow_stage(
             gram,
-            grain,
+            gram_scale,
             lam2,
             tolerance,
             mu,
             np.float32(target / mu),
             positive,
-            limit,
-            count,
+            max_changes,
+            n_changes,
             k,
-            near,
+            n_tracked,
             state,
         )
         mu = target
         if mu > lam:
-            residual(gram, corr, i, state.active, k, state.values, u)
+            slope_from_active(gram, corr, i, state.active, k, state.values, u)
             for r in range(k):
                 u[state.active[r]] -= lam2 * state.values[r]
-            if largest(u, p, positive) > mu * (one + u.dtype.type(SLACK)):
-                k, count = descend(
-                    gram, corr, i, mu, lam2, tolerance, positive, limit, count, k, state
+            if largest(u, p, positive) > mu * (one + u.dtype.type(MAX_EXCESS)):
+                k, n_changes = descend(
+                    gram, corr, i, mu, lam2, tolerance, positive, max_changes, n_changes, k, state
                 )
-    return k, count
+    return k, n_changes

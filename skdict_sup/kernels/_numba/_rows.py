@@ -1,32 +1,35 @@
-"""Loops over rows of numbers, a vector at a time; lengths are rounded up to whole vectors."""
+"""Loops over rows of numbers, one vector at a time.
+
+They read and write whole vectors, so that arrays have padding up to the next one.
+"""
 
 import numpy as np
 
 from ._compile import INTERNAL, compiled
 from ._vectors import (
     BYTES,
-    bits,
-    both,
-    choose,
+    ctz,
     equal,
-    greatest,
-    lane_of,
+    extract_lane,
     lanes,
-    least,
     less,
     load,
     load_row_wide,
-    lowest,
     magnitude,
+    mask_and,
+    movemask,
+    reduce_add,
+    reduce_max,
+    reduce_min,
+    select,
     splat,
     store,
     store_wide,
-    total,
 )
 
 
 def aligned(shape, dtype):
-    """Uninitialised array that starts at a multiple of a vector's length."""
+    """Uninitialised array whose address is a multiple of the length of a vector."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     buffer = np.empty(size + BYTES, np.uint8)
     start = -buffer.ctypes.data % BYTES
@@ -35,7 +38,7 @@ def aligned(shape, dtype):
 
 @compiled(**INTERNAL)
 def fill(out, n, value):
-    """Set n entries to a value."""
+    """Set the first n entries to a value."""
     x = splat(value)
     for j in range(0, n, lanes(out)):
         store(out, j, x)
@@ -43,7 +46,7 @@ def fill(out, n, value):
 
 @compiled(**INTERNAL)
 def axpy(alpha, x, out, n):
-    """Add alpha x to out."""
+    """Add alpha x to out, in place."""
     scale = splat(alpha)
     for j in range(0, n, lanes(x)):
         store(out, j, load(out, j) + scale * load(x, j))
@@ -51,62 +54,65 @@ def axpy(alpha, x, out, n):
 
 @compiled(**INTERNAL)
 def dot(x, y, n):
-    """Inner product."""
+    """Inner product of the first n entries of x and y."""
     sum_ = splat(x.dtype.type(0))
     for j in range(0, n, lanes(x)):
         sum_ = sum_ + load(x, j) * load(y, j)
-    return total(sum_)
+    return reduce_add(sum_)
 
 
 @compiled(**INTERNAL)
 def largest(x, n, positive):
-    """Largest entry, by magnitude unless `positive`; at least zero."""
+    """Largest entry, or largest magnitude unless `positive`; at least zero."""
     top = splat(x.dtype.type(0))
     for j in range(0, n, lanes(x)):
-        here = load(x, j)
+        entry = load(x, j)
         if not positive:
-            here = magnitude(here)
-        top = choose(less(top, here), here, top)
-    return greatest(top)
+            entry = magnitude(entry)
+        top = select(less(top, entry), entry, top)
+    return reduce_max(top)
 
 
 @compiled(**INTERNAL)
-def find(x, n, value):
-    """Place of the first entry equal to a value, -1 without one."""
+def index_of(x, n, value):
+    """Index of the first entry equal to a value, or -1."""
     for j in range(0, n, lanes(x)):
-        there = bits(equal(load(x, j), splat(value)))
-        if there:
-            return j + lowest(there)
+        matches = movemask(equal(load(x, j), splat(value)))
+        if matches:
+            return j + ctz(matches)
     return -1
 
 
 @compiled(**INTERNAL)
-def select(x, n, bound, positive, places):
-    """Write the places of the entries above a bound (by magnitude unless `positive`)."""
-    found = 0
+def indices_above(x, n, bound, positive, indices):
+    """Write the indices of entries above a bound, or of magnitudes unless `positive`.
+
+    Returns their number.
+    """
+    count = 0
     for j in range(0, n, lanes(x)):
-        here = load(x, j)
+        entry = load(x, j)
         if not positive:
-            here = magnitude(here)
-        there = bits(less(splat(bound), here))
-        while there:
-            places[found] = j + lowest(there)
-            found += 1
-            there &= there - 1
-    return found
+            entry = magnitude(entry)
+        matches = movemask(less(splat(bound), entry))
+        while matches:
+            indices[count] = j + ctz(matches)
+            count += 1
+            matches &= matches - 1  # clears the lowest bit
+    return count
 
 
 @compiled(**INTERNAL)
-def combine(rows, stride, which, k, weights, n, out):
-    """Write sum_r weights[r] * (row which[r] of a flat matrix with this stride) to out."""
+def weighted_row_sum(rows, row_stride, row_index, k, weights, n, out):
+    """Write sum_r weights[r] rows[row_index[r]] to out, for rows of a flat matrix."""
     L = lanes(out)
     zero = splat(out.dtype.type(0))
     j = 0
-    while j + 8 * L <= n:  # eight sums at once keep both multipliers busy
+    while j + 8 * L <= n:  # eight sums at once keep two multipliers busy
         a, b, c, d = zero, zero, zero, zero
         e, f, g, h = zero, zero, zero, zero
         for r in range(k):
-            start, weight = which[r] * stride + j, splat(weights[r])
+            start, weight = row_index[r] * row_stride + j, splat(weights[r])
             a = a + weight * load(rows, start)
             b = b + weight * load(rows, start + L)
             c = c + weight * load(rows, start + 2 * L)
@@ -126,16 +132,16 @@ def combine(rows, stride, which, k, weights, n, out):
         j += 8 * L
     while j < n:
         a, b, c, d = zero, zero, zero, zero
-        j1 = min(j + L, n - L)  # of the last two vectors, one may be computed twice
+        j1 = min(j + L, n - L)  # the last vector is computed twice where their number is odd
         for r in range(0, k - 1, 2):
             x, y = splat(weights[r]), splat(weights[r + 1])
-            start, next_ = which[r] * stride, which[r + 1] * stride
+            start, next_ = row_index[r] * row_stride, row_index[r + 1] * row_stride
             a = a + x * load(rows, start + j)
             b = b + y * load(rows, next_ + j)
             c = c + x * load(rows, start + j1)
             d = d + y * load(rows, next_ + j1)
         if k % 2:
-            x, start = splat(weights[k - 1]), which[k - 1] * stride
+            x, start = splat(weights[k - 1]), row_index[k - 1] * row_stride
             a = a + x * load(rows, start + j)
             c = c + x * load(rows, start + j1)
         store(out, j, a + b)
@@ -144,8 +150,8 @@ def combine(rows, stride, which, k, weights, n, out):
 
 
 @compiled(**INTERNAL)
-def residual(gram, corr, i, active, k, values, u):
-    """Write corr[i] - sum_r values[r] gram[active[r]] to u, summed in float64, rounded once."""
+def slope_from_active(gram, corr, i, active, k, values, u):
+    """Write the slope corr[i] - sum_r values[r] gram[active[r]] to u, summed in float64."""
     p = gram.shape[0]
     L = BYTES // 8
     if p < L:
@@ -179,7 +185,7 @@ def residual(gram, corr, i, active, k, values, u):
         store_wide(u, j + 6 * L, load_row_wide(corr, i, j + 6 * L) - g)
         store_wide(u, j + 7 * L, load_row_wide(corr, i, j + 7 * L) - h)
         j += 8 * L
-    while j < p:  # the last two vectors may overlap those before
+    while j < p:  # the last two vectors may overlap earlier ones
         j, j1 = min(j, p - L), min(j + L, p - L)
         a, b = zero, zero
         for r in range(k):
@@ -192,50 +198,56 @@ def residual(gram, corr, i, active, k, values, u):
 
 
 @compiled(**INTERNAL)
-def contact(u, du, live, n, mu, flat, step, positive):
-    """First entry u - t du to meet the bound mu - t, with t below `step`; t and the entry, or -1.
+def first_contact(u, du, may_enter, n, mu, min_speed, step, positive):
+    """Smallest t below `step` at which an entry u - t du meets the bound mu - t, and its index.
 
-    Entries count that are live, and that approach the bound faster than `flat`.
+    The index is -1 if there is none. Only entries that may enter count, and that approach the
+    bound faster than `min_speed`.
     """
     L = lanes(u)
     zero, one = splat(u.dtype.type(0)), splat(u.dtype.type(1))
-    bound, slow, here = splat(mu), splat(flat), zero
-    distance, speed, where = splat(step), one, splat(u.dtype.type(-1))
+    bound, slowest, block = splat(mu), splat(min_speed), zero
+    # the smallest ratio of distance to speed so far in each lane, and the vector it is from
+    distance, speed, nearest_block = splat(step), one, splat(u.dtype.type(-1))
     for j in range(0, n, L):
         entry, change = load(u, j), load(du, j)
         if not positive:
-            upper = less(bound * change, entry)  # which of the two bounds comes first
-            entry = choose(upper, entry, zero - entry)
-            change = choose(upper, change, zero - change)
+            upper = less(bound * change, entry)  # whether the upper bound comes first
+            entry = select(upper, entry, zero - entry)
+            change = select(upper, change, zero - change)
         closing, gap = one - change, bound - entry
-        sooner = both(less(slow, closing), less(zero, load(live, j)))
-        sooner = both(sooner, less(gap * speed, distance * closing))  # no division here
-        distance, speed = choose(sooner, gap, distance), choose(sooner, closing, speed)
-        where = choose(sooner, here, where)
-        here = here + one
+        is_sooner = mask_and(less(slowest, closing), less(zero, load(may_enter, j)))
+        # gap / closing < distance / speed, without divisions
+        is_sooner = mask_and(is_sooner, less(gap * speed, distance * closing))
+        distance, speed = select(is_sooner, gap, distance), select(is_sooner, closing, speed)
+        nearest_block = select(is_sooner, block, nearest_block)
+        block = block + one
     steps = distance / speed
-    nearest = least(steps)
-    there = bits(equal(steps, splat(nearest)))
-    if not there:
+    nearest = reduce_min(steps)
+    matches = movemask(equal(steps, splat(nearest)))
+    if not matches:
         return step, -1
-    lane = lowest(there)
-    vector = np.int64(lane_of(where, lane))
+    lane = ctz(matches)
+    vector = np.int64(extract_lane(nearest_block, lane))
     return nearest, vector * L + lane if vector >= 0 else -1
 
 
 @compiled(**INTERNAL)
-def crossing(values, change, signs, k, step):
-    """First entry values + t change to reach zero, with t below `step`; t and the entry, or -1."""
+def first_zero_crossing(values, change, signs, k, step):
+    """Smallest t below `step` at which an entry values + t change reaches zero, and its index.
+
+    The index is -1 if there is none.
+    """
     zero = splat(values.dtype.type(0))
     entry = -1
     nearest = splat(step)
     for j in range(0, k, lanes(values)):
         move, value = load(change, j), magnitude(load(values, j))
-        meets = less(move * load(signs, j), zero)
-        meets = both(meets, less(value, nearest * magnitude(move)))
-        if bits(meets):
-            steps = choose(meets, value / magnitude(move), nearest)
-            step = least(steps)
+        is_sooner = less(move * load(signs, j), zero)
+        is_sooner = mask_and(is_sooner, less(value, nearest * magnitude(move)))
+        if movemask(is_sooner):
+            steps = select(is_sooner, value / magnitude(move), nearest)
+            step = reduce_min(steps)
             nearest = splat(step)
-            entry = j + lowest(bits(equal(steps, nearest)))
+            entry = j + ctz(movemask(equal(steps, nearest)))
     return step, entry

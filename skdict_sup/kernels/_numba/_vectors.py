@@ -1,8 +1,8 @@
-"""Explicit vectors of 512 bits for numba, which compilers split where registers are shorter.
+"""Explicit SIMD vectors of 512 bits for numba; LLVM splits them where registers are shorter.
 
-Loops over short rows of several arrays are what the exact codes consist of; written one number at
-a time they run at a third of the speed, for want of proof that the arrays don't overlap.
-Reading a row through its matrix, instead of slicing the matrix, costs no reference counting.
+The solvers of exact codes are loops over short rows of several arrays. Written one number at a
+time they run at a third of the speed, because the compiler cannot prove that the arrays do not
+overlap. Reading a row through its matrix, instead of slicing the matrix, avoids reference counts.
 """
 
 import operator
@@ -19,7 +19,7 @@ _INDEX = ir.IntType(64)
 
 
 class Vector(types.Type):
-    """BYTES of floats side by side; in "wide" ones float64 stands for the dtype of the arrays."""
+    """Numba type of a vector of floats, BYTES long; "wide" vectors are float64 for any array."""
 
     def __init__(self, dtype):
         self.dtype, self.lanes = dtype, 8 * BYTES // dtype.bitwidth
@@ -27,7 +27,7 @@ class Vector(types.Type):
 
 
 class Mask(types.Type):
-    """One truth value for each lane."""
+    """Numba type of a mask: one truth value for each lane of a vector."""
 
     def __init__(self, lanes):
         self.lanes = lanes
@@ -35,10 +35,12 @@ class Mask(types.Type):
 
 
 def _scalar(dtype):
+    """LLVM type of a number."""
     return ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
 
 
 def _llvm(vector):
+    """LLVM type of a vector."""
     return ir.VectorType(_scalar(vector.dtype), vector.lanes)
 
 
@@ -54,8 +56,8 @@ class _MaskModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
 
 
-def _place(context, builder, kind, array, index, stored):
-    """Pointer to the entry of an array at an index, as a pointer to a vector."""
+def _entry_pointer(context, builder, kind, array, index, stored):
+    """Pointer to an entry of an array, cast to a pointer to vectors."""
     data = context.make_array(kind)(context, builder, array)
     entry = cgutils.get_item_pointer(context, builder, kind, data, index)
     return builder.bitcast(entry, stored.as_pointer())
@@ -65,30 +67,30 @@ def _access(dimensions, wide):
     """Pair of intrinsics (load, store) for arrays of one or two dimensions."""
     index = (types.int64,) * dimensions
 
-    def kinds(array):
+    def types_of(array):
         vector = Vector(types.float64 if wide else array.dtype)
         return vector, ir.VectorType(_scalar(array.dtype), vector.lanes), array.dtype.bitwidth // 8
 
     def load(array):
-        vector, stored, align = kinds(array)
+        vector, stored, align = types_of(array)
 
-        def code(context, builder, signature, args):
-            place = _place(context, builder, array, args[0], args[1:], stored)
-            value = builder.load(place, align=align)
+        def codegen(context, builder, signature, args):
+            pointer = _entry_pointer(context, builder, array, args[0], args[1:], stored)
+            value = builder.load(pointer, align=align)
             return value if stored == _llvm(vector) else builder.fpext(value, _llvm(vector))
 
-        return vector(array, *index), code
+        return vector(array, *index), codegen
 
     def store(array):
-        vector, stored, align = kinds(array)
+        vector, stored, align = types_of(array)
 
-        def code(context, builder, signature, args):
-            place = _place(context, builder, array, args[0], args[1:-1], stored)
+        def codegen(context, builder, signature, args):
+            pointer = _entry_pointer(context, builder, array, args[0], args[1:-1], stored)
             value = args[-1] if stored == _llvm(vector) else builder.fptrunc(args[-1], stored)
-            builder.store(value, place, align=align)
+            builder.store(value, pointer, align=align)
             return context.get_dummy_value()
 
-        return types.void(array, *index, vector), code
+        return types.void(array, *index, vector), codegen
 
     return load, store
 
@@ -101,13 +103,13 @@ _load_row_wide, _ = _access(2, wide=True)
 
 @intrinsic
 def load(context, array, j):
-    """Lanes array[j], array[j + 1] and so on."""
+    """Vector of array[j], array[j + 1] and so on."""
     return _load(array)
 
 
 @intrinsic
 def load_row(context, matrix, i, j):
-    """Lanes matrix[i, j], matrix[i, j + 1] and so on."""
+    """Vector of matrix[i, j], matrix[i, j + 1] and so on."""
     return _load_row(matrix)
 
 
@@ -125,19 +127,19 @@ def load_row_wide(context, matrix, i, j):
 
 @intrinsic
 def store(context, array, j, vector):
-    """Write lanes to array[j], array[j + 1] and so on."""
+    """Write a vector to array[j], array[j + 1] and so on."""
     return _store(array)
 
 
 @intrinsic
 def store_row(context, matrix, i, j, vector):
-    """Write lanes to matrix[i, j], matrix[i, j + 1] and so on."""
+    """Write a vector to matrix[i, j], matrix[i, j + 1] and so on."""
     return _store_row(matrix)
 
 
 @intrinsic
 def store_wide(context, array, j, vector):
-    """`store` of float64 lanes, rounded to the dtype of the array."""
+    """`store` of a float64 vector, rounded to the dtype of the array."""
     return _store_wide(array)
 
 
@@ -146,33 +148,35 @@ def lanes(context, array):
     """Number of lanes in a vector of the array's dtype."""
     count = 8 * BYTES // array.dtype.bitwidth
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return context.get_constant(types.int64, count)
 
-    return types.int64(array), code
+    return types.int64(array), codegen
 
 
 @intrinsic
 def splat(context, number):
-    """The same number in every lane."""
+    """Vector with the same number in every lane."""
     vector = Vector(number)
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         undefined = ir.Constant(_llvm(vector), ir.Undefined)
         first = builder.insert_element(undefined, args[0], ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None)
         return builder.shuffle_vector(first, undefined, zeros)
 
-    return vector(number), code
+    return vector(number), codegen
 
 
 def _arithmetic(symbol, instruction):
+    """Define an operator on vectors by an LLVM instruction."""
+
     @intrinsic
     def apply(context, a, b):
-        def code(context, builder, signature, args):
+        def codegen(context, builder, signature, args):
             return getattr(builder, instruction)(*args, flags=tuple(FAST))
 
-        return a(a, b), code
+        return a(a, b), codegen
 
     @overload(symbol)
     def _(a, b):
@@ -190,42 +194,44 @@ for _symbol, _instruction in (
 
 
 def _comparison(symbol):
-    def code(context, builder, signature, args):
+    """Code generator of a comparison of two vectors; false where one is NaN."""
+
+    def codegen(context, builder, signature, args):
         return builder.fcmp_ordered(symbol, *args)
 
-    return code
+    return codegen
 
 
 @intrinsic
 def less(context, a, b):
-    """Lanes where a < b."""
+    """Mask of the lanes where a < b."""
     return Mask(a.lanes)(a, b), _comparison("<")
 
 
 @intrinsic
 def equal(context, a, b):
-    """Lanes where a == b."""
+    """Mask of the lanes where a == b."""
     return Mask(a.lanes)(a, b), _comparison("==")
 
 
 @intrinsic
-def both(context, a, b):
-    """Lanes where both masks are true."""
+def mask_and(context, a, b):
+    """Logical and of two masks."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return builder.and_(*args)
 
-    return a(a, b), code
+    return a(a, b), codegen
 
 
 @intrinsic
-def choose(context, mask, a, b):
-    """Lanes of a where the mask is true, of b elsewhere."""
+def select(context, mask, a, b):
+    """Lanes of a where the mask is true, and of b elsewhere."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return builder.select(*args)
 
-    return a(mask, a, b), code
+    return a(mask, a, b), codegen
 
 
 def _call(builder, name, vector, result, args):
@@ -237,19 +243,19 @@ def _call(builder, name, vector, result, args):
 
 @intrinsic
 def magnitude(context, a):
-    """Absolute values."""
+    """Absolute values of the lanes."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return _call(builder, "fabs", a, _llvm(a), args)
 
-    return a(a), code
+    return a(a), codegen
 
 
 @intrinsic
-def total(context, a):
-    """Sum over the lanes."""
+def reduce_add(context, a):
+    """Sum of the lanes."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         value, width = args[0], a.lanes
         while width > 1:
             width //= 2
@@ -264,48 +270,50 @@ def total(context, a):
             value = builder.fadd(*halves)
         return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
-    return a.dtype(a), code
+    return a.dtype(a), codegen
 
 
 def _extreme(name):
+    """Typing function of the intrinsic that reduces a vector to its smallest or largest lane."""
+
     def typed(context, a):
-        def code(context, builder, signature, args):
+        def codegen(context, builder, signature, args):
             return _call(builder, f"vector.reduce.{name}", a, _scalar(a.dtype), args)
 
-        return a.dtype(a), code
+        return a.dtype(a), codegen
 
     return typed
 
 
-least = intrinsic(_extreme("fmin"))
-greatest = intrinsic(_extreme("fmax"))
+reduce_min = intrinsic(_extreme("fmin"))
+reduce_max = intrinsic(_extreme("fmax"))
 
 
 @intrinsic
-def lane_of(context, a, index):
-    """One lane."""
+def extract_lane(context, a, index):
+    """The lane of a vector at an index."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return builder.extract_element(args[0], builder.trunc(args[1], ir.IntType(32)))
 
-    return a.dtype(a, types.int64), code
+    return a.dtype(a, types.int64), codegen
 
 
 @intrinsic
-def bits(context, mask):
-    """The mask as the lowest bits of an integer."""
+def movemask(context, mask):
+    """Integer whose lowest bits are the lanes of a mask."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return builder.zext(builder.bitcast(args[0], ir.IntType(mask.lanes)), _INDEX)
 
-    return types.int64(mask), code
+    return types.int64(mask), codegen
 
 
 @intrinsic
-def lowest(context, integer):
-    """Place of the lowest bit of an integer that is not zero."""
+def ctz(context, integer):
+    """Number of trailing zeros of a nonzero integer: the index of its lowest bit."""
 
-    def code(context, builder, signature, args):
+    def codegen(context, builder, signature, args):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
-    return types.int64(types.int64), code
+    return types.int64(types.int64), codegen

@@ -1,26 +1,26 @@
-"""One pass of block coordinate descent over the atoms, in blocks that share a matrix product."""
+"""One pass of block coordinate descent over the atoms, with one matrix product a block."""
 
 import numpy as np
 
 from ._compile import OPTIONS, compiled
 
-_BLOCK = 32  # atoms: within a block, each waits for those before it
+_BLOCK = 32  # atoms in a block, which are updated one after another
 
 
 def atom_update(dictionary, code_moment, cross_moment, positive):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     out = np.array(dictionary, order="C")
     for first in range(0, len(out), _BLOCK):
         block = slice(first, first + _BLOCK)
-        rest = cross_moment[block] - code_moment[block] @ out
+        residual = cross_moment[block] - code_moment[block] @ out
         moment = np.ascontiguousarray(code_moment[block, block])
-        _update(out[block], moment, np.ascontiguousarray(rest), positive)
+        _update_block(out[block], moment, np.ascontiguousarray(residual), positive)
     return out
 
 
 @compiled(**OPTIONS)
-def _update(atoms, moment, rest, positive):
-    """Move the atoms of a block, with rest = b - a D as it was before any of them moved."""
+def _update_block(atoms, moment, residual, positive):
+    """Update the atoms of a block in place, from residual = b - a D before the update."""
     p, m = atoms.shape
     zero, one = moment.dtype.type(0), moment.dtype.type(1)
     for j in range(p):
@@ -29,18 +29,18 @@ def _update(atoms, moment, rest, positive):
             continue
         norm = zero
         for c in range(m):
-            entry = atoms[j, c] + rest[j, c] / weight
+            entry = atoms[j, c] + residual[j, c] / weight
             if positive and entry < zero:
                 entry = zero
-            rest[j, c] = entry
+            residual[j, c] = entry
             norm += entry * entry
         norm = max(norm**0.5, one)
         for c in range(m):
-            entry = rest[j, c] / norm
-            rest[j, c] = entry - atoms[j, c]
+            entry = residual[j, c] / norm
+            residual[j, c] = entry - atoms[j, c]
             atoms[j, c] = entry
         for later in range(j + 1, p):
             value = moment[later, j]
             if value != zero:
                 for c in range(m):
-                    rest[later, c] -= value * rest[j, c]
+                    residual[later, c] -= value * residual[j, c]

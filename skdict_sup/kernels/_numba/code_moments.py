@@ -1,31 +1,32 @@
-"""Moments of codes, from the few atoms that each code has."""
+"""Second moments of codes, by the nonzeros of sparse codes."""
 
 import numpy as np
 
-from ..code_moments import code_moments as _dense
+from ..code_moments import code_moments as _kernel
 from ._compile import OPTIONS, compiled
 from ._nonzeros import nonzeros, over_columns
 from ._vectors import lanes, load_row, splat, store_row
 
 
 def code_moments(X, code, weighted, n_jobs=1):
-    """See the kernel's contract."""
-    found = nonzeros(code, weighted)
-    if found is None:
-        return _dense.reference(X, code, weighted)
+    """Compiled implementation; the docstring of the reference is the contract."""
+    sparse = nonzeros(code, weighted)
+    if sparse is None:
+        return _kernel.reference(X, code, weighted)
     p, X = code.shape[1], np.ascontiguousarray(X)
-    starts, atoms, values, weights = found
+    starts, atoms, values, weights = sparse
     code_moment, cross_moment = np.zeros((p, p), X.dtype), np.empty((p, X.shape[1]), X.dtype)
-    _squares(starts, atoms, values, weights, code_moment)
+    _code_moment(starts, atoms, values, weights, code_moment)
     ends = np.cumsum(np.bincount(atoms, minlength=p))
-    users = ends, np.empty_like(atoms), np.empty_like(weights)
-    _sort(starts, atoms, weights, ends.copy(), *users[1:])
-    over_columns(lambda *part: _cross(X, *users, *part, cross_moment), X.shape[1], n_jobs)
+    by_atom = ends, np.empty_like(atoms), np.empty_like(weights)
+    _sort_by_atom(starts, atoms, weights, ends.copy(), *by_atom[1:])
+    over_columns(lambda *part: _cross_moment(X, *by_atom, *part, cross_moment), X.shape[1], n_jobs)
     return code_moment, cross_moment
 
 
 @compiled(**OPTIONS)
-def _squares(starts, atoms, values, weights, moment):
+def _code_moment(starts, atoms, values, weights, moment):
+    """Add v'w, summed over the signals, to moment."""
     for i in range(len(starts) - 1):
         for r in range(starts[i], starts[i + 1]):
             for c in range(starts[i], starts[i + 1]):
@@ -33,17 +34,21 @@ def _squares(starts, atoms, values, weights, moment):
 
 
 @compiled(**OPTIONS)
-def _sort(starts, atoms, weights, places, signals, sorted_weights):
-    """Signals and weights atom by atom; `places` are the ends of the atoms."""
+def _sort_by_atom(starts, atoms, weights, positions, signals, sorted_weights):
+    """Write signals and weights of the nonzeros, sorted by atom.
+
+    `positions` has the end of each atom in the sorted arrays, and is overwritten.
+    """
     for i in range(len(starts) - 2, -1, -1):
         for r in range(starts[i], starts[i + 1]):
-            places[atoms[r]] -= 1
-            place = places[atoms[r]]
-            signals[place], sorted_weights[place] = i, weights[r]
+            positions[atoms[r]] -= 1
+            position = positions[atoms[r]]
+            signals[position], sorted_weights[position] = i, weights[r]
 
 
 @compiled(**OPTIONS)
-def _cross(X, ends, signals, weights, first, last, moment):
+def _cross_moment(X, ends, signals, weights, first, last, moment):
+    """Write v'x, summed over the signals, to the columns of moment from first to last."""
     zero, L = X.dtype.type(0), lanes(X)
     begin = 0
     for atom in range(len(ends)):

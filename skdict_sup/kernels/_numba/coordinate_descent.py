@@ -8,7 +8,7 @@ from .elastic_net_certificate import certify_row
 
 
 def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, init=None):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     dtype = corr.dtype.type
     gram, corr = np.ascontiguousarray(gram), np.ascontiguousarray(corr)
     code, slope = np.zeros_like(corr), np.empty_like(corr)
@@ -32,7 +32,8 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
 
 
 @compiled(**ALLOCATING)
-def _refresh(gram, corr, w, u):
+def _compute_slope(gram, corr, w, u):
+    """Write the slope corr - w G of one signal to u."""
     p = corr.shape[0]
     for j in range(p):
         u[j] = corr[j]
@@ -45,17 +46,18 @@ def _refresh(gram, corr, w, u):
 
 @compiled(**ALLOCATING)
 def _sweep(gram, lam, lam2, positive, w, u, only_support):
+    """Minimise over each entry of w in turn, and update the slope u."""
     p = w.shape[0]
     for j in range(p):
-        norm = gram[j, j]
-        if norm == 0 or (only_support and w[j] == 0):
+        gram_jj = gram[j, j]
+        if gram_jj == 0 or (only_support and w[j] == 0):
             continue
-        pull = u[j] + norm * w[j]
+        correlation = u[j] + gram_jj * w[j]
         value = lam * 0
-        if pull > lam:
-            value = (pull - lam) / (norm + lam2)
-        elif pull < -lam and not positive:
-            value = (pull + lam) / (norm + lam2)
+        if correlation > lam:
+            value = (correlation - lam) / (gram_jj + lam2)
+        elif correlation < -lam and not positive:
+            value = (correlation + lam) / (gram_jj + lam2)
         change = value - w[j]
         if change != 0:
             w[j] = value
@@ -66,9 +68,10 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
 
 @compiled(**ALLOCATING)
 def _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
-    found = certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive)
-    violation, gap, objective = found[0], found[2], found[3]
-    if lam == 0:  # the dual ball is a point: stop by the optimality condition
+    """Whether the duality gap of signal i is above tol times the objective."""
+    certificate = certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive)
+    violation, gap, objective = certificate[0], certificate[2], certificate[3]
+    if lam == 0:  # the dual ball is a point: the optimality condition decides
         gap = lam
         for j in range(code.shape[1]):
             gap += violation * abs(code[i, j])
@@ -77,14 +80,15 @@ def _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
 
 @compiled(**ALLOCATING)
 def _codes(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, code, slope, n_iter):
+    """Replace the initial codes of all signals by optimal ones; writes slopes and iterations."""
     for i in range(corr.shape[0]):
         w, u = code[i], slope[i]
-        _refresh(gram, corr[i], w, u)
+        _compute_slope(gram, corr[i], w, u)
         while n_iter[i] < max_iter:
             _sweep(gram, lam, lam2, positive, w, u, False)
             for _ in range(SUPPORT_SWEEPS):
                 _sweep(gram, lam, lam2, positive, w, u, True)
             n_iter[i] += 1
-            _refresh(gram, corr[i], w, u)
+            _compute_slope(gram, corr[i], w, u)
             if not _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
                 break

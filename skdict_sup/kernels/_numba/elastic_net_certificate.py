@@ -1,78 +1,85 @@
-"""Certificate of elastic-net codes: one look at each row of correlations, codes and slopes."""
+"""Certificates of elastic-net codes, in one pass over correlations, codes and slopes."""
 
 import numpy as np
 
 from ._compile import OPTIONS, compiled
 from ._vectors import (
-    choose,
     equal,
-    greatest,
     lanes,
     less,
     load_row,
     magnitude,
+    reduce_add,
+    reduce_max,
+    select,
     splat,
-    total,
 )
 
 
 def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     dtype = corr.dtype.type
     arrays = [np.ascontiguousarray(a) for a in (corr, sq_norm, code, slope)]
-    found = np.empty((6, corr.shape[0]), corr.dtype)
-    _certify(*arrays, dtype(lam), dtype(lam2), positive, found)
-    return tuple(found)
+    out = np.empty((6, corr.shape[0]), corr.dtype)
+    _certify(*arrays, dtype(lam), dtype(lam2), positive, out)
+    return tuple(out)
 
 
 @compiled(**OPTIONS)
-def _upper(a, b):
-    return choose(less(a, b), b, a)
+def _maximum(a, b):
+    """Larger lanes of two vectors."""
+    return select(less(a, b), b, a)
 
 
 @compiled(**OPTIONS)
 def certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive):
-    """Violation, largest correlation, gap, objective, l1 norm and dual scale of row i."""
+    """Violation, largest |corr|, gap, objective, l1 norm and dual scale of row i."""
     p = corr.shape[1]
     L = lanes(sq_norm)
     number = sq_norm.dtype.type
-    zero, one, bound, ridge = splat(number(0)), splat(number(1)), splat(lam), splat(lam2)
-    whole = p - p % L
-    tops, pulls, violations = zero, splat(number(-np.inf)), zero
+    zero, one, lam_lanes, lam2_lanes = splat(number(0)), splat(number(1)), splat(lam), splat(lam2)
+    n_whole = p - p % L
+    # partial results, one in each lane
+    corrs, correlations, violations = zero, splat(number(-np.inf)), zero
     l1s, squares, fits, crosses = zero, zero, zero, zero
-    for j in range(0, whole, L):
+    for j in range(0, n_whole, L):
         c, w, u = load_row(corr, i, j), load_row(code, i, j), load_row(slope, i, j)
-        free, size = u - ridge * w, magnitude(w)
-        pull = free if positive else magnitude(free)
-        sign = choose(less(w, zero), zero - one, one)
-        away = choose(equal(w, zero), pull - bound, magnitude(free - bound * sign))
-        tops, pulls = _upper(tops, magnitude(c)), _upper(pulls, pull)
-        violations = _upper(violations, away)
-        l1s, squares = l1s + size, squares + w * w
-        fits, crosses = fits + w * (c + u), crosses + w * free
-    top, most, violation = greatest(tops), greatest(pulls), greatest(violations)
-    l1, square, fit, cross = total(l1s), total(squares), total(fits), total(crosses)
-    for j in range(whole, p):
+        correlation, abs_w = u - lam2_lanes * w, magnitude(w)
+        bounded = correlation if positive else magnitude(correlation)
+        sign = select(less(w, zero), zero - one, one)
+        on_support = magnitude(correlation - lam_lanes * sign)
+        distance = select(equal(w, zero), bounded - lam_lanes, on_support)
+        corrs, correlations = _maximum(corrs, magnitude(c)), _maximum(correlations, bounded)
+        violations = _maximum(violations, distance)
+        l1s, squares = l1s + abs_w, squares + w * w
+        fits, crosses = fits + w * (c + u), crosses + w * correlation
+    max_corr, max_correlation = reduce_max(corrs), reduce_max(correlations)
+    violation = reduce_max(violations)
+    l1, sq_norm_code = reduce_add(l1s), reduce_add(squares)
+    fit, cross = reduce_add(fits), reduce_add(crosses)
+    for j in range(n_whole, p):
         c, w, u = corr[i, j], code[i, j], slope[i, j]
-        free = u - lam2 * w
-        pull = free if positive else abs(free)
+        correlation = u - lam2 * w
+        bounded = correlation if positive else abs(correlation)
         sign = number(-1) if w < number(0) else number(1)
-        away = pull - lam if w == number(0) else abs(free - lam * sign)
-        top, most, violation = max(top, abs(c)), max(most, pull), max(violation, away)
-        l1, square = l1 + abs(w), square + w * w
-        fit, cross = fit + w * (c + u), cross + w * free
+        distance = bounded - lam if w == number(0) else abs(correlation - lam * sign)
+        max_corr, max_correlation = max(max_corr, abs(c)), max(max_correlation, bounded)
+        violation = max(violation, distance)
+        l1, sq_norm_code = l1 + abs(w), sq_norm_code + w * w
+        fit, cross = fit + w * (c + u), cross + w * correlation
     half = number(0.5)
-    loss = max(half * (sq_norm[i] - fit), number(0)) + half * lam2 * square
-    scale = lam / most if most > lam else number(1)
+    loss = max(half * (sq_norm[i] - fit), number(0)) + half * lam2 * sq_norm_code
+    scale = lam / max_correlation if max_correlation > lam else number(1)
     gap = (number(1) - scale) ** 2 * loss + lam * l1 - scale * cross
-    return violation, top, gap, loss + lam * l1, l1, scale
+    return violation, max_corr, gap, loss + lam * l1, l1, scale
 
 
 @compiled(**OPTIONS)
-def _certify(corr, sq_norm, code, slope, lam, lam2, positive, found):
+def _certify(corr, sq_norm, code, slope, lam, lam2, positive, out):
+    """Write the certificates of all rows to the six rows of out."""
     for i in range(corr.shape[0]):
-        violation, top, gap, objective, l1, scale = certify_row(
+        violation, max_corr, gap, objective, l1, scale = certify_row(
             corr, sq_norm, code, slope, i, lam, lam2, positive
         )
-        found[0, i], found[1, i], found[2, i] = violation, top, gap
-        found[3, i], found[4, i], found[5, i] = objective, l1, scale
+        out[0, i], out[1, i], out[2, i] = violation, max_corr, gap
+        out[3, i], out[4, i], out[5, i] = objective, l1, scale

@@ -3,16 +3,16 @@
 import numpy as np
 
 from .._rank import dependence
-from ._active import enter, state
+from ._active import UNTRUSTED, add_atom, allocate_state
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
-from ._path import path
+from ._path import follow_path
 
-_CAPACITY = 64  # active atoms that the first work space holds
+_CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
 
 
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     dtype = corr.dtype
     gram, corr = np.ascontiguousarray(gram), np.ascontiguousarray(corr)
     code, slope = np.zeros_like(corr), np.empty_like(corr)
@@ -21,23 +21,23 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     n_iter = np.zeros(corr.shape[0], np.int64)
     n, p = corr.shape
     number = dtype.type
-    bounds = number(lam), number(lam2), number(dependence(np.finfo(dtype).eps))
+    scalars = number(lam), number(lam2), number(dependence(np.finfo(dtype).eps))
     top = gram.diagonal().max(initial=0.0)
-    grain = number(1 / top) if top > 0 else number(1)
-    limit = max_iter or 100 + 10 * p
-    done, capacity = 0, min(p, _CAPACITY)
-    while done < n:
-        space = state(p, dtype, capacity + 1)
-        done = _codes(
+    gram_scale = number(1 / top) if top > 0 else number(1)
+    max_changes = max_iter or 100 + 10 * p
+    n_done, capacity = 0, min(p, _CAPACITY)
+    while n_done < n:
+        state = allocate_state(p, dtype, capacity + 1)
+        n_done = _codes(
             gram,
-            grain,
+            gram_scale,
             corr,
-            *bounds,
+            *scalars,
             positive,
             init is not None,
-            limit,
-            done,
-            space,
+            max_changes,
+            n_done,
+            state,
             code,
             slope,
             n_iter,
@@ -47,15 +47,18 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
 
 
 @compiled(**INTERNAL)
-def _load(gram, code, i, lam2, tolerance, state):
-    """Active set from the nonzeros of a given code; atoms that depend on earlier ones drop out."""
+def _add_nonzeros(gram, code, i, lam2, tolerance, state):
+    """Make the atoms of nonzeros of code i active, without those that depend on earlier ones.
+
+    Returns the number of active atoms.
+    """
     zero, one = code.dtype.type(0), code.dtype.type(1)
     k = 0
     for j in range(code.shape[1]):
         value = code[i, j]
         if value == zero or k == state.inverse.shape[0] - 1:
             continue
-        if enter(gram, lam2, tolerance, j, one if value > zero else -one, k, state):
+        if add_atom(gram, lam2, tolerance, j, one if value > zero else -one, k, state):
             state.values[k] = value
             k += 1
     return k
@@ -64,45 +67,47 @@ def _load(gram, code, i, lam2, tolerance, state):
 @compiled(**OPTIONS)
 def _codes(
     gram,
-    grain,
+    gram_scale,
     corr,
     lam,
     lam2,
     tolerance,
     positive,
     warm,
-    limit,
+    max_changes,
     first,
     state,
     code,
     slope,
     n_iter,
 ):
-    """Code signals from `first` on; returns the first one with more active atoms than room."""
+    """Code the signals from `first` on; returns the first with more active atoms than capacity."""
     n, p = corr.shape
     zero = code.dtype.type(0)
     for i in range(first, n):
-        count, k = 0, 0
+        n_changes, k = 0, 0
         if warm:
-            state.trouble[1] = 0
-            k = _load(gram, code, i, lam2, tolerance, state)
+            state.status[UNTRUSTED] = 0
+            k = _add_nonzeros(gram, code, i, lam2, tolerance, state)
         if k == 0:
-            k, count = path(gram, grain, corr, i, lam, lam2, tolerance, positive, limit, state)
-        room = state.inverse.shape[0] - 1
-        for _ in range(2):
-            if k == room and room <= p:
-                break
-            if state.trouble[1]:  # once more, from nothing
-                k = 0
-                state.trouble[1] = 0
-            k, count = descend(
-                gram, corr, i, lam, lam2, tolerance, positive, limit, count, k, state
+            k, n_changes = follow_path(
+                gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_changes, state
             )
-            if not state.trouble[1]:
+        capacity = state.inverse.shape[0] - 1
+        for _ in range(2):
+            if k == capacity and capacity <= p:
                 break
-        if k == room and room <= p:
+            if state.status[UNTRUSTED]:  # retry from zero
+                k = 0
+                state.status[UNTRUSTED] = 0
+            k, n_changes = descend(
+                gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_changes, k, state
+            )
+            if not state.status[UNTRUSTED]:
+                break
+        if k == capacity and capacity <= p:
             return i
-        n_iter[i] = count
+        n_iter[i] = n_changes
         for j in range(p):
             code[i, j] = zero
         for j in range(p):

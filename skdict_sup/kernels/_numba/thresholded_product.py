@@ -1,36 +1,36 @@
-"""Codes times a matrix, then a threshold, in one pass where codes have few nonzeros."""
+"""Codes times a matrix, then a threshold: in one pass over the nonzeros of sparse codes."""
 
 import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._vectors import (
     BYTES,
-    bits,
-    choose,
+    ctz,
     equal,
     lanes,
     less,
     load,
     load_row,
-    lowest,
     magnitude,
+    movemask,
+    select,
     splat,
     store_row,
 )
 
-_SPARSE = 0.15  # share of nonzeros beyond which a matrix product is faster
+_SPARSE = 0.15  # fraction of nonzeros above which a dense product is faster
 
 
 def thresholded_product(fixed, code, matrix, threshold, positive=False):
-    """See the kernel's contract."""
+    """Compiled implementation; the docstring of the reference is the contract."""
     p = matrix.shape[1]
     out = np.empty(fixed.shape, fixed.dtype)
     fixed, threshold = np.ascontiguousarray(fixed), np.ascontiguousarray(threshold)
     sparse = np.count_nonzero(code != 0) <= _SPARSE * code.size
     if sparse and p >= BYTES // out.itemsize:
         code, matrix = np.ascontiguousarray(code), np.ascontiguousarray(matrix)
-        places, values = np.empty(code.shape[1], np.int64), np.empty(code.shape[1], code.dtype)
-        _combine(fixed, code, matrix, threshold, positive, places, values, out)
+        indices, values = np.empty(code.shape[1], np.int64), np.empty(code.shape[1], code.dtype)
+        _sparse_product(fixed, code, matrix, threshold, positive, indices, values, out)
     else:
         np.matmul(code, matrix, out=out)
         _shrink(fixed, threshold, positive, out)
@@ -39,47 +39,48 @@ def thresholded_product(fixed, code, matrix, threshold, positive=False):
 
 @compiled(**INTERNAL)
 def _soft(point, bound, positive):
-    """Soft thresholding; what is no number stays none."""
+    """Soft thresholding of a vector; NaN stays NaN."""
     zero = point - point
     if positive:
-        return choose(less(point, bound), zero, point - bound)
-    beyond = choose(less(point, zero), point + bound, point - bound)
-    return choose(less(magnitude(point), bound), zero, beyond)
+        return select(less(point, bound), zero, point - bound)
+    shrunk = select(less(point, zero), point + bound, point - bound)
+    return select(less(magnitude(point), bound), zero, shrunk)
 
 
 @compiled(**INTERNAL)
-def _nonzeros(code, i, places, values):
-    """Write places and values of the nonzeros of a row; their number."""
+def _nonzeros(code, i, indices, values):
+    """Write indices and values of the nonzeros of row i; returns their number."""
     p, L, k, j = code.shape[1], lanes(code), 0, 0
     zero = code.dtype.type(0)
     while j + L <= p:
-        there = bits(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
-        while there:
-            places[k] = j + lowest(there)
-            values[k] = code[i, places[k]]
+        matches = movemask(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
+        while matches:
+            indices[k] = j + ctz(matches)
+            values[k] = code[i, indices[k]]
             k += 1
-            there &= there - 1
+            matches &= matches - 1
         j += L
     while j < p:
         if code[i, j] != zero:
-            places[k], values[k] = j, code[i, j]
+            indices[k], values[k] = j, code[i, j]
             k += 1
         j += 1
     return k
 
 
 @compiled(**OPTIONS)
-def _combine(fixed, code, matrix, threshold, positive, places, values, out):
+def _sparse_product(fixed, code, matrix, threshold, positive, indices, values, out):
+    """Write soft(fixed + code matrix, threshold) to out, by the nonzeros of the codes."""
     p, L = out.shape[1], lanes(out)
     for i in range(out.shape[0]):
-        k = _nonzeros(code, i, places, values)
-        for j in range(0, p, 4 * L):  # the last vectors may overlap those before
+        k = _nonzeros(code, i, indices, values)
+        for j in range(0, p, 4 * L):  # the last vectors may overlap earlier ones
             j0, j1 = min(j, p - L), min(j + L, p - L)
             j2, j3 = min(j + 2 * L, p - L), min(j + 3 * L, p - L)
             a, b = load_row(fixed, i, j0), load_row(fixed, i, j1)
             c, d = load_row(fixed, i, j2), load_row(fixed, i, j3)
             for r in range(k):
-                row, weight = places[r], splat(values[r])
+                row, weight = indices[r], splat(values[r])
                 a = a + weight * load_row(matrix, row, j0)
                 b = b + weight * load_row(matrix, row, j1)
                 c = c + weight * load_row(matrix, row, j2)
