@@ -254,7 +254,7 @@ def test_the_reader_of_imports_sees_what_is_forbidden(tmp_path, file, source, co
     ("file", "source"),
     [
         ("priors/own.py", "from sklearn.base import BaseEstimator\nfrom .._array import eps"),
-        ("kernels/_numba/own.py", "import numba\nfrom .._rank import dependence"),
+        ("kernels/_numba/own.py", "import numba\nfrom .._rank import min_relative_pivot"),
         ("nn/layers.py", "import torch\nfrom ..implicit import code_vjp"),
         ("estimators/own.py", "import sklearn\nfrom ..dictionary.online import step"),
         ("image/own.py", "def show():\n    import matplotlib.pyplot"),

@@ -11,7 +11,7 @@ from long_problems import every_dtype
 from problems import unit_atoms
 
 import skdict_sup.kernels as kernels
-from skdict_sup.kernels._rank import dependence
+from skdict_sup.kernels._rank import min_relative_pivot
 from skdict_sup.kernels._registry import REGISTRY
 
 FOLDER = Path(kernels.__file__).parent / "_cuda"
@@ -61,7 +61,7 @@ def codes(  # noqa: PLR0913 - as the kernel takes them
 ):
     n, p = corr.shape
     counts = n, p, capacity or p + 1, 100 + 10 * p, positive, init is not None
-    bounds = lam, lam2, dependence(np.finfo(dtype).eps)
+    bounds = lam, lam2, min_relative_pivot(np.finfo(dtype).eps)
     arrays = gram, corr, [] if init is None else init
     shapes = (n, p), (n, p), (n,)
     return run(program, "elastic_net_codes", dtype, lanes, shapes, *counts, *bounds, *arrays)
@@ -153,7 +153,7 @@ def test_systems_of_the_body_are_those_of_the_reference(program, curvature, dtyp
         (gram, support, rhs), rng = systems(seed, dtype)
         each = curvature == "each"
         c = np.exp(rng.uniform(-3, 30, size=rhs.shape)).astype(dtype) if each else curvature
-        tolerance = dependence(np.finfo(dtype).eps)
+        tolerance = min_relative_pivot(np.finfo(dtype).eps)
         inputs = 7, 15, each, tolerance, gram, c, support, rhs
         (x,) = run(program, "support_solve", dtype, lanes, [(7, 15)], *inputs)
         expected = kernels.support_solve.reference(gram, c, support, rhs)

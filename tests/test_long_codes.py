@@ -28,7 +28,7 @@ from problems import examples, unit_atoms
 from skdict_sup import ElasticNet, encode
 from skdict_sup._validation import ConvergenceWarning
 from skdict_sup.kernels import elastic_net_codes
-from skdict_sup.kernels._rank import dependence
+from skdict_sup.kernels._rank import min_relative_pivot
 
 
 @LONG
@@ -151,7 +151,7 @@ def test_atoms_that_are_nearly_equal(lam, apart, lam2, positive):
     D = np.vstack([D, D + apart * unit_atoms(np.random.default_rng(7), 250, 40)])
     prior = ElasticNet(lam, lam2, positive)
     # a pair that counts as dependent is one atom, which costs up to the distance of the two
-    one = lam2 == 0 and apart**2 < dependence(np.finfo(float).eps)
+    one = lam2 == 0 and apart**2 < min_relative_pivot(np.finfo(float).eps)
     assert_optimal(X, D, prior, codes(X, D, prior), max(1e-10, apart) if one else 1e-10)
 
 

@@ -38,8 +38,6 @@ UNREAD = (
     "supervised",
     "dictionary",
     "encoders",
-    "solvers",
-    "kernels",
     "_array.py",
 )
 OPTIONS = {

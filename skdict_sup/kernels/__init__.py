@@ -1,13 +1,13 @@
-"""The kernel seam: mathematical operations on a whole mini-batch, (arrays, scalars) -> arrays.
+"""Kernels: mathematical operations on a whole mini-batch, from arrays and scalars to arrays.
 
 A kernel's docstring is its contract; its body is the reference, written for any array namespace.
-Compiled versions attach by name on one page, `_registry.py`, and are loaded at the first call
-whose arrays they can take:
+Compiled versions are registered by name in `_registry.py`, and are loaded at the first call with
+arrays that they support:
 
     caller ──> kernel(arrays) ──> first usable row of the registry ──> compiled version
                               └─> none usable ───────────────────────> reference (the body)
 
-`kernel.reference` is the body itself, which the tests hold the compiled versions against.
+`kernel.reference` is the body itself, with which tests compare the compiled versions.
 """
 
 from .atom_update import atom_update

@@ -1,10 +1,11 @@
-"""When a pivot counts as zero: one rule for every kernel that factors a Gram matrix."""
+"""The rank decision of every kernel that factors a Gram matrix: when a pivot counts as zero."""
 
 
-def dependence(eps):
-    """Smallest pivot, relative to its diagonal entry, of an atom that still counts as independent.
+def min_relative_pivot(eps):
+    """Smallest pivot, relative to its diagonal entry, of a linearly independent atom.
 
-    The squared sine of the atom's angle to the others; 5e-14 in float64, 1.3e-6 in float32:
-    above the rounding of a pivot, which is some eps times the number of atoms.
+    A relative pivot is the squared sine of the angle between an atom and the span of the others.
+    The limit, 5e-14 in float64 and 1.3e-6 in float32, is above the rounding error of a pivot,
+    which is a few eps times the number of atoms.
     """
     return eps**0.85

@@ -9,7 +9,7 @@ def atom_update(dictionary, code_moment, cross_moment, positive):
     r"""Minimise 1/2 tr(D' A D) - tr(D' B) over each atom in turn, in the unit ball.
 
     Atom j becomes the projection of d_j + (b_j - a_j D) / A_jj on the ball ||d|| <= 1 (on its
-    nonnegative part where `positive`); atoms that no code has used (A_jj = 0) stay.
+    nonnegative part where `positive`); atoms that no code uses (A_jj = 0) do not change.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from ._dispatch import kernel
 
 @kernel
 def code_moments(X, code, weighted, n_jobs=1):
-    r"""Sums v'w and v'x over a batch of codes w, weighted codes v and signals x.
+    r"""Second moments: sums of v'w and v'x over codes w, weighted codes v and signals x.
 
     Parameters
     ----------

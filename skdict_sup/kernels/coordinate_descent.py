@@ -4,12 +4,12 @@ from .._array import device_of, namespace
 from ._dispatch import kernel
 from .elastic_net_certificate import elastic_net_certificate
 
-SUPPORT_SWEEPS = 4
+SUPPORT_SWEEPS = 4  # sweeps over the support after a sweep over all atoms
 
 
 @kernel
 def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, init=None):
-    r"""Codes to a relative duality gap of `tol`, by cyclic descent over the atoms.
+    r"""Elastic-net codes to a relative duality gap of `tol`, by cyclic coordinate descent.
 
     Each atom minimises the objective in its own entry, soft-thresholding
     slope_j + G_jj w_j at lam. An atom of norm zero keeps the entry 0.
@@ -25,15 +25,15 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
     tol : float
         Bound on the duality gap over the objective.
     max_iter : int
-        Most rounds: a sweep over all atoms, then `SUPPORT_SWEEPS` over those of nonzero entries,
-        which achieve most of the progress.
+        Maximum number of iterations: a sweep over all atoms, then `SUPPORT_SWEEPS` sweeps over the
+        support, which make most of the progress.
     init : array like corr or None
 
     Returns
     -------
     code, slope : array (n_samples, n_components)
     n_iter : int array (n_samples,)
-        Rounds, for each signal.
+        Iterations for each signal.
 
     References
     ----------
@@ -61,13 +61,13 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
                 slope = slope - change[:, None] * gram[j, :][None, :]
         n_iter = n_iter + xp.astype(active, xp.int64)
         slope = corr - code @ gram
-        active = _is_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol)
+        active = _is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol)
         if not bool(xp.any(active)):
             break
     return code, slope, n_iter
 
 
-def _is_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
+def _is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
     """Whether the duality gap is above tol times the objective.
 
     This is the stop test of `solvers._iterate`, for elastic nets.

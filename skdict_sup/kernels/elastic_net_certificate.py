@@ -1,4 +1,4 @@
-"""Kernel: how far elastic-net codes are from the optimum."""
+"""Kernel: certificates of elastic-net codes: optimality violation and duality gap."""
 
 from .._array import namespace
 from ._dispatch import kernel
@@ -6,11 +6,11 @@ from ._dispatch import kernel
 
 @kernel
 def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
-    r"""Optimality violation, duality gap and objective of 1/2 ||x - w D||^2 + lam ||w||_1 + ...
+    r"""Optimality violation, duality gap and objective of elastic-net codes.
 
     With u = slope - lam2 w and r the residual, the dual point is s r, for the largest s in [0, 1]
     with s u in the dual ball. The gap is summed as Fenchel-Young gaps, each at or above zero, so
-    that it does not drown in the rounding of the objective:
+    that it is accurate where it is below the rounding error of the objective:
     (1 - s)^2/2 (||r||^2 + lam2 ||w||^2) + lam ||w||_1 - s <w, u>.
 
     Parameters

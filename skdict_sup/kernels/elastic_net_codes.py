@@ -51,7 +51,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     if init is not None:
         code = xp.where(init > 0, init, code) if positive else init + code
     n_iter = np.zeros(n, np.int64)
-    remaining, state = list(range(n)), _start(xp, gram, lam2, code)
+    remaining, state = list(range(n)), _initial_state(xp, gram, lam2, code)
     floor = eps(corr) * xp.max(xp.abs(corr), axis=1)
     limit = max_iter or 100 + 10 * p
     finished = {}
@@ -67,10 +67,10 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
             finished[remaining[row]] = (state[0][int(row), :], slope[int(row), :])
             n_iter[remaining[row]] = iteration
         if done.any():
-            left = (~done).nonzero()[0]
-            remaining = [remaining[row] for row in left]
-            active_corr, floor = take_rows(active_corr, left), take_rows(floor, left)
-            state = tuple(take_rows(part, left) for part in state)
+            rows_left = (~done).nonzero()[0]
+            remaining = [remaining[row] for row in rows_left]
+            active_corr, floor = take_rows(active_corr, rows_left), take_rows(floor, rows_left)
+            state = tuple(take_rows(part, rows_left) for part in state)
     n_iter = xp.asarray(n_iter, device=device_of(corr))
     if not n:
         return code, corr, n_iter
@@ -79,8 +79,12 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     return code, slope, n_iter
 
 
-def _start(xp, gram, lam2, code):
-    """Code, its signs (nonzero on the support), barred atoms, refinements since a change."""
+def _initial_state(xp, gram, lam2, code):
+    """State at the start: code, its signs (nonzero on the support), barred atoms, refinements.
+
+    Atoms of the initial code that depend on earlier ones are removed. Refinements are counted
+    since the last change of the support.
+    """
     device = device_of(code)
     if bool(xp.any(code != 0)):
         code = xp.where(_dependent(xp, gram, lam2, code != 0), xp.zeros_like(code), code)
@@ -89,58 +93,66 @@ def _start(xp, gram, lam2, code):
 
 
 def _dependent(xp, gram, lam2, support):
-    """Atoms of each support that the solve drops: exactly zero for a generic right-hand side."""
+    """Atoms of each support that `support_solve` drops.
+
+    These are the atoms whose solution is exactly zero for a generic right-hand side.
+    """
     generic = xp.cos(xp.arange(1, gram.shape[0] + 1, dtype=gram.dtype, device=device_of(gram)))
     rhs = generic[None, :] + xp.zeros(support.shape, dtype=gram.dtype, device=device_of(gram))
     return support & (support_solve.reference(gram, lam2, support, rhs) == 0)
 
 
 def _step(xp, gram, corr, lam, lam2, positive, floor, state):
-    """One change of every remaining signal: refine, remove, add, or exchange."""
-    code, sign, barred, refined = state
+    """Refine the code of each signal, or remove an atom, add one, or exchange two.
+
+    Returns the state, the slope before the step, and whether the code of a signal is optimal.
+    """
+    code, sign, barred, n_refined = state
     p = gram.shape[0]
     atoms = xp.arange(p, device=device_of(code))[None, :]
     zero = xp.zeros_like(code)
     slope = corr - code @ gram
     support = sign != 0
     residual = xp.where(support, slope - lam2 * code - lam * sign, zero)
-    moving = (xp.max(xp.abs(residual), axis=1) > floor) & (refined < 3)
+    refines = (xp.max(xp.abs(residual), axis=1) > floor) & (n_refined < 3)
 
-    # refine: a Newton step on the support, up to the first sign change
-    delta = support_solve.reference(gram, lam2, support, residual)
-    target = code + delta
-    crossing = support & (target * sign <= 0) & moving[:, None]
-    apart = crossing & (code != target)
+    # refine: take a Newton step on the support, up to the first sign change
+    move = support_solve.reference(gram, lam2, support, residual)
+    target = code + move
+    changes_sign = support & (target * sign <= 0) & refines[:, None]
+    is_moving = changes_sign & (code != target)
     ratio = xp.where(
-        apart, code / xp.where(apart, code - target, zero + 1), xp.where(crossing, zero, zero + 2)
+        is_moving,
+        code / xp.where(is_moving, code - target, zero + 1),
+        xp.where(changes_sign, zero, zero + 2),
     )
     step = xp.min(ratio, axis=1)
     removed_atom = xp.argmin(ratio, axis=1)[:, None]
-    removes = moving & (step <= 1)
-    shortened = code + xp.where(step < 1, step, xp.ones_like(step))[:, None] * delta
+    removes = refines & (step <= 1)
+    shortened = code + xp.where(step < 1, step, xp.ones_like(step))[:, None] * move
     is_removed = removes[:, None] & (atoms == removed_atom)
     # an entry removed after a step of zero was added because of rounding: its atom is barred
-    # until another entry changes
+    # until the code changes
     barred = (barred & ~(removes & (step > 0))[:, None]) | (is_removed & (step == 0)[:, None])
-    code = xp.where(moving[:, None], xp.where(is_removed, zero, shortened), code)
+    code = xp.where(refines[:, None], xp.where(is_removed, zero, shortened), code)
     sign = xp.where(is_removed, zero, sign)
-    refined = xp.where(removes, xp.zeros_like(refined), refined + 1)
+    n_refined = xp.where(removes, xp.zeros_like(n_refined), n_refined + 1)
 
-    # add: the atom with the largest violation off the support
+    # add the atom with the largest violation off the support
     correlation = slope if positive else xp.abs(slope)
     violation = xp.where((sign != 0) | barred, zero - 1, correlation - lam)
     entrant = atoms == xp.argmax(violation, axis=1)[:, None]
-    adds = ~moving & (xp.max(violation, axis=1) > floor)
+    adds = ~refines & (xp.max(violation, axis=1) > floor)
     entrant = entrant & adds[:, None]
     code, sign, barred = _add(
         xp, gram, lam, lam2, floor, code, sign, barred, entrant, xp.sign(slope)
     )
-    refined = xp.where(adds, xp.zeros_like(refined), refined)
-    return (code, sign, barred, refined), slope, ~moving & ~adds
+    n_refined = xp.where(adds, xp.zeros_like(n_refined), n_refined)
+    return (code, sign, barred, n_refined), slope, ~refines & ~adds
 
 
 def _add(xp, gram, lam, lam2, floor, code, sign, barred, entrant, entrant_sign):
-    """Add one atom to each support, in exchange where it depends on the support."""
+    """Add an atom to each support, in exchange for another one where it depends on the support."""
     zero = xp.zeros_like(code)
     support = sign != 0
     indicator = xp.astype(entrant, code.dtype)

@@ -38,7 +38,7 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     init : array like corr
         Codes to start from.
     max_iter : int
-        Most steps for each signal.
+        Maximum number of steps for each signal.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
 
 @dataclass(frozen=True, eq=False)
 class _KL(RelativeEntropy):
-    """The KL prior, by its formulas."""
+    """The KL prior with parameters given as arrays."""
 
     lam: Any
     p: Any

@@ -3,18 +3,19 @@
 from .._array import device_of, eps, namespace
 from .._threads import slices
 from ._dispatch import kernel
-from ._rank import dependence
+from ._rank import min_relative_pivot
 
-_BUDGET = 2**21  # entries of the gathered systems in memory at once
+_MAX_GATHERED_ENTRIES = 2**21  # entries of all systems that are gathered at once
 
 
 @kernel
 def support_solve(gram, curvature, support, rhs, tol=None):
     r"""Solve (G_SS + diag(c_S)) x_S = rhs_S for every row, with x = 0 off its support S.
 
-    An atom that depends linearly on the atoms before it in its row's support (its Cholesky pivot
-    is below `_rank.dependence` of its diagonal entry) gets x = 0, and the others solve the system
-    without it. (Curvatures in an array are above zero: no atom depends on others then.)
+    An atom that depends linearly on the atoms before it in the support of its row gets x = 0, and
+    the others solve the system without it: an atom whose Cholesky pivot is below
+    `_rank.min_relative_pivot` of its diagonal entry. (With an array of curvatures, which are above
+    zero, no atom depends on others.)
 
     Parameters
     ----------
@@ -33,24 +34,24 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     """
     xp = namespace(gram)
     n = rhs.shape[0]
-    # the support first, in the order of the atoms; stable, so that padding stays behind
+    # atoms of the support come first; a stable sort keeps the order of the atoms
     order = xp.argsort(xp.astype(~support, xp.int64), axis=1, stable=True)
     width = int(xp.max(xp.sum(xp.astype(support, xp.int64), axis=1))) if n else 0
     if width == 0:
         return xp.zeros_like(rhs)
-    rows = max(1, _BUDGET // width**2)
+    rows = max(1, _MAX_GATHERED_ENTRIES // width**2)
     parts = []
     for part in slices(n, rows):
         systems = support[part, :], rhs[part, :], order[part, :], width
         if isinstance(curvature, float):
-            parts.append(_solve_rows(gram, curvature, *systems))
+            parts.append(_solve_uniform(gram, curvature, *systems))
         else:
             parts.append(_solve_curved(gram, curvature[part, :], *systems))
     return xp.concat(parts, axis=0)
 
 
 def _gather(xp, values, columns):
-    """values[i, columns[i, j]] through one flat take."""
+    """Array of values[i, columns[i, j]], by one flat `take`."""
     n, p = values.shape
     start = xp.arange(n, device=device_of(values))[:, None] * p
     return xp.reshape(
@@ -58,28 +59,33 @@ def _gather(xp, values, columns):
     )
 
 
-def _solve_rows(gram, lam2, support, rhs, order, width):
+def _solve_uniform(gram, lam2, support, rhs, order, width):
+    """Solutions for the same curvature lam2 of all entries."""
     xp = namespace(gram)
-    H, mask = _systems(xp, gram, support, rhs, order, width)
+    H, mask = _gathered_systems(xp, gram, support, rhs, order, width)
     x = _cholesky_solve(H, lam2, mask, _gather(xp, rhs, order[:, :width]) * mask)
-    return _spread(xp, x, order)
+    return _scatter(xp, x, order)
 
 
 def _solve_curved(gram, curvature, support, rhs, order, width):
-    """Scaled to I + S G S, with S = diag(c)^(-1/2): its eigenvalues are one or more."""
+    """Solutions for a curvature of each entry, by systems scaled to I + S G S.
+
+    With S = diag(c)^(-1/2) their eigenvalues are at least one.
+    """
     xp = namespace(gram)
-    H, mask = _systems(xp, gram, support, rhs, order, width)
+    H, mask = _gathered_systems(xp, gram, support, rhs, order, width)
     scale = mask / xp.sqrt(_gather(xp, curvature, order[:, :width]))
     H = H * scale[:, :, None] * scale[:, None, :]
-    # the rounding of H is added to the ones: where ones are lost in it, H + I would be singular
+    # the rounding error of H is added to the identity: where H is so large that adding one does
+    # not change it, H + I would be singular
     ones = 1.0 + eps(H) * xp.sum(xp.linalg.diagonal(H), axis=-1)
     H = H + ones[:, None, None] * xp.eye(width, dtype=H.dtype, device=device_of(H))[None, :, :]
     b = _gather(xp, rhs, order[:, :width]) * scale
-    return _spread(xp, xp.linalg.solve(H, b[:, :, None])[:, :, 0] * scale, order)
+    return _scatter(xp, xp.linalg.solve(H, b[:, :, None])[:, :, 0] * scale, order)
 
 
-def _systems(xp, gram, support, rhs, order, width):
-    """Gathered Gram matrices, zero on the padding, and a mask that is 1 elsewhere."""
+def _gathered_systems(xp, gram, support, rhs, order, width):
+    """Gram matrices of the supports, padded by zeros, and a mask that is 0 on the padding."""
     p = gram.shape[0]
     columns = order[:, :width]
     mask = _gather(xp, xp.astype(support, rhs.dtype), columns)
@@ -88,8 +94,8 @@ def _systems(xp, gram, support, rhs, order, width):
     return H * mask[:, :, None] * mask[:, None, :], mask
 
 
-def _spread(xp, x, order):
-    """Values of the gathered entries back in the atoms' own order, zeros elsewhere."""
+def _scatter(xp, x, order):
+    """Scatter the values of gathered entries to their atoms, with zeros elsewhere."""
     inverse = xp.argsort(order, axis=1, stable=True)
     n_zeros = order.shape[1] - x.shape[1]
     zeros = xp.zeros((x.shape[0], n_zeros), dtype=x.dtype, device=device_of(x))
@@ -97,28 +103,28 @@ def _spread(xp, x, order):
 
 
 def _cholesky_solve(H, lam2, mask, rhs):
-    """Batched Cholesky, one column at a time over all signals; dependent columns drop out."""
+    """Solutions by a batched Cholesky factorisation; entries of dependent columns are zero."""
     xp = namespace(H)
     width = H.shape[1]
     below = xp.arange(width, device=device_of(H))
-    tolerance = dependence(eps(H))
+    tolerance = min_relative_pivot(eps(H))
     diagonal = [H[:, j, j] + lam2 for j in range(width)]
     columns, roots, y = [], [], []
     remaining = rhs
     for j in range(width):
         pivot = H[:, j, j] + lam2
-        alive = (pivot > tolerance * diagonal[j]) & (mask[:, j] > 0)
-        root = xp.sqrt(xp.where(alive, pivot, xp.ones_like(pivot)))
-        beyond = alive[:, None] & (below > j)[None, :]
-        column = xp.where(beyond, H[:, :, j] / root[:, None], xp.zeros_like(rhs))
+        is_independent = (pivot > tolerance * diagonal[j]) & (mask[:, j] > 0)
+        root = xp.sqrt(xp.where(is_independent, pivot, xp.ones_like(pivot)))
+        is_remaining = is_independent[:, None] & (below > j)[None, :]
+        column = xp.where(is_remaining, H[:, :, j] / root[:, None], xp.zeros_like(rhs))
         H = H - column[:, :, None] * column[:, None, :]
-        y.append(xp.where(alive, remaining[:, j] / root, xp.zeros_like(root)))
+        y.append(xp.where(is_independent, remaining[:, j] / root, xp.zeros_like(root)))
         remaining = remaining - column * y[j][:, None]
         columns.append(column)
         roots.append(root)
     x = xp.zeros_like(rhs)
     for j in range(width - 1, -1, -1):
         value = (y[j] - xp.sum(columns[j] * x, axis=1)) / roots[j]
-        # a dropped column has y = 0 and an empty column, so its value is 0
+        # a dependent column has y = 0 and an empty column, so that its value is 0
         x = xp.where((below == j)[None, :], value[:, None], x)
     return x

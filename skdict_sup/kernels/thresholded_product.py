@@ -6,7 +6,7 @@ from ._dispatch import kernel
 
 @kernel
 def thresholded_product(fixed, code, matrix, threshold, positive=False):
-    r"""soft(b + w M, theta), the next codes of a network or of ISTA.
+    r"""Soft-thresholded product soft(b + w M, theta): one layer of a network, or a step of ISTA.
 
     Parameters
     ----------

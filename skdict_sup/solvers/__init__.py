@@ -4,8 +4,8 @@ A solver is a frozen record of settings with one method,
 
     codes(problem, data, tol, init) -> code, slope, n_iter
 
-for the data of a slice of the batch, and says which problems it `handles`. `execution.solve` cuts
-the batch into slices, runs a solver on them and certifies the codes.
+for the data of a slice of the batch, and says which problems it `handles`. `execution.solve`
+splits the batch into slices, runs a solver on them and certifies the codes.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""Iterative solvers: the stop test, and the loop that applies it.
+"""The stopping criterion of iterative solvers, and the loop that applies it.
 
-A signal is finished when its code is within tol by the measure of `Problem.converged`, or when the
-solver makes no further progress with it. Kernels, which see no problems, state the same test for
-their own terms.
+A signal is finished when its code is within tol by the measure of `Problem.converged`, or when no
+further progress is possible. Kernels, which get arrays instead of a `Problem`, implement the same
+criterion for their prior.
 """
 
 from .._array import namespace
@@ -13,7 +13,7 @@ __all__ = ["gradient_step", "iterate", "iterate_to_tol", "residual_alone", "stop
 
 
 def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stalled=None, every=1):
-    """Step until each signal is finished: (state, steps of each signal).
+    """Iterate until each signal is finished; returns the state and the steps of each signal.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stal
     tol : float
         Error at which a signal is finished.
     max_iter : int
-        Most steps for each signal.
+        Maximum number of steps for each signal.
     certify : callable or None
         The certificate of a state; None for `stopping_certificate`.
     is_stalled : callable or None
@@ -44,10 +44,10 @@ def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stal
 
 
 def stopping_certificate(problem, state, slope=None):
-    """What `Problem.converged` compares with tol, for the codes of a state.
+    """Certificate of the codes of a state, for the stopping criterion.
 
-    Unlike the certificates that users get, it does not count rounding errors. Smooth priors are
-    judged by residuals, and nothing else is computed for them: gaps take further matrix products.
+    Unlike the certificates of `encode`, it does not include rounding errors. For smooth priors it
+    has the residuals only: gaps would take further matrix products.
     """
     data, code = state.data, state.code
     slope = problem.slope(data, code) if slope is None else slope
@@ -57,12 +57,12 @@ def stopping_certificate(problem, state, slope=None):
 
 
 def residual_alone(kkt_residual):
-    """Certificate for smooth priors, without what does not decide about convergence."""
+    """Certificate with a residual only, which decides about convergence for smooth priors."""
     return Certificate(kkt_residual, None, None)
 
 
 def gradient_step(problem):
-    """Length of a gradient step in the code: one over the largest curvature of the loss."""
+    """Step size of gradient methods: one over a Lipschitz constant of the gradient of the loss."""
     top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
     bound = problem.reconstruction.roughness * top * (1 + 1e-6)
     return 1.0 / max(bound, 1e-30)

@@ -8,16 +8,19 @@ from ..reconstruction import Reconstruction
 
 
 class Solver(Protocol):
-    """A frozen record of settings."""
+    """An algorithm for the sparse-coding problem, as a frozen record of settings."""
 
     @property
     def max_iter(self) -> int | None:
-        """Most iterations per signal; None for no practical limit, and a retry of failed codes."""
+        """Maximum number of iterations per signal, or None.
+
+        None means a limit that practical problems do not reach, and a retry of failed signals.
+        """
         ...
 
     @staticmethod
     def handles(reconstruction: Reconstruction, prior: Any) -> bool:
-        """Whether the solver is for problems of these terms."""
+        """Whether the solver supports problems of this reconstruction term and prior."""
         ...
 
     def codes(

@@ -14,7 +14,7 @@ class CoordinateDescent:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return reconstruction.quadratic and is_elastic_net(prior)
 
     def codes(self, problem, data, tol, init=None):

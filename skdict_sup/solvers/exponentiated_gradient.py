@@ -11,13 +11,13 @@ from ._iterate import iterate_to_tol, stopping_certificate
 
 _SHRINK_ABOVE = 0.6  # fraction of rejected steps above which the initial step size shrinks
 _GROW_BELOW = 0.3  # and below which it grows
-_SIZE_CHANGE = 0.1
+_SIZE_CHANGE = 0.1  # relative change of the initial step size
 _AVERAGE_DECAY = 0.9  # weight of the past in the running fraction of rejected steps
 
 
 @dataclass(frozen=True)
 class ExponentiatedGradient:
-    """First-order solver, the natural one for the KL prior: w_j <- w_j exp(-step gradient_j).
+    """First-order solver, a mirror descent for the KL prior: w_j <- w_j exp(-step gradient_j).
 
     Signed codes are the difference of two nonnegative ones, over [D, -D]. A step that does not
     lower the objective by half of the predicted decrease is rejected, and the step size is halved.
@@ -33,7 +33,7 @@ class ExponentiatedGradient:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return is_entropy(prior)
 
     def codes(self, problem, data, tol, init=None):
@@ -55,11 +55,11 @@ class ExponentiatedGradient:
 
 @dataclass(frozen=True, eq=False)
 class _EGState(Rows):
-    """Nonnegative codes of an iteration, as log(w / p), and what follows from them."""
+    """Nonnegative codes of an iteration, as log(w / p), with their slope and objective."""
 
     data: Data
-    plus: Any
-    minus: Any  # None where codes are nonnegative
+    plus: Any  # log(w / p) of the positive part
+    minus: Any  # log(w / p) of the negative part; None for nonnegative codes
     plus_code: Any
     code: Any
     slope: Any
@@ -70,6 +70,7 @@ class _EGState(Rows):
 
 
 def _evaluate(problem, data, plus, minus, initial_size, step_size, rejected):
+    """State for the logarithms of two nonnegative codes."""
     xp, prior = namespace(plus), problem.prior
     mean = prior.mean(plus)
     plus_code = code = mean * xp.exp(plus)
@@ -85,7 +86,7 @@ def _evaluate(problem, data, plus, minus, initial_size, step_size, rejected):
 
 
 def _step(problem, state):
-    """One trial step for each signal, which is accepted or rejected."""
+    """State after a trial step, which is accepted or rejected for each signal."""
     xp, lam = namespace(state.code), problem.prior.lam
     size, initial_size = state.step_size[:, None], state.initial_size
     plus = state.plus - size * (lam * state.plus - state.slope)
@@ -119,7 +120,7 @@ def _step(problem, state):
 def _is_accepted(lam, state, trial):
     """Whether the objective decreases by half of the predicted decrease.
 
-    With less than that, steps may alternate between two sides of the minimum for ever. Where
+    With less than that, steps may alternate between two sides of the minimum forever. Where
     rounding hides the decrease, the derivative at the end of the step decides, by convexity.
     """
     xp = namespace(state.code)
@@ -139,7 +140,7 @@ def _is_accepted(lam, state, trial):
 
 
 def _directional_derivative(lam, state, plus_move, minus_move):
-    """Derivative of the objective in the direction of moves of the two halves."""
+    """Derivative of the objective along changes of the positive and negative parts."""
     xp = namespace(state.code)
     derivative = xp.sum((lam * state.plus - state.slope) * plus_move, axis=1)
     if minus_move is not None:

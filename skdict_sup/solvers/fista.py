@@ -9,7 +9,7 @@ from .._records import Data, Rows
 from ..priors import has_prox
 from ._iterate import gradient_step, iterate_to_tol
 
-_TEST_EVERY = 10  # steps between two certificates, which take a product with the Gram matrix
+_TEST_EVERY = 10  # steps between two stopping tests, which take a product with the Gram matrix
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class FISTA:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return has_prox(prior)
 
     def codes(self, problem, data, tol, init=None):
@@ -49,6 +49,8 @@ class FISTA:
 
 @dataclass(frozen=True, eq=False)
 class _FISTAState(Rows):
+    """Codes and momentum of an iteration."""
+
     data: Data
     code: Any
     point: Any  # the extrapolated point, where the next gradient is taken
@@ -57,21 +59,22 @@ class _FISTAState(Rows):
 
 
 def _is_stalled(state):
-    """Whether the last step was below the rounding of the code."""
+    """Whether the last step was below the rounding error of the code."""
     xp, code = namespace(state.code), state.code
     return state.change <= eps(code) * xp.max(xp.abs(code), axis=1)
 
 
 def _step(problem, step_size, state):
+    """One accelerated proximal-gradient step, with restart."""
     xp, momentum = namespace(state.code), state.momentum
     slope = problem.slope(state.data, state.point)
     code = problem.prior.prox(state.point + step_size * slope, step_size)
     change = code - state.code
-    # where the momentum points uphill, the signal restarts without it
-    uphill = xp.sum((state.point - code) * change, axis=1) > 0
-    grown = 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2))
-    next_momentum = xp.where(uphill, xp.ones_like(momentum), grown)
-    weight = xp.where(uphill, xp.zeros_like(momentum), (momentum - 1) / next_momentum)
+    # a signal restarts without momentum where the momentum increases the objective
+    is_restart = xp.sum((state.point - code) * change, axis=1) > 0
+    increased = 0.5 * (1 + xp.sqrt(1 + 4 * momentum**2))
+    next_momentum = xp.where(is_restart, xp.ones_like(momentum), increased)
+    weight = xp.where(is_restart, xp.zeros_like(momentum), (momentum - 1) / next_momentum)
     point = code + weight[:, None] * change
     largest = xp.max(xp.abs(change), axis=1)
     return _FISTAState(state.data, code, point, next_momentum, largest)

@@ -6,7 +6,7 @@ from .._array import is_numpy, namespace, rows_times, set_rows, take_rows, to_nu
 from ..kernels import elastic_net_codes
 from ..priors import is_elastic_net
 
-_MAX_UNCHECKED_SUPPORT = 32  # size of supports for which the check costs more than it saves
+_MAX_UNCHECKED_SUPPORT = 32  # size of supports up to which the check costs more than it saves
 _MAX_MEAN_VIOLATION = 0.25  # mean violation over the support, relative to lam, of a usable start
 
 
@@ -18,7 +18,7 @@ class Homotopy:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return reconstruction.quadratic and is_elastic_net(prior)
 
     def codes(self, problem, data, tol, init=None):
@@ -30,42 +30,43 @@ class Homotopy:
             problem.gram, data.corr, *weights, init, self.max_iter
         )
         if prior.positive:
-            code, slope = _clipped(problem, code, slope)
+            code, slope = _clip_negative(problem, code, slope)
         return code, slope, n_iter
 
 
-def _clipped(problem, code, slope):
-    """Codes at or above zero: a step that ends where an entry vanishes may round below it.
+def _clip_negative(problem, code, slope):
+    """Set negative entries to zero, and correct the slopes.
 
-    Slopes are corrected too: for a large atom, a tiny entry changes them noticeably.
+    A step that ends where an entry vanishes may round below zero. Slopes are corrected because
+    for a large atom, a tiny entry changes them noticeably.
     """
     xp = namespace(code)
-    below = xp.minimum(code, xp.zeros_like(code))
+    negative_part = xp.minimum(code, xp.zeros_like(code))
     if not is_numpy(code):
-        return code - below, slope + below @ problem.gram
-    rows = below.any(axis=1).nonzero()[0]
+        return code - negative_part, slope + negative_part @ problem.gram
+    rows = negative_part.any(axis=1).nonzero()[0]
     if len(rows):
-        slope = set_rows(slope, slope[rows] + rows_times(below[rows], problem.gram), rows)
-    return code - below, slope
+        slope = set_rows(slope, slope[rows] + rows_times(negative_part[rows], problem.gram), rows)
+    return code - negative_part, slope
 
 
 def _usable_start(problem, data, init):
-    """Initial codes, with zero in place of those far from optimal.
+    """Initial codes, with zero in place of codes that are far from optimal.
 
-    Removing many atoms is slower than a cold start. Codes of a nearby dictionary or of another
-    solver violate the optimality condition by a few hundredths of lam, codes of a network by lam
-    itself, on many more atoms.
+    Removing many atoms is slower than a cold start. Codes for a similar dictionary, or of another
+    solver, violate the optimality condition by a few hundredths of lam; codes of a network violate
+    it by lam itself, on many more atoms.
     """
     xp, prior = namespace(init), problem.prior
     n_atoms = xp.sum(xp.astype(init != 0, init.dtype), axis=1)
     rows = (to_numpy(n_atoms) > _MAX_UNCHECKED_SUPPORT).nonzero()[0]
     if not len(rows):
         return init
-    start, n_atoms, large = take_rows(init, rows), take_rows(n_atoms, rows), data.rows(rows)
-    slope = problem.slope(large, start)
+    start, n_atoms, large_data = take_rows(init, rows), take_rows(n_atoms, rows), data.rows(rows)
+    slope = problem.slope(large_data, start)
     zero = xp.zeros_like(start)
     violation = xp.where(start != 0, prior.stationarity(start, slope), zero)
-    least = 1e-3 * xp.max(xp.abs(large.corr), axis=1)  # decides where lam is tiny
-    bound = _MAX_MEAN_VIOLATION * xp.where(least > prior.lam, least, prior.lam)
+    min_bound = 1e-3 * xp.max(xp.abs(large_data.corr), axis=1)  # where lam is tiny
+    bound = _MAX_MEAN_VIOLATION * xp.where(min_bound > prior.lam, min_bound, prior.lam)
     is_usable = xp.sum(violation, axis=1) / n_atoms <= bound
     return set_rows(init, xp.where(is_usable[:, None], start, zero), rows)

@@ -12,20 +12,20 @@ from ..kernels import kl_codes
 from ..priors import is_convex, is_positive, kl_weights, scaled, weight_of
 from ._iterate import iterate_to_tol, residual_alone
 
-# where lam is below this fraction of the largest correlation, larger ones are solved first
+# where lam is below this fraction of the largest correlation, larger lam are solved first
 _SMALL_LAM = 1e-4
 _LAM_RATIO = 10.0  # ratio of successive lam of the continuation
-_MAX_STAGES = 13  # with more, the smallest lam is below the rounding of correlations
+_MAX_STAGES = 13  # a smaller lam is below the rounding error of correlations
 _STAGE_MAX_ITER = 50
-_STAGE_TOL = 0.3  # residual, relative to lam, at which a tenth of that lam takes over
+_STAGE_TOL = 0.3  # residual, relative to lam, at which the next lam starts
 
 
 @dataclass(frozen=True)
 class Newton:
-    """Second-order solver: few iterations, with a linear system for each signal in each.
+    """Second-order solver: few iterations, which solve a linear system for each signal.
 
-    `_newton` states the algorithm, which takes steps in the dual variable phi'(w). Where lam is
-    tiny, codes of larger ones are the start.
+    `_newton` states the algorithm, which takes steps in the dual variable phi'(w). For tiny lam,
+    it starts from codes of larger lam.
 
     References
     ----------
@@ -36,7 +36,7 @@ class Newton:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return prior.smooth and is_convex(prior)
 
     def codes(self, problem, data, tol, init=None):
@@ -61,10 +61,10 @@ class Newton:
 
 
 def _continuation(problem, data):
-    """Initial codes: the minimiser of the prior, or for tiny lam, codes of larger lam.
+    """Initial codes: the minimiser of the prior, or for tiny lam the codes of a larger lam.
 
     The stages of a signal are lam * ratio^k, up to a fraction of its largest correlation. They
-    depend on that signal alone.
+    do not depend on other signals.
     """
     xp, prior = namespace(data.corr), problem.prior
     code = prior.code_at(xp.zeros_like(data.corr))
@@ -86,7 +86,7 @@ def _continuation(problem, data):
 
 
 def _is_close(lam, state):
-    """Whether codes of one stage are close enough to optimal to be the start of the next."""
+    """Whether the codes of a stage are close enough to optimal to start the next stage from."""
     xp = namespace(state.code)
     top = xp.max(xp.abs(state.data.corr), axis=1)
     return (state.kkt_residual * top <= _STAGE_TOL * lam) | is_stalled(state)

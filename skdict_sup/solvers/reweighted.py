@@ -10,7 +10,7 @@ from ..priors import ElasticNet, is_convex, is_power
 from ._iterate import gradient_step, iterate_to_tol
 from .homotopy import Homotopy
 
-_TEST_EVERY = 10  # steps between two residuals, which take a product with the Gram matrix
+_TEST_EVERY = 10  # steps between two stopping tests, which take a product with the Gram matrix
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Reweighted:
 
     @staticmethod
     def handles(reconstruction, prior):
-        """Whether this solver is for such problems."""
+        """Whether the solver supports this transfer and prior."""
         return reconstruction.quadratic and is_power(prior) and not is_convex(prior)
 
     def codes(self, problem, data, tol, init=None):
@@ -49,11 +49,14 @@ class Reweighted:
 
 @dataclass(frozen=True, eq=False)
 class _ReweightedState(Rows):
+    """Codes of an iteration."""
+
     data: Data
     code: Any
 
 
 def _step(problem, step_size, state):
+    """One proximal-gradient step for the l1 norm weighted by the derivative of the prior."""
     xp, code = namespace(state.code), state.code
     point = code + step_size * problem.slope(state.data, code)
     magnitude = xp.abs(point) - step_size * xp.abs(problem.prior.gradient(code))

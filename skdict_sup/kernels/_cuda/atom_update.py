@@ -4,7 +4,7 @@ import cupy
 
 from ._launch import WARP, launch
 
-_MAX_THREADS = 1024  # of a block
+_MAX_BLOCK_THREADS = 1024
 
 
 def atom_update(dictionary, code_moment, cross_moment, positive):
@@ -12,7 +12,7 @@ def atom_update(dictionary, code_moment, cross_moment, positive):
     dictionary = cupy.array(dictionary, order="C")
     moments = map(cupy.ascontiguousarray, (code_moment, cross_moment))
     p, m = dictionary.shape
-    threads = min(_MAX_THREADS, -(-m // WARP) * WARP)
+    threads = min(_MAX_BLOCK_THREADS, -(-m // WARP) * WARP)
     arguments = dictionary, *moments, p, m, bool(positive)
     launch("atom_update", dictionary.dtype, 1, threads, arguments)
     return dictionary

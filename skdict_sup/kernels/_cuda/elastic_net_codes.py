@@ -3,7 +3,7 @@
 import cupy
 import numpy as np
 
-from .._rank import dependence
+from .._rank import min_relative_pivot
 from ._launch import WARP, launch, n_teams
 
 _CAPACITIES = (64, 256)  # most active atoms at first, and for signals with more
@@ -16,7 +16,8 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     init = None if init is None else cupy.ascontiguousarray(init)
     code, slope = cupy.zeros_like(corr), cupy.empty_like(corr)
     n_iter = cupy.full(n, -1, dtype=np.int32)  # -1 for signals that are not coded yet
-    tolerance, max_changes = float(dependence(np.finfo(dtype).eps)), int(max_iter or 100 + 10 * p)
+    tolerance = float(min_relative_pivot(np.finfo(dtype).eps))
+    max_changes = int(max_iter or 100 + 10 * p)
     for capacity in sorted({min(p + 1, c) for c in _CAPACITIES} | {p + 1}):
         size = capacity * (capacity + 6) + 3 * p
         teams = n_teams(n, size, dtype)

@@ -3,7 +3,7 @@
 import cupy
 import numpy as np
 
-from .._rank import dependence
+from .._rank import min_relative_pivot
 from ._launch import WARP, launch, n_teams
 
 
@@ -23,7 +23,7 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     teams = n_teams(n, _workspace_size(width), dtype)
     workspace = cupy.empty(teams * _workspace_size(width), dtype)
     indices = cupy.empty(teams * width, np.int32)
-    tolerance = float(dependence(np.finfo(dtype).eps))
+    tolerance = float(min_relative_pivot(np.finfo(dtype).eps))
     arguments = gram, curvature, each, support, rhs, n, p, tolerance, width, workspace, indices, x
     launch("support_solve", dtype, teams, WARP, arguments)
     return x

@@ -1,1 +1,1 @@
-"""Versions of the kernels for NumPy arrays: plain compiled functions, no threads of their own."""
+"""Implementations of the kernels for NumPy arrays, compiled by numba."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._rank import dependence
+from .._rank import min_relative_pivot
 from ._active import UNTRUSTED, add_atom, allocate_state
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
@@ -21,7 +21,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     n_iter = np.zeros(corr.shape[0], np.int64)
     n, p = corr.shape
     number = dtype.type
-    scalars = number(lam), number(lam2), number(dependence(np.finfo(dtype).eps))
+    scalars = number(lam), number(lam2), number(min_relative_pivot(np.finfo(dtype).eps))
     top = gram.diagonal().max(initial=0.0)
     gram_scale = number(1 / top) if top > 0 else number(1)
     max_changes = max_iter or 100 + 10 * p

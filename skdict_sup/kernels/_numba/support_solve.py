@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._rank import dependence
+from .._rank import min_relative_pivot
 from ..support_solve import support_solve as _kernel
 from ._cholesky import append_row, backward_substitution, forward_substitution
 from ._compile import ALLOCATING, compiled
@@ -17,7 +17,7 @@ def support_solve(gram, curvature, support, rhs, tol=None):
         return _curved(gram, curvature, support, rhs, tol)
     x = np.zeros(rhs.shape, rhs.dtype)
     dtype = rhs.dtype.type
-    tolerance = dtype(dependence(np.finfo(dtype).eps))
+    tolerance = dtype(min_relative_pivot(np.finfo(dtype).eps))
     arrays = np.ascontiguousarray(gram), dtype(curvature), np.ascontiguousarray(support)
     _solve(*arrays, rhs, tolerance, x)
     return x
