@@ -89,11 +89,13 @@ def _cupy_stream(cupy, address):
 
 
 def _is_torch_float(array):
+    """Whether an array is a tensor of float32 or float64."""
     return is_torch(array) and str(array.dtype) in ("torch.float32", "torch.float64")
 
 
 @cache
 def _has_cupy():
+    """Whether CuPy is installed."""
     return find_spec("cupy") is not None
 
 

@@ -8,6 +8,7 @@ from ._dispatch import kernel
 def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
     r"""Optimality violation, duality gap and objective of elastic-net codes.
 
+    The objective is 1/2 ||x - w D||^2 + lam ||w||_1 + lam2/2 ||w||^2.
     With u = slope - lam2 w and r the residual, the dual point is s r, for the largest s in [0, 1]
     with s u in the dual ball. The gap is summed as Fenchel-Young gaps, each at or above zero, so
     that it is accurate where it is below the rounding error of the objective:

@@ -91,11 +91,14 @@ class _GramProblem:
         return 0.5 * xp.maximum(squares, xp.zeros_like(squares)) + self.prior.value(code)
 
     def product(self, direction, code):
+        """Hessian of the loss times a direction."""
         return rows_times(direction, self.gram)
 
     def diagonal(self, code):
+        """Diagonal of the Hessian of the loss."""
         return namespace(code).linalg.diagonal(self.gram)[None, :]
 
     def newton_system(self, code, rhs, tol):
+        """Solution of Newton's equation, with the curvature of the prior and the support."""
         curvature, support = self.prior.curvature(code), self.prior.support(code)
         return support_solve.reference(self.gram, curvature, support, rhs), curvature, support

@@ -54,7 +54,7 @@ DEVICE State<T> state_at(T *workspace, int *indices, int p, int capacity) {
     return s;
 }
 
-// out = H^-1 b
+// Write the product H^-1 b to out.
 template <class T, class Team>
 DEVICE void apply_inverse(const Team &team, const State<T> &s, const T *b, T *out) {
     for (int c = team.lane; c < s.k; c += team.size) {
@@ -65,7 +65,7 @@ DEVICE void apply_inverse(const Team &team, const State<T> &s, const T *b, T *ou
     team.sync();
 }
 
-// H^-1 += scale v v' over the first n rows and columns
+// Add scale v v' to the first n rows and columns of the inverse.
 template <class T, class Team>
 DEVICE void rank_one_update(const Team &team, const State<T> &s, int n, T scale, const T *v) {
     for (int c = team.lane; c < n; c += team.size) {

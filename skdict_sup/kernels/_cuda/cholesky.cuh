@@ -4,7 +4,7 @@
 
 // Replace the upper triangle of the leading k x k part of H by its factor U.
 //
-// A row whose pivot is at or below `tolerance` of its diagonal entry depends on the rows before: it
+// A row whose pivot is at most `tolerance` times its diagonal entry is linearly dependent: the row
 // becomes zero, and so does its unknown.
 template <class T, class Team>
 DEVICE void factor(const Team &team, T *H, int k, T tolerance, T *diagonal) {

@@ -76,7 +76,7 @@ DEVICE bool follow_path(const Team &team, const Problem<T> &problem, T mu, T end
             n_changes++;
             remove_atom(team, leaver, s);
             if (++n_dropped > 16 + 2 * s.k) return false;
-            // an atom that leaves at zero entered by a tie: it may not again
+            // an atom that leaves at zero entered by a tie: it may not enter again
             if (step > T(0)) allow_inactive(team, problem, s);
         } else if (entrant < 0) {
             break;

@@ -14,8 +14,8 @@ from ._rows import aligned, axpy, dot, fill
 from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 
 # entries of `State.status`
-N_DROPPED = 0  # atoms that left the path
-UNTRUSTED = 1  # whether the active set cannot be trusted: the signal is coded once more from zero
+N_DROPPED = 0  # number of atoms that left the active set on the path
+UNTRUSTED = 1  # 1 if the active set is too inaccurate: the signal is coded again from zero
 
 State = namedtuple(
     "State",

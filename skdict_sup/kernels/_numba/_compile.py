@@ -53,6 +53,8 @@ class _Lowering(Lower):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _NativeLowering(NativeLowering):
+    """Numba's lowering pass, by `_Lowering`."""
+
     _name = "native_lowering_with_own_copies"
     lowering_class = _Lowering
 

@@ -14,9 +14,8 @@ def nonzeros(code, other):
 
     These are (starts, atoms, values, values of `other` at the same places).
     """
-    count = np.count_nonzero(
-        code != 0
-    )  # counting booleans is many times faster than counting floats
+    # counting booleans is many times faster than counting floats
+    count = np.count_nonzero(code != 0)
     if count > _SPARSE * code.size:
         return None
     starts, atoms = np.zeros(code.shape[0] + 1, np.int64), np.empty(count, np.int64)

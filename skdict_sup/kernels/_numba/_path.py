@@ -164,7 +164,8 @@ def _follow_stage(
             if state.status[N_DROPPED] > 16 + 2 * k:
                 state.status[UNTRUSTED] = 1
                 break
-            if step > zero:  # an atom that leaves at zero entered by a tie: it may not again
+            # an atom that leaves at zero entered by a tie: it may not enter again
+            if step > zero:
                 fill(tracked_may_enter, n_tracked, np.float32(1))
                 for h in range(n_tracked, width):
                     tracked_may_enter[h] = np.float32(0)

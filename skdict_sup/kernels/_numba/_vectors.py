@@ -46,12 +46,16 @@ def _llvm(vector):
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
+    """A vector is an LLVM vector."""
+
     def __init__(self, manager, kind):
         super().__init__(manager, kind, _llvm(kind))
 
 
 @register_model(Mask)
 class _MaskModel(models.PrimitiveModel):
+    """A mask is an LLVM vector of bits."""
+
     def __init__(self, manager, kind):
         super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
 
@@ -64,7 +68,7 @@ def _entry_pointer(context, builder, kind, array, index, stored):
 
 
 def _access(dimensions, wide):
-    """Pair of intrinsics (load, store) for arrays of one or two dimensions."""
+    """Typing functions of (load, store) for arrays of one or two dimensions."""
     index = (types.int64,) * dimensions
 
     def types_of(array):
