@@ -156,11 +156,11 @@ def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, report = passes.learn_labelled(state, data, settings, lambda _: (0.01, 0.01), rng, mu)
     monkeypatch.undo()
     assert report.loss > 0
-    assert report.uses.sum() > 0
+    assert report.n_uses.sum() > 0
     # of the signals' range and the codes' exactness; and at the end, what the pass was like
-    assert asked.count("precision.py") == data.n_steps()
+    assert asked.count("precision.py") == data.steps_per_epoch()
     assert asked.count("passes.py") == 3
-    assert len(asked) == data.n_steps() + 3
+    assert len(asked) == data.steps_per_epoch() + 3
 
 
 @elsewhere
