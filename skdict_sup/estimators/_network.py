@@ -89,7 +89,7 @@ class NetworkEstimator(CodingEstimator):
         | LEARNING
         | FROM_START
         | {
-            "architecture": Option(tuple(ARCHITECTURES)),
+            "architecture": Option(ARCHITECTURES),
             "target": Option(("objective", "codes")),
             "n_layers": POSITIVE_INTEGER,
             "learning_rate": Number(low=0.0, strict=True, names=("auto",)),

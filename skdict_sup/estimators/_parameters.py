@@ -5,6 +5,7 @@ an error with the name of the parameter, its value and what is expected.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -54,7 +55,7 @@ class Number:
 class Option:
     """Rule for one of some names, or None if allowed."""
 
-    names: tuple
+    names: Collection  # a mapping of names, too, to which users may add their own
     none: bool = False
 
     def check(self, value, name, estimator):
