@@ -47,7 +47,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
-        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function maps the progress
+        ``[0.8, 0.5, 0.3, 0.0]``, is for equal parts of the epochs; a function maps the progress
         in [0, 1] to the weight. Unless mu is 0, rows of y that are NaN are unlabelled and count in
         the reconstruction alone.
     dropout : float, default=0.0

@@ -82,7 +82,7 @@ class Trainer:
             samples, training.state, training.settings, schedule, mu, progress, rng
         )
         passes.check_convergent(report, training.learning_rate)
-        after = replace(
+        trained = replace(
             training,
             state=state,
             settings=_raise_lam2_if_unstable(training.settings, report),
@@ -90,11 +90,11 @@ class Trainer:
             losses=(*training.losses, report.loss),
         )
         if held_out is not None:
-            after = self._with_validation_score(after, held_out)
+            trained = self._with_validation_score(trained, held_out)
         if self.verbose:
             seconds = time.perf_counter() - start_time
-            print(_progress_line(after, report, n_revived, seconds), flush=True)
-        return after
+            print(_progress_line(trained, report, n_revived, seconds), flush=True)
+        return trained
 
     def _with_validation_score(self, training, held_out):
         """Training with the validation score of its last epoch, and the best state so far."""
