@@ -149,7 +149,7 @@ def reads_of_the_host(monkeypatch):
 def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
     model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=6, **LEARNING).fit(there, y)
-    data, _ = model._read(there, y, None, reset=False)
+    data, _ = model._read_samples(there, y, None, reset=False)
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)
     state, settings = model._training.state, model._training.settings
