@@ -6,6 +6,7 @@ from learners import assert_same, classifier, digits, learned
 
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES
+from skdict_sup.supervised import prediction, trainer
 
 CROSSED = ("SupervisedDictionaryClassifier",)
 
@@ -32,7 +33,7 @@ def test_partial_fit_learns_in_pieces():
         scores.append(model.score(X, y))
     assert scores[-1] > 0.75  # chance is a third
     assert model.n_iter_ == len(model.loss_curve_) == 33
-    with pytest.raises(ValueError, match=r"y must hold labels among .*, got .*3.* too"):
+    with pytest.raises(ValueError, match=r"y must contain only labels among .*, got .*3.* too"):
         model.partial_fit(X, np.full(400, 3))
     with pytest.raises(ValueError, match="at least two classes, got one"):
         classifier().partial_fit(X, np.zeros(400))
@@ -64,7 +65,7 @@ def test_warm_start_goes_on(loss):
 def test_warm_start_keeps_classes_and_outputs():
     X, y = problem()
     model = classifier(warm_start=True).fit(X, y)
-    with pytest.raises(ValueError, match="y must hold labels among"):
+    with pytest.raises(ValueError, match="y must contain only labels among"):
         model.fit(X, y + 1)
     assert model.fit(X[y > 0], y[y > 0]).classes_.tolist() == [0, 1, 2]
 
@@ -77,31 +78,29 @@ def test_warm_start_keeps_classes_and_outputs():
         binary.set_params(loss="logistic").fit(X[y < 2], y[y < 2])
 
 
-class Watched(SupervisedDictionaryClassifier):
-    """A classifier that notes its atoms, head and score whenever it is validated."""
+def test_early_stopping_keeps_the_best_epoch(monkeypatch):
+    notes = []
 
-    def _held_out_score(self, X, labels, weight, state, settings):
-        score = super()._held_out_score(X, labels, weight, state, settings)
-        found = self._in_data_units(state, settings)
-        self.notes_.append((score, found["dictionary"], found["coef"], len(X)))
+    def watched(samples, state, settings, targets):
+        score = prediction.evaluate(samples, state, settings, targets)
+        learned = prediction.to_data_units(state, settings, targets)
+        notes.append((score, learned["dictionary"], learned["coef"], samples.n_samples))
         return score
 
-
-def test_early_stopping_keeps_the_best_epoch():
+    monkeypatch.setattr(trainer, "evaluate", watched)
     X, y = digits(300)
-    model = Watched(
+    model = SupervisedDictionaryClassifier(
         6, init_max_iter=1, max_iter=12, early_stopping=True, learning_rate=1.0, random_state=0
     )
-    model.notes_ = []
     model.fit(X, y)
-    scores = [note[0] for note in model.notes_]
+    scores = [note[0] for note in notes]
     assert model.validation_scores_ == scores
     assert model.best_validation_score_ == max(scores)
     best = int(np.argmax(scores))
     assert best < len(scores) - 1  # at such steps the last epoch is not the best
-    np.testing.assert_array_equal(model.components_, model.notes_[best][1])
-    np.testing.assert_array_equal(model.coef_, model.notes_[best][2])
-    assert {note[3] for note in model.notes_} == {30}
+    np.testing.assert_array_equal(model.components_, notes[best][1])
+    np.testing.assert_array_equal(model.coef_, notes[best][2])
+    assert {note[3] for note in notes} == {30}
 
 
 def test_early_stopping_stops_when_nothing_gets_better():
@@ -143,5 +142,5 @@ def test_warm_start_takes_up_a_prior_and_a_ridge_given_since():
     assert model.prior_.lam == sparse.lam
     assert model.nu_ == pytest.approx(0.5)
     assert (model.transform(X) != 0).sum() < before
-    with pytest.raises(ValueError, match=r"n_components must be \d+ to go on learning"):
+    with pytest.raises(ValueError, match=r"n_components must be \d+ to continue learning"):
         model.set_params(n_components=3).fit(X, y)

@@ -33,7 +33,7 @@ FEW = {"max_iter": 1, "random_state": 0}
 )
 def test_parameters_of_a_prior_given_by_name_can_be_set(estimator):
     named = clone(estimator)
-    *_, default = clone(estimator)._terms()[:2]
+    *_, default = clone(estimator)._check_terms()[:2]
     estimator.set_params(prior__lam=0.25)
     assert estimator.prior.lam == 0.25
     others = default.get_params() | {"lam": 0.25}

@@ -149,18 +149,18 @@ def reads_of_the_host(monkeypatch):
 def test_a_step_of_training_asks_a_device_once(mu, monkeypatch):
     _, there, y = signals("device1")
     model = SupervisedDictionaryClassifier(4, mu=mu, batch_size=6, **LEARNING).fit(there, y)
-    data, _ = model._read(there, y, None, reset=False)
+    data, _ = model._read_samples(there, y, None, reset=False)
     rng = np.random.default_rng(0)
     asked = reads_of_the_host(monkeypatch)
     state, settings = model._training.state, model._training.settings
     _, report = passes.learn_labelled(state, data, settings, lambda _: (0.01, 0.01), rng, mu)
     monkeypatch.undo()
     assert report.loss > 0
-    assert report.uses.sum() > 0
+    assert report.n_uses.sum() > 0
     # of the signals' range and the codes' exactness; and at the end, what the pass was like
-    assert asked.count("precision.py") == data.n_steps()
+    assert asked.count("precision.py") == data.steps_per_epoch()
     assert asked.count("passes.py") == 3
-    assert len(asked) == data.n_steps() + 3
+    assert len(asked) == data.steps_per_epoch() + 3
 
 
 @elsewhere

@@ -8,7 +8,7 @@ from problems import unit_atoms
 
 from skdict_sup import ElasticNet
 from skdict_sup._atoms import Atoms
-from skdict_sup.encoders import Seen, costs, network, training
+from skdict_sup.encoders import LayerInput, costs, network, training
 from skdict_sup.encoders.facnet import FacNet
 from skdict_sup.encoders.gated import SLSTM, AdaptiveISTA
 from skdict_sup.encoders.steps import ALISTA, StepLISTA, analytic_weights
@@ -36,11 +36,11 @@ PRIORS = {
 }
 
 
-def seen_of(prior, n=9, p=6, m=8, seed=0, convert=np.asarray):
+def input_of(prior, n=9, p=6, m=8, seed=0, convert=np.asarray):
     rng = np.random.default_rng(seed)
     problem = Problem(as_reconstruction("linear"), prior, Atoms(convert(unit_atoms(rng, p, m))))
     X = convert(rng.normal(size=(n, m)))
-    return Seen(problem, X)
+    return LayerInput(problem, X)
 
 
 def varied(layer, size, rng):
@@ -53,24 +53,24 @@ def varied(layer, size, rng):
     }
 
 
-def ista(seen, n_steps):
+def ista(inputs, n_steps):
     """Codes of plain proximal gradient steps."""
-    D, prior = seen.problem.dictionary, seen.problem.prior
+    D, prior = inputs.problem.dictionary, inputs.problem.prior
     step = 1 / np.linalg.norm(D, 2) ** 2
-    code, found = np.zeros((len(seen.X), len(D))), []
+    code, found = np.zeros((len(inputs.X), len(D))), []
     for _ in range(n_steps):
-        code = prior.prox(code + step * (seen.X - code @ D) @ D.T, step)
+        code = prior.prox(code + step * (inputs.X - code @ D) @ D.T, step)
         found.append(code)
     return found
 
 
-def fista(seen, n_steps):
-    D, prior = seen.problem.dictionary, seen.problem.prior
+def fista(inputs, n_steps):
+    D, prior = inputs.problem.dictionary, inputs.problem.prior
     step, t = 1 / np.linalg.norm(D, 2) ** 2, 1.0
-    code = point = np.zeros((len(seen.X), len(D)))
+    code = point = np.zeros((len(inputs.X), len(D)))
     found = []
     for _ in range(n_steps):
-        following = prior.prox(point + step * (seen.X - point @ D) @ D.T, step)
+        following = prior.prox(point + step * (inputs.X - point @ D) @ D.T, step)
         grown = (1 + np.sqrt(1 + 4 * t**2)) / 2
         point = following + (t - 1) / grown * (following - code)
         code, t = following, grown
@@ -83,9 +83,11 @@ def fista(seen, n_steps):
 def test_every_layer_starts_at_ista_or_fista(name, prior):
     if EVERY[name].needs_signed and prior.positive:
         pytest.skip("made for signed codes")
-    seen = seen_of(prior)
-    codes, _ = network.forward(EVERY[name], EVERY[name].start(seen, 8), seen)
-    expected = fista(seen, 8) if name == "lfista" else ista(seen, 8)
+    inputs = input_of(prior)
+    codes, _ = network.forward_with_residuals(
+        EVERY[name], EVERY[name].initial_layers(inputs, 8), inputs
+    )
+    expected = fista(inputs, 8) if name == "lfista" else ista(inputs, 8)
     for found, code in zip(codes, expected, strict=True):
         np.testing.assert_allclose(found, code, rtol=1e-12, atol=1e-14)
 
@@ -96,18 +98,18 @@ def test_gradients_are_those_of_finite_differences(name, prior):
     architecture = EVERY[name]
     if architecture.needs_signed and prior.positive:
         pytest.skip("made for signed codes")
-    seen, rng = seen_of(prior), np.random.default_rng(1)
-    layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
-    toward = [rng.normal(size=seen.corr.shape), None, rng.normal(size=seen.corr.shape)]
+    inputs, rng = input_of(prior), np.random.default_rng(1)
+    layers = [varied(layer, 0.05, rng) for layer in architecture.initial_layers(inputs, 3)]
+    grad_codes = [rng.normal(size=inputs.corr.shape), None, rng.normal(size=inputs.corr.shape)]
 
     def value(layers):
-        codes, _ = network.forward(architecture, layers, seen)
+        codes, _ = network.forward_with_residuals(architecture, layers, inputs)
         return sum(
-            float((c * t).sum()) for c, t in zip(codes, toward, strict=True) if t is not None
+            float((c * t).sum()) for c, t in zip(codes, grad_codes, strict=True) if t is not None
         )
 
-    _, kept = network.forward(architecture, layers, seen)
-    found = network.backward(architecture, layers, kept, toward, seen)
+    _, residuals = network.forward_with_residuals(architecture, layers, inputs)
+    found = network.backward(architecture, layers, residuals, grad_codes, inputs)
     step = 1e-6
     for number, gradients in enumerate(found):
         for key, gradient in gradients.items():
@@ -137,15 +139,15 @@ def test_analytic_weights_are_the_least_coherent():
 
 @pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
 def test_the_objective_is_that_of_the_problem_and_its_gradient_right(prior):
-    seen, rng = seen_of(prior), np.random.default_rng(2)
-    code, step = np.abs(rng.normal(size=seen.corr.shape)), 1e-6
+    inputs, rng = input_of(prior), np.random.default_rng(2)
+    code, step = np.abs(rng.normal(size=inputs.corr.shape)), 1e-6
     cost = costs.Objective()
-    residual = seen.X - code @ seen.problem.dictionary
+    residual = inputs.X - code @ inputs.problem.dictionary
     expected = 0.5 * (residual**2).sum(axis=1) + prior.value(code)
-    np.testing.assert_allclose(cost.value(code, seen, None), expected, rtol=1e-12)
+    np.testing.assert_allclose(cost.value(code, inputs, None), expected, rtol=1e-12)
     direction = rng.normal(size=code.shape)
-    ends = [cost.value(code + s * step * direction, seen, None).sum() for s in (1, -1)]
-    slope = float((cost.gradient(code, seen, None) * direction).sum())
+    ends = [cost.value(code + s * step * direction, inputs, None).sum() for s in (1, -1)]
+    slope = float((cost.gradient(code, inputs, None) * direction).sum())
     assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(slope, rel=1e-6)
 
 
@@ -154,37 +156,37 @@ def test_the_objective_is_that_of_the_problem_and_its_gradient_right(prior):
 def test_a_pass_without_gradients_makes_the_codes_of_one_with_them(name, prior):
     if prior == "nonnegative" and EVERY[name].needs_signed:
         pytest.skip("for signed codes alone")
-    seen, rng = seen_of(PRIORS[prior], n=40, p=30, m=20), np.random.default_rng(5)
-    layers = [varied(layer, 0.1, rng) for layer in EVERY[name].start(seen, 5)]
-    codes, _ = network.forward(EVERY[name], layers, seen)
+    inputs, rng = input_of(PRIORS[prior], n=40, p=30, m=20), np.random.default_rng(5)
+    layers = [varied(layer, 0.1, rng) for layer in EVERY[name].initial_layers(inputs, 5)]
+    codes, _ = network.forward_with_residuals(EVERY[name], layers, inputs)
     for depth in (1, 5):
-        found = network.Encoder(EVERY[name], layers[:depth], seen.problem)(seen.X)
+        found = network.Encoder(EVERY[name], layers[:depth], inputs.problem)(inputs.X)
         np.testing.assert_allclose(found, codes[depth - 1], rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_safeguard_never_lets_the_objective_rise(name):
-    seen, rng = seen_of(PRIORS["elastic net"], n=40), np.random.default_rng(3)
-    layers = [varied(layer, 0.3, rng) for layer in EVERY[name].start(seen, 6)]
+    inputs, rng = input_of(PRIORS["elastic net"], n=40), np.random.default_rng(3)
+    layers = [varied(layer, 0.3, rng) for layer in EVERY[name].initial_layers(inputs, 6)]
     before = np.zeros(40)
     rises = 0
     for depth in range(1, 7):
-        plain = network.Encoder(EVERY[name], layers[:depth], seen.problem)(seen.X)
-        rises += (network.objective(plain, seen) > before + 1e-9).sum()
-        guarded = network.Encoder(EVERY[name], layers[:depth], seen.problem, True)(seen.X)
-        after = network.objective(guarded, seen)
+        plain = network.Encoder(EVERY[name], layers[:depth], inputs.problem)(inputs.X)
+        rises += (network.objective(plain, inputs) > before + 1e-9).sum()
+        guarded = network.Encoder(EVERY[name], layers[:depth], inputs.problem, True)(inputs.X)
+        after = network.objective(guarded, inputs)
         assert (after <= before + 1e-12).all()
         before = after
     assert rises  # there was something to guard against
 
 
 def test_rotations_stay_orthogonal():
-    seen, rng = seen_of(PRIORS["l1"]), np.random.default_rng(4)
-    weights = FacNet().start(seen, 1)[0]
+    inputs, rng = input_of(PRIORS["l1"]), np.random.default_rng(4)
+    weights = FacNet().initial_layers(inputs, 1)[0]
     for _ in range(200):
         gradients = {"rotation": rng.normal(size=(6, 6)), "curvature": rng.normal(size=6)}
-        directions = FacNet().directions(weights, gradients)
-        weights = FacNet().moved(weights, directions, {"rotation": 0.3, "curvature": 0.1})
+        directions = FacNet().tangent_gradients(weights, gradients)
+        weights = FacNet().updated(weights, directions, {"rotation": 0.3, "curvature": 0.1})
         A = weights["rotation"]
         np.testing.assert_allclose(A @ A.T, np.eye(6), atol=1e-12)
         assert (weights["curvature"] > 0).all()
@@ -196,31 +198,39 @@ def test_rotations_stay_orthogonal():
 @pytest.mark.parametrize("n_together", [2, 3])
 @pytest.mark.parametrize("architecture", [LISTA(), LISTA(RECURRENT), LISTA(()), SLSTM()], ids=str)
 def test_gradients_of_the_cost(architecture, n_together, target, every_layer, with_head):
-    seen, rng = seen_of(PRIORS["elastic net"]), np.random.default_rng(5)
-    first = varied(architecture.start(seen, 1)[0], 0.05, rng)
-    layers = [varied(layer, 0.05, rng) for layer in architecture.start(seen, 3)]
+    inputs, rng = input_of(PRIORS["elastic net"]), np.random.default_rng(5)
+    first = varied(architecture.initial_layers(inputs, 1)[0], 0.05, rng)
+    layers = [varied(layer, 0.05, rng) for layer in architecture.initial_layers(inputs, 3)]
     common = {name: first[name] for name in architecture.shared}
     layers = [layer | (common if k < n_together else {}) for k, layer in enumerate(layers)]
     cost = costs.Objective()
     if target == "codes":
         cost = costs.Distance(rng.normal(size=(20, 6)))
-    rows, X, D = np.arange(3, 12), seen.X, seen.problem.dictionary
-    given = seen.problem.reconstruction, seen.problem.prior, cost, 2.5, every_layer, True, Adam()
+    rows, X, D = np.arange(3, 12), inputs.X, inputs.problem.dictionary
+    given = (
+        inputs.problem.reconstruction,
+        inputs.problem.prior,
+        cost,
+        2.5,
+        every_layer,
+        True,
+        Adam(),
+    )
     settings = HeadSettings(Softmax(), nu=0.1, code_scale=0.7)
     task = (None, settings, 0.3) if with_head else ()
-    course = training.Course(architecture, *given, D, layers, X, rows, rng, *task)
+    setup = training.TrainingSetup(architecture, *given, D, layers, X, rows, rng, *task)
     labels = np.eye(3)[rng.integers(0, 3, size=9)]
     batch = Batch(X, labels, rng.uniform(0.5, 2, size=9))
     head = {"coef": rng.normal(size=(3, 6)), "intercept": rng.normal(size=(3, 1))}
     head = head if with_head else {}
 
     def value(layers, head=head, D=D):
-        state = training.start(replace(course, layers=layers, dictionary=D), head)
-        return float(training.cost_and_gradients(state, batch, rows, course)[0])
+        state = training.initial_state(replace(setup, layers=layers, dictionary=D), head)
+        return float(training.cost_and_gradients(state, batch, rows, setup)[0])
 
-    state, step = training.start(course, head), 1e-6
-    _, found, slopes, pull = training.cost_and_gradients(state, batch, rows, course)
-    for number, gradients in enumerate(training._pooled(found, course.owners)):
+    state, step = training.initial_state(setup, head), 1e-6
+    _, found, grad_head, grad_dictionary = training.cost_and_gradients(state, batch, rows, setup)
+    for number, gradients in enumerate(training._sum_shared(found, setup.shared_with)):
         for name, gradient in gradients.items():
             direction = rng.normal(size=gradient.shape)
             all_of_them = [k for k in range(3) if layers[k][name] is layers[number][name]]
@@ -238,14 +248,14 @@ def test_gradients_of_the_cost(architecture, n_together, target, every_layer, wi
             expected = float((gradient * direction).sum())
             quotient = (moved(1) - moved(-1)) / (2 * step)
             assert quotient == pytest.approx(expected, rel=1e-6, abs=1e-7), (number, name)
-    for name, gradient in slopes.items():
+    for name, gradient in grad_head.items():
         direction = rng.normal(size=gradient.shape)
         ends = [value(layers, head | {name: head[name] + s * step * direction}) for s in (1, -1)]
         expected = float((gradient * direction).sum())
         assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8)
-    assert set(slopes) == set(head)
+    assert set(grad_head) == set(head)
     if target == "objective":  # the layers' codes do not depend on the atoms
         direction = rng.normal(size=D.shape)
         ends = [value(layers, D=D + s * step * direction) for s in (1, -1)]
-        expected = float((pull * direction).sum())
+        expected = float((grad_dictionary * direction).sum())
         assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8)

@@ -68,7 +68,7 @@ def test_inverse_transform_is_a_sum_of_atoms(make):
     np.testing.assert_allclose(back, expected, rtol=1e-12, atol=1e-12)
     sparse = estimator.inverse_transform(scipy.sparse.csr_matrix(code))
     np.testing.assert_allclose(sparse, expected, rtol=1e-12, atol=1e-12)
-    with pytest.raises(ValueError, match=r"X must hold codes of 6 components.*\(9, 5\)"):
+    with pytest.raises(ValueError, match=r"X must have 6 columns \(components\).*\(9, 5\)"):
         estimator.inverse_transform(code[:, :5])
 
 

@@ -195,8 +195,9 @@ def test_a_kernel_dispatches_to_the_first_version_that_takes_the_arrays(xp, monk
 class Shrinking(LISTA):
     """LISTA whose first weights shrink twice as much."""
 
-    def start(self, seen, n_layers):
-        return [w | {"threshold": 2 * w["threshold"]} for w in super().start(seen, n_layers)]
+    def initial_layers(self, inputs, n_layers):
+        layers = super().initial_layers(inputs, n_layers)
+        return [w | {"threshold": 2 * w["threshold"]} for w in layers]
 
 
 def test_a_network_of_ones_own_learns_like_the_others(monkeypatch):

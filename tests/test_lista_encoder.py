@@ -153,7 +153,7 @@ def test_atoms_may_move():
     assert moving.loss_curve_[0] == fixed.loss_curve_[0]
     assert min(moving.loss_curve_) < min(fixed.loss_curve_)
     assert (np.linalg.norm(moving.components_, axis=1) <= 1 + 1e-12).all()
-    with pytest.raises(ValueError, match="dictionary_update=True needs target='objective'"):
+    with pytest.raises(ValueError, match="dictionary_update=True requires target='objective'"):
         encoder(dictionary_update=True, target="codes").fit(X)
 
 
@@ -176,7 +176,7 @@ def test_encoder_and_decoder_may_share_a_matrix(name):
 def test_only_one_matrix_on_the_signals_can_be_shared():
     X, _ = digits(100)
     for name in ("step", "alista", "facnet"):
-        with pytest.raises(ValueError, match="dictionary_update='tied' needs an architecture"):
+        with pytest.raises(ValueError, match="dictionary_update='tied' requires an architecture"):
             encoder(architecture=name, dictionary_update="tied").fit(X)
     with pytest.raises(TypeError, match="must be True or False, or 'tied', got 'both'"):
         encoder(dictionary_update="both").fit(X)
@@ -290,7 +290,7 @@ def test_an_interrupt_leaves_the_last_epoch(monkeypatch):
         ({"dictionary": np.eye(3)}, "one column per feature"),
         (
             {"architecture": "facnet", "prior": ElasticNet(positive=True)},
-            "needs signed ones",
+            "requires signed codes",
         ),
     ],
 )

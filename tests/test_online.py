@@ -34,10 +34,10 @@ def cuts(n_samples):
 
 
 def assert_same_state(found, expected, rtol=1e-9):
-    for name in ("anchor", "statistics.code_moment", "statistics.cross_moment"):
+    for name in ("dictionary", "statistics.code_moment", "statistics.cross_moment"):
         a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
-    np.testing.assert_array_equal(found.statistics.uses, expected.statistics.uses)
+    np.testing.assert_array_equal(found.statistics.n_uses, expected.statistics.n_uses)
     assert (found.n_seen, found.n_revived) == (expected.n_seen, expected.n_revived)
 
 
@@ -74,14 +74,14 @@ def pieces_of(X, code, places, forgetting):
 @given(cuts(30), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_statistics_are_weighted_sums_however_the_stream_is_cut(places, forgetting):
     X, code = random_codes()
-    found = statistics.no_statistics(np.zeros((4, 5)))
+    found = statistics.empty_statistics(np.zeros((4, 5)))
     for piece in pieces_of(X, code, places, forgetting):
         found = statistics.merge(found, piece, forgetting)
     weight = (np.arange(1, 31) / 30) ** forgetting
     close = {"rtol": 1e-12, "atol": 1e-12}
     np.testing.assert_allclose(found.code_moment, (weight * code.T) @ code, **close)
     np.testing.assert_allclose(found.cross_moment, (weight * code.T) @ X, **close)
-    np.testing.assert_array_equal(found.uses, (code != 0).sum(axis=0))
+    np.testing.assert_array_equal(found.n_uses, (code != 0).sum(axis=0))
     np.testing.assert_array_equal(found.worst, X[np.argsort(-objectives(X))[:16]])
     assert (found.first, found.last) == (0, 30)
 
@@ -99,7 +99,7 @@ def test_statistics_merge_in_any_tree_of_neighbours(places, forgetting, random):
         np.testing.assert_allclose(
             getattr(pieces[0], name), expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max()
         )
-    for name in ("uses", "worst", "worst_objective", "first", "last"):
+    for name in ("n_uses", "worst", "worst_objective", "first", "last"):
         np.testing.assert_array_equal(getattr(pieces[0], name), getattr(in_order, name))
 
 
@@ -119,14 +119,14 @@ def test_the_dictionary_minimises_what_the_statistics_say():
     def cost(dictionary):
         return 0.5 * ((X - code @ dictionary) ** 2).sum()
 
-    costs = [cost(state.anchor)]
+    costs = [cost(state.dictionary)]
     for _ in range(200):
-        moved = online._move(state, settings)
+        moved = online._updated_dictionary(state, settings)
         costs.append(cost(moved))
-        state = online.replace(state, anchor=moved)
+        state = online.replace(state, dictionary=moved)
     assert (np.diff(costs) <= 1e-12 * costs[0]).all()
     # optimal over the product of balls: each atom is its own best response
-    D = state.anchor
+    D = state.dictionary
     assert np.linalg.norm(D, axis=1).max() <= 1 + 1e-12
     gradient = code.T @ (code @ D - X)
     for atom, slope in zip(D, gradient, strict=True):
@@ -273,7 +273,7 @@ def test_float32_is_kept_and_near_float64():
     wide, short = learner(**params).fit(X), learner(**params).fit(X.astype(np.float32))
     state = short._training
     kept = state.statistics
-    for array in (state.anchor, kept.code_moment, kept.cross_moment, kept.worst):
+    for array in (state.dictionary, kept.code_moment, kept.cross_moment, kept.worst):
         assert array.dtype == np.float32
     np.testing.assert_allclose(short.components_, wide.components_, atol=1e-3)
 
@@ -283,12 +283,12 @@ def test_every_library_keeps_the_same_statistics(xp, dtype):
     X = digits()[0][:80]
     init = unit_atoms(np.random.default_rng(0), 4, 64)
     settings = learner(prior=PRIOR)._settings(PRIOR)
-    expected, objective = online.learn(online.start(init), as_signals(X), settings)
-    state = online.start(xp.asarray(init, dtype=dtype))
+    expected, objective = online.learn(online.initial_state(init), as_signals(X), settings)
+    state = online.initial_state(xp.asarray(init, dtype=dtype))
     there = as_signals(xp.asarray(X, dtype=dtype))
     found, mine = online.learn(state, there, settings)
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
-    for name in ("anchor", "statistics.code_moment", "statistics.cross_moment"):
+    for name in ("dictionary", "statistics.code_moment", "statistics.cross_moment"):
         a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)
         assert xp.is_mine(a)
         assert str(a.dtype).endswith(np.dtype(dtype).name)

@@ -112,7 +112,9 @@ def test_early_stopping_keeps_the_best_epoch():
 
 def test_samples_to_hold_out_are_asked_for():
     X, Y = problem()
-    with pytest.raises(ValueError, match=r"early_stopping=True needs samples .* of 1 samples"):
+    with pytest.raises(
+        ValueError, match=r"early_stopping=True requires held-out samples: 1 samples"
+    ):
         regressor(early_stopping=True).fit(X[:1], Y[:1])
 
 

@@ -95,7 +95,7 @@ def test_rows_of_nan_are_unlabelled_targets():
     assert np.isfinite(flat.predict(X)).all()
     for y, message in (
         (np.where(np.arange(2) == 0, hidden, heights), "NaN in all outputs"),
-        (np.full(400, np.nan), "NaN alone"),
+        (np.full(400, np.nan), "got only NaN"),
     ):
         with pytest.raises(ValueError, match=message):
             regressor(mu=0.2).fit(X, y)
@@ -104,7 +104,7 @@ def test_rows_of_nan_are_unlabelled_targets():
 
 
 def test_labels_are_needed():
-    with pytest.raises(ValueError, match="-1 alone"):
+    with pytest.raises(ValueError, match="got only -1"):
         classifier(mu=0.2).fit(X, np.full(400, -1))
     with pytest.raises(ValueError, match=r"one class only beside -1 \(unlabelled"):
         classifier(mu=0.2).fit(X, np.where(Y > 1, 1, -1))
@@ -136,8 +136,8 @@ def test_an_epoch_passes_over_the_labels_once_however_many_others_there_are(n_po
     samples = Samples(signals, np.zeros((n, 1)), np.ones(n), batch_size=32, pool=pool)
     seen = np.zeros(n_pool, int)
     for _ in range(40):
-        epoch = samples.epoch(rng)
-        assert len(epoch) == samples.n_steps() == 3
+        epoch = samples.epoch_batches(rng)
+        assert len(epoch) == samples.steps_per_epoch() == 3
         labelled = np.concatenate([rows for rows, _ in epoch])
         np.testing.assert_array_equal(np.sort(labelled), np.arange(n))
         for _, others in epoch:

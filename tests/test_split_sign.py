@@ -64,7 +64,7 @@ def test_transformers_put_the_halves_side_by_side(prior, output):
 
 def test_nonnegative_codes_have_no_halves():
     X, D = draw()
-    with pytest.raises(ValueError, match="split_sign=True needs signed codes"):
+    with pytest.raises(ValueError, match="split_sign=True requires signed codes"):
         SparseCoder(D, prior=KL(0.1, 0.1, positive=True), split_sign=True).fit(X)
 
 
@@ -81,7 +81,7 @@ def test_supervised_learning_sees_the_halves(prior):
     np.testing.assert_allclose(model.decision_function(X), scores, rtol=1e-10)
     assert model.score(X, y) > 0.97
     assert np.isfinite(model.loss_curve_).all()
-    with pytest.raises(ValueError, match="split_sign must be True to go on learning"):
+    with pytest.raises(ValueError, match="split_sign must be True to continue learning"):
         model.set_params(split_sign=False, warm_start=True).fit(X, y)
 
 

@@ -64,10 +64,10 @@ def test_trials_choose_a_large_rate_where_learning_helps():
         ),  # the loss decides between equal scores
     ],
 )
-@pytest.mark.numpy_alone("replaces a method")
+@pytest.mark.numpy_alone("replaces a function")
 def test_the_rate_with_the_best_score_wins(found, best, monkeypatch):
     X, y = digits(n_classes=3)
-    monkeypatch.setattr(rate_search, "_trial", lambda trainer, rate, *_: found[rate])
+    monkeypatch.setattr(rate_search, "_run_trial", lambda trainer, rate, *_: found[rate])
     assert classifier(learning_rate="auto").fit(X, y).learning_rate_ == best
 
 

@@ -37,7 +37,7 @@ def settings_of(prior, loss, transfer="linear", **options):
 
 def start(dictionary, coef, intercept, **others):
     named = {"dictionary": dictionary, "coef": coef, "intercept": intercept}
-    return supervised.start(named | others)
+    return supervised.initial_state(named | others)
 
 
 def targets(loss, n_samples, n_outputs, rng):
@@ -85,14 +85,14 @@ def differences(state, name, value_of, step=STEP):
     for place in np.ndindex(array.shape):
         move = np.zeros_like(array)
         move[place] = step
-        at = [value_of(state.having(**{name: array + k * move})) for k in (-2, -1, 1, 2)]
+        at = [value_of(state.with_parameters(**{name: array + k * move})) for k in (-2, -1, 1, 2)]
         gradient[place] = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * step)
     return gradient
 
 
 def mean_loss(state, batch, settings):
     """The loss of a batch without dropout, from those of its samples, and no gradients."""
-    each = supervised.losses(state, batch, settings)
+    each = supervised.sample_losses(state, batch, settings)
     multiplied = [
         state.parameters[name] for name in ("coef", "linear") if name in state.parameters
     ]
@@ -107,10 +107,10 @@ def assert_derivatives(state, batch, settings, mu=0.0, step=STEP):
         return mean_loss(changed, batch, settings)
 
     value, gradients, code, _ = supervised.loss_and_gradients(state, batch, settings, mu)
-    seen = supervised.head_input(code, batch, settings)
+    seen = supervised.make_head_input(code, batch, settings)
 
     def value_beside(changed):
-        return float(supervised.head_loss(changed.parameters, seen, settings)[0])
+        return float(supervised.head_loss_and_gradients(changed.parameters, seen, settings)[0])
 
     assert float(value) == pytest.approx(value_of(state), rel=1e-12)
     assert mu or float(value) == pytest.approx(value_beside(state), rel=1e-12)
@@ -158,11 +158,11 @@ def test_gradients_through_smooth_codes_are_the_derivatives_of_the_loss(prior, t
 
 SHAPES = {
     "linear": (LinearHead(), 1, False),
-    "path": (LinearHead(path=True), 1, True),
+    "path": (LinearHead(skip=True), 1, True),
     "bilinear": (BilinearHead(), 1, False),
-    "bilinear_path": (BilinearHead(path=True), 1, True),
+    "bilinear_path": (BilinearHead(skip=True), 1, True),
     "blocks": (BlockHead(), 2, False),
-    "blocks_path": (BlockHead(path=True), 2, True),
+    "blocks_path": (BlockHead(skip=True), 2, True),
 }
 
 
@@ -172,7 +172,7 @@ def test_gradients_of_every_formulation_are_the_derivatives(split_sign, head, n_
     rng = np.random.default_rng(3)
     n_features, width = 4, 2 if projected else 4
     prior = KL(lam=0.1, p=0.05)  # halves of other codes have a kink at zero
-    head = replace(head, halves=split_sign) if n_blocks > 1 else head
+    head = replace(head, split_sign=split_sign) if n_blocks > 1 else head
     dictionary = unit_atoms(rng, 3 * n_blocks, width)
     settings = settings_of(
         prior,
@@ -183,13 +183,13 @@ def test_gradients_of_every_formulation_are_the_derivatives(split_sign, head, n_
         nu=0.3,
         code_scale=0.7,
         signal_scale=1.3,
-        energy_scale=2.0,
+        mean_sq_norm=2.0,
     )
     zeros = supervised.zero_head(dictionary, 2, settings, n_features)
     others = {name: rng.normal(size=array.shape) for name, array in zeros.items()}
     if projected:
         others["projection"] = unit_atoms(rng, width, n_features)
-    state = supervised.start({"dictionary": dictionary} | others)
+    state = supervised.initial_state({"dictionary": dictionary} | others)
     X, weight = 2 * rng.normal(size=(3, n_features)), rng.uniform(0.5, 2.0, 3)
     mask = rng.integers(0, 2, size=(3, (6 if split_sign else 3) * n_blocks)) * 2.0
     batch = Batch(X, np.eye(2)[rng.integers(2, size=3)], weight, mask, rng.normal(size=(2, 4)))
@@ -240,11 +240,11 @@ def test_the_loss_is_the_weighted_mean_and_the_ridge(loss):
 
 def test_mu_mixes_the_loss_with_the_objective_of_the_codes():
     state, batch = fixed_batch(Square())
-    settings = settings_of(PRIOR, Square(), energy_scale=3.0)
+    settings = settings_of(PRIOR, Square(), mean_sq_norm=3.0)
     labelled = float(supervised.loss_and_gradients(state, batch, settings)[0])
     others = np.random.default_rng(5).normal(size=(20, 6))
     objective = encode(others, state.dictionary, prior=PRIOR).objective.mean() / 3.0
-    batch = replace(batch, others=others)
+    batch = replace(batch, reconstruction_signals=others)
     for mu in (0.25, 1.0):
         mixed = float(supervised.loss_and_gradients(state, batch, settings, mu)[0])
         assert mixed == pytest.approx((1 - mu) * labelled + mu * objective, rel=1e-10)
@@ -302,7 +302,7 @@ def test_the_amplification_is_that_of_nearly_dependent_atoms():
     state, batch = start(atoms, coef, np.zeros((1, 1))), Batch(X, np.zeros((1, 1)), np.ones(1))
     for lam2, expected in ((0.0, 1 / (1 - np.cos(angle))), (0.1, 10.0)):
         settings = settings_of(ElasticNet(prior.lam, lam2=lam2), Square())
-        state = state.having(intercept=np.ones((1, 1)))
+        state = state.with_parameters(intercept=np.ones((1, 1)))
         found = supervised.loss_and_gradients(state, batch, settings)[3]
         assert found == pytest.approx(expected, rel=0.05)
 
@@ -314,7 +314,7 @@ def test_every_library_has_the_same_gradients(loss, dtype, rtol, xp):
     settings = settings_of(PRIOR, loss, nu=0.3, code_scale=2.0)
     expected = supervised.loss_and_gradients(state, batch, settings, 0.2)
     named = {name: xp.asarray(a, dtype=dtype) for name, a in state.parameters.items()}
-    mine = supervised.start(named)
+    mine = supervised.initial_state(named)
     data = Batch(*(xp.asarray(a, dtype=dtype) for a in (batch.X, batch.target, batch.weight)))
     found = supervised.loss_and_gradients(mine, data, settings, 0.2)
     assert float(found[0]) == pytest.approx(float(expected[0]), rel=rtol)
@@ -331,7 +331,7 @@ def test_every_library_has_the_same_gradients(loss, dtype, rtol, xp):
 def test_every_library_has_the_same_scores_of_every_head(head, n_blocks, path, xp):
     rng = np.random.default_rng(0)
     home = rng.normal(size=(4 * n_blocks, 5))
-    head = replace(head, halves=True) if n_blocks > 1 else head
+    head = replace(head, split_sign=True) if n_blocks > 1 else head
     settings = settings_of(PRIOR, Square(), head=head, n_blocks=n_blocks, split_sign=True)
     zeros = supervised.zero_head(home, 2, settings, 5)
     named = {name: rng.normal(size=array.shape) for name, array in zeros.items()}
@@ -342,8 +342,8 @@ def test_every_library_has_the_same_scores_of_every_head(head, n_blocks, path, x
     found = head.scores(mine, features, X)
     np.testing.assert_allclose(xp.to_numpy(found), expected, rtol=1e-12)
     toward = rng.normal(size=(6, 2))
-    gradients, back = head.pull_back(named, *arrays, toward)
-    others, other = head.pull_back(mine, features, X, xp.asarray(toward))
+    gradients, back = head.vjp(named, *arrays, toward)
+    others, other = head.vjp(mine, features, X, xp.asarray(toward))
     np.testing.assert_allclose(xp.to_numpy(other), back, rtol=1e-12)
     for name, array in others.items():
         np.testing.assert_allclose(xp.to_numpy(array), gradients[name], rtol=1e-12)

@@ -20,7 +20,7 @@ from skdict_sup.supervised import data as samples_of
 from skdict_sup.supervised import passes
 from skdict_sup.supervised import step as supervised
 from skdict_sup.supervised.data import Batch, Samples
-from skdict_sup.supervised.head_fit import first_head
+from skdict_sup.supervised.head_fit import fit_head
 
 ADAM = Adam()
 
@@ -30,7 +30,7 @@ ADAM = Adam()
 @given(st.integers(1, 3000), st.floats(0.01, 10), st.floats(0.01, 10))
 def test_step_sizes_rise_then_fall_to_zero(n_steps, rate, head_rate):
     schedule = schedules.Cosine(rate, head_rate, n_steps)
-    pairs = np.array([schedule.rates(done) for done in range(n_steps)])
+    pairs = np.array([schedule.learning_rates(done) for done in range(n_steps)])
     assert (pairs > 0).all()
     assert (pairs <= [rate * (1 + 1e-12), head_rate * (1 + 1e-12)]).all()
     np.testing.assert_allclose(pairs[:, 1] * rate, pairs[:, 0] * head_rate, rtol=1e-12)
@@ -39,7 +39,7 @@ def test_step_sizes_rise_then_fall_to_zero(n_steps, rate, head_rate):
     assert (np.diff(pairs[top:, 0]) <= 0).all()
     assert top <= max(200, n_steps // 5)
     # past the end, as after a fit that goes on, nothing moves
-    assert schedule.rates(n_steps) == schedule.rates(n_steps + 7) == (0.0, 0.0)
+    assert schedule.learning_rates(n_steps) == schedule.learning_rates(n_steps + 7) == (0.0, 0.0)
 
 
 # --- mini-batches -----------------------------------------------------------------------------
@@ -58,11 +58,11 @@ def test_mini_batches_hold_every_sample_once(n_samples, batch_size, seed):
 
 def test_augmented_signals_are_checked():
     X, rng = np.ones((3, 2), np.float32), np.random.default_rng(0)
-    doubled = samples_of.augmented(X, lambda X, rng: X.astype(np.float64) * 2, rng)
+    doubled = samples_of.augment_batch(X, lambda X, rng: X.astype(np.float64) * 2, rng)
     assert doubled.dtype == np.float32
     np.testing.assert_array_equal(doubled, 2)
     with pytest.raises(ValueError, match=r"augment must .*\(3, 2\), got \(3, 1\)"):
-        samples_of.augmented(X, lambda X, rng: X[:, :1], rng)
+        samples_of.augment_batch(X, lambda X, rng: X[:, :1], rng)
 
 
 # --- repeated samples -------------------------------------------------------------------------
@@ -82,9 +82,10 @@ def repeated(seed=0):
 def test_repetition_weight_and_order_are_one_thing(seed):
     X, target, times, rng = repeated(seed)
     times[0] = 2
-    weighted = Samples(as_signals(X), target, times.astype(float)).used().merged()
+    given = Samples(as_signals(X), target, times.astype(float))
+    weighted = given.with_positive_weight().deduplicated()
     rows = rng.permutation(np.repeat(np.arange(8), times))
-    listed = Samples(as_signals(X[rows]), target[rows], np.ones(len(rows))).merged()
+    listed = Samples(as_signals(X[rows]), target[rows], np.ones(len(rows))).deduplicated()
     for a, b in zip(arrays_of(weighted), arrays_of(listed), strict=True):
         np.testing.assert_array_equal(a, b)
     assert weighted.n_samples == (times > 0).sum()
@@ -111,7 +112,7 @@ def test_repetition_weight_and_order_are_one_thing_for_other_libraries(device):
 
 def test_equal_signals_with_other_targets_are_kept_apart():
     X = np.zeros((3, 2))
-    merged = Samples(as_signals(X), np.array([[0.0], [1.0], [0.0]]), np.ones(3)).merged()
+    merged = Samples(as_signals(X), np.array([[0.0], [1.0], [0.0]]), np.ones(3)).deduplicated()
     assert merged.X.shape == (2, 2)
     np.testing.assert_array_equal(merged.labels, [[0], [1]])
     np.testing.assert_array_equal(merged.weight, [2, 1])
@@ -120,7 +121,7 @@ def test_equal_signals_with_other_targets_are_kept_apart():
 def test_large_data_are_left_in_order():
     X, target, times, _ = repeated()
     given = Samples(as_signals(X), target, times.astype(float))
-    for a, b in zip(arrays_of(given.merged(most=3)), arrays_of(given), strict=True):
+    for a, b in zip(arrays_of(given.deduplicated(max_samples=3)), arrays_of(given), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -128,7 +129,7 @@ def test_large_data_are_left_in_order():
 def test_samples_of_weight_zero_are_left_out(seed):
     X, target, times, _ = repeated(seed)
     weight = times.astype(float)
-    used = Samples(as_signals(X), target, weight).used()
+    used = Samples(as_signals(X), target, weight).with_positive_weight()
     for a, b in zip(arrays_of(used), (X, target, weight), strict=True):
         np.testing.assert_array_equal(a, b[times > 0])
 
@@ -141,7 +142,7 @@ def test_steps_of_atoms_turn_with_the_features(seed):
     # one second moment for each row: a rotation of the features rotates the steps, no more
     rng = np.random.default_rng(seed)
     rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    plain = turned = ADAM.start(np.zeros((3, 5)), by_row=True)
+    plain = turned = ADAM.initial_moments(np.zeros((3, 5)), by_row=True)
     for _ in range(4):
         gradient = rng.normal(size=(3, 5)) * [[1.0], [1e-3], [1e3]]
         plain, step = ADAM.direction(plain, gradient)
@@ -153,7 +154,7 @@ def test_steps_of_atoms_turn_with_the_features(seed):
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_steps_along_a_steady_gradient_have_size_one(by_row, scale):
     gradient = scale * np.random.default_rng(0).normal(size=(4, 7))
-    moments = ADAM.start(gradient, by_row=by_row)
+    moments = ADAM.initial_moments(gradient, by_row=by_row)
     for _ in range(50):
         moments, step = ADAM.direction(moments, gradient)
         size = np.linalg.norm(step, axis=1) if by_row else np.abs(step)
@@ -166,7 +167,7 @@ def test_steps_are_those_of_adam():
     # Kingma and Ba 2015, algorithm 1; its guard against a division by zero is relative here
     rng = np.random.default_rng(0)
     gradients = rng.normal(size=(6, 2, 3))
-    moments, m, v = ADAM.start(gradients[0], by_row=False), 0.0, 0.0
+    moments, m, v = ADAM.initial_moments(gradients[0], by_row=False), 0.0, 0.0
     for t, gradient in enumerate(gradients, start=1):
         moments, step = ADAM.direction(moments, gradient)
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
@@ -177,7 +178,7 @@ def test_steps_are_those_of_adam():
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_a_gradient_that_is_zero_but_for_rounding_is_no_reason_to_move(scale):
     gradient = scale * np.array([[1.0, 1e-16, -2.0]])
-    moments = ADAM.start(gradient, by_row=False)
+    moments = ADAM.initial_moments(gradient, by_row=False)
     for _ in range(3):
         moments, step = ADAM.direction(moments, gradient)
         np.testing.assert_allclose(step, [[1, 0, -1]], atol=1e-9)
@@ -186,7 +187,7 @@ def test_a_gradient_that_is_zero_but_for_rounding_is_no_reason_to_move(scale):
 @pytest.mark.parametrize("by_row", [True, False])
 def test_without_a_gradient_there_is_no_step(by_row):
     gradient = np.zeros((2, 3))
-    _, step = ADAM.direction(ADAM.start(gradient, by_row=by_row), gradient)
+    _, step = ADAM.direction(ADAM.initial_moments(gradient, by_row=by_row), gradient)
     np.testing.assert_array_equal(step, 0)
 
 
@@ -214,9 +215,9 @@ def test_every_library_takes_the_same_steps(xp):
     rng = np.random.default_rng(0)
     gradient, atoms = rng.normal(size=(3, 4)), 2 * rng.normal(size=(3, 4))
     for by_row in (True, False):
-        _, expected = ADAM.direction(ADAM.start(gradient, by_row=by_row), gradient)
+        _, expected = ADAM.direction(ADAM.initial_moments(gradient, by_row=by_row), gradient)
         mine = xp.asarray(gradient, dtype=np.float32)
-        moments, step = ADAM.direction(ADAM.start(mine, by_row=by_row), mine)
+        moments, step = ADAM.direction(ADAM.initial_moments(mine, by_row=by_row), mine)
         assert str(step.dtype).endswith("float32")
         assert str(moments.squares.dtype).endswith("float32")
         np.testing.assert_allclose(xp.to_numpy(step), expected, rtol=1e-5)
@@ -243,14 +244,14 @@ def head_problem(nu=1e-3):
     )
     target = np.eye(3)[y]
     head = supervised.zero_head(dictionary, 3, settings, 64)
-    state = supervised.start({"dictionary": dictionary} | head)
+    state = supervised.initial_state({"dictionary": dictionary} | head)
     return X, target, state, settings
 
 
-def test_the_first_head_is_the_best_one_on_its_codes():
+def test_the_fit_head_is_the_best_one_on_its_codes():
     X, target, state, settings = head_problem(nu=1e-2)
     data = Samples(as_signals(X), target, np.ones(len(X)), batch_size=32)
-    trained = first_head(state, data, settings, np.random.default_rng(0))
+    trained = fit_head(state, data, settings, np.random.default_rng(0))
     np.testing.assert_array_equal(trained.dictionary, state.dictionary)
 
     def loss_of(state):
@@ -265,7 +266,7 @@ def test_the_first_head_is_the_best_one_on_its_codes():
         gradient = Softmax().gradient(code @ coef.T + intercept.T, target) / 200
         coef = coef - rate * (gradient.T @ code + 1e-2 * coef)
         intercept = intercept - rate * gradient.sum(axis=0)[:, None]
-    best = loss_of(state.having(coef=coef, intercept=intercept))
+    best = loss_of(state.with_parameters(coef=coef, intercept=intercept))
     start = loss_of(state)
     assert start == pytest.approx(np.log(3))
     assert loss_of(trained) < best + 1e-5 * (start - best)
@@ -275,7 +276,7 @@ def test_settings_scale_with_the_codes():
     X, target, state, settings = head_problem()
     data = Samples(as_signals(X), target, np.ones(len(X)), batch_size=32)
     rng = np.random.default_rng(0)
-    scaled = passes.scale_settings(settings, state.parameters, data, rng, 2.0)
+    scaled = passes.resolve_scales(settings, state.parameters, data, rng, 2.0)
     code = encode(X, state.dictionary, prior=settings.prior).code
     # entries next to nothing, as smooth priors leave them, say nothing of the scale
     large = np.abs(code) > 0.01 * np.abs(code).max()

@@ -33,7 +33,7 @@ PRIORS = {
 }
 HEADS = {
     "linear": (LinearHead(), 1, Softmax()),
-    "path": (LinearHead(path=True), 1, Square()),
+    "path": (LinearHead(skip=True), 1, Square()),
     "bilinear": (BilinearHead(), 1, Square()),
     "blocks": (BlockHead(), 2, Logistic()),
 }
@@ -65,7 +65,7 @@ def test_the_gradient_is_the_derivative_past_the_optimal_head(prior, names, head
         return Batch(rng.normal(size=(n, 5)), target, rng.uniform(0.5, 2.0, n))
 
     train, validation = batch(40), batch(20)
-    start = head_fit.HeadProblem(parameters, settings).vector(parameters)
+    start = head_fit.HeadProblem(parameters, settings).flatten(parameters)
 
     def at(**changes):
         changed = replace(settings, prior=type(prior)(**prior.get_params() | changes))

@@ -1,7 +1,7 @@
-"""Learning dictionaries from signals alone: pure functions of arrays and records.
+"""Unsupervised dictionary learning: pure functions of arrays and records.
 
-    initialise ──> online      closed updates of the atoms, for the linear transfer
-               └─> projected   projected gradients, for any transfer
+    initialise ──> online      closed-form updates of the atoms, for the linear transfer
+               └─> projected   projected gradient steps, for any transfer
 
-`learner` chooses between the two, and passes over a data set.
+`learner` chooses between the two, and runs epochs over a data set.
 """

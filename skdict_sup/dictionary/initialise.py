@@ -1,9 +1,9 @@
-"""First atoms of a dictionary, all of unit norm."""
+"""Initial atoms of a dictionary, all of unit norm."""
 
 from .._array import astype_like, device_of, namespace, take_rows, to_numpy
 from .._linalg import unit_norm
 
-_PART = 2000  # signals that first atoms are made from, at least, where their array is not there
+_PART = 2000  # signals, at least, that initial atoms are computed from if not from all
 INITS = ("data", "svd", "kmeans")
 
 
@@ -29,7 +29,7 @@ def initial_projection(X, n_projected, rng):
 
 
 def _array_of(X, n_vectors, rng):
-    """The array of signals, or of a part of them where it would have to be made of all."""
+    """Array of the signals, or of a random part if it would have to be made of many."""
     part = max(_PART, 4 * n_vectors)
     if X.is_whole or X.shape[0] <= part:
         return X.dense()
@@ -37,7 +37,10 @@ def _array_of(X, n_vectors, rng):
 
 
 def _rows(X, n_components, rng):
-    """Distinct nonzero signals; beyond their number, signals with noise of a third their norm."""
+    """Random nonzero signals, normalised; noisy copies where there are too few signals.
+
+    The noise has a third of the norm of a signal.
+    """
     xp = namespace(X)
     candidates = rng.permutation(X.shape[0])
     norms = to_numpy(xp.sum(X * X, axis=1))
@@ -56,7 +59,7 @@ def _rows(X, n_components, rng):
 
 
 def _singular_vectors(X, n_components, rng):
-    """Right singular vectors of (at most 10 000 of) the signals, then data rows."""
+    """Right singular vectors of at most 10 000 signals, then random signals beyond the rank."""
     xp = namespace(X)
     sample = take_rows(X, rng.permutation(X.shape[0])[:10_000])
     _, values, vectors = xp.linalg.svd(sample, full_matrices=False)
@@ -67,7 +70,7 @@ def _singular_vectors(X, n_components, rng):
 
 
 def _spherical_means(X, atoms, n_iter=10):
-    """k-means on the sphere: each atom becomes the mean direction of the signals nearest to it."""
+    """Spherical k-means: each atom becomes the mean direction of the signals nearest to it."""
     xp = namespace(X)
     X = unit_norm(X)
     for _ in range(n_iter):

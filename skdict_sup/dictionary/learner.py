@@ -1,4 +1,4 @@
-"""The method that learns a dictionary from signals alone, and its passes over a data set."""
+"""Choice of the method of unsupervised dictionary learning, and its epochs over a data set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,32 +10,33 @@ from . import online, projected
 
 @dataclass(frozen=True)
 class Learner:
-    """A method as functions of its state.
+    """Method of dictionary learning, as functions of its state.
 
-    `start(dictionary)` is the state before the first signal, `learn(state, X, settings)` the state
-    after further `Signals` with their objectives, and `published(state, settings)` the dictionary.
+    `initial_state(dictionary)` is the state before the first signal, `learn(state, X, settings)`
+    the state after further `Signals`, with their objectives, and `current_dictionary(state,
+    settings)` the dictionary.
     """
 
-    start: Callable
+    initial_state: Callable
     learn: Callable
-    published: Callable
+    current_dictionary: Callable
 
 
-ONLINE = Learner(online.start, online.learn, online.published)
-PROJECTED = Learner(projected.start, projected.learn, projected.published)
+ONLINE = Learner(online.initial_state, online.learn, online.current_dictionary)
+PROJECTED = Learner(projected.initial_state, projected.learn, projected.current_dictionary)
 
 
-def learner_of(reconstruction):
-    """Method for a reconstruction term: closed updates where the loss is quadratic in atoms."""
+def learner_for(reconstruction):
+    """Method for a reconstruction term: closed-form updates if it is quadratic in the atoms."""
     return ONLINE if reconstruction.quadratic else PROJECTED
 
 
 def learn_unlabelled(X, state, settings, n_epochs, rng):
-    """Pass over `Signals` with dictionary learning; yields (state, mean objective).
+    """Run epochs of dictionary learning; yields (state, mean objective) after each.
 
-    The order is drawn anew for each pass, or kept where `rng` is None.
+    Signals are shuffled before each epoch, unless `rng` is None.
     """
-    learner, n = learner_of(settings.reconstruction), X.shape[0]
+    learner, n = learner_for(settings.reconstruction), X.shape[0]
     for _ in range(n_epochs):
         total = 0.0
         order = np.arange(n) if rng is None else rng.permutation(n)

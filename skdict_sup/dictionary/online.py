@@ -1,8 +1,8 @@
-"""Dictionary learning without labels, one mini-batch at a time.
+"""Online dictionary learning with closed-form updates of the atoms, for the linear transfer.
 
-The statistics weigh the i-th of N signals seen by (i / N)^forgetting, and the dictionary moves
-when a mini-batch of the stream is complete: both depend on the stream alone, not on the pieces in
-which it arrives. A mini-batch cut in two is coded with the same dictionary, the `anchor`.
+The statistics weigh the i-th of N signals seen by (i / N)^forgetting, and the dictionary of the
+state is updated at the end of each mini-batch only: the result depends on the stream alone, not on
+the calls in which it arrives. A mini-batch that arrives in pieces is coded over one dictionary.
 
 References
 ----------
@@ -19,12 +19,12 @@ from .._array import astype_like, namespace, set_rows, to_numpy
 from .._linalg import unit_norm
 from ..kernels import atom_update
 from ._stream import learn_from
-from .statistics import Statistics, merge, no_statistics, statistics_of
+from .statistics import Statistics, empty_statistics, merge, statistics_of
 
 
 @dataclass(frozen=True)
 class OnlineSettings:
-    """What stays the same over the stream."""
+    """Settings that stay constant over the stream."""
 
     reconstruction: Any
     prior: Any
@@ -37,9 +37,12 @@ class OnlineSettings:
 
 @dataclass(frozen=True, eq=False)
 class OnlineState:
-    """Everything that learning needs to go on: the dictionary, and statistics of the stream."""
+    """State of online learning: the dictionary and statistics of the stream.
 
-    anchor: Any
+    The dictionary is that of the last complete mini-batch.
+    """
+
+    dictionary: Any
     statistics: Statistics
     n_revived: int = 0
 
@@ -49,64 +52,69 @@ class OnlineState:
         return self.statistics.last
 
 
-def start(dictionary):
+def initial_state(dictionary):
     """State before the first signal."""
-    return OnlineState(dictionary, no_statistics(dictionary))
+    return OnlineState(dictionary, empty_statistics(dictionary))
 
 
 def learn(state, X, settings):
     """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    return learn_from(_take, _advance, state, X, settings)
+    return learn_from(_accumulate, _update, state, X, settings)
 
 
-def _take(state, X, code, objective, problem, settings):
-    """State with the statistics of further signals."""
+def _accumulate(state, X, code, objective, problem, settings):
+    """State with the statistics of further signals added."""
     forgetting = settings.forgetting
-    piece = statistics_of(X, code, objective, state.n_seen, forgetting, settings.n_jobs)
-    return replace(state, statistics=merge(state.statistics, piece, forgetting))
+    increment = statistics_of(X, code, objective, state.n_seen, forgetting, settings.n_jobs)
+    return replace(state, statistics=merge(state.statistics, increment, forgetting))
 
 
-def published(state, settings):
-    """Dictionary that users see: the anchor, moved by what the open mini-batch holds so far."""
+def current_dictionary(state, settings):
+    """Dictionary of the state, updated by the statistics of an incomplete mini-batch."""
     if state.n_seen % settings.batch_size == 0:
-        return state.anchor
-    return _move(state, settings)
+        return state.dictionary
+    return _updated_dictionary(state, settings)
 
 
-def _move(state, settings):
+def _updated_dictionary(state, settings):
+    """Dictionary after an update of all atoms by the statistics."""
     moments = state.statistics.code_moment, state.statistics.cross_moment
-    return atom_update(state.anchor, *moments, settings.positive_dictionary)
+    return atom_update(state.dictionary, *moments, settings.positive_dictionary)
 
 
-def _advance(state, settings):
-    """State at the end of a mini-batch: atoms move, atoms that nothing uses start again."""
-    p = state.anchor.shape[0]
-    state = replace(state, anchor=_move(state, settings))
-    # long enough for an atom used as often as the average to be used many times
+def _update(state, settings):
+    """State after an update of the dictionary, with unused atoms replaced from time to time."""
+    p = state.dictionary.shape[0]
+    state = replace(state, dictionary=_updated_dictionary(state, settings))
+    # long enough that an atom of average frequency is used many times
     period = settings.batch_size * -(-10 * p // settings.batch_size)
     if state.n_seen % period == 0:
         state = _revive(state, settings)
-    none = no_statistics(state.anchor)
-    statistics = replace(state.statistics, worst=none.worst, worst_objective=none.worst_objective)
+    empty = empty_statistics(state.dictionary)
+    statistics = replace(
+        state.statistics, worst=empty.worst, worst_objective=empty.worst_objective
+    )
     return replace(state, statistics=statistics)
 
 
 def _revive(state, settings):
-    """State with unused atoms replaced by the worst signals, their statistics forgotten."""
-    statistics, anchor, n_revived = state.statistics, state.anchor, state.n_revived
-    n_fresh = int((statistics.worst_objective > 0).sum())
-    dead = np.flatnonzero(to_numpy(statistics.uses) == 0)[:n_fresh]
+    """State with unused atoms replaced by the worst signals, and their statistics set to zero."""
+    statistics, dictionary, n_revived = state.statistics, state.dictionary, state.n_revived
+    n_candidates = int((statistics.worst_objective > 0).sum())
+    dead = np.flatnonzero(to_numpy(statistics.n_uses) == 0)[:n_candidates]
     if len(dead):
-        keep = np.ones(statistics.uses.shape[0])
-        keep[dead] = 0.0
-        keep = astype_like(keep, anchor)
-        fresh = unit_norm(statistics.worst)
-        fresh = namespace(fresh).abs(fresh) if settings.positive_dictionary else fresh
-        anchor = set_rows(anchor, fresh[: len(dead), :], dead)
+        is_alive = np.ones(statistics.n_uses.shape[0])
+        is_alive[dead] = 0.0
+        is_alive = astype_like(is_alive, dictionary)
+        new_atoms = unit_norm(statistics.worst)
+        new_atoms = (
+            namespace(new_atoms).abs(new_atoms) if settings.positive_dictionary else new_atoms
+        )
+        dictionary = set_rows(dictionary, new_atoms[: len(dead), :], dead)
         n_revived = n_revived + len(dead)
         statistics = replace(
             statistics,
-            code_moment=statistics.code_moment * keep[:, None] * keep[None, :],
-            cross_moment=statistics.cross_moment * keep[:, None],
+            code_moment=statistics.code_moment * is_alive[:, None] * is_alive[None, :],
+            cross_moment=statistics.cross_moment * is_alive[:, None],
         )
-    return OnlineState(anchor, replace(statistics, uses=0.0 * statistics.uses), n_revived)
+    return OnlineState(dictionary, replace(statistics, n_uses=0.0 * statistics.n_uses), n_revived)

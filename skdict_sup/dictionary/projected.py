@@ -1,7 +1,7 @@
-"""Dictionary learning without labels by projected stochastic gradients, for any transfer.
+"""Online dictionary learning by projected stochastic gradients, for any transfer.
 
-As in `online`, the dictionary moves when a mini-batch of the stream is complete, and the result
-depends on the stream alone, not on the pieces in which it arrives. Dead atoms are left alone.
+As in `online`, the dictionary is updated at the end of each mini-batch, and the result depends on
+the stream alone, not on the calls in which it arrives. Unused atoms are not replaced.
 
 References
 ----------
@@ -17,50 +17,51 @@ from ..optim import Adam
 from ._stream import learn_from
 
 _OPTIMIZER = Adam()
-_RATE = 0.1  # of the first step, in units of an atom's norm
-_STEPS = 50  # after which the rate has fallen by the square root of two
+_LEARNING_RATE = 0.1  # length of the first step of an atom, in units of its norm
+_DECAY_STEPS = 50  # steps after which the learning rate has decayed by the square root of two
 
 
 @dataclass(frozen=True, eq=False)
 class ProjectedState:
-    """Everything that learning needs to go on."""
+    """State of learning by projected gradients."""
 
-    anchor: Any
-    gradient: Any  # of the open mini-batch
+    dictionary: Any
+    gradient: Any  # gradient of the mini-batch so far
     moments: Any
     n_seen: int = 0
     n_revived: int = 0
 
 
-def start(dictionary):
+def initial_state(dictionary):
     """State before the first signal."""
     zeros = namespace(dictionary).zeros_like(dictionary)
-    return ProjectedState(dictionary, zeros, _OPTIMIZER.start(dictionary, by_row=True))
+    return ProjectedState(dictionary, zeros, _OPTIMIZER.initial_moments(dictionary, by_row=True))
 
 
 def learn(state, X, settings):
     """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    return learn_from(_take, _advance, state, X, settings)
+    return learn_from(_accumulate, _update, state, X, settings)
 
 
-def _take(state, X, code, objective, problem, settings):
-    rest = problem.reconstruct(code) - X
-    gradient = state.gradient + code.T @ rest
+def _accumulate(state, X, code, objective, problem, settings):
+    """State with the gradient of further signals added."""
+    residual = problem.reconstruct(code) - X
+    gradient = state.gradient + code.T @ residual
     return replace(state, gradient=gradient, n_seen=state.n_seen + X.shape[0])
 
 
-def published(state, settings):
-    """Dictionary that users see: of the last complete mini-batch, or of the open first one."""
+def current_dictionary(state, settings):
+    """Dictionary of the last complete mini-batch, or updated by the incomplete first one."""
     if state.n_seen and state.moments.n_steps == 0:
-        return _advance(state, settings).anchor
-    return state.anchor
+        return _update(state, settings).dictionary
+    return state.dictionary
 
 
-def _advance(state, settings):
-    """State at the end of a mini-batch: atoms move."""
+def _update(state, settings):
+    """State after a projected gradient step of the atoms."""
     moments, direction = _OPTIMIZER.direction(state.moments, state.gradient)
-    rate = _RATE * (1 + moments.n_steps / _STEPS) ** -0.5
-    moved = state.anchor - rate * direction
-    anchor = project_ball(moved, settings.positive_dictionary)
-    zeros = namespace(anchor).zeros_like(anchor)
-    return replace(state, anchor=anchor, gradient=zeros, moments=moments)
+    learning_rate = _LEARNING_RATE * (1 + moments.n_steps / _DECAY_STEPS) ** -0.5
+    stepped = state.dictionary - learning_rate * direction
+    dictionary = project_ball(stepped, settings.positive_dictionary)
+    zeros = namespace(dictionary).zeros_like(dictionary)
+    return replace(state, dictionary=dictionary, gradient=zeros, moments=moments)

@@ -1,4 +1,4 @@
-"""Where learning starts: first atoms, the prior resolved, a dictionary learned without labels."""
+"""Initial dictionaries: initial atoms, the resolved prior, and unsupervised pre-training."""
 
 from dataclasses import replace
 
@@ -10,16 +10,16 @@ from .._validation import check_matrix, check_option, warn
 from ..priors import weight_of
 from ..problem import resolve_prior
 from .initialise import INITS, initial_dictionary
-from .learner import learn_unlabelled, learner_of
+from .learner import learn_unlabelled, learner_for
 
-_JUDGES = 1000  # signals, at most, that a large lam is warned of by
-_NEARLY_ALL = 0.9
-_ALL_SEEN = 30_000  # signals that n_epochs="auto" shows
-_MOST_EPOCHS = 20  # of n_epochs="auto"
+_MAX_CHECKED = 1000  # signals, at most, on which a too large lam is detected
+_WARNING_FRACTION = 0.9  # fraction of zero codes that leads to a warning
+_AUTO_SIGNALS = 30_000  # signals that are processed with n_epochs="auto"
+_MAX_AUTO_EPOCHS = 20  # epochs with n_epochs="auto", at most
 
 
-def first_atoms(X, init, n_components, rng, positive=False):
-    """Atoms to start from: made of the signals by a method's name, or given as an array."""
+def initial_atoms(X, init, n_components, rng, positive=False):
+    """Initial atoms: computed from the signals by a named method, or given as an array."""
     if init is None or isinstance(init, str):
         check_option(init, "init", set(INITS))
         return initial_dictionary(X, n_components, init, rng, positive)
@@ -34,7 +34,7 @@ def first_atoms(X, init, n_components, rng, positive=False):
 
 
 def resolved_prior(prior, X, dictionary):
-    """Prior with what is "auto" resolved; warns if lam makes nearly all codes zero."""
+    """Prior with "auto" resolved on the signals; warns if lam makes nearly all codes zero."""
     prior = resolve_prior(prior, X, dictionary)
     lam = weight_of(prior, 0.0)
     if lam > 0:
@@ -43,34 +43,37 @@ def resolved_prior(prior, X, dictionary):
 
 
 def _warn_of_zero_codes(prior, lam, X, dictionary):
-    signals = X.rows(slice(None, None, -(-X.shape[0] // _JUDGES)))
-    tops = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)
-    tops = tops[tops > 0]  # codes of signals of zero are zero for any lam
-    zero = (tops <= lam).mean() if len(tops) else 0.0
-    if zero < _NEARLY_ALL:
+    """Warn if lam makes nearly all codes zero."""
+    signals = X.rows(slice(None, None, -(-X.shape[0] // _MAX_CHECKED)))
+    lam_max_values = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)
+    lam_max_values = lam_max_values[
+        lam_max_values > 0
+    ]  # the code of a zero signal is zero for any lam
+    zero_fraction = (lam_max_values <= lam).mean() if len(lam_max_values) else 0.0
+    if zero_fraction < _WARNING_FRACTION:
         return
-    median = float(np.median(tops))
+    median = float(np.median(lam_max_values))
     warn(
-        f"lam={lam:.4g} makes {zero:.0%} of the training codes zero: codes are zero from lam_max "
-        f"upwards, whose median is {median:.4g}. lam='auto' would be "
+        f"lam={lam:.4g} makes {zero_fraction:.0%} of the training codes zero: codes are zero from "
+        f"lam_max upwards, whose median is {median:.4g}. lam='auto' would be "
         f"{prior.automatic(median)['lam']:.4g}."
     )
 
 
-def unlabelled_start(X, settings, rng, *, init, n_components, n_epochs, verbose=False):
-    """Dictionary learned from signals alone, and the prior with what is "auto" resolved.
+def learn_initial_dictionary(X, settings, rng, *, init, n_components, n_epochs, verbose=False):
+    """Dictionary learned without labels, and the prior with "auto" resolved.
 
-    `n_epochs` passes over the signals; "auto" shows some 30 000, or none if init is an array.
+    With `n_epochs="auto"`, about 30 000 signals are processed, or none if init is an array.
     """
-    dictionary = first_atoms(X, init, n_components, rng, settings.positive_dictionary)
+    dictionary = initial_atoms(X, init, n_components, rng, settings.positive_dictionary)
     settings = replace(settings, prior=resolved_prior(settings.prior, X, dictionary))
     if n_epochs == "auto":
-        n_passes = int(min(_MOST_EPOCHS, max(1, -(-_ALL_SEEN // X.shape[0]))))
-        n_epochs = n_passes if isinstance(init, str) else 0
-    learner = learner_of(settings.reconstruction)
-    passes = learn_unlabelled(X, learner.start(dictionary), settings, n_epochs, rng)
+        auto_epochs = int(min(_MAX_AUTO_EPOCHS, max(1, -(-_AUTO_SIGNALS // X.shape[0]))))
+        n_epochs = auto_epochs if isinstance(init, str) else 0
+    learner = learner_for(settings.reconstruction)
+    passes = learn_unlabelled(X, learner.initial_state(dictionary), settings, n_epochs, rng)
     for number, (state, objective) in enumerate(passes, start=1):
-        dictionary = learner.published(state, settings)
+        dictionary = learner.current_dictionary(state, settings)
         if verbose:
             print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
     return dictionary, settings.prior

@@ -1,11 +1,11 @@
-r"""Statistics of coded signals that online learning updates atoms from, as records that merge.
+r"""Sufficient statistics of coded signals for the updates of online learning.
 
 A record covers the signals `first` + 1 to `last` of a stream, and weighs the i-th of them by
-(i / last)^forgetting. Those of two pieces, one after the other, merge into those of both,
+(i / last)^forgetting. The statistics of two consecutive pieces merge into those of both,
 
 .. math:: S_{a,c} = (b / c)^\rho \, S_{a,b} + S_{b,c},
 
-which is associative: pieces may be summed one by one, or in any tree of neighbours.
+which is associative: pieces may be merged one by one, or in any tree of neighbours.
 
 References
 ----------
@@ -22,40 +22,40 @@ from .._array import astype_like, device_of, namespace, take_rows
 from .._threads import effective_n_jobs
 from ..kernels import code_moments
 
-_KEPT = 16  # worst signals of a mini-batch that dead atoms may be replaced by
+_N_WORST = 16  # worst signals of a mini-batch, by which unused atoms may be replaced
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
     """Weighted moments of codes and signals, how often atoms are used, and the worst signals."""
 
-    on_host: ClassVar = ("worst_objective",)
+    stays_on_host: ClassVar = ("worst_objective",)
 
     code_moment: Any  # sum of w' w
     cross_moment: Any  # sum of w' x
-    uses: Any  # nonzeros of each atom, as floats, which move to another device with the rest
-    worst: Any  # signals of the largest objectives, in falling order
+    n_uses: Any  # nonzeros of each atom, as floats: integers would stay on their device
+    worst: Any  # signals with the largest objectives, in decreasing order
     worst_objective: Any
     first: int = 0
     last: int = 0
 
 
-def no_statistics(dictionary):
-    """Statistics of no signals, for codes over a dictionary."""
+def empty_statistics(dictionary):
+    """Statistics before the first signal, for codes over a dictionary."""
     xp = namespace(dictionary)
     p, m = dictionary.shape
-    like = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
+    kwargs = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
     return Statistics(
-        code_moment=xp.zeros((p, p), **like),
-        cross_moment=xp.zeros((p, m), **like),
-        uses=xp.zeros(p, **like),
-        worst=xp.zeros((0, m), **like),
+        code_moment=xp.zeros((p, p), **kwargs),
+        cross_moment=xp.zeros((p, m), **kwargs),
+        n_uses=xp.zeros(p, **kwargs),
+        worst=xp.zeros((0, m), **kwargs),
         worst_objective=np.zeros(0),
     )
 
 
 def statistics_of(X, code, objective, first, forgetting, n_jobs=None):
-    """Statistics of coded signals that follow the first `first` ones of a stream.
+    """Statistics of coded signals that come after the first `first` signals of a stream.
 
     `objective` is a NumPy array of the objectives of the codes.
     """
@@ -63,11 +63,11 @@ def statistics_of(X, code, objective, first, forgetting, n_jobs=None):
     weights = (np.arange(first + 1, last + 1) / last) ** forgetting
     weighted = code * astype_like(weights, X)[:, None]
     code_moment, cross_moment = code_moments(X, code, weighted, effective_n_jobs(n_jobs))
-    worst = np.argsort(-objective, kind="stable")[:_KEPT]
+    worst = np.argsort(-objective, kind="stable")[:_N_WORST]
     return Statistics(
         code_moment=code_moment,
         cross_moment=cross_moment,
-        uses=xp.sum(xp.astype(code != 0, code.dtype), axis=0),
+        n_uses=xp.sum(xp.astype(code != 0, code.dtype), axis=0),
         worst=take_rows(X, worst),
         worst_objective=objective[worst],
         first=first,
@@ -76,21 +76,21 @@ def statistics_of(X, code, objective, first, forgetting, n_jobs=None):
 
 
 def merge(before, after, forgetting):
-    """Statistics of two pieces of a stream, the second of which begins where the first ends."""
+    """Merged statistics of two consecutive pieces of a stream."""
     if before.last != after.first:
         raise ValueError(
             f"after must begin where before ends, after {before.last} signals of the stream; "
             f"it begins after {after.first}."
         )
     xp = namespace(before.code_moment)
-    fade = (before.last / after.last) ** forgetting if before.last else 0.0
+    decay = (before.last / after.last) ** forgetting if before.last else 0.0
     worst = xp.concat([before.worst, after.worst], axis=0)
     objective = np.concatenate([before.worst_objective, after.worst_objective])
-    order = np.argsort(-objective, kind="stable")[:_KEPT]
+    order = np.argsort(-objective, kind="stable")[:_N_WORST]
     return Statistics(
-        code_moment=fade * before.code_moment + after.code_moment,
-        cross_moment=fade * before.cross_moment + after.cross_moment,
-        uses=before.uses + after.uses,
+        code_moment=decay * before.code_moment + after.code_moment,
+        cross_moment=decay * before.cross_moment + after.cross_moment,
+        n_uses=before.n_uses + after.n_uses,
         worst=take_rows(worst, order),
         worst_objective=objective[order],
         first=before.first,

@@ -1,10 +1,10 @@
 """Networks that approximate sparse codes in a fixed number of layers.
 
-`ARCHITECTURES` has them by name; `_protocol.py` says what one is.
+`ARCHITECTURES` maps names to architectures; `_protocol.py` defines their interface.
 """
 
 from .._array import astype_like
-from ._protocol import Seen
+from ._protocol import LayerInput
 from .facnet import FacNet
 from .gated import SLSTM, AdaptiveISTA
 from .steps import ALISTA, StepLISTA
@@ -23,11 +23,11 @@ ARCHITECTURES = {
     "step": StepLISTA(),
 }
 
-__all__ = ["ARCHITECTURES", "Seen", "alike"]
+__all__ = ["ARCHITECTURES", "LayerInput", "astype_layers"]
 
 
-def alike(layers, like):
-    """Layers with the dtype of an array; what several layers have in common stays one array."""
+def astype_layers(layers, like):
+    """Layers converted to the dtype of an array; an array that layers share is converted once."""
     arrays = {id(array): array for layer in layers for array in layer.values()}
-    made = {key: astype_like(array, like) for key, array in arrays.items()}
-    return [{name: made[id(array)] for name, array in layer.items()} for layer in layers]
+    converted = {key: astype_like(array, like) for key, array in arrays.items()}
+    return [{name: converted[id(array)] for name, array in layer.items()} for layer in layers]

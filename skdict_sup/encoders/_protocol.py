@@ -1,4 +1,4 @@
-"""What is asked of an architecture: a network whose layers take a code to a better one."""
+"""Interface of an architecture: a network whose layers improve a code step by step."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,12 +7,12 @@ from typing import Any
 from .._array import device_of, namespace
 from ..problem import Problem
 
-_DISTURBANCE = 0.1  # of one atom by the others, relative to the correlations
+_INTERFERENCE = 0.1  # correlation caused by other atoms, relative to the typical correlation
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What every layer sees: the problem and the signals; products they share are made once."""
+class LayerInput:
+    """Input of every layer: the problem, the signals, and a cache of products of the signals."""
 
     problem: Problem
     X: Any
@@ -23,116 +23,120 @@ class Seen:
         """Correlations of the signals with the atoms."""
         return self.problem.atoms.correlations(self.X)
 
-    def times(self, matrix):
-        """X matrix', once for all layers that share the matrix."""
+    def project(self, matrix):
+        """Product X matrix', computed once for all layers that share the matrix."""
         key = id(matrix)
         if key not in self._products:
-            # the matrix is held beside the product: its id stays its own
+            # the reference to the matrix keeps its id from being reused
             self._products[key] = matrix, self.X @ matrix.T
         return self._products[key][1]
 
-    def few(self, n):
-        """At most the first n signals."""
-        return Seen(self.problem, self.X[: min(n, self.X.shape[0]), :])
+    def first(self, n):
+        """The input restricted to the first n signals, or to all if there are fewer."""
+        return LayerInput(self.problem, self.X[: min(n, self.X.shape[0]), :])
 
-    def zeros(self):
+    def zero_code(self):
         """The zero code of each signal."""
         dictionary = self.problem.dictionary
         shape = self.X.shape[0], dictionary.shape[0]
-        home = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
-        return namespace(dictionary).zeros(shape, **home)
+        kwargs = {"dtype": dictionary.dtype, "device": device_of(dictionary)}
+        return namespace(dictionary).zeros(shape, **kwargs)
 
 
 class Architecture:
     """Base of the architectures: pure functions of weights and signals.
 
-    The weights of a layer are arrays by name. The state that goes from layer to layer is a tuple
-    of arrays with one row for each signal; the first is the code.
+    The weights of a layer are a mapping of names to arrays. The state passed from layer to layer
+    is a tuple of arrays with one row for each signal; its first array is the code.
 
     An architecture defines
 
-    - `start(seen, n_layers)`: weights of each layer before any learning, for some of the signals;
-    - `begin(seen)`: the state before the first layer;
-    - `layer(weights, state, seen)`: the next state, and what its gradient needs of it;
-    - `back(weights, kept, toward, seen)`: gradients of the weights by name, and of the state
-      before, for a gradient of the state after.
+    - `initial_layers(inputs, n_layers)`: untrained weights of each layer;
+    - `initial_state(inputs)`: the state before the first layer;
+    - `forward_with_residuals(weights, state, inputs)`: the next state, and the residuals (values
+      of the forward pass) that its vector-Jacobian product needs;
+    - `vjp(weights, residuals, grad_state, inputs)`: gradients with respect to the weights, by
+      name, and to the previous state, for a gradient with respect to the next state.
 
-    It may define `grown`, and how it runs where no gradient follows
+    It may define `extend`, and a faster forward pass for inference
 
-    - `prepared(layers, problem)`: all layers in a form that is faster to run;
-    - `advance(weights, state, seen)`: the next state, for a layer in this form.
+    - `fused(layers, problem)`: all layers in a form that is faster to run;
+    - `forward(weights, state, inputs)`: the next state, for a layer in this form.
     """
 
-    shared = ()  # names of the arrays that layers which begin together have in common
-    recurrent = False  # whether that is all of them, and for layers added later, too
-    nonnegative = ("threshold",)  # names of those that are not negative
-    fixed = False  # nothing to learn
-    needs_signed = False  # made for codes of either sign
+    shared = ()  # names of the arrays that layers created by the same fit share
+    recurrent = False  # whether all layers share all arrays, including layers added later
+    nonnegative = ("threshold",)  # names of the arrays that are constrained to be nonnegative
+    fixed = False  # whether there is nothing to learn
+    needs_signed = False  # whether the prior must allow negative codes
 
-    def start(self, seen, n_layers) -> list:
-        """Weights of each layer before any learning."""
+    def initial_layers(self, inputs, n_layers) -> list:
+        """Untrained weights of each layer."""
         raise NotImplementedError
 
-    def layer(self, weights, state, seen) -> tuple:
-        """The next state, and what its gradient needs of it."""
+    def forward_with_residuals(self, weights, state, inputs) -> tuple:
+        """The next state, and the residuals that its vector-Jacobian product needs."""
         raise NotImplementedError
 
-    def back(self, weights, kept, toward, seen) -> tuple:
-        """Gradients of the weights by name, and of the state before."""
+    def vjp(self, weights, residuals, grad_state, inputs) -> tuple:
+        """Gradients with respect to the weights, by name, and to the previous state."""
         raise NotImplementedError
 
-    def begin(self, seen):
-        """The zero code."""
-        return (seen.zeros(),)
+    def initial_state(self, inputs):
+        """State before the first layer: the zero code."""
+        return (inputs.zero_code(),)
 
-    def grown(self, kept, seen, n_layers):
-        """Weights of each layer where an earlier training has come to the first ones."""
-        if kept and self.recurrent:
-            return [kept[0]] * n_layers
-        return [*kept, *self.start(seen, n_layers)[len(kept) :]]
+    def extend(self, trained, inputs, n_layers):
+        """Weights of `n_layers` layers, of which the first are already trained."""
+        if trained and self.recurrent:
+            return [trained[0]] * n_layers
+        return [*trained, *self.initial_layers(inputs, n_layers)[len(trained) :]]
 
-    def prepared(self, layers, problem):
-        """The layers themselves."""
+    def fused(self, layers, problem):
+        """Layers in the form that `forward` takes, by default unchanged."""
         return layers
 
-    def advance(self, weights, state, seen):
-        """The next state."""
-        return self.layer(weights, state, seen)[0]
+    def forward(self, weights, state, inputs):
+        """The next state, without residuals."""
+        return self.forward_with_residuals(weights, state, inputs)[0]
 
-    def scales(self, layers, seen):
-        """Typical size of the entries of each array of a layer: steps are in these units."""
-        # thresholds that begin at a tiny lam have to reach what atoms disturb each other by
-        least = {"threshold": _DISTURBANCE * step_of(seen.problem) * _size(seen.corr)}
+    def scales(self, layers, inputs):
+        """Root mean square of each array of each layer; learning rates are relative to it."""
+        # with a tiny lam, thresholds must still be able to grow to the interference between atoms
+        smallest = {
+            "threshold": _INTERFERENCE * ista_step_size(inputs.problem) * _rms(inputs.corr)
+        }
         return [
-            {name: max(_size(array), least.get(name, 0.0)) for name, array in layer.items()}
+            {name: max(_rms(array), smallest.get(name, 0.0)) for name, array in layer.items()}
             for layer in layers
         ]
 
-    def moved(self, weights, directions, lengths):
-        """Weights after a step against directions, of a length for each array."""
+    def updated(self, weights, directions, step_sizes):
+        """Weights after a step against the directions, with a step size for each array."""
         return weights | {
-            name: self.allowed(name, weights[name] - lengths[name] * direction)
+            name: self.clipped(name, weights[name] - step_sizes[name] * direction)
             for name, direction in directions.items()
         }
 
-    def directions(self, weights, gradients):
-        """Gradients as the optimizer shall see them."""
+    def tangent_gradients(self, weights, gradients):
+        """Gradients projected onto the tangent space of the constraints, by default unchanged."""
         return gradients
 
-    def allowed(self, name, array):
-        """Nearest array that the architecture allows."""
+    def clipped(self, name, array):
+        """Projection of an array onto its constraint set."""
         if name not in self.nonnegative:
             return array
         xp = namespace(array)
         return xp.maximum(array, xp.zeros_like(array))
 
 
-def _size(array):
+def _rms(array):
+    """Root mean square of the entries, or one if all are zero."""
     xp = namespace(array)
     return float(xp.sqrt(xp.mean(array * array))) or 1.0
 
 
-def step_of(problem):
+def ista_step_size(problem):
     """Step size of ISTA: one over the largest eigenvalue of the Gram matrix."""
-    top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
-    return 1 / top if top > 0 else 1.0
+    largest = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
+    return 1 / largest if largest > 0 else 1.0

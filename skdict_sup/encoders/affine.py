@@ -1,4 +1,4 @@
-"""Layers w+ = soft(s x A' + w M, theta): the form in which several architectures run."""
+"""Fused layers w+ = soft(s x A' + w M, theta), to which several architectures reduce."""
 
 from .._array import device_of, namespace
 from ..kernels import thresholded_product
@@ -6,28 +6,28 @@ from ._protocol import Architecture
 
 
 class Affine(Architecture):
-    """Base of architectures whose layers are affine maps of signal and code, then a threshold."""
+    """Base of architectures whose layers threshold an affine map of signal and code."""
 
-    def advance(self, weights, state, seen):
-        """The next code."""
-        fixed = seen.times(weights["signal"])
+    def forward(self, weights, state, inputs):
+        """The next code, from fused weights."""
+        signal_term = inputs.project(weights["signal"])
         if "scale" in weights:
-            fixed = weights["scale"] * fixed
-        positive = seen.problem.prior.positive
+            signal_term = weights["scale"] * signal_term
+        positive = inputs.problem.prior.positive
         matrix, threshold = weights["matrix"], weights["threshold"]
-        return (thresholded_product(fixed, state[0], matrix, threshold, positive),)
+        return (thresholded_product(signal_term, state[0], matrix, threshold, positive),)
 
 
-def step_along(signal, step, moved, keep, threshold):
-    """Form of w+ = soft(keep w + step (x A' - w B), threshold), for numbers `step` and so on.
+def fused_step(signal, step, product, decay, threshold):
+    """Fused weights of w+ = soft(decay w + step (x A' - w B), threshold).
 
-    `signal` is A, and `moved` is B.
+    `signal` is A and `product` is B; `step`, `decay` and `threshold` are numbers.
     """
-    xp = namespace(moved)
-    identity = xp.eye(moved.shape[0], dtype=moved.dtype, device=device_of(moved))
+    xp = namespace(product)
+    identity = xp.eye(product.shape[0], dtype=product.dtype, device=device_of(product))
     return {
         "signal": signal,
         "scale": step,
-        "matrix": keep * identity - step * moved,
-        "threshold": threshold * xp.ones_like(moved[0, :]),
+        "matrix": decay * identity - step * product,
+        "threshold": threshold * xp.ones_like(product[0, :]),
     }

@@ -1,4 +1,4 @@
-"""What encoders are trained for, as a function of the codes after a layer."""
+"""Training costs of encoders, as functions of the codes after a layer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,28 +9,28 @@ from .network import objective
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The sparse-coding objective itself: no codes have to be known.
+    """The sparse-coding objective, which needs no exact codes.
 
     References
     ----------
     J. Zhou et al., "SC2Net: sparse LSTMs for sparse coding", 2018, equation 8.
     """
 
-    def value(self, code, seen, rows):
+    def value(self, code, inputs, rows):
         """Objective of each signal."""
         xp = namespace(code)
-        return objective(code, seen) + 0.5 * xp.vecdot(seen.X, seen.X, axis=-1)
+        return objective(code, inputs) + 0.5 * xp.vecdot(inputs.X, inputs.X, axis=-1)
 
-    def gradient(self, code, seen, rows):
-        """A subgradient in the code: zero from the l1 norm where an entry is zero."""
-        prior = seen.problem.prior
-        smooth = code @ seen.problem.gram - seen.corr + prior.lam2 * code
+    def gradient(self, code, inputs, rows):
+        """Subgradient of the objective in the code; the l1 norm contributes zero at zero."""
+        prior = inputs.problem.prior
+        smooth = code @ inputs.problem.gram - inputs.corr + prior.lam2 * code
         return smooth + prior.lam * namespace(code).sign(code)
 
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """Half the squared distance to known codes.
+    """Half the squared distance to exact codes.
 
     References
     ----------
@@ -39,11 +39,11 @@ class Distance:
 
     codes: Any
 
-    def value(self, code, seen, rows):
-        """Half the squared distance for each signal."""
+    def value(self, code, inputs, rows):
+        """Half the squared distance of each signal."""
         error = code - take_rows(self.codes, rows)
         return 0.5 * namespace(code).sum(error * error, axis=1)
 
-    def gradient(self, code, seen, rows):
-        """The difference."""
+    def gradient(self, code, inputs, rows):
+        """Gradient in the code: the difference to the exact code."""
         return code - take_rows(self.codes, rows)

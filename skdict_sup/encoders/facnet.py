@@ -1,12 +1,12 @@
-"""FacNet: ISTA in a rotated space, with the rotation and a step for each axis learned."""
+"""FacNet: ISTA in rotated coordinates, with a learned rotation and step size per axis."""
 
 from dataclasses import dataclass
 
 from .._array import device_of, namespace
-from ._protocol import Architecture, step_of
-from .shrink import soft, soft_back
+from ._protocol import Architecture, ista_step_size
+from .shrink import soft_threshold, soft_threshold_vjp
 
-_LEAST = 1e-3  # of a curvature, relative to those of the start
+_MIN_CURVATURE = 1e-3  # smallest curvature, relative to the largest
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class FacNet(Architecture):
     r"""A step in rotated axes: w+ = prox(w A' - (w G - x D') A' / s) A, A orthogonal, s > 0.
 
     The quadratic form of the Gram matrix is replaced by :math:`A^T \mathrm{diag}(s) A`; A rotates
-    it toward the axes of the l1 norm. A moves by rotations and stays orthogonal.
+    it toward the axes of the l1 norm. Updates of A are rotations, so that it stays orthogonal.
 
     References
     ----------
@@ -24,64 +24,75 @@ class FacNet(Architecture):
 
     needs_signed = True
 
-    def start(self, seen, n_layers):
-        """No rotation, and the curvature of ISTA on all axes."""
-        xp, gram = namespace(seen.problem.gram), seen.problem.gram
-        home = {"dtype": gram.dtype, "device": device_of(gram)}
+    def initial_layers(self, inputs, n_layers):
+        """Identity rotations, and the curvature of ISTA on all axes."""
+        xp, gram = namespace(inputs.problem.gram), inputs.problem.gram
+        kwargs = {"dtype": gram.dtype, "device": device_of(gram)}
         p = gram.shape[0]
         layer = {
-            "rotation": xp.eye(p, **home),
-            "curvature": xp.full((p,), 1 / step_of(seen.problem), **home),
+            "rotation": xp.eye(p, **kwargs),
+            "curvature": xp.full((p,), 1 / ista_step_size(inputs.problem), **kwargs),
         }
         return [layer] * n_layers
 
-    def layer(self, weights, state, seen):
-        """A step in rotated coordinates, and back."""
-        code, prior, A, s = state[0], seen.problem.prior, weights["rotation"], weights["curvature"]
-        slope = seen.corr - code @ seen.problem.gram
-        turned_slope = slope @ A.T
-        inner = soft(code @ A.T + turned_slope / s, prior.lam / s, False)
-        turned = inner / (1 + prior.lam2 / s)
-        return (turned @ A,), (code, slope, turned_slope, inner, turned)
-
-    def back(self, weights, kept, toward, seen):
-        """Gradients of rotation and curvature, and of the code before."""
-        xp, prior = namespace(toward[0]), seen.problem.prior
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code, by a proximal step in rotated coordinates."""
+        code, prior = state[0], inputs.problem.prior
         A, s = weights["rotation"], weights["curvature"]
-        code, slope, turned_slope, inner, turned = kept
-        toward_turned = toward[0] @ A.T
-        shrinks = 1 + prior.lam2 / s
-        point, thresholds = soft_back(inner, toward_turned / shrinks)
-        # gradient in 1 / s, of which the ridge takes its part
-        inverse = xp.sum(point * turned_slope + prior.lam * thresholds, axis=0)
-        inverse = inverse - prior.lam2 * xp.sum(toward_turned * turned, axis=0) / shrinks
-        gradients = {
-            "rotation": turned.T @ toward[0] + point.T @ code + (point / s).T @ slope,
-            "curvature": -inverse / s**2,
-        }
-        back = point @ A - ((point / s) @ A) @ seen.problem.gram
-        return gradients, (back,)
+        neg_grad = inputs.corr - code @ inputs.problem.gram
+        rotated_neg_grad = neg_grad @ A.T
+        shrunk = soft_threshold(code @ A.T + rotated_neg_grad / s, prior.lam / s, False)
+        rotated_code = shrunk / (1 + prior.lam2 / s)
+        return (rotated_code @ A,), (code, neg_grad, rotated_neg_grad, shrunk, rotated_code)
 
-    def scales(self, layers, seen):
-        """Rotations are by angles: antisymmetric signs have norm sqrt(p)."""
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to rotation and curvature, and to the previous code."""
+        xp, prior = namespace(grad_state[0]), inputs.problem.prior
+        A, s = weights["rotation"], weights["curvature"]
+        code, neg_grad, rotated_neg_grad, shrunk, rotated_code = residuals
+        grad_rotated_code = grad_state[0] @ A.T
+        shrinkage = 1 + prior.lam2 / s
+        grad_pre_activation, grad_threshold = soft_threshold_vjp(
+            shrunk, grad_rotated_code / shrinkage
+        )
+        # gradient with respect to 1 / s; the second term comes from the ridge
+        grad_inverse = xp.sum(
+            grad_pre_activation * rotated_neg_grad + prior.lam * grad_threshold, axis=0
+        )
+        grad_inverse = (
+            grad_inverse
+            - prior.lam2 * xp.sum(grad_rotated_code * rotated_code, axis=0) / shrinkage
+        )
+        gradients = {
+            "rotation": rotated_code.T @ grad_state[0]
+            + grad_pre_activation.T @ code
+            + (grad_pre_activation / s).T @ neg_grad,
+            "curvature": -grad_inverse / s**2,
+        }
+        grad_code = grad_pre_activation @ A - ((grad_pre_activation / s) @ A) @ inputs.problem.gram
+        return gradients, (grad_code,)
+
+    def scales(self, layers, inputs):
+        """Scales of the weights; that of a rotation is an angle, 1 / sqrt(p)."""
         return [
-            found | {"rotation": layer["rotation"].shape[0] ** -0.5}
-            for found, layer in zip(super().scales(layers, seen), layers, strict=True)
+            scales | {"rotation": layer["rotation"].shape[0] ** -0.5}
+            for scales, layer in zip(super().scales(layers, inputs), layers, strict=True)
         ]
 
-    def directions(self, weights, gradients):
-        """The rotation's gradient along rotations, as an antisymmetric matrix."""
-        A, slope = weights["rotation"], gradients["rotation"]
-        turn = A.T @ slope
-        return gradients | {"rotation": 0.5 * (turn - turn.T)}
+    def tangent_gradients(self, weights, gradients):
+        """Gradients, with that of the rotation as an antisymmetric matrix."""
+        A, gradient = weights["rotation"], gradients["rotation"]
+        in_axes = A.T @ gradient
+        return gradients | {"rotation": 0.5 * (in_axes - in_axes.T)}
 
-    def moved(self, weights, directions, lengths):
-        """Weights after a step: A turns by the Cayley transform of a small rotation."""
+    def updated(self, weights, directions, step_sizes):
+        """Weights after a step; A is rotated by the Cayley transform of its direction."""
         xp, A, s = namespace(weights["rotation"]), weights["rotation"], weights["curvature"]
-        half = 0.5 * lengths["rotation"] * directions["rotation"]
+        half_angles = 0.5 * step_sizes["rotation"] * directions["rotation"]
         identity = xp.eye(A.shape[0], dtype=A.dtype, device=device_of(A))
-        turned = A @ xp.linalg.solve(identity + half, identity - half)
-        turned = turned @ (1.5 * identity - 0.5 * (turned.T @ turned))  # away with the rounding
-        moved = s - lengths["curvature"] * directions["curvature"]
-        floor = _LEAST * xp.max(s) * xp.ones_like(s)
-        return {"rotation": turned, "curvature": xp.maximum(moved, floor)}
+        rotated = A @ xp.linalg.solve(identity + half_angles, identity - half_angles)
+        # one Newton-Schulz step removes the rounding error of orthogonality
+        rotated = rotated @ (1.5 * identity - 0.5 * (rotated.T @ rotated))
+        curvature = s - step_sizes["curvature"] * directions["curvature"]
+        floor = _MIN_CURVATURE * xp.max(s) * xp.ones_like(s)
+        return {"rotation": rotated, "curvature": xp.maximum(curvature, floor)}

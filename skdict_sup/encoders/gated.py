@@ -1,4 +1,4 @@
-"""Networks with a cell: adaptive ISTA, and the sparse LSTM of SC2Net."""
+"""Networks with a memory cell: adaptive ISTA, and the sparse LSTM of SC2Net."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -7,12 +7,13 @@ import numpy as np
 
 from .._array import namespace, to_numpy
 from ._protocol import Architecture
-from .shrink import double_tanh, double_tanh_back, sigmoid, soft, soft_back
+from .shrink import double_tanh, double_tanh_vjp, sigmoid, soft_threshold, soft_threshold_vjp
 from .unrolled import LISTA, unrolled_ista
 
-_OFFSETS = (0.0, 0.5, 1.0, 1.5, 2.0)  # of the double tanh to begin with, in units of its argument
-_LEVELS = (0.1, 0.3, 1.0, 2.0, 3.0)  # arguments, beyond the offset, of the largest points
-_POINTS = 100_000  # that choose among them
+# candidates for the initial double tanh, in units of its argument
+_OFFSETS = (0.0, 0.5, 1.0, 1.5, 2.0)
+_LEVELS = (0.1, 0.3, 1.0, 2.0, 3.0)  # largest pre-activation, minus the offset
+_N_FITTED = 100_000  # pre-activations on which the best candidate is selected
 _GATES = ("write", "keep")
 
 
@@ -20,9 +21,7 @@ _GATES = ("write", "keep")
 class AdaptiveISTA(Architecture):
     """ISTA with a cell: c+ = f c + i (x W_x' + w W_w'), w+ = soft(c+, theta).
 
-    The vectors i and f are learned beside the rest.
-
-    It begins as ISTA: i = 1, f = 0.
+    The vectors i and f are learned too. The untrained network is ISTA: i = 1, f = 0.
 
     References
     ----------
@@ -31,44 +30,44 @@ class AdaptiveISTA(Architecture):
 
     shared: tuple = ("signal",)
 
-    def start(self, seen, n_layers):
-        """Weights of ISTA, and a cell without memory."""
-        ista, xp = unrolled_ista(seen.problem), namespace(seen.corr)
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: weights of ISTA, and a cell without memory."""
+        ista, xp = unrolled_ista(inputs.problem), namespace(inputs.corr)
         threshold = ista["threshold"]
         ones = {"write": xp.ones_like(threshold), "keep": xp.zeros_like(threshold)}
         return [ista | ones] * n_layers
 
-    def begin(self, seen):
-        """The zero code, and an empty cell."""
-        return (*super().begin(seen), *super().begin(seen))
+    def initial_state(self, inputs):
+        """State before the first layer: zero code and zero cell."""
+        return (*super().initial_state(inputs), *super().initial_state(inputs))
 
-    def layer(self, weights, state, seen):
-        """The next code and cell."""
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code and cell, and the residuals."""
         code, cell = state
-        fresh = seen.times(weights["signal"]) + code @ weights["code"].T
-        filled = weights["keep"] * cell + weights["write"] * fresh
-        following = soft(filled, weights["threshold"], seen.problem.prior.positive)
-        return (following, filled), (code, cell, fresh, following)
+        candidate = inputs.project(weights["signal"]) + code @ weights["code"].T
+        next_cell = weights["keep"] * cell + weights["write"] * candidate
+        next_code = soft_threshold(next_cell, weights["threshold"], inputs.problem.prior.positive)
+        return (next_code, next_cell), (code, cell, candidate, next_code)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of the weights, of the code and of the cell before."""
-        xp = namespace(toward[0])
-        code, cell, fresh, following = kept
-        filled, thresholds = soft_back(following, toward[0])
-        filled = filled + toward[1]
-        inner = filled * weights["write"]
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to the weights, and to the previous code and cell."""
+        xp = namespace(grad_state[0])
+        code, cell, candidate, next_code = residuals
+        grad_cell, grad_threshold = soft_threshold_vjp(next_code, grad_state[0])
+        grad_cell = grad_cell + grad_state[1]
+        grad_pre_activation = grad_cell * weights["write"]
         gradients = {
-            "signal": inner.T @ seen.X,
-            "code": inner.T @ code,
-            "threshold": xp.sum(thresholds, axis=0),
-            "write": xp.sum(filled * fresh, axis=0),
-            "keep": xp.sum(filled * cell, axis=0),
+            "signal": grad_pre_activation.T @ inputs.X,
+            "code": grad_pre_activation.T @ code,
+            "threshold": xp.sum(grad_threshold, axis=0),
+            "write": xp.sum(grad_cell * candidate, axis=0),
+            "keep": xp.sum(grad_cell * cell, axis=0),
         }
-        return gradients, (inner @ weights["code"], filled * weights["keep"])
+        return gradients, (grad_pre_activation @ weights["code"], grad_cell * weights["keep"])
 
-    def scales(self, layers, seen):
-        """What is zero to begin with is of the size of its counterpart."""
-        return [found | {"keep": found["write"]} for found in super().scales(layers, seen)]
+    def scales(self, layers, inputs):
+        """Scales of the weights; `keep`, which starts at zero, has that of `write`."""
+        return [scales | {"keep": scales["write"]} for scales in super().scales(layers, inputs)]
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class SLSTM(Architecture):
     .. math:: i = \sigma(W_i [w, x]), \; f = \sigma(W_f [w, x]), \;
               c^+ = f c + i W [w, x], \; w^+ = d (\tanh(c^+ + u) + \tanh(c^+ - u))
 
-    It begins with the matrices of ISTA, gates half open, and the shrinkage of this form that is
-    nearest to ISTA's threshold on the points that ISTA's layers apply it to.
+    The untrained network has the matrices of ISTA, half-open gates, and the double tanh that best
+    fits the soft threshold of ISTA on the pre-activations of ISTA's layers.
 
     References
     ----------
@@ -99,10 +98,10 @@ class SLSTM(Architecture):
     nonnegative: tuple = ("offset",)
     recurrent: bool = True
 
-    def start(self, seen, n_layers):
-        """Matrices of ISTA, gates half open."""
-        ista, xp = unrolled_ista(seen.problem), namespace(seen.corr)
-        unit, offset, height = _nearest_shrinkage(ista, n_layers, seen)
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: matrices of ISTA, half-open gates, a fitted double tanh."""
+        ista, xp = unrolled_ista(inputs.problem), namespace(inputs.corr)
+        unit, offset, height = _fit_shrinkage(ista, n_layers, inputs)
         ones = xp.ones_like(ista["threshold"])
         layer = {
             "signal": ista["signal"] / unit,
@@ -114,67 +113,69 @@ class SLSTM(Architecture):
             layer |= {f"{gate}_{name}": xp.zeros_like(ista[name]) for name in ("signal", "code")}
         return [layer] * n_layers
 
-    def begin(self, seen):
-        """The zero code, and an empty cell."""
-        return (*super().begin(seen), *super().begin(seen))
+    def initial_state(self, inputs):
+        """State before the first layer: zero code and zero cell."""
+        return (*super().initial_state(inputs), *super().initial_state(inputs))
 
-    def layer(self, weights, state, seen):
-        """The next code and cell."""
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code and cell, and the residuals."""
         code, cell = state
 
-        def mixed(name=""):
-            return seen.times(weights[f"{name}signal"]) + code @ weights[f"{name}code"].T
+        def pre_activation(name=""):
+            """Linear map of signal and code, of a gate or of the candidate cell."""
+            return inputs.project(weights[f"{name}signal"]) + code @ weights[f"{name}code"].T
 
-        write, keep, fresh = sigmoid(mixed("write_")), sigmoid(mixed("keep_")), mixed()
-        filled = keep * cell + write * fresh
-        following, parts = double_tanh(
-            filled, weights["offset"], weights["height"], seen.problem.prior.positive
+        write, keep = sigmoid(pre_activation("write_")), sigmoid(pre_activation("keep_"))
+        candidate = pre_activation()
+        next_cell = keep * cell + write * candidate
+        next_code, tanhs = double_tanh(
+            next_cell, weights["offset"], weights["height"], inputs.problem.prior.positive
         )
-        return (following, filled), (code, cell, write, keep, fresh, following, parts)
+        return (next_code, next_cell), (code, cell, write, keep, candidate, next_code, tanhs)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of the weights, of the code and of the cell before."""
-        xp = namespace(toward[0])
-        code, cell, write, keep, fresh, following, parts = kept
-        filled, offset, height = double_tanh_back(
-            following, parts, weights["height"], seen.problem.prior.positive, toward[0]
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to the weights, and to the previous code and cell."""
+        xp = namespace(grad_state[0])
+        code, cell, write, keep, candidate, next_code, tanhs = residuals
+        grad_cell, grad_offset, grad_height = double_tanh_vjp(
+            next_code, tanhs, weights["height"], inputs.problem.prior.positive, grad_state[0]
         )
-        filled = filled + toward[1]
-        inner = {
-            "": filled * write,
-            "write_": filled * fresh * write * (1 - write),
-            "keep_": filled * cell * keep * (1 - keep),
+        grad_cell = grad_cell + grad_state[1]
+        grad_pre_activation = {
+            "": grad_cell * write,
+            "write_": grad_cell * candidate * write * (1 - write),
+            "keep_": grad_cell * cell * keep * (1 - keep),
         }
-        gradients = {"offset": xp.sum(offset, axis=0), "height": xp.sum(height, axis=0)}
-        back = 0
-        for name, part in inner.items():
-            gradients[f"{name}signal"] = part.T @ seen.X
-            gradients[f"{name}code"] = part.T @ code
-            back = back + part @ weights[f"{name}code"]
-        return gradients, (back, filled * keep)
+        gradients = {"offset": xp.sum(grad_offset, axis=0), "height": xp.sum(grad_height, axis=0)}
+        grad_code = 0
+        for name, grad in grad_pre_activation.items():
+            gradients[f"{name}signal"] = grad.T @ inputs.X
+            gradients[f"{name}code"] = grad.T @ code
+            grad_code = grad_code + grad @ weights[f"{name}code"]
+        return gradients, (grad_code, grad_cell * keep)
 
-    def scales(self, layers, seen):
-        """Gates, zero to begin with, are of the size of the matrices beside them."""
-        found = super().scales(layers, seen)
+    def scales(self, layers, inputs):
+        """Scales of the weights; gates, which start at zero, have those of the matrices."""
+        scales = super().scales(layers, inputs)
         gates = [f"{gate}_{name}" for gate in _GATES for name in ("signal", "code")]
-        return [sizes | {name: sizes[name.split("_")[1]] for name in gates} for sizes in found]
+        return [sizes | {name: sizes[name.split("_")[1]] for name in gates} for sizes in scales]
 
 
-def _nearest_shrinkage(ista, n_layers, seen):
-    """Unit of the points, offset and height of the double tanh that is nearest to a threshold."""
-    network, points = LISTA(), []
-    few = seen.few(max(1, _POINTS // (n_layers * ista["threshold"].shape[0])))
-    state, positive = network.begin(few), seen.problem.prior.positive
+def _fit_shrinkage(ista, n_layers, inputs):
+    """Unit, offset and height of the double tanh that best fits the soft threshold of ISTA."""
+    network, parts = LISTA(), []
+    sample = inputs.first(max(1, _N_FITTED // (n_layers * ista["threshold"].shape[0])))
+    state, positive = network.initial_state(sample), inputs.problem.prior.positive
     for _ in range(n_layers):
-        points.append(few.times(ista["signal"]) + state[0] @ ista["code"].T)
-        state, _ = network.layer(ista, state, few)
-    point = np.stack([to_numpy(part) for part in points])
-    wanted = soft(point, to_numpy(ista["threshold"]), positive)
-    largest, found = float(np.abs(point).max()) or 1.0, []
+        parts.append(sample.project(ista["signal"]) + state[0] @ ista["code"].T)
+        state, _ = network.forward_with_residuals(ista, state, sample)
+    pre_activation = np.stack([to_numpy(part) for part in parts])
+    expected = soft_threshold(pre_activation, to_numpy(ista["threshold"]), positive)
+    largest, fits = float(np.abs(pre_activation).max()) or 1.0, []
     for offset, level in product(_OFFSETS, _LEVELS):
         unit = largest / (offset + level)
-        shape, _ = double_tanh(point / unit, offset, 1.0, positive)
-        height = float((shape * wanted).sum() / ((shape * shape).sum() or 1.0))
-        error = float(((height * shape - wanted) ** 2).sum())
-        found.append((error, unit, offset, height))
-    return min(found)[1:]
+        shape, _ = double_tanh(pre_activation / unit, offset, 1.0, positive)
+        height = float((shape * expected).sum() / ((shape * shape).sum() or 1.0))
+        error = float(((height * shape - expected) ** 2).sum())
+        fits.append((error, unit, offset, height))
+    return min(fits)[1:]

@@ -1,69 +1,75 @@
-"""A network of layers: codes forward, gradients backward, and the safeguard."""
+"""Forward and backward passes through the layers of a network, and the safeguard."""
 
 from .._array import namespace, unflagged
-from ._protocol import Seen, step_of
+from ._protocol import LayerInput, ista_step_size
 
 
-def forward(architecture, layers, seen):
-    """Codes after each layer, and what the gradients need of each."""
-    state, codes, kept = architecture.begin(seen), [], []
+def forward_with_residuals(architecture, layers, inputs):
+    """Codes after each layer, and the residuals that `backward` needs."""
+    state, codes, residuals = architecture.initial_state(inputs), [], []
     for weights in layers:
-        state, tape = architecture.layer(weights, state, seen)
+        state, layer_residuals = architecture.forward_with_residuals(weights, state, inputs)
         codes.append(state[0])
-        kept.append(tape)
-    return codes, kept
+        residuals.append(layer_residuals)
+    return codes, residuals
 
 
-def backward(architecture, layers, kept, toward, seen):
-    """Gradients of the weights of each layer, for one of the code after each layer (or None)."""
+def backward(architecture, layers, residuals, grad_codes, inputs):
+    """Gradients of the weights of each layer, from gradients of the codes after each layer.
+
+    A gradient of codes may be None, for zero.
+    """
     gradients = [None] * len(layers)
-    back = None
+    grad_state = None
     for number in reversed(range(len(layers))):
-        back = _joined(architecture, back, toward[number], seen)
-        gradients[number], back = architecture.back(layers[number], kept[number], back, seen)
+        grad_state = _add_gradient(architecture, grad_state, grad_codes[number], inputs)
+        gradients[number], grad_state = architecture.vjp(
+            layers[number], residuals[number], grad_state, inputs
+        )
     return gradients
 
 
-def _joined(architecture, back, toward, seen):
-    """Gradient of a state: what comes from the layers above, and that of the code itself."""
-    if back is None:
-        back = architecture.begin(seen)
-    return back if toward is None else (back[0] + toward, *back[1:])
+def _add_gradient(architecture, grad_state, grad_code, inputs):
+    """Gradient of a state: that from the next layer plus that of the code itself."""
+    if grad_state is None:
+        grad_state = architecture.initial_state(inputs)
+    return grad_state if grad_code is None else (grad_state[0] + grad_code, *grad_state[1:])
 
 
 class Encoder:
-    """Codes of signals by a network, where no gradient follows.
+    """Network in inference mode: a callable from signals to codes.
 
-    `safeguard` takes ISTA's step wherever a layer is worse: the objective of no signal then rises
-    from layer to layer.
+    With `safeguard`, ISTA's step replaces that of a layer wherever it gives a lower objective: the
+    objective of a signal then never increases from layer to layer.
     """
 
     def __init__(self, architecture, layers, problem, safeguard=False):
         self.architecture, self.problem = architecture, problem
-        self.layers = architecture.prepared(layers, problem)
-        self.step = step_of(problem) if safeguard else None
+        self.layers = architecture.fused(layers, problem)
+        self.step = ista_step_size(problem) if safeguard else None
 
     @unflagged()
     def __call__(self, X):
-        """Codes after the last layer."""
-        seen = Seen(self.problem, X)
-        state = self.architecture.begin(seen)
+        """Codes of the signals X after the last layer."""
+        inputs = LayerInput(self.problem, X)
+        state = self.architecture.initial_state(inputs)
         for weights in self.layers:
-            following = self.architecture.advance(weights, state, seen)
-            state = following if self.step is None else self._safe(state[0], following, seen)
+            next_state = self.architecture.forward(weights, state, inputs)
+            safe = self.step is not None
+            state = self._safeguarded(state[0], next_state, inputs) if safe else next_state
         return state[0]
 
-    def _safe(self, code, following, seen):
-        """The state that follows a code, with ISTA's where that is lower."""
+    def _safeguarded(self, code, next_state, inputs):
+        """The next state, with ISTA's code where its objective is lower."""
         xp, prior = namespace(code), self.problem.prior
-        slope = seen.corr - code @ self.problem.gram
-        proximal = prior.prox(code + self.step * slope, self.step)
-        worse = objective(following[0], seen) > objective(proximal, seen)
-        return (xp.where(worse[:, None], proximal, following[0]), *following[1:])
+        neg_grad = inputs.corr - code @ self.problem.gram
+        ista_code = prior.prox(code + self.step * neg_grad, self.step)
+        worse = objective(next_state[0], inputs) > objective(ista_code, inputs)
+        return (xp.where(worse[:, None], ista_code, next_state[0]), *next_state[1:])
 
 
-def objective(code, seen):
-    """Sparse-coding objective of each signal, without half its squared norm."""
+def objective(code, inputs):
+    """Sparse-coding objective of each signal, minus half the squared norm of the signal."""
     xp = namespace(code)
-    smooth = xp.vecdot(code, 0.5 * (code @ seen.problem.gram) - seen.corr, axis=-1)
-    return smooth + seen.problem.prior.value(code)
+    smooth = xp.vecdot(code, 0.5 * (code @ inputs.problem.gram) - inputs.corr, axis=-1)
+    return smooth + inputs.problem.prior.value(code)

@@ -1,23 +1,23 @@
-"""Networks that learn a few numbers for each layer: step-LISTA and ALISTA."""
+"""Networks that learn one or two numbers per layer: step-LISTA and ALISTA."""
 
 from dataclasses import dataclass
 from itertools import product
 from math import inf, isfinite
 
 from .._array import device_of, namespace
-from ._protocol import step_of
-from .affine import Affine, step_along
-from .network import forward, objective
-from .shrink import soft, soft_back
+from ._protocol import ista_step_size
+from .affine import Affine, fused_step
+from .network import forward_with_residuals, objective
+from .shrink import soft_threshold, soft_threshold_vjp
 
-# to begin ALISTA with; without bound, the ridge makes it ISTA
+# candidates for the untrained layers of ALISTA; an infinite ridge gives those of ISTA
 _RIDGES, _STEPS, _THRESHOLDS = (0.0, 0.1, 1.0, 10.0, inf), (1.0, 0.5, 0.2), (1.0, 3.0, 10.0)
-_JUDGES = 300  # signals that choose among them
+_N_SELECTION = 300  # signals on which the best candidate is selected
 
 
 @dataclass(frozen=True)
 class StepLISTA(Affine):
-    """ISTA with a learned step for each layer: one number.
+    """ISTA with a learned step size for each layer.
 
     References
     ----------
@@ -27,46 +27,47 @@ class StepLISTA(Affine):
 
     nonnegative: tuple = ("step",)
 
-    def start(self, seen, n_layers):
-        """The step of ISTA."""
-        return [{"step": _number(step_of(seen.problem), seen.problem.gram)}] * n_layers
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: the step size of ISTA."""
+        return [{"step": _scalar(ista_step_size(inputs.problem), inputs.problem.gram)}] * n_layers
 
-    def layer(self, weights, state, seen):
-        """A proximal gradient step."""
-        code, prior, step = state[0], seen.problem.prior, weights["step"]
-        slope = seen.corr - code @ seen.problem.gram
-        shrinks = 1 + step * prior.lam2
-        inner = soft(code + step * slope, step * prior.lam, prior.positive)
-        return (inner / shrinks,), (slope, inner)
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code, by a proximal gradient step, and the residuals."""
+        code, prior, step = state[0], inputs.problem.prior, weights["step"]
+        neg_grad = inputs.corr - code @ inputs.problem.gram
+        shrinkage = 1 + step * prior.lam2
+        shrunk = soft_threshold(code + step * neg_grad, step * prior.lam, prior.positive)
+        return (shrunk / shrinkage,), (neg_grad, shrunk)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of the step and of the code before."""
-        xp, prior, step = namespace(toward[0]), seen.problem.prior, weights["step"]
-        slope, inner = kept
-        shrinks = 1 + step * prior.lam2
-        point, thresholds = soft_back(inner, toward[0] / shrinks)
-        total = xp.sum(point * slope) + prior.lam * xp.sum(thresholds)
-        total = total - prior.lam2 * xp.sum(toward[0] * inner) / shrinks**2
-        return {"step": xp.reshape(total, (1,))}, (point - step * (point @ seen.problem.gram),)
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to the step size and to the previous code."""
+        xp, prior, step = namespace(grad_state[0]), inputs.problem.prior, weights["step"]
+        neg_grad, shrunk = residuals
+        shrinkage = 1 + step * prior.lam2
+        grad_pre_activation, grad_threshold = soft_threshold_vjp(shrunk, grad_state[0] / shrinkage)
+        grad_step = xp.sum(grad_pre_activation * neg_grad) + prior.lam * xp.sum(grad_threshold)
+        grad_step = grad_step - prior.lam2 * xp.sum(grad_state[0] * shrunk) / shrinkage**2
+        grad_code = grad_pre_activation - step * (grad_pre_activation @ inputs.problem.gram)
+        return {"step": xp.reshape(grad_step, (1,))}, (grad_code,)
 
-    def prepared(self, layers, problem):
-        """Affine maps."""
-        prior, found = problem.prior, []
+    def fused(self, layers, problem):
+        """Layers as thresholded affine maps."""
+        prior, fused_layers = problem.prior, []
         for step in (weights["step"] for weights in layers):
-            shrinks = 1 + step * prior.lam2
-            threshold = step * prior.lam / shrinks
-            form = problem.dictionary, step / shrinks, problem.gram, 1 / shrinks, threshold
-            found.append(step_along(*form))
-        return found
+            shrinkage = 1 + step * prior.lam2
+            threshold = step * prior.lam / shrinkage
+            terms = problem.dictionary, step / shrinkage, problem.gram, 1 / shrinkage, threshold
+            fused_layers.append(fused_step(*terms))
+        return fused_layers
 
 
 @dataclass(frozen=True)
 class ALISTA(Affine):
-    """A step and a threshold for each layer: w+ = soft(w + gamma (x - w D) V', theta).
+    """Learned step size and threshold per layer: w+ = soft(w + gamma (x - w D) V', theta).
 
-    V is computed, not learned: row j has v_j d_j' = 1 and the least inner products with the other
-    atoms, in the mean square; with a ridge, for atoms that are much alike. Ridge, step and
-    threshold are those that serve some of the signals best, among which are those of ISTA.
+    V is computed, not learned: row j has v_j d_j' = 1 and the smallest mean squared inner product
+    with the other atoms, plus a ridge for strongly correlated atoms. Ridge, initial step size and
+    threshold are the best of a grid on a part of the signals; the grid contains those of ISTA.
 
     References
     ----------
@@ -76,69 +77,76 @@ class ALISTA(Affine):
 
     nonnegative: tuple = ("step", "threshold")
 
-    def start(self, seen, n_layers):
-        """The analytic matrix, and the same step and threshold for all layers."""
-        return self.grown([], seen, n_layers)
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: the best candidate of the grid for all layers."""
+        return self.extend([], inputs, n_layers)
 
-    def grown(self, kept, seen, n_layers):
-        """What serves best beyond the layers kept, among which is the last of these once more."""
-        n_new, few, found = n_layers - len(kept), seen.few(_JUDGES), []
-        for layer in (*kept[-1:], *_candidates(seen.problem)) if n_new else ():
-            codes, _ = forward(self, [*kept, *[layer] * n_new], few)
-            value = float(namespace(few.X).mean(objective(codes[-1], few)))
-            found.append((value if isfinite(value) else inf, len(found), layer))
-        return [*kept, *[min(found)[-1]] * n_new] if found else kept
+    def extend(self, trained, inputs, n_layers):
+        """Trained layers, then copies of the best candidate or of the last trained layer."""
+        n_new, sample, trials = n_layers - len(trained), inputs.first(_N_SELECTION), []
+        for layer in (*trained[-1:], *_candidates(inputs.problem)) if n_new else ():
+            codes, _ = forward_with_residuals(self, [*trained, *[layer] * n_new], sample)
+            value = float(namespace(sample.X).mean(objective(codes[-1], sample)))
+            trials.append((value if isfinite(value) else inf, len(trials), layer))
+        return [*trained, *[min(trials)[-1]] * n_new] if trials else trained
 
-    def layer(self, weights, state, seen):
-        """A step along the analytic directions."""
-        code, prior = state[0], seen.problem.prior
-        slope = (seen.X - code @ seen.problem.dictionary) @ weights["analytic"].T
-        slope = slope - prior.lam2 * code
-        code = soft(code + weights["step"] * slope, weights["threshold"], prior.positive)
-        return (code,), (slope, code)
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code, by a step along the analytic directions, and the residuals."""
+        code, prior = state[0], inputs.problem.prior
+        neg_grad = (inputs.X - code @ inputs.problem.dictionary) @ weights["analytic"].T
+        neg_grad = neg_grad - prior.lam2 * code
+        code = soft_threshold(
+            code + weights["step"] * neg_grad, weights["threshold"], prior.positive
+        )
+        return (code,), (neg_grad, code)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of step and threshold, and of the code before."""
-        xp, prior = namespace(toward[0]), seen.problem.prior
-        slope, code = kept
-        point, thresholds = soft_back(code, toward[0])
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to step size and threshold, and to the previous code."""
+        xp, prior = namespace(grad_state[0]), inputs.problem.prior
+        neg_grad, code = residuals
+        grad_pre_activation, grad_threshold = soft_threshold_vjp(code, grad_state[0])
         gradients = {
-            "step": xp.reshape(xp.sum(point * slope), (1,)),
-            "threshold": xp.reshape(xp.sum(thresholds), (1,)),
+            "step": xp.reshape(xp.sum(grad_pre_activation * neg_grad), (1,)),
+            "threshold": xp.reshape(xp.sum(grad_threshold), (1,)),
         }
-        through = (point @ weights["analytic"]) @ seen.problem.dictionary.T + prior.lam2 * point
-        return gradients, (point - weights["step"] * through,)
+        grad_residual = (
+            grad_pre_activation @ weights["analytic"]
+        ) @ inputs.problem.dictionary.T + prior.lam2 * grad_pre_activation
+        return gradients, (grad_pre_activation - weights["step"] * grad_residual,)
 
-    def prepared(self, layers, problem):
-        """Affine maps."""
-        moved = {id(m): problem.dictionary @ m.T for m in (w["analytic"] for w in layers)}
-        found = []
+    def fused(self, layers, problem):
+        """Layers as thresholded affine maps."""
+        products = {id(m): problem.dictionary @ m.T for m in (w["analytic"] for w in layers)}
+        fused_layers = []
         for weights in layers:
             step, analytic = weights["step"], weights["analytic"]
-            keep, threshold = 1 - step * problem.prior.lam2, weights["threshold"]
-            found.append(step_along(analytic, step, moved[id(analytic)], keep, threshold))
-        return found
+            decay, threshold = 1 - step * problem.prior.lam2, weights["threshold"]
+            fused_layers.append(
+                fused_step(analytic, step, products[id(analytic)], decay, threshold)
+            )
+        return fused_layers
 
 
 def _candidates(problem):
-    """Layers to begin ALISTA with."""
+    """Candidates for the untrained layers of ALISTA."""
     xp, gram, lam = namespace(problem.gram), problem.gram, problem.prior.lam
     for ridge in _RIDGES:
         analytic = analytic_weights(problem.dictionary, ridge)
-        size = float(xp.max(xp.linalg.svdvals(analytic @ problem.dictionary.T))) or 1.0
-        for step, times in product(_STEPS, _THRESHOLDS):
+        norm = float(xp.max(xp.linalg.svdvals(analytic @ problem.dictionary.T))) or 1.0
+        for step, factor in product(_STEPS, _THRESHOLDS):
             yield {
                 "analytic": analytic,
-                "step": _number(step / size, gram),
-                "threshold": _number(times * step / size * lam, gram),
+                "step": _scalar(step / norm, gram),
+                "threshold": _scalar(factor * step / norm * lam, gram),
             }
 
 
 def analytic_weights(dictionary, ridge=0.0):
-    r"""Row j minimises :math:`\sum_i \langle v, d_i \rangle^2 + r \|v\|^2` with <v, d_j> = 1.
+    r"""Analytic weights of ALISTA: row j is least correlated with the atoms, with <v_j, d_j> = 1.
 
-    By Lagrange's rule v_j is (M + r)+ d_j, scaled, with M the second moments of the atoms. The
-    ridge is in units of the mean eigenvalue of M.
+    It minimises :math:`\sum_i \langle v, d_i \rangle^2 + r \|v\|^2`. By Lagrange's rule v_j is
+    (M + r)+ d_j, scaled, with M the second moments of the atoms. The ridge is in units of the mean
+    eigenvalue of M.
     """
     xp = namespace(dictionary)
     rows = dictionary
@@ -152,5 +160,6 @@ def analytic_weights(dictionary, ridge=0.0):
     return rows / xp.where(scale > 0, scale, xp.ones_like(scale))
 
 
-def _number(value, like):
+def _scalar(value, like):
+    """Array of one entry, with the dtype and device of another array."""
     return namespace(like).full((1,), value, dtype=like.dtype, device=device_of(like))

@@ -1,22 +1,22 @@
-"""ISTA and FISTA unrolled, and the networks that learn their matrices: LISTA and L-FISTA."""
+"""Unrolled ISTA and FISTA, and the networks that learn their matrices: LISTA and L-FISTA."""
 
 from dataclasses import dataclass
 
 from .._array import device_of, namespace
 from ..kernels import thresholded_product
-from ._protocol import Architecture, step_of
+from ._protocol import Architecture, ista_step_size
 from .affine import Affine
-from .shrink import soft, soft_back
+from .shrink import soft_threshold, soft_threshold_vjp
 
 RECURRENT = ("signal", "code", "threshold")
 
 
 @dataclass(frozen=True)
 class LISTA(Affine):
-    """The learned ISTA: w+ = soft(x W_x' + w W_w', theta), all of it learned.
+    """Learned ISTA: w+ = soft(x W_x' + w W_w', theta) with learned W_x, W_w and theta.
 
-    W_x is common to all layers that begin together, so that the signals are multiplied once; all
-    three are for `RECURRENT`, none for ().
+    Layers created by the same fit share W_x, whose product with the signals is computed once. With
+    `shared=RECURRENT` they share all three arrays, with `shared=()` none.
 
     References
     ----------
@@ -28,38 +28,38 @@ class LISTA(Affine):
 
     @property
     def recurrent(self):
-        """Whether layers differ in nothing."""
+        """Whether all layers share all weights."""
         return self.shared == RECURRENT
 
-    def start(self, seen, n_layers):
-        """Weights of ISTA with step 1 / ||G||."""
-        return [unrolled_ista(seen.problem)] * n_layers
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: ISTA with step size 1 / ||G||."""
+        return [unrolled_ista(inputs.problem)] * n_layers
 
-    def layer(self, weights, state, seen):
-        """The next code; it is all that is kept, with the one before."""
-        point = seen.times(weights["signal"]) + state[0] @ weights["code"].T
-        code = soft(point, weights["threshold"], seen.problem.prior.positive)
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code; the residuals are this code and the previous one."""
+        pre_activation = inputs.project(weights["signal"]) + state[0] @ weights["code"].T
+        code = soft_threshold(pre_activation, weights["threshold"], inputs.problem.prior.positive)
         return (code,), (state[0], code)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of the weights and of the code before."""
-        before, code = kept
-        inner, thresholds = soft_back(code, toward[0])
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to the weights and to the previous code."""
+        previous, code = residuals
+        grad_pre_activation, grad_threshold = soft_threshold_vjp(code, grad_state[0])
         gradients = {
-            "signal": inner.T @ seen.X,
-            "code": inner.T @ before,
-            "threshold": namespace(code).sum(thresholds, axis=0),
+            "signal": grad_pre_activation.T @ inputs.X,
+            "code": grad_pre_activation.T @ previous,
+            "threshold": namespace(code).sum(grad_threshold, axis=0),
         }
-        return gradients, (inner @ weights["code"],)
+        return gradients, (grad_pre_activation @ weights["code"],)
 
-    def prepared(self, layers, problem):
-        """Matrices as the codes are multiplied with them."""
+    def fused(self, layers, problem):
+        """Layers with the transposed matrix that multiplies the codes."""
         return [weights | {"matrix": weights["code"].T} for weights in layers]
 
 
 @dataclass(frozen=True)
 class LFISTA(Architecture):
-    """The learned FISTA: w+ = soft(x W_x' + w W_w' + w_before W_b', theta).
+    """Learned FISTA: w+ = soft(x W_x' + w W_w' + w_before W_b', theta).
 
     References
     ----------
@@ -70,76 +70,81 @@ class LFISTA(Architecture):
     shared: tuple = ("signal",)
     fixed: bool = False
 
-    def start(self, seen, n_layers):
-        """Weights of FISTA, whose momentum grows from layer to layer."""
-        layers, ista = [], unrolled_ista(seen.problem)
-        for weight in momenta(n_layers):
+    def initial_layers(self, inputs, n_layers):
+        """Untrained layers: FISTA, whose momentum grows from layer to layer."""
+        layers, ista = [], unrolled_ista(inputs.problem)
+        for weight in momentum_weights(n_layers):
             layers.append(
                 ista | {"code": (1 + weight) * ista["code"], "before": -weight * ista["code"]}
             )
         return layers
 
-    def grown(self, kept, seen, n_layers):
-        """New layers are steps without momentum: it is for codes that FISTA has come to."""
-        layers = super().grown(kept, seen, n_layers)
-        if self.fixed or not kept:
+    def extend(self, trained, inputs, n_layers):
+        """Trained layers, then untrained ones without momentum, which needs FISTA's own codes."""
+        layers = super().extend(trained, inputs, n_layers)
+        if self.fixed or not trained:
             return layers
-        ista = unrolled_ista(seen.problem)
-        plain = ista | {"before": 0 * ista["code"]}
-        return [*kept, *[plain] * (n_layers - len(kept))]
+        ista = unrolled_ista(inputs.problem)
+        without_momentum = ista | {"before": 0 * ista["code"]}
+        return [*trained, *[without_momentum] * (n_layers - len(trained))]
 
-    def begin(self, seen):
-        """The zero code, twice."""
-        return (*super().begin(seen), *super().begin(seen))
+    def initial_state(self, inputs):
+        """State before the first layer: zero code and zero previous code."""
+        return (*super().initial_state(inputs), *super().initial_state(inputs))
 
-    def layer(self, weights, state, seen):
-        """The next code, beside the last."""
-        code, before = state
-        point = seen.times(weights["signal"]) + code @ weights["code"].T
-        point = point + before @ weights["before"].T
-        following = soft(point, weights["threshold"], seen.problem.prior.positive)
-        return (following, code), (code, before, following)
+    def forward_with_residuals(self, weights, state, inputs):
+        """The next code with the current one, and the residuals."""
+        code, previous = state
+        pre_activation = inputs.project(weights["signal"]) + code @ weights["code"].T
+        pre_activation = pre_activation + previous @ weights["before"].T
+        next_code = soft_threshold(
+            pre_activation, weights["threshold"], inputs.problem.prior.positive
+        )
+        return (next_code, code), (code, previous, next_code)
 
-    def back(self, weights, kept, toward, seen):
-        """Gradients of the weights and of both codes before."""
-        code, before, following = kept
-        inner, thresholds = soft_back(following, toward[0])
+    def vjp(self, weights, residuals, grad_state, inputs):
+        """Gradients with respect to the weights and to both previous codes."""
+        code, previous, next_code = residuals
+        grad_pre_activation, grad_threshold = soft_threshold_vjp(next_code, grad_state[0])
         gradients = {
-            "signal": inner.T @ seen.X,
-            "code": inner.T @ code,
-            "before": inner.T @ before,
-            "threshold": namespace(code).sum(thresholds, axis=0),
+            "signal": grad_pre_activation.T @ inputs.X,
+            "code": grad_pre_activation.T @ code,
+            "before": grad_pre_activation.T @ previous,
+            "threshold": namespace(code).sum(grad_threshold, axis=0),
         }
-        return gradients, (inner @ weights["code"] + toward[1], inner @ weights["before"])
+        return gradients, (
+            grad_pre_activation @ weights["code"] + grad_state[1],
+            grad_pre_activation @ weights["before"],
+        )
 
-    def advance(self, weights, state, seen):
-        """The next code, beside the last."""
-        (code, before), theta = state, weights["threshold"]
-        fixed, none = seen.times(weights["signal"]), 0 * theta
-        fixed = thresholded_product(fixed, before, weights["before"].T, none)
-        positive = seen.problem.prior.positive
-        return thresholded_product(fixed, code, weights["code"].T, theta, positive), code
+    def forward(self, weights, state, inputs):
+        """The next code with the current one, from fused products."""
+        (code, previous), theta = state, weights["threshold"]
+        signal_term, zeros = inputs.project(weights["signal"]), 0 * theta
+        signal_term = thresholded_product(signal_term, previous, weights["before"].T, zeros)
+        positive = inputs.problem.prior.positive
+        return thresholded_product(signal_term, code, weights["code"].T, theta, positive), code
 
 
 def unrolled_ista(problem):
-    """Weights of a layer that makes a proximal gradient step."""
+    """Weights of a layer that computes a proximal gradient step."""
     xp, gram, prior = namespace(problem.gram), problem.gram, problem.prior
-    step = step_of(problem)
-    shrinks = 1 + step * prior.lam2
-    home = {"dtype": gram.dtype, "device": device_of(gram)}
-    identity = xp.eye(gram.shape[0], **home)
+    step = ista_step_size(problem)
+    shrinkage = 1 + step * prior.lam2
+    kwargs = {"dtype": gram.dtype, "device": device_of(gram)}
+    identity = xp.eye(gram.shape[0], **kwargs)
     return {
-        "signal": problem.dictionary * (step / shrinks),
-        "code": (identity - step * gram) / shrinks,
-        "threshold": xp.full((gram.shape[0],), step * prior.lam / shrinks, **home),
+        "signal": problem.dictionary * (step / shrinkage),
+        "code": (identity - step * gram) / shrinkage,
+        "threshold": xp.full((gram.shape[0],), step * prior.lam / shrinkage, **kwargs),
     }
 
 
-def momenta(n_layers):
+def momentum_weights(n_layers):
     """Weights (t_k - 1) / t_{k+1} of FISTA's momentum."""
-    found, last = [], 1.0
+    momenta, t = [], 1.0
     for _ in range(n_layers):
-        following = 0.5 * (1 + (1 + 4 * last**2) ** 0.5)
-        found.append((last - 1) / following)
-        last = following
-    return [0.0, *found][:n_layers]
+        next_t = 0.5 * (1 + (1 + 4 * t**2) ** 0.5)
+        momenta.append((t - 1) / next_t)
+        t = next_t
+    return [0.0, *momenta][:n_layers]

@@ -1,4 +1,4 @@
-"""Estimators: parameters and prose; the numerics live in the layers below."""
+"""Estimators: parameters, checks and documentation; the layers below compute."""
 
 from ._moving import to_device
 from ._parameters import MOST_COMPONENTS

@@ -1,4 +1,4 @@
-"""Networks that are ready to compute codes, kept as long as nothing in them changes."""
+"""Cache of networks in inference mode, which are rebuilt when their weights change."""
 
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -8,37 +8,37 @@ import numpy as np
 from .._array import is_numpy
 from ..encoders import network
 
-# by estimator, but no part of one: what is stored and compared does not hold it
-_BUILT = WeakKeyDictionary()
+# keyed by estimator, not an attribute of it: networks are neither stored nor compared
+_CACHE = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
-class _Built:
-    """A network that was built, and copies of what it was built of."""
+class _CacheEntry:
+    """A network, with copies of the arrays and settings that it was built from."""
 
     arrays: list
     settings: tuple
     encoder: network.Encoder
 
-    def is_of(self, arrays, settings):
-        """Whether another one would be the same."""
+    def matches(self, arrays, settings):
+        """Whether a network built from these arrays and settings would be the same."""
         pairs = zip(self.arrays, arrays, strict=False)
-        same = len(self.arrays) == len(arrays) and self.settings == settings
-        return same and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
+        same_settings = len(self.arrays) == len(arrays) and self.settings == settings
+        return same_settings and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
 
 
-def built_encoder(estimator, architecture, layers, problem, safeguard):
-    """The network as it computes codes, built anew where anything in it has changed.
+def cached_encoder(estimator, architecture, layers, problem, safeguard):
+    """Network in inference mode, from the cache unless its arrays or settings have changed.
 
-    Networks are kept in host memory alone: to compare what a device has would take longer.
+    Only networks of NumPy arrays are cached: comparing arrays on a device is slower than building.
     """
     arrays = [problem.dictionary, *(a for layer in layers for a in layer.values())]
     if not is_numpy(*arrays):
         return network.Encoder(architecture, layers, problem, safeguard)
     settings = architecture, safeguard, problem.prior.get_params()
-    built = _BUILT.get(estimator)
-    if built is None or not built.is_of(arrays, settings):
+    entry = _CACHE.get(estimator)
+    if entry is None or not entry.matches(arrays, settings):
         encoder = network.Encoder(architecture, layers, problem, safeguard)
-        built = _Built([array.copy() for array in arrays], settings, encoder)
-        _BUILT[estimator] = built
-    return built.encoder
+        entry = _CacheEntry([array.copy() for array in arrays], settings, encoder)
+        _CACHE[estimator] = entry
+    return entry.encoder

@@ -1,4 +1,4 @@
-"""What all estimators share: signals in, codes out."""
+"""Base class of all estimators: checks of signals, and codes."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from ..execution import solve
 from ..priors import Prior, as_prior, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
-from ..supervised.step import features_of
+from ..supervised.step import code_features
 from ._moving import convert_arrays
 from ._parameters import RUNNING, check_parameters
 
@@ -26,10 +26,10 @@ from ._parameters import RUNNING, check_parameters
 class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
 
-    on_host: ClassVar = ("classes_",)  # attributes that `to_device` leaves in host memory
-    _running: ClassVar = RUNNING  # rules of the parameters that coding reads
+    stays_on_host: ClassVar = ("classes_",)  # attributes that `to_device` leaves in host memory
+    _running: ClassVar = RUNNING  # rules for the parameters that coding reads
 
-    # parameters that all estimators have; a subclass may fix some of them
+    # parameters of all estimators, some of which are constants of a subclass
     prior: Prior | str
     transfer: str
     solver: str
@@ -53,29 +53,29 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Returns
         -------
         array of shape (n_samples, n_components)
-            Codes; a SciPy CSR matrix where the estimator has ``output="sparse"``. With
-            ``split_sign=True`` twice as many columns: their positive, then their negative halves.
+            Codes; a SciPy CSR matrix if the estimator has ``output="sparse"``. With
+            ``split_sign=True`` twice as many columns: positive halves, then negative halves.
         """
-        ready = self._ready(X)
-        return ready._features(ready._coded(ready._signals(X, reset=False)))
+        coder = self._fitted_coder(X)
+        return coder._split_features(coder._compute_codes(coder._signals(X, reset=False)))
 
-    def _ready(self, X=None):
-        """The estimator, which has to be fitted, to encode the signals X or to reconstruct."""
+    def _fitted_coder(self, X=None):
+        """Fitted estimator that encodes X or reconstructs; raises if it is not fitted."""
         check_is_fitted(self)
         return self
 
-    def _coded(self, X):
+    def _compute_codes(self, X):
         """Codes of checked signals."""
         return self._encode(X).code
 
-    def _features(self, code):
-        """What users and the head see of codes: themselves, or their two halves."""
+    def _split_features(self, code):
+        """Features of codes: the codes, or their two halves with `split_sign`."""
         if is_sparse(code) and self.split_sign:
-            return csr_matrix(features_of(code.toarray(), self.prior_, self.split_sign))
-        return features_of(code, self.prior_, self.split_sign)
+            return csr_matrix(code_features(code.toarray(), self.prior_, self.split_sign))
+        return code_features(code, self.prior_, self.split_sign)
 
     def inverse_transform(self, X):
-        """Reconstruct signals from codes: the transfer of ``X @ components_``.
+        """Reconstruct signals from codes, as the transfer of ``X @ components_``.
 
         Parameters
         ----------
@@ -87,27 +87,28 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         array of shape (n_samples, n_features)
             Reconstructed signals.
         """
-        return self._ready()._reconstructed_from(X)
+        return self._fitted_coder()._reconstruct_user_codes(X)
 
-    def _reconstructed_from(self, X):
-        """Signals of codes that a user hands in."""
+    def _reconstruct_user_codes(self, X):
+        """Reconstruct signals from unchecked codes."""
         code = X.tocsr() if hasattr(X, "tocsr") else check_matrix(X, "X")
         if code.shape[1] != self._n_features_out:
             raise ValueError(
-                f"X must hold codes of {self._n_features_out} components, got shape {code.shape}."
+                f"X must have {self._n_features_out} columns (components), got shape {code.shape}."
             )
         check_same_device(X=as_signals(code).like, components_=self.components_)
         if self.split_sign:
             p = self.components_.shape[0]
             code = code[:, :p] - code[:, p:]
-        return self._reconstructed(code)
+        return self._reconstruct(code)
 
-    def _reconstructed(self, code):
-        """Signals for checked codes."""
+    def _reconstruct(self, code):
+        """Reconstruct signals from checked codes."""
         return as_reconstruction(self.transfer).reconstruct(code, Atoms(self.components_))
 
     @property
     def _n_features_out(self):
+        """Number of columns of transformed signals."""
         return self.components_.shape[0] * (2 if self.split_sign else 1)
 
     def __sklearn_tags__(self):
@@ -117,7 +118,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return tags
 
     def _signals(self, X, *, reset):
-        """Checked `Signals`, in their own array library or with batches on `device`."""
+        """Check signals; return `Signals` in their own library, or with batches on `device`."""
         check_plain(X, "X")
         if isinstance(X, Signals) or (is_array(X) and not is_numpy(X)):
             X = check_signals(X)
@@ -145,11 +146,11 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return X
 
     def _has_one_dictionary(self):
-        """Whether all atoms take part in one code."""
+        """Whether there is one dictionary, rather than one for each output."""
         return getattr(self, "multi_class", "shared") == "shared"
 
-    def _given_dictionary(self, dictionary, X):
-        """The parameter `dictionary`, checked, as an array like the signals."""
+    def _check_dictionary(self, dictionary, X):
+        """Check the parameter `dictionary`, and return it as an array like the signals."""
         dictionary = check_matrix(dictionary, "dictionary")
         if self.device is not None and is_numpy(dictionary):
             dictionary = astype_like(dictionary, X.like)
@@ -162,8 +163,8 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Parameters
         ----------
         **params : dict
-            Parameters of the estimator. A prior that is given by name becomes its object where
-            one of its own parameters is set.
+            Parameters of the estimator. A prior given by name is replaced by its object when one
+            of its own parameters is set.
 
         Returns
         -------
@@ -172,33 +173,35 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         prior = params.get("prior", self.prior)
         if isinstance(prior, str) and any(name.startswith("prior__") for name in params):
-            params = params | {"prior": self._named_prior(prior)}
+            params = params | {"prior": self._prior_by_name(prior)}
         return super().set_params(**params)
 
-    def _named_prior(self, name):
-        """Prior object that a name stands for."""
+    def _prior_by_name(self, name):
+        """Prior object for a name."""
         return as_prior(name)
 
-    def _terms(self):
-        """Checked (reconstruction, prior, solver) of the parameters."""
+    def _check_terms(self):
+        """Check the parameters, and return (reconstruction, prior, solver)."""
         reconstruction = as_reconstruction(self.transfer)
-        named = isinstance(self.prior, str)
-        prior = self._named_prior(self.prior) if named else as_prior(self.prior)
+        is_name = isinstance(self.prior, str)
+        prior = self._prior_by_name(self.prior) if is_name else as_prior(self.prior)
         if self.split_sign and is_positive(prior):
-            raise ValueError("split_sign=True needs signed codes, got a prior with positive=True.")
-        return reconstruction, prior, self._solver(reconstruction, prior)
+            raise ValueError(
+                "split_sign=True requires signed codes, got a prior with positive=True."
+            )
+        return reconstruction, prior, self._check_solver(reconstruction, prior)
 
-    def _solver(self, reconstruction, prior):
-        """Checked solver."""
+    def _check_solver(self, reconstruction, prior):
+        """Check the parameter `solver`, and return the solver."""
         return make_solver(self.solver, reconstruction, prior)
 
     def _encode(self, X, **options):
-        """Solution for checked signals."""
+        """Solution (codes with certificates) for checked signals."""
         check_parameters(self, self._running)
         reconstruction = as_reconstruction(self.transfer)
         atoms = Atoms(astype_like(self.components_, X.like))
         problem = Problem(reconstruction, self.prior_, atoms)
-        solver = self._solver(reconstruction, self.prior_)
+        solver = self._check_solver(reconstruction, self.prior_)
         return solve(problem, X, solver, n_jobs=self.n_jobs, **options)
 
     def __getstate__(self) -> Any:
@@ -208,9 +211,9 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         super().__setstate__(restored_state(self, state))
 
     def _upgraded(self, state, version):
-        """State as this version has it, of one that was stored by `version` (None: unknown)."""
+        """State converted from that of an earlier `version` (None if unknown)."""
         return state
 
     def __sklearn_array_api_convert__(self, converter):
-        """Copy with converted arrays: scikit-learn's hook, and that of `to_device`."""
+        """Copy with converted arrays, a hook of scikit-learn that `to_device` uses too."""
         return convert_arrays(self, converter, {})

@@ -1,4 +1,4 @@
-"""What fits have in common: all or nothing, attributes that appear at once, generators."""
+"""Shared parts of fits: restoring on errors, atomic updates, random generators."""
 
 from contextlib import contextmanager
 from functools import wraps
@@ -6,41 +6,41 @@ from functools import wraps
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ..supervised.rate_search import generator_at as generator_from_state
+from ..supervised.rate_search import generator_from_state
 
-__all__ = ["as_generator", "generator_from_state", "in_one_step", "restore_on_error"]
+__all__ = ["as_generator", "atomic_update", "generator_from_state", "restore_on_error"]
 
 
 def as_generator(random_state):
-    """NumPy generator for scikit-learn's random_state."""
+    """NumPy generator seeded by scikit-learn's random_state."""
     try:
-        source = check_random_state(random_state)
+        legacy_rng = check_random_state(random_state)
     except ValueError:
         raise ValueError(
             f"random_state must be an integer from 0 to 2**32 - 1, a numpy.random.RandomState or "
             f"None, got {random_state!r}."
         ) from None
-    return np.random.default_rng(source.randint(2**31, size=4))
+    return np.random.default_rng(legacy_rng.randint(2**31, size=4))
 
 
 @contextmanager
 def restore_on_error(estimator):
-    """Restore an estimator's attributes if what is inside fails.
+    """Restore the attributes of an estimator if the block raises.
 
-    An interrupt restores them too, unless learning has published a state of its own by then.
+    A KeyboardInterrupt restores them too, unless the block has already set a new training.
     """
     before = dict(vars(estimator))
     try:
         yield
     except BaseException as error:
-        published = vars(estimator).get("_training") is not before.get("_training")
-        if isinstance(error, Exception) or not published:
+        updated = vars(estimator).get("_training") is not before.get("_training")
+        if isinstance(error, Exception) or not updated:
             estimator.__dict__ = before
         raise
 
 
-def in_one_step(method):
-    """Let what a method sets appear at once: it works on a draft, which then takes over."""
+def atomic_update(method):
+    """Decorate a method to set all attributes at once: it works on a copy, which then replaces."""
 
     @wraps(method)
     def call(estimator, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Fitted estimators in another array library or on another device."""
+"""Moving fitted estimators to another array library or device."""
 
 from copy import copy
 from dataclasses import is_dataclass
@@ -15,23 +15,23 @@ def to_device(estimator, xp, device=None):
     Parameters
     ----------
     estimator : estimator of this package
-        A fitted estimator. It stays as it is.
+        A fitted estimator. It is not changed.
     xp : module or str
-        The array library, such as ``numpy``, or its name, with that of a device after a colon:
-        "torch", "torch:cuda:0". The parameter ``device`` of estimators has the same names.
+        The array library, such as ``numpy``, or its name, optionally with a device after a colon:
+        "torch", "torch:cuda:0". The parameter ``device`` of estimators takes the same names.
     device : device, str or None, default=None
-        Device of that library in its own terms; None is its default, or that of the name.
+        Device, as the library names it; None is the device in `xp`, or the library's default.
 
     Returns
     -------
     estimator
-        A copy whose arrays live there: dictionary, weights, and all that `warm_start` and
-        `partial_fit` go on from. Labels, and what is in the units of y, stay in host memory.
+        A copy with its arrays there: dictionary, weights, and the state from which `warm_start`
+        and `partial_fit` continue. Labels, and arrays in the units of y, stay in host memory.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no estimator of this package, or xp no array library.
+        If `estimator` is not from this package, or `xp` is not an array library.
 
     Examples
     --------
@@ -45,41 +45,41 @@ def to_device(estimator, xp, device=None):
     """
     if not hasattr(estimator, "__sklearn_array_api_convert__"):
         raise TypeError(f"estimator must be one of this package, got {type(estimator).__name__}.")
-    library, where = resolve_device(xp, "xp") if isinstance(xp, str) else (xp, {})
+    library, device_kwargs = resolve_device(xp, "xp") if isinstance(xp, str) else (xp, {})
     if not hasattr(library, "asarray"):
         raise TypeError(f"xp must be an array library or its name, got {xp!r}.")
-    where = where if device is None else {"device": device}
+    device_kwargs = device_kwargs if device is None else {"device": device}
     return estimator.__sklearn_array_api_convert__(
-        lambda array: library.asarray(np.array(to_numpy(array)), **where)
+        lambda array: library.asarray(np.array(to_numpy(array)), **device_kwargs)
     )
 
 
 def convert_arrays(value, converter, done):
-    """Copy of a value with every array in it converted; what was one object stays one.
+    """Copy of a value with all its arrays converted; shared objects stay shared.
 
-    `done` maps the identity of what has been converted to (itself, its copy).
+    `done` maps the id of each converted object to (object, copy).
     """
     if id(value) in done:
         return done[id(value)][1]
     if is_array(value):
-        found = converter(value) if _floating(value) else value
+        converted = converter(value) if _floating(value) else value
     elif isinstance(value, dict):
-        found = {name: convert_arrays(part, converter, done) for name, part in value.items()}
+        converted = {name: convert_arrays(item, converter, done) for name, item in value.items()}
     elif isinstance(value, (list, tuple)):
-        found = type(value)(convert_arrays(part, converter, done) for part in value)
+        converted = type(value)(convert_arrays(item, converter, done) for item in value)
     elif not isinstance(value, type) and (is_dataclass(value) or isinstance(value, BaseEstimator)):
-        stays = getattr(type(value), "on_host", ())
-        found = copy(value)
-        for name, part in vars(value).items():
-            if name not in stays:
-                # what is frozen or cached is an entry of the same table
-                vars(found)[name] = convert_arrays(part, converter, done)
+        host_names = getattr(type(value), "stays_on_host", ())
+        converted = copy(value)
+        for name, item in vars(value).items():
+            if name not in host_names:
+                # the table also contains fields of frozen records and cached properties
+                vars(converted)[name] = convert_arrays(item, converter, done)
     else:
-        return value  # numbers, functions, counts
-    done[id(value)] = value, found
-    return found
+        return value  # numbers, strings and functions
+    done[id(value)] = value, converted
+    return converted
 
 
 def _floating(array):
-    """Whether an array holds floats: names of features and counts stay where they are."""
+    """Whether an array has a floating dtype; feature names and counts are not moved."""
     return str(array.dtype).split(".")[-1] in ("float32", "float64")

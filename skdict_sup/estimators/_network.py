@@ -1,4 +1,4 @@
-"""How an encoder is set up, trained and run."""
+"""Set-up, training and inference of encoders, the base class of `LISTAEncoder`."""
 
 import time
 from dataclasses import replace
@@ -12,21 +12,21 @@ from .._atoms import Atoms
 from .._threads import computing, effective_n_jobs, map_threads, slices
 from .._validation import ConvergenceWarning, warn
 from ..dictionary.online import OnlineSettings
-from ..dictionary.start import resolved_prior, unlabelled_start
-from ..encoders import ARCHITECTURES, Seen, costs, network, training
+from ..dictionary.start import learn_initial_dictionary, resolved_prior
+from ..encoders import ARCHITECTURES, LayerInput, costs, network, training
 from ..execution import solve
 from ..losses import CLASSIFICATION_LOSSES, Square
 from ..optim import OPTIMIZERS, schedules
 from ..priors import elastic_net_weights, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
-from ..supervised.data import Samples, as_they_are
-from ..supervised.head_fit import best_head_on
+from ..supervised.data import Samples, identity
+from ..supervised.head_fit import fit_head_on_codes
 from ..supervised.heads import LinearHead
 from ..supervised.step import HeadSettings, code_scale_of
-from ._built import built_encoder
+from ._built import cached_encoder
 from ._coding import CodingEstimator
-from ._fitting import as_generator, in_one_step
+from ._fitting import as_generator, atomic_update
 from ._parameters import (
     FROM_START,
     LEARNING,
@@ -47,14 +47,15 @@ from ._targets import (
 )
 
 LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
-_LARGEST_BATCH = 64  # larger batches end where atoms that are not in use carry weight
-_RATES = {"adam": 0.03, "adadelta": 1.0}  # "auto", in units of the typical entry of each array
-_ROWS_AT_ONCE = 1024  # signals of a forward pass
-_JUDGES = 2000  # signals that judge an epoch
+_MAX_AUTO_BATCH = 64  # larger batches leave weight on atoms that codes do not use
+# learning rates for "auto", relative to the root mean square of each array of weights
+_AUTO_LEARNING_RATES = {"adam": 0.03, "adadelta": 1.0}
+_ROWS_AT_ONCE = 1024  # signals per forward pass
+_MAX_VALIDATION = 2000  # signals, at most, on which epochs are compared
 
 
 class NetworkEstimator(CodingEstimator):
-    """Estimator whose codes are made by a network; subclasses have the parameters."""
+    """Estimator whose codes are computed by a network; a subclass defines the parameters."""
 
     dictionary: Any
     architecture: str
@@ -79,7 +80,7 @@ class NetworkEstimator(CodingEstimator):
     _training: training.EncoderState
     _targets: Any
 
-    transfer, split_sign = "linear", False  # of the codes that are approximated
+    transfer, split_sign = "linear", False  # constants of the approximated codes
     solver = "auto"
 
     _running: ClassVar = RUNNING | {"safeguard": Switch()}
@@ -102,28 +103,29 @@ class NetworkEstimator(CodingEstimator):
         "mu": Number(low=0.0, high=1.0),
     }
 
-    def _coded(self, X, n_layers=None):
+    def _compute_codes(self, X, n_layers=None):
+        """Codes of checked signals after `n_layers` layers, or all."""
         check_parameters(self, self._running)
         dictionary = astype_like(self.components_, X.like)
         problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
-        layers = encoders.alike(self.layers_[:n_layers], dictionary)
-        encoder = built_encoder(self, self._architecture, layers, problem, self.safeguard)
+        layers = encoders.astype_layers(self.layers_[:n_layers], dictionary)
+        encoder = cached_encoder(self, self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with computing():
             codes = map_threads(lambda where: encoder(X.batch(where)), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
 
-    def _course(self, X, y, warm):
-        """What a training needs beside the signals; raises where a parameter is out of range."""
+    def _training_setup(self, X, y, warm):
+        """Check parameters; return the set-up of a training, the initial head and samples."""
         self._check_parameters()
         rng, architecture = as_generator(self.random_state), ARCHITECTURES[self.architecture]
-        reconstruction, prior, solver = self._terms()
+        reconstruction, prior, solver = self._check_terms()
         if warm:
-            self._check_same(architecture)
+            self._check_architecture(architecture)
             dictionary, prior = self.components_, self.prior_
         elif self.dictionary is None:
-            dictionary, prior = unlabelled_start(
+            dictionary, prior = learn_initial_dictionary(
                 X,
                 OnlineSettings(reconstruction, prior, solver, n_jobs=self.n_jobs),
                 rng,
@@ -133,60 +135,64 @@ class NetworkEstimator(CodingEstimator):
                 verbose=self.verbose > 1,
             )
         else:
-            dictionary = self._given_dictionary(self.dictionary, X)
+            dictionary = self._check_dictionary(self.dictionary, X)
             prior = resolved_prior(prior, X, dictionary)
         problem = Problem(reconstruction, prior, Atoms(dictionary))
-        rows = rng.permutation(X.shape[0])[:_JUDGES]
-        judges = X.batch(rows)
-        kept = self._training.layers[: self.n_layers] if warm else []
-        layers = architecture.grown(kept, Seen(problem, judges), self.n_layers)
+        validation_rows = rng.permutation(X.shape[0])[:_MAX_VALIDATION]
+        validation_signals = X.batch(validation_rows)
+        trained = self._training.layers[: self.n_layers] if warm else []
+        inputs = LayerInput(problem, validation_signals)
+        layers = architecture.extend(trained, inputs, self.n_layers)
         if self.dictionary_update == "tied":
             layers = [layer | {"signal": layers[0]["signal"]} for layer in layers]
         cost = costs.Objective()
         if self.target == "codes":
             cost = costs.Distance(solve(problem, X, solver, n_jobs=self.n_jobs).code)
-        xp = namespace(judges)
-        energy = float(xp.mean(xp.vecdot(judges, judges, axis=-1))) or 1.0
-        course = training.Course(
+        xp = namespace(validation_signals)
+        sq_norms = xp.vecdot(validation_signals, validation_signals, axis=-1)
+        mean_sq_norm = float(xp.mean(sq_norms)) or 1.0
+        setup = training.TrainingSetup(
             architecture,
             reconstruction,
             prior,
             cost,
-            energy,
+            mean_sq_norm,
             self.every_layer,
             self.dictionary_update,
             OPTIMIZERS[self.optimizer],
             dictionary,
             layers,
-            judges,
-            rows,
+            validation_signals,
+            validation_rows,
             rng,
         )
         if self.loss is None:
             self._targets = None
-            return course, {}, self._samples(X, np.zeros((X.shape[0], 1)))
-        return self._with_task(course, problem, X, y, warm)
+            return setup, {}, self._samples(X, np.zeros((X.shape[0], 1)))
+        return self._with_head(setup, problem, X, y, warm)
 
-    def _with_task(self, course, problem, X, y, warm):
-        """Course with a task, the head to begin with, and the samples with their labels."""
+    def _with_head(self, setup, problem, X, y, warm):
+        """Set-up with a head, the initial head, and the samples with their labels."""
         targets, labels = self._read_targets(X, y, warm)
         samples = self._samples(X, labels, targets)
-        like = samples.batch(course.rows).target
+        validation_targets = samples.batch(setup.validation_rows).target
         if warm:
             settings, head = self._head_settings, self._training.head
         else:
-            code = network.Encoder(course.architecture, course.layers, problem)(course.judges)
-            n_codes, n_features = problem.dictionary.shape
-            zero = LinearHead().start(problem.dictionary, targets.n_outputs, n_codes, n_features)
+            encoder = network.Encoder(setup.architecture, setup.layers, problem)
+            code = encoder(setup.validation_signals)
+            shape = targets.n_outputs, *problem.dictionary.shape
+            zero_head = LinearHead().zero_parameters(problem.dictionary, *shape)
             scale = code_scale_of(code)
             settings = HeadSettings(targets.loss, nu=1 / code.shape[0], code_scale=scale)
-            head = best_head_on(zero, code, like, settings)
+            head = fit_head_on_codes(zero_head, code, validation_targets, settings)
             settings = replace(settings, nu=1 / X.shape[0])
         self._targets = targets
-        return replace(course, judge_targets=like, task=settings, mu=self.mu), head, samples
+        options = {"validation_targets": validation_targets, "head_settings": settings}
+        return replace(setup, mu=self.mu, **options), head, samples
 
     def _read_targets(self, X, y, fitted):
-        """Targets, those of the fit where `fitted`, and labels as their array."""
+        """Targets, those of the last fit if `fitted`, and labels as an array."""
         if y is None:
             raise ValueError(
                 f"loss={self.loss!r} requires y to be passed, but the target y is None."
@@ -194,12 +200,12 @@ class NetworkEstimator(CodingEstimator):
         targets, loss = self._targets if fitted else None, LOSSES[self.loss]
         if fitted and (targets is None or targets.loss != loss):
             raise ValueError(
-                f"loss must be that of the first fit to go on learning; got {self.loss!r}."
+                f"loss must be that of the first fit to continue learning; got {self.loss!r}."
             )
         if self.loss == "square":
             labels, _, flat = read_numbers(y)
             check_rows(labels, X)
-            numbers = targets or RealTargets(loss, flat=flat).scaled_to(labels, None)
+            numbers = targets or RealTargets(loss, flat=flat).fit_scale(labels, None)
             numbers.check_columns(labels)
             return numbers, labels
         y, labelled = read_classes(y)
@@ -208,115 +214,123 @@ class NetworkEstimator(CodingEstimator):
         check_rows(labels, X)
         return classes, labels
 
-    def _train(self, samples, state, course):
-        """Epochs, published one by one; the best is kept."""
-        curve, best = [course.cost(state)], state
-        self._publish(state, course, curve)
-        n_epochs = 0 if course.architecture.fixed else self.max_iter
-        rates = schedules.Cosine(self._rate(), 0.0, n_epochs * samples.n_steps()).rates
+    def _train(self, samples, state, setup):
+        """Train for all epochs, setting the attributes after each; keep the best epoch."""
+        curve, best = [setup.validation_cost(state)], state
+        self._publish(state, setup, curve)
+        n_epochs = 0 if setup.architecture.fixed else self.max_iter
+        n_steps = n_epochs * samples.steps_per_epoch()
+        schedule = schedules.Cosine(self._initial_learning_rate(), 0.0, n_steps)
         for epoch in range(n_epochs):
-            begin = time.perf_counter()
-            state = training.learn(state, samples, course, rates, course.rng)
-            curve.append(course.cost(state))
+            start_time = time.perf_counter()
+            state = training.train_epoch(state, samples, setup, schedule.learning_rates, setup.rng)
+            curve.append(setup.validation_cost(state))
             best = state if curve[-1] <= min(curve) else best
-            self._publish(state, course, curve)
+            self._publish(state, setup, curve)
             if self.verbose:
-                seconds = time.perf_counter() - begin
+                seconds = time.perf_counter() - start_time
                 line = f"epoch {epoch + 1}/{n_epochs}: cost {curve[-1]:.6g}, {seconds:.1f} s"
                 print(line, flush=True)
-        self._publish(best, course, curve)
+        self._publish(best, setup, curve)
         if not np.isfinite(curve[-1]):
             warn(
-                "the cost left the finite numbers: the network is that of the best epoch, with a "
+                "the cost became infinite or NaN: the network is that of the best epoch, with a "
                 f"cost of {np.nanmin(curve):.6g}; choose a smaller learning_rate, it was "
-                f"{self._rate():g}.",
+                f"{self._initial_learning_rate():g}.",
                 ConvergenceWarning,
             )
 
-    def _head_alone(self, X, y):
-        """Fit the head to its optimum on the codes of checked signals."""
+    def _refit_head(self, X, y):
+        """Fit the optimal head on the codes of checked signals."""
         targets, labels = self._read_targets(X, y, fitted=True)
-        code = self._coded(X)
+        code = self._compute_codes(X)
         settings = replace(self._head_settings, nu=1 / X.shape[0])
-        target = astype_like(targets.encoder()(labels), code)
-        head = best_head_on(self._training.head, code, target, settings)
+        target = astype_like(targets.label_encoder()(labels), code)
+        head = fit_head_on_codes(self._training.head, code, target, settings)
         self._replace_head(head, settings)
 
-    @in_one_step
+    @atomic_update
     def _replace_head(self, head, settings):
+        """Set a new head, and the attributes that depend on it."""
         self._training = replace(self._training, head=head)
         self._publish_head(head, settings)
 
     @unflagged()
     def _head_scores(self, code):
-        """Scores of the head in the units of y: (n_samples, n_outputs)."""
+        """Scores of the head, (n_samples, n_outputs), in the units of y."""
         coef, intercept = (astype_like(a, code) for a in (self.coef_, self.intercept_))
         return code @ coef.T + intercept[None, :]
 
     def _samples(self, X, labels, targets=None):
-        encoder = as_they_are if targets is None else targets.encoder()
-        ones, size = np.ones(X.shape[0]), self.batch_size
-        return Samples(X, labels, ones, encoder, size, largest_batch=_LARGEST_BATCH)
+        """Samples with unit weights, drawn in mini-batches."""
+        label_encoder = identity if targets is None else targets.label_encoder()
+        ones, batch_size = np.ones(X.shape[0]), self.batch_size
+        return Samples(X, labels, ones, label_encoder, batch_size, max_auto_batch=_MAX_AUTO_BATCH)
 
-    def _rate(self):
-        return _RATES[self.optimizer] if self.learning_rate == "auto" else self.learning_rate
+    def _initial_learning_rate(self):
+        """Initial learning rate, with "auto" resolved."""
+        is_auto = self.learning_rate == "auto"
+        return _AUTO_LEARNING_RATES[self.optimizer] if is_auto else self.learning_rate
 
-    @in_one_step
-    def _publish(self, state, course, curve):
+    @atomic_update
+    def _publish(self, state, setup, curve):
+        """Set the public attributes from the state of a training."""
         self.components_, self.layers_ = state.dictionary, state.layers
-        self.prior_, self.loss_curve_ = course.prior, list(curve)
+        self.prior_, self.loss_curve_ = setup.prior, list(curve)
         self.n_iter_ = max(1, len(curve) - 1)
-        self._training, self._architecture = state, course.architecture
+        self._training, self._architecture = state, setup.architecture
         for name in ("classes_", "coef_", "intercept_"):
             vars(self).pop(name, None)
-        self._head_settings = course.task
-        if course.task is not None:
-            self._publish_head(state.head, course.task)
+        self._head_settings = setup.head_settings
+        if setup.head_settings is not None:
+            self._publish_head(state.head, setup.head_settings)
 
     def _publish_head(self, head, settings):
+        """Set the public attributes of the head."""
         self._head_settings = settings
-        flat = {"coef": head["coef"] / settings.code_scale, "intercept": head["intercept"][:, 0]}
-        units = self._targets.in_units(flat)
-        self.coef_, self.intercept_ = units["coef"], units["intercept"]
-        vars(self).update(self._targets.published())
+        scaled = {"coef": head["coef"] / settings.code_scale, "intercept": head["intercept"][:, 0]}
+        parameters = self._targets.to_data_units(scaled)
+        self.coef_, self.intercept_ = parameters["coef"], parameters["intercept"]
+        vars(self).update(self._targets.attributes())
 
     def __setstate__(self, state):
-        """Load, and share again what layers had in common: joblib stores an array at a time."""
+        """Load the state, and restore arrays shared by layers, which joblib stores separately."""
         super().__setstate__(state)
         if "_training" in state:
-            training.share(self._training.layers, self._training.moments["layers"])
+            training.restore_sharing(self._training.layers, self._training.moments["layers"])
 
     def _check_depth(self):
-        """Raise unless there are as many layers as there were."""
+        """Raise unless the number of layers is that of the last fit."""
         if self.n_layers != len(self._training.layers):
             raise ValueError(
-                f"n_layers must be {len(self._training.layers)} for partial_fit to go on, as "
+                f"n_layers must be {len(self._training.layers)} for partial_fit to continue, as "
                 f"before; got {self.n_layers} (fit with warm_start=True adds layers)."
             )
 
-    def _check_same(self, architecture):
-        """Raise unless the layers of the last fit are of this architecture."""
+    def _check_architecture(self, architecture):
+        """Raise unless the architecture is that of the last fit."""
         if architecture != self._architecture:
             raise ValueError(
-                f"architecture must be that of the first fit to go on learning, "
+                f"architecture must be that of the first fit to continue learning, "
                 f"{type(self._architecture).__name__}; got {self.architecture!r}."
             )
 
-    def _terms(self):
-        reconstruction, prior, solver = super()._terms()
+    def _check_terms(self):
+        reconstruction, prior, solver = super()._check_terms()
         if elastic_net_weights(prior) is None:
             raise ValueError(
-                f"prior must be an ElasticNet, whose shrinkage the layers apply; got {prior!r}."
+                "prior must be an ElasticNet, the only prior that LISTAEncoder supports; "
+                f"got {prior!r}."
             )
         if is_positive(prior) and ARCHITECTURES[self.architecture].needs_signed:
             raise ValueError(
-                f"architecture={self.architecture!r} turns the codes and needs signed ones, got a "
-                "prior with positive=True."
+                f"architecture={self.architecture!r} requires signed codes (positive=False), got "
+                "a prior with positive=True."
             )
         return reconstruction, prior, solver
 
     def _check_parameters(self):
-        """Raise unless every parameter is in range."""
+        """Raise unless all parameters are in range."""
         check_parameters(self, self._learning)
         if self.loss is not None:
             check_parameters(self, self._with_loss)
@@ -324,11 +338,11 @@ class NetworkEstimator(CodingEstimator):
             ARCHITECTURES[self.architecture].shared
         ):
             raise ValueError(
-                "dictionary_update='tied' needs an architecture with one matrix on the signals, "
+                "dictionary_update='tied' requires an architecture with one matrix on signals, "
                 f"got architecture={self.architecture!r}."
             )
         if self.dictionary_update and self.target == "codes":
             raise ValueError(
-                f"dictionary_update={self.dictionary_update!r} needs target='objective': codes "
-                "over other atoms are others; got target='codes'."
+                f"dictionary_update={self.dictionary_update!r} requires target='objective': "
+                "exact codes depend on the dictionary; got target='codes'."
             )

@@ -1,7 +1,7 @@
-"""Ranges of parameters as tables of rules, and the one function that checks them.
+"""Ranges of parameters as tables of rules, and the function that checks them.
 
 A table maps names of parameters to rules; a rule has `check(value, name, estimator)`, which raises
-an error that names the parameter, what came and what is expected.
+an error with the name of the parameter, its value and what is expected.
 """
 
 import math
@@ -20,9 +20,9 @@ MOST_COMPONENTS = 32_768  # a Gram matrix of 8 GiB in float64
 
 @dataclass(frozen=True)
 class Number:
-    """A number within [low, high], or (low, high] where strict; or one of some names, or None.
+    """Rule for a number in [low, high], or (low, high] if strict; optionally a name or None.
 
-    `high` may be the name of an attribute of the estimator; `also` says in words what it is.
+    `high` may be the name of an attribute of the estimator, which `also` describes in words.
     """
 
     low: float = -math.inf
@@ -53,9 +53,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Option:
-    """One of some names, which may be the keys of a table that grows; or None."""
+    """Rule for one of some names, or None if allowed."""
 
-    names: Collection
+    names: Collection  # a mapping of names, too, to which users may add their own
     none: bool = False
 
     def check(self, value, name, estimator):
@@ -66,7 +66,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Switch:
-    """True or False; or one of some names."""
+    """Rule for True or False, or one of some names."""
 
     names: tuple = ()
 
@@ -80,7 +80,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Function:
-    """A callable or None."""
+    """Rule for a callable or None."""
 
     def check(self, value, name, estimator):
         """Raise unless the value can be called."""
@@ -90,16 +90,16 @@ class Function:
 
 @dataclass(frozen=True)
 class Threads:
-    """A number of threads as joblib counts them, or None."""
+    """Rule for a number of threads, as in joblib, or None."""
 
     def check(self, value, name, estimator):
-        """Raise unless the value stands for a number of threads."""
+        """Raise unless the value is a valid number of threads."""
         effective_n_jobs(value)
 
 
 @dataclass(frozen=True)
-class Course:
-    """A number in [0, 1], a sequence of them, or a function of the progress in [0, 1] to them."""
+class FractionSchedule:
+    """Rule for a number in [0, 1], a sequence of them, or a function of progress to them."""
 
     def check(self, value, name, estimator):
         """Raise unless all the numbers are in range."""
@@ -116,7 +116,7 @@ class Course:
 
 POSITIVE_INTEGER = Number(low=1, integer=True)
 
-# parameters that do not change what was learned: checked before codes are computed, too
+# parameters of coding, not of learning: also checked before codes are computed
 RUNNING = {
     "n_jobs": Threads(),
     "split_sign": Switch(),
@@ -142,7 +142,7 @@ SUPERVISED = (
         "early_stopping": Switch(),
         "nu": Number(low=0.0, names=("auto",)),
         "learning_rate": Number(low=0.0, strict=True, names=("auto", "mairal")),
-        "mu": Course(),
+        "mu": FractionSchedule(),
         "fit_linear": Switch(),
         "dropout": Number(low=0.0, high=0.99),
         "head": Option(("linear", "bilinear")),

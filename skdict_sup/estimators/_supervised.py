@@ -1,4 +1,4 @@
-"""What the supervised regressor and classifier share: fitting, and scores of the head."""
+"""Base class of the supervised regressor and classifier: fitting, and scores."""
 
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -14,26 +14,26 @@ from ..priors import as_prior
 from ..reconstruction import as_reconstruction
 from ..supervised import coding_layer
 from ..supervised.data import Samples
-from ..supervised.head_fit import last_head
-from ..supervised.prediction import in_data_units, scores_of, signals_of
-from ..supervised.rate_search import RATES
-from ..supervised.step import start
+from ..supervised.head_fit import refit_head
+from ..supervised.prediction import predict_scores, reconstruct, to_data_units
+from ..supervised.rate_search import AUTO_RATES
+from ..supervised.step import initial_state
 from ..supervised.trainer import Training
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from ._coding import CodingEstimator
-from ._fitting import as_generator, generator_from_state, in_one_step, restore_on_error
+from ._fitting import as_generator, atomic_update, generator_from_state, restore_on_error
 from ._parameters import SUPERVISED, check_parameters
 from ._targets import check_rows
 from ._training import (
     check_training,
     continued_settings,
-    first_state_of,
     hold_out,
-    trainer_of,
+    initial_state_and_settings,
+    make_trainer,
 )
 
-_STEADY_LAM2 = 0.1  # of prior="elastic_net": codes move less where atoms are alike
-PUBLISHED = {  # names of parameters, and of the attributes that users see
+_DEFAULT_LAM2 = 0.1  # lam2 of prior="elastic_net": stable codes for correlated atoms
+ATTRIBUTES = {  # names of learned parameters, and of the public attributes
     "dictionary": "components_",
     "projection": "projection_",
     "coef": "coef_",
@@ -43,14 +43,14 @@ PUBLISHED = {  # names of parameters, and of the attributes that users see
 
 
 class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
-    """Dictionary and linear head learned together; a subclass says what its targets are.
+    """Estimator that learns a dictionary and a linear head together.
 
-    It has its parameters, `_read_targets`, and `predict`.
+    A subclass defines the parameters, `_read_targets` and `predict`.
     """
 
-    _learning: ClassVar = SUPERVISED  # rules of the parameters that training reads
+    _learning: ClassVar = SUPERVISED  # rules for the parameters that training reads
 
-    # those of the parameters that are read here
+    # parameters of the subclasses that this class reads
     mu: Any
     n_projected: int | None
     learning_rate: float | str
@@ -62,7 +62,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
     multi_class = "shared"  # all atoms in one code; "ovr": a dictionary for each output
     class_weight: Any = None
 
-    coef_: Array  # published under the names of PUBLISHED, those that a fit has
+    coef_: Array  # attributes in ATTRIBUTES exist if the fit has learned them
     intercept_: Array
     projection_: Array
     learning_rate_: float
@@ -86,56 +86,58 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         Returns
         -------
         object
-            The estimator itself. After an interrupt it holds the state of the last complete epoch:
-            ``warm_start=True`` and the same data then give what the whole fit would have given.
+            The estimator itself. After an interrupt it has the state of the last complete epoch:
+            a fit with ``warm_start=True`` and the same data then gives the result of a whole fit.
 
         Raises
         ------
         ValueError
-            If a parameter or the data are out of range, or the loss leaves the finite numbers, as
-            it may for a large `learning_rate`. The estimator is then as it was before.
+            If a parameter or the data are out of range, or the loss becomes infinite or NaN, as it
+            may for a large `learning_rate`. The estimator is then unchanged.
         """
-        unfinished = self._unfinished()
-        n_epochs = self.max_iter if unfinished is None else unfinished.n_left
+        interrupted = self._interrupted_training()
+        n_epochs = self.max_iter if interrupted is None else interrupted.n_epochs_left
         epochs = Epochs(self, n_epochs, X, y)
         with restore_on_error(self), computing():
             warm = self.warm_start and hasattr(self, "_training")
-            samples, targets = self._read(X, y, sample_weight, reset=not warm)
+            samples, targets = self._read_samples(X, y, sample_weight, reset=not warm)
             check_training(self)
-            trainer, rng = trainer_of(self, targets), as_generator(self.random_state)
-            if unfinished is not None:
-                rng = generator_from_state(unfinished.generator_at_start)
-            begin = {"generator_at_start": rng.bit_generator.state, "n_epochs": self.max_iter}
-            samples, held_out = hold_out(self, samples.used().merged(), targets, rng)
-            rate = None
-            if unfinished is not None:
+            trainer, rng = make_trainer(self, targets), as_generator(self.random_state)
+            if interrupted is not None:
+                rng = generator_from_state(interrupted.initial_rng_state)
+            start = {"initial_rng_state": rng.bit_generator.state, "n_epochs": self.max_iter}
+            samples = samples.with_positive_weight().deduplicated()
+            samples, held_out = hold_out(self, samples, targets, rng)
+            learning_rate = None
+            if interrupted is not None:
                 continued_settings(
                     self, targets
-                )  # raises where a parameter does not fit the first fit
-                training = unfinished
-            elif warm:  # the schedule begins again, and with it the moments
-                state, rate = start(self._training.state.parameters), self._kept_rate()
-                now = rng.bit_generator.state
-                training = Training(state, continued_settings(self, targets), now, **begin)
+                )  # raises if a parameter contradicts the first fit
+                training = interrupted
+            elif warm:  # the schedule and the moments of the optimizer start again
+                state = initial_state(self._training.state.parameters)
+                learning_rate = self._warm_learning_rate()
+                rng_state = rng.bit_generator.state
+                training = Training(state, continued_settings(self, targets), rng_state, **start)
             else:
-                state, settings = first_state_of(self, samples, targets, rng)
-                training = Training(state, settings, rng.bit_generator.state, **begin)
-            if unfinished is None:
+                state, settings = initial_state_and_settings(self, samples, targets, rng)
+                training = Training(state, settings, rng.bit_generator.state, **start)
+            if interrupted is None:
                 self.initial_components_ = training.state.dictionary
                 self._publish(training, targets)
-            training = trainer.with_schedule(training, samples, rate)
+            training = trainer.with_schedule(training, samples, learning_rate)
             while not trainer.is_done(training):
                 epochs.begin()
                 training = trainer.epoch(training, samples, held_out)
                 self._publish(training, targets)
                 if epochs.end():
                     break
-            self._publish(trainer.finished(training), targets)
+            self._publish(trainer.finish(training), targets)
         epochs.close()
         return self
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Go on learning with one pass over further samples.
+        """Continue learning with one pass over further samples.
 
         Parameters
         ----------
@@ -156,48 +158,50 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         ValueError
             As for `fit`.
         """
-        return self._learn_part(X, y, sample_weight)
+        return self._partial_fit(X, y, sample_weight)
 
-    def _learn_part(self, X, y, sample_weight, **known):
-        """One pass over further samples, all or nothing; `known` is told of the targets."""
+    def _partial_fit(self, X, y, sample_weight, **options):
+        """Learn from one pass over further samples; `options` are passed to `_read_targets`."""
         with restore_on_error(self), computing():
             first = not hasattr(self, "_training")
-            samples, targets = self._read(X, y, sample_weight, reset=first, **known)
+            samples, targets = self._read_samples(X, y, sample_weight, reset=first, **options)
             check_training(self)
             if self.learning_rate == "mairal":
                 raise ValueError(
-                    "learning_rate='mairal' needs to know how long learning will last: "
-                    "partial_fit takes 'auto' or a number."
+                    "learning_rate='mairal' depends on the total number of steps: partial_fit "
+                    "requires 'auto' or a number."
                 )
-            rng, samples = as_generator(self.random_state), samples.used()
+            rng, samples = as_generator(self.random_state), samples.with_positive_weight()
             if first:
-                state, settings = first_state_of(self, samples, targets, rng, stream=True)
+                state, settings = initial_state_and_settings(
+                    self, samples, targets, rng, stream=True
+                )
                 training = Training(state, settings, {})
                 self.initial_components_ = state.dictionary
             else:
                 training = replace(self._training, settings=continued_settings(self, targets))
-            rate = self.learning_rate
-            if rate == "auto":
-                rate = RATES[0] if first else self._kept_rate()
-            training = replace(training, generator=rng.bit_generator.state)
-            training = trainer_of(self, targets).one_pass(training, samples, rate)
+            learning_rate = self.learning_rate
+            if learning_rate == "auto":
+                learning_rate = AUTO_RATES[0] if first else self._warm_learning_rate()
+            training = replace(training, rng_state=rng.bit_generator.state)
+            training = make_trainer(self, targets).one_pass(training, samples, learning_rate)
             self._publish(training, targets)
         return self
 
     def fit_head(self, X, y, sample_weight=None):
-        r"""Fit the head alone, to its optimum on the codes of the dictionary as it is.
+        r"""Fit the optimal head on the codes over the current dictionary.
 
         .. math:: \min_{W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i) + b) + \frac{\nu}{2} \|W\|^2
 
-        Learning ends near this optimum, or not so near: after an early stop, for samples other
-        than those of the dictionary, or with another `nu` or `label_smoothing`.
+        `fit` ends near this optimum, but not after early stopping, for other samples, or with
+        another `nu` or `label_smoothing`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Signals; their codes are held in memory.
+            Signals; all their codes are kept in memory.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, of classes that `fit` has seen.
+            Targets; classes are those of `fit`.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weight of each sample in the loss.
 
@@ -212,25 +216,23 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         """
         check_is_fitted(self)
         with restore_on_error(self), computing():
-            samples, targets = self._read(X, y, sample_weight, reset=False)
+            samples, targets = self._read_samples(X, y, sample_weight, reset=False)
             check_training(self)
             settings = continued_settings(self, targets)
-            state = last_head(self._training.state, samples.used(), settings)
+            state = refit_head(self._training.state, samples.with_positive_weight(), settings)
             training = replace(self._training, state=state, settings=settings, best_score=None)
             self._publish(replace(training, finished=True), targets)
         return self
 
-    # samples
-
-    def _read(self, X, y, sample_weight, *, reset, **known):
-        """Checked samples, with weight zero for those without a label, and their targets."""
+    def _read_samples(self, X, y, sample_weight, *, reset, **options):
+        """Check the data; return samples, with weight zero for unlabelled ones, and targets."""
         X = self._signals(X, reset=reset)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         check_plain(sample_weight, "sample_weight")
-        targets, labels, labelled = self._read_targets(y, reset=reset, **known)
+        targets, labels, labelled = self._read_targets(y, reset=reset, **options)
         check_rows(labels, X)
         weight = _check_sample_weight(
             None if sample_weight is None else to_numpy(sample_weight),
@@ -238,18 +240,18 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             dtype=np.float64,
             ensure_non_negative=True,
         )
-        weight = targets.weighted(weight * labelled, labels, self.class_weight)
+        weight = targets.with_class_weight(weight * labelled, labels, self.class_weight)
         if not weight.sum() > 0:
             raise ValueError(
                 "sample_weight must be above zero for at least one labelled sample, got none."
             )
         if reset:
-            targets = targets.scaled_to(labels, weight)
+            targets = targets.fit_scale(labels, weight)
         samples = Samples(
             X,
             labels,
             weight,
-            targets.encoder(),
+            targets.label_encoder(),
             batch_size=self.batch_size,
             augment=self.augment,
             pool=X if self._uses_unlabelled() and not weight.all() else None,
@@ -257,94 +259,90 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         return samples, targets
 
     def _read_targets(self, y, *, reset):
-        """Targets, labels as their array (n_samples, columns), and which samples have one.
+        """Targets, labels as an array (n_samples, n_columns), and a mask of labelled samples.
 
-        Targets are new ones where `reset`, else those of the fit.
+        Targets are new if `reset`, else those of the last fit.
         """
         raise NotImplementedError
 
     def _uses_unlabelled(self):
-        """Whether there is a reconstruction term, and so a use for samples without a label."""
+        """Whether there is a reconstruction term, which uses samples without a label."""
         return callable(self.mu) or not np.array_equal(self.mu, 0)
 
-    # where a training goes on
-
-    def _unfinished(self):
-        """Training that was interrupted, and that a warm start goes on with."""
+    def _interrupted_training(self):
+        """Interrupted training, which a warm start resumes, or None."""
         training = getattr(self, "_training", None)
         goes_on = self.warm_start and training is not None and not training.finished
         return training if goes_on else None
 
-    def _kept_rate(self):
-        """Step size of a warm start: nothing can be left out of what its state has seen."""
+    def _warm_learning_rate(self):
+        """Learning rate of a warm start with "auto", which no trial can choose; else None."""
         if self.learning_rate != "auto":
             return None
-        return self.learning_rate_ if self._training.settings.adaptive else RATES[0]
+        return self.learning_rate_ if self._training.settings.adaptive else AUTO_RATES[0]
 
-    def _named_prior(self, name):
-        """Prior that a name stands for.
+    def _prior_by_name(self, name):
+        """Prior object for a name.
 
-        It has a ridge, for steady gradients, and codes w >= 0: signed codes of x and -x are mirror
-        images, which no linear head tells apart by their size.
+        An elastic net has a ridge, for bounded gradients, and nonnegative codes: signed codes of x
+        and -x differ in sign only, so that a linear head cannot use their magnitude.
         """
         prior = as_prior(name)
         if name == "elastic_net":
-            prior.set_params(lam2=_STEADY_LAM2, positive=not self.split_sign)
+            prior.set_params(lam2=_DEFAULT_LAM2, positive=not self.split_sign)
         return prior
 
-    # what a training has come to
-
-    @in_one_step
+    @atomic_update
     def _publish(self, training, targets):
-        """Attributes that users see, from a training."""
-        learned = in_data_units(training.state, training.settings, targets)
-        for name, attribute in PUBLISHED.items():
+        """Set the public attributes from a training."""
+        parameters = to_data_units(training.state, training.settings, targets)
+        for name, attribute in ATTRIBUTES.items():
             vars(self).pop(attribute, None)
-            if name in learned:
-                setattr(self, attribute, learned[name])
+            if name in parameters:
+                setattr(self, attribute, parameters[name])
         settings = training.settings
         self.prior_ = settings.prior
         self.nu_ = settings.nu * settings.code_scale**2
         self.loss_curve_, self.validation_scores_ = list(training.losses), list(training.scores)
         self.n_iter_ = len(self.loss_curve_)
-        if training.rate is not None:
-            self.learning_rate_ = training.rate
-        vars(self).pop("best_validation_score_", None)  # that of an earlier fit
+        if training.learning_rate is not None:
+            self.learning_rate_ = training.learning_rate
+        vars(self).pop("best_validation_score_", None)  # may be left from an earlier fit
         if training.best_score is not None:
             self.best_validation_score_ = training.best_score
-        vars(self).update(targets.published())
+        vars(self).update(targets.attributes())
         self._training, self._targets = training, targets
 
-    def _learned(self, like):
-        """What the fit has learned, by name, in the units of the data."""
+    def _parameters_like(self, like):
+        """Learned parameters by name, in the units of the data, as arrays like `like`."""
         return {
             name: astype_like(getattr(self, attribute), like)
-            for name, attribute in PUBLISHED.items()
+            for name, attribute in ATTRIBUTES.items()
             if hasattr(self, attribute)
         }
 
-    def _settings_now(self):
-        """Settings of the fit, with the parameters of coding that may have changed since."""
+    def _current_settings(self):
+        """Settings of the last fit, with the current parameters of coding."""
         reconstruction = as_reconstruction(self.transfer)
         return replace(
             self._training.settings,
             reconstruction=reconstruction,
             prior=self.prior_,
-            solver=self._solver(reconstruction, self.prior_),
+            solver=self._check_solver(reconstruction, self.prior_),
             n_jobs=self.n_jobs,
         )
 
-    def _coded(self, X):
+    def _compute_codes(self, X):
         """Codes of checked signals."""
         check_parameters(self, self._running)
-        return coding_layer.encoded(self._learned(X.like), X, self._settings_now()).code
+        return coding_layer.encode(self._parameters_like(X.like), X, self._current_settings()).code
 
     def _head_scores(self, X):
         """Scores of signals, in their array library."""
         check_is_fitted(self)
         X = self._signals(X, reset=False)
         check_parameters(self, self._running)
-        return scores_of(self._learned(X.like), X, self._settings_now())
+        return predict_scores(self._parameters_like(X.like), X, self._current_settings())
 
-    def _reconstructed(self, code):
-        return signals_of(code, self._learned(code), self._settings_now())
+    def _reconstruct(self, code):
+        return reconstruct(code, self._parameters_like(code), self._current_settings())

@@ -1,7 +1,7 @@
-"""What users call y: labels or numbers, the targets that a loss makes of them, and the way back.
+"""Conversion of y to targets of a loss, and of scores to predictions.
 
-Inside, y is an array (n_samples, columns) of class numbers or of numbers, `labels` below. A record
-of targets knows the loss, maps labels to its targets, and scores to predictions and to a score.
+Internally y is an array (n_samples, n_columns) of class numbers or of numbers, `labels` below. A
+record of targets has the loss, encodes labels as targets, and evaluates scores.
 """
 
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Smoothed, check_l
 
 @dataclass(frozen=True, eq=False)
 class ClassTargets:
-    """Classes of a classification; labels are their numbers."""
+    """Targets of a classification; labels are class numbers."""
 
-    on_host: ClassVar = ("classes",)
+    stays_on_host: ClassVar = ("classes",)
 
     classes: np.ndarray
     loss: Any
@@ -30,38 +30,44 @@ class ClassTargets:
 
     @property
     def training_loss(self):
-        """Loss of the training, with smoothed targets if any."""
-        return Smoothed(self.loss, self.smoothing, self.table()) if self.smoothing else self.loss
+        """Loss of the training, with label smoothing if there is any."""
+        return (
+            Smoothed(self.loss, self.smoothing, self.class_targets())
+            if self.smoothing
+            else self.loss
+        )
 
     @property
     def n_outputs(self):
         """Number of scores."""
-        return self.table().shape[1]
+        return self.class_targets().shape[1]
 
-    def table(self):
-        """Targets of the classes: one-hot rows, or signs."""
+    def class_targets(self):
+        """Targets of the classes: one-hot rows, or signs for margin losses."""
         return class_table(self.loss, len(self.classes))
 
-    def encoder(self):
+    def label_encoder(self):
         """Function from rows of labels to targets of the loss."""
-        table = self.table()
-        return lambda labels: table[labels[:, 0].astype(int)]
+        class_targets = self.class_targets()
+        return lambda labels: class_targets[labels[:, 0].astype(int)]
 
     def labels(self, y, labelled):
         """Class numbers as a column, zero for samples without a label."""
         unknown = np.setdiff1d(y[labelled], self.classes)
         if len(unknown):
-            raise ValueError(f"y must hold labels among {self.classes!r}, got {unknown!r} too.")
+            raise ValueError(
+                f"y must contain only labels among {self.classes!r}, got {unknown!r} too."
+            )
         number = np.zeros((len(y), 1))
         number[labelled, 0] = np.searchsorted(self.classes, y[labelled])
         return number
 
-    def scaled_to(self, labels, weight):
-        """The same targets: classes have no scale."""
+    def fit_scale(self, labels, weight):
+        """Return the targets unchanged: classes have no scale."""
         return self
 
-    def weighted(self, weight, labels, class_weight):
-        """Weights of samples times those of their classes."""
+    def with_class_weight(self, weight, labels, class_weight):
+        """Sample weights multiplied by class weights."""
         if class_weight is None:
             return weight
         number = labels[:, 0].astype(int)
@@ -76,42 +82,42 @@ class ClassTargets:
             )
         return weight * factor[number]
 
-    def published(self):
-        """Attributes that users see, by name."""
+    def attributes(self):
+        """Public attributes of the estimator, by name."""
         return {"classes_": self.classes}
 
     def strata(self, labels):
-        """Class numbers, by which samples are held out."""
+        """Class numbers, for a stratified split."""
         return labels[:, 0]
 
-    def in_units(self, parameters):
-        """Parameters of a head, as they are."""
+    def to_data_units(self, parameters):
+        """Return the parameters of a head unchanged."""
         return parameters
 
     def predictions(self, scores):
-        """Labels of scores in host memory."""
-        return self.classes[winners(scores[:, 0] if scores.shape[1] == 1 else scores)]
+        """Predicted labels, from scores in host memory."""
+        return self.classes[predicted_classes(scores[:, 0] if scores.shape[1] == 1 else scores)]
 
     def score(self, scores, labels, weight):
         """Weighted accuracy."""
-        winner = winners(scores[:, 0] if scores.shape[1] == 1 else scores)
-        return accuracy_score(labels[:, 0].astype(int), winner, sample_weight=weight)
+        predicted = predicted_classes(scores[:, 0] if scores.shape[1] == 1 else scores)
+        return accuracy_score(labels[:, 0].astype(int), predicted, sample_weight=weight)
 
 
 @dataclass(frozen=True, eq=False)
 class RealTargets:
-    """Numbers of a regression; the loss sees (labels - center) / spread."""
+    """Targets of a regression, (labels - center) / spread."""
 
-    on_host: ClassVar = ("center",)
+    stays_on_host: ClassVar = ("center",)
 
     loss: Any
     center: Any = None
     spread: float = 1.0
-    flat: bool = True  # whether y came as a vector
+    flat: bool = True  # whether y was a vector
 
     @property
     def training_loss(self):
-        """Loss of the training."""
+        """Loss of the training, the loss itself."""
         return self.loss
 
     @property
@@ -121,15 +127,15 @@ class RealTargets:
 
     @property
     def standardised(self):
-        """Whether the loss wants targets of mean zero and unit variance."""
+        """Whether the loss requires targets of mean zero and unit variance."""
         return bool(getattr(self.loss, "standardised", False))
 
-    def encoder(self):
+    def label_encoder(self):
         """Function from rows of labels to targets of the loss."""
         return lambda labels: (labels - self.center) / self.spread
 
-    def scaled_to(self, labels, weight):
-        """Targets with the center and spread of labels, if the loss wants them."""
+    def fit_scale(self, labels, weight):
+        """Targets with center and spread of the labels, if the loss requires standardisation."""
         if not self.standardised:
             return replace(self, center=np.zeros(labels.shape[1]), spread=1.0)
         center = np.average(labels, axis=0, weights=weight)
@@ -137,16 +143,16 @@ class RealTargets:
         spread = float(np.sqrt(squares)) if squares > 0 else 1.0
         return replace(self, center=center, spread=spread)
 
-    def with_loss(self, loss, given):
-        """Targets with another loss, `given` by users; it has to want them on the same scale."""
-        after = replace(self, loss=loss)
-        if after.standardised != self.standardised:
+    def with_loss(self, loss, loss_name):
+        """Targets with another loss; raises unless both losses or none require standardisation."""
+        targets = replace(self, loss=loss)
+        if targets.standardised != self.standardised:
             raise ValueError(
                 f"loss must take targets as in the first fit, "
-                f"{'standardised' if self.standardised else 'as they are'}, to go on learning; "
-                f"got {given!r}."
+                f"{'standardised' if self.standardised else 'unchanged'}, to continue learning; "
+                f"got {loss_name!r}."
             )
-        return after
+        return targets
 
     def check_columns(self, labels):
         """Raise unless there are as many outputs as in the first fit."""
@@ -156,30 +162,30 @@ class RealTargets:
                 f"got {labels.shape[1]}."
             )
 
-    def weighted(self, weight, labels, class_weight):
-        """Weights of samples, as they are."""
+    def with_class_weight(self, weight, labels, class_weight):
+        """Return the sample weights unchanged."""
         return weight
 
-    def published(self):
-        """Attributes that users see, by name: none."""
+    def attributes(self):
+        """Public attributes of the estimator: none."""
         return {}
 
     def strata(self, labels):
-        """None: samples are held out at random."""
+        """None, for a random split."""
         return None
 
-    def in_units(self, parameters):
-        """Parameters of a head in the units of y."""
+    def to_data_units(self, parameters):
+        """Parameters of a head, in the units of y."""
         intercept = parameters["intercept"]
         center = astype_like(self.center, intercept)
-        found = {"coef": parameters["coef"] * self.spread}
-        found["intercept"] = intercept * self.spread + center
+        scaled = {"coef": parameters["coef"] * self.spread}
+        scaled["intercept"] = intercept * self.spread + center
         if "linear" in parameters:
-            found["linear"] = parameters["linear"] * self.spread
-        return parameters | found
+            scaled["linear"] = parameters["linear"] * self.spread
+        return parameters | scaled
 
     def predictions(self, scores):
-        """Predictions of scores in the units of y, shaped like y."""
+        """Predictions shaped like y, from scores in the units of y."""
         values = self._values(scores)
         return values[:, 0] if self.flat else values
 
@@ -188,11 +194,12 @@ class RealTargets:
         return r2_score(labels, self._values(scores), sample_weight=weight)
 
     def _values(self, scores):
+        """Predictions from scores, by the inverse link of the loss if it has one."""
         return self.loss.inverse_link(scores) if hasattr(self.loss, "inverse_link") else scores
 
 
 def classification_loss(loss, n_classes, one_against_rest=False):
-    """Loss of a classification, for a name or an object."""
+    """Loss object of a classification, from a name or an object."""
     if not isinstance(loss, str):
         return check_loss(loss)
     check_option(loss, "loss", {"auto", *CLASSIFICATION_LOSSES})
@@ -202,7 +209,7 @@ def classification_loss(loss, n_classes, one_against_rest=False):
 
 
 def regression_loss(loss):
-    """Loss of a regression, for a name or an object."""
+    """Loss object of a regression, from a name or an object."""
     if not isinstance(loss, str):
         return check_loss(loss)
     check_option(loss, "loss", {"auto", *REGRESSION_LOSSES})
@@ -210,9 +217,9 @@ def regression_loss(loss):
 
 
 def read_classes(y, *, unlabelled=False):
-    """Labels as a vector in host memory, and which samples have one.
+    """Labels as a vector in host memory, and a mask of the labelled samples.
 
-    Where there are samples without a label, the number -1 stands for none.
+    With `unlabelled`, the number -1 marks samples without a label.
     """
     check_plain(y, "y")
     y = column_or_1d(to_numpy(y), warn=True)
@@ -221,35 +228,35 @@ def read_classes(y, *, unlabelled=False):
     if unlabelled and y.dtype.kind in "if":
         labelled = y != -1
         if not labelled.any():
-            raise ValueError("y must hold labelled samples, got -1 alone.")
+            raise ValueError("y must contain labelled samples, got only -1.")
     check_classification_targets(y[labelled])
     return y, labelled
 
 
 def classes_of(y, labelled, known=None):
-    """Classes of labels, at least two; those that are known if given."""
+    """Classes of the labels, or the known classes; raises unless there are two or more."""
     classes = np.unique(y[labelled]) if known is None else known
     if len(classes) < 2:
         also = "" if labelled.all() else " beside -1 (unlabelled, since mu is not 0)"
         raise ValueError(
-            f"y must hold at least two classes, got one class only{also}: {classes!r}."
+            f"y must contain at least two classes, got one class only{also}: {classes!r}."
         )
     return classes
 
 
 def warn_of_minus_one(classes):
-    """Warn if -1, which elsewhere means "no label", is a class beside two or more others."""
+    """Warn if -1, which often means "no label", is one of three or more classes."""
     if classes.dtype.kind in "if" and len(classes) > 2 and -1 in classes:
         warn(
-            f"y holds -1 beside {len(classes) - 1} other labels, and with mu=0 it is a class like "
-            "any other; choose mu above 0 for samples without a label, or leave them out."
+            f"y contains -1 beside {len(classes) - 1} other labels, and with mu=0 it is a class "
+            "like any other; choose mu above 0 for samples without a label, or remove them."
         )
 
 
 def read_numbers(y, *, unlabelled=False):
-    """Numbers in columns, zero where there are none; which samples have some; whether y is flat.
+    """Numbers as columns, a mask of the labelled samples, and whether y is a vector.
 
-    Where there are samples without a label, NaN stands for none.
+    With `unlabelled`, NaN marks samples without a label, whose numbers are then zero.
     """
     check_plain(y, "y")
     finite: Any = "allow-nan" if unlabelled else True
@@ -260,7 +267,7 @@ def read_numbers(y, *, unlabelled=False):
     missing = np.isnan(y)
     labelled = ~missing.all(axis=1)
     if not labelled.any():
-        raise ValueError("y must hold labelled samples, got NaN alone.")
+        raise ValueError("y must contain labelled samples, got only NaN.")
     if missing[labelled].any():
         raise ValueError(
             f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
@@ -270,7 +277,7 @@ def read_numbers(y, *, unlabelled=False):
 
 
 def check_rows(labels, X):
-    """Raise unless there is a row of y for each signal."""
+    """Raise unless y has as many rows as X."""
     if labels.shape[0] != X.shape[0]:
         raise ValueError(
             f"y must have one row per row of X: got {labels.shape[0]} rows of y for "
@@ -279,7 +286,7 @@ def check_rows(labels, X):
 
 
 def has_likelihood(estimator):
-    """Whether the loss of a classifier turns scores into probabilities."""
+    """Return True if the loss of a classifier defines probabilities, else raise."""
     loss = estimator.loss
     names = CLASSIFICATION_LOSSES | {"auto": CLASSIFICATION_LOSSES["softmax"]}
     if not hasattr(names.get(loss) if isinstance(loss, str) else loss, "probabilities"):
@@ -287,6 +294,6 @@ def has_likelihood(estimator):
     return True
 
 
-def winners(scores):
-    """Class numbers of highest score."""
+def predicted_classes(scores):
+    """Class numbers with the highest score."""
     return (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What a training is made of, from the parameters of a supervised estimator."""
+"""Settings and state of a training, from the parameters of a supervised estimator."""
 
 from dataclasses import replace
 
@@ -6,28 +6,30 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ..priors import TO_DIFFERENTIATE, check_methods, is_unresolved
-from ..supervised import heads
-from ..supervised.start import StartOptions, first_state
+from ..supervised import heads, start
 from ..supervised.step import SupervisedSettings
 from ..supervised.trainer import Trainer
 from ._parameters import check_parameters
 
 
 def check_training(estimator):
-    """Raise unless every parameter of the training is in range."""
+    """Raise unless all parameters of the training are in range."""
     check_parameters(estimator, estimator._learning)
-    prior = estimator._terms()[1]
+    prior = estimator._check_terms()[1]
     check_methods(prior, TO_DIFFERENTIATE, "to be learned through")
-    if estimator.head == "bilinear" and _in_blocks(estimator):
-        raise ValueError("head='bilinear' needs multi_class='shared', got multi_class='ovr'.")
+    if estimator.head == "bilinear" and _has_dictionary_per_output(estimator):
+        raise ValueError("head='bilinear' requires multi_class='shared', got multi_class='ovr'.")
     if estimator.n_projected is not None and estimator.transfer == "softmax":
         raise ValueError(
-            "n_projected needs transfer='linear': a projection of a distribution is none."
+            "n_projected requires transfer='linear': projections of distributions are none."
         )
 
 
 def hold_out(estimator, samples, targets, rng):
-    """Samples to learn from, and those that early stopping holds out, by class if any."""
+    """Split samples into training and validation samples, stratified by class.
+
+    The latter are None without early stopping.
+    """
     if not estimator.early_stopping:
         return samples, None
     rows, seed = np.arange(samples.n_samples), int(rng.integers(2**31))
@@ -40,13 +42,13 @@ def hold_out(estimator, samples, targets, rng):
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping=True needs samples to hold out: validation_fraction="
-            f"{estimator.validation_fraction} of {len(rows)} samples cannot be split ({error})."
+            f"early_stopping=True requires held-out samples: {len(rows)} samples cannot be split "
+            f"with validation_fraction={estimator.validation_fraction} ({error})."
         ) from error
-    return samples.part(train), samples.part(test)
+    return samples.subset(train), samples.subset(test)
 
 
-def trainer_of(estimator, targets):
+def make_trainer(estimator, targets):
     """Trainer with the parameters of an estimator."""
     return Trainer(
         targets,
@@ -58,20 +60,20 @@ def trainer_of(estimator, targets):
     )
 
 
-def first_state_of(estimator, samples, targets, rng, *, stream=False):
-    """State and settings of a first fit."""
-    reconstruction, prior, solver = estimator._terms()
-    n_blocks = targets.n_outputs if _in_blocks(estimator) else 1
+def initial_state_and_settings(estimator, samples, targets, rng, *, stream=False):
+    """Initial state and settings of a fit from scratch."""
+    reconstruction, prior, solver = estimator._check_terms()
+    n_blocks = targets.n_outputs if _has_dictionary_per_output(estimator) else 1
     settings = SupervisedSettings(
         reconstruction=reconstruction,
         prior=prior,
         solver=solver,
-        head=_head_of(estimator, n_blocks),
+        head=_make_head(estimator, n_blocks),
         n_blocks=n_blocks,
         split_sign=estimator.split_sign,
         **_free_settings(estimator, targets),
     )
-    options = StartOptions(
+    options = start.StartOptions(
         estimator.n_components,
         n_projected=estimator.n_projected,
         init=estimator.init,
@@ -79,40 +81,43 @@ def first_state_of(estimator, samples, targets, rng, *, stream=False):
         nu=estimator.nu,
         verbose=estimator.verbose,
     )
-    return first_state(samples, settings, options, rng, stream=stream)
+    return start.initial_state_and_settings(samples, settings, options, rng, stream=stream)
 
 
 def continued_settings(estimator, targets):
-    """Settings of a fitted estimator, with the parameters that may have changed since.
+    """Settings of the last fit, updated by parameters that may change between fits.
 
-    Raises where a parameter has changed that decides the shapes of what was learned.
+    Raises if a parameter that determines the shapes of learned arrays has changed.
     """
-    reconstruction, prior, solver = estimator._terms()
-    learned, parameters = estimator._training.settings, estimator._training.state.parameters
-    projected = parameters["projection"].shape[0] if "projection" in parameters else None
-    blocks, n_atoms = learned.n_blocks, parameters["dictionary"].shape[0]
-    for name, value, had in (
+    reconstruction, prior, solver = estimator._check_terms()
+    settings, parameters = estimator._training.settings, estimator._training.state.parameters
+    n_projected = parameters["projection"].shape[0] if "projection" in parameters else None
+    blocks, n_atoms = settings.n_blocks, parameters["dictionary"].shape[0]
+    for name, value, expected in (
         ("n_components", estimator.n_components, n_atoms // blocks),
-        ("n_projected", estimator.n_projected, projected),
-        ("split_sign", estimator.split_sign, learned.split_sign),
-        ("fit_linear", estimator.fit_linear, learned.head.path),
-        ("head", _head_of(estimator, blocks), learned.head),
+        ("n_projected", estimator.n_projected, n_projected),
+        ("split_sign", estimator.split_sign, settings.split_sign),
+        ("fit_linear", estimator.fit_linear, settings.head.skip),
+        ("head", _make_head(estimator, blocks), settings.head),
     ):
-        if value != had:
+        if value != expected:
             raise ValueError(
-                f"{name} must be {had} to go on learning, as in the first fit; got {value}."
+                f"{name} must be {expected} to continue learning, as in the first fit; "
+                f"got {value}."
             )
-    n_outputs, before = targets.n_outputs, parameters["intercept"].shape[0]
-    if n_outputs != before or (_in_blocks(estimator) and blocks == 1 and n_outputs > 1):
+    n_outputs, n_outputs_before = targets.n_outputs, parameters["intercept"].shape[0]
+    if n_outputs != n_outputs_before or (
+        _has_dictionary_per_output(estimator) and blocks == 1 and n_outputs > 1
+    ):
         raise ValueError(
-            f"loss must have {before} output(s) to go on learning, as in the first fit; got "
-            f"{estimator.loss!r}, which has {n_outputs}."
+            f"loss must have {n_outputs_before} output(s) to continue learning, as in the first "
+            f"fit; got {estimator.loss!r}, which has {n_outputs}."
         )
-    nu = learned.nu if estimator.nu == "auto" else estimator.nu / learned.code_scale**2
+    nu = settings.nu if estimator.nu == "auto" else estimator.nu / settings.code_scale**2
     return replace(
-        learned,
+        settings,
         reconstruction=reconstruction,
-        prior=learned.prior if is_unresolved(prior) else prior,
+        prior=settings.prior if is_unresolved(prior) else prior,
         solver=solver,
         nu=nu,
         **_free_settings(estimator, targets),
@@ -120,7 +125,7 @@ def continued_settings(estimator, targets):
 
 
 def _free_settings(estimator, targets):
-    """Settings that may change from one fit to the next."""
+    """Settings that may change from one fit to the next, from the parameters."""
     return {
         "loss": targets.training_loss,
         "positive_dictionary": estimator.positive_dictionary,
@@ -130,7 +135,8 @@ def _free_settings(estimator, targets):
     }
 
 
-def _head_of(estimator, n_blocks):
+def _make_head(estimator, n_blocks):
+    """Head for the parameters of an estimator."""
     if n_blocks > 1:
         return heads.BlockHead(estimator.fit_linear, estimator.split_sign)
     if estimator.head == "bilinear":
@@ -138,6 +144,6 @@ def _head_of(estimator, n_blocks):
     return heads.LinearHead(estimator.fit_linear)
 
 
-def _in_blocks(estimator):
-    """Whether each output has a dictionary of its own."""
+def _has_dictionary_per_output(estimator):
+    """Whether each output has its own dictionary."""
     return estimator.multi_class == "ovr"

@@ -1,4 +1,4 @@
-"""LISTAEncoder: sparse codes by a network of a few layers."""
+"""LISTAEncoder: approximate sparse codes by a network of a few layers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from ._targets import has_likelihood
 
 
 def _has_loss(encoder):
-    """Whether there is a linear model beside the layers."""
+    """Return True if the encoder has a linear model, else raise."""
     if encoder.loss is None:
         raise AttributeError("an encoder with loss=None has no linear model")
     return True
@@ -30,7 +30,7 @@ class LISTAEncoder(NetworkEstimator):
     .. math:: w_0 = 0, \quad w_{k+1}(x) = \mathrm{layer}_k(w_k(x), x), \quad
               \min_{\mathrm{layers}} \; \frac1n \sum_i C(w_K(x_i), x_i)
 
-    The cost C is the sparse-coding objective itself, so that no codes have to be known, or the
+    The cost C is the sparse-coding objective itself, which needs no exact codes, or the squared
     distance to exact codes. Each layer starts as a step of ISTA or FISTA; a few trained layers
     replace many such steps.
 
@@ -45,7 +45,7 @@ class LISTAEncoder(NetworkEstimator):
         "alista" (an analytic matrix; step and threshold are learned), "step" (the step is
         learned), or "ista" and "fista", which learn nothing.
     n_layers : int, default=10
-        Layers of the network.
+        Number of layers of the network.
     prior : "elastic_net" or ElasticNet, default="elastic_net"
         Prior on the codes; "auto" in it is resolved on the signals passed to fit.
     target : {"objective", "codes"}, default="objective"
@@ -53,8 +53,8 @@ class LISTAEncoder(NetworkEstimator):
     every_layer : bool, default=False
         Whether the cost is the mean over all layers, rather than that of the last one.
     loss : {"softmax", "logistic", "squared_hinge", "square"} or None, default=None
-        Loss of a linear model of the codes of the last layer, learned with the layers, for
-        classes ("square": for numbers). None ignores y.
+        Loss of a linear model of the last layer's codes, which is trained with the layers:
+        a classification loss, or "square" for regression. None ignores y.
     mu : float, default=0.5
         Weight of C over the mean squared norm of the signals; that of the loss is ``1 - mu``.
     safeguard : bool, default=False
@@ -67,19 +67,19 @@ class LISTAEncoder(NetworkEstimator):
     n_components : int, default=100
         Number of atoms to learn, if no dictionary is given.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        Atoms that this starts from, by a method or as an array.
+        Initial atoms of this unsupervised learning: a method or an array.
     init_max_iter : int or "auto", default="auto"
-        Its passes over the signals; "auto" shows it about 30 000 signals.
+        Its passes over the signals; with "auto" it processes about 30 000 signals.
     optimizer : {"adam", "adadelta"}, default="adam"
         Optimizer of the weights.
     learning_rate : float or "auto", default="auto"
-        Size of the first steps, in units of the typical entry of each array of weights; it decays
+        Initial learning rate, relative to the root mean square of each array of weights; it decays
         to zero along a cosine. "auto" is 0.03, and 1 for Adadelta.
     batch_size : int or "auto", default="auto"
         Signals per step. "auto" is a fortieth of them, at least 32 and at most 64, because larger
         batches gave worse codes.
     max_iter : int, default=30
-        Epochs.
+        Number of epochs.
     warm_start : bool, default=False
         Whether fit starts from the layers, dictionary and prior of the last fit. Additional layers
         start as steps of ISTA; shared weights are applied more often.
@@ -90,7 +90,7 @@ class LISTAEncoder(NetworkEstimator):
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
-        Seed of first atoms and order of the signals.
+        Seed of the initial atoms and of the order of the signals.
     verbose : int, default=0
         Whether to print a line for each epoch.
 
@@ -103,24 +103,24 @@ class LISTAEncoder(NetworkEstimator):
     prior_ : prior object
         The prior, with lam resolved.
     classes_ : array of shape (n_classes,)
-        Labels, with a loss of classes.
+        Class labels, with a classification loss.
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
-        Linear model of the codes, with a loss.
+        Linear model of the codes, if there is a loss.
     loss_curve_ : list of float
         Cost before and after each epoch, in units of the mean squared norm of the signals.
     n_iter_ : int
-        Epochs, or one where there is nothing to learn.
+        Number of epochs, or one if there is nothing to learn.
     n_features_in_, feature_names_in_ : int and array of shape (n_features,)
-        Number of features of the signals, and their names if fit saw any.
+        Number of features of the signals, and their names if X had any.
 
     See Also
     --------
     SparseCoder : Exact codes over a dictionary.
-    encode : Takes an encoder as `init`, where its exact codes begin.
+    encode : Exact codes, optionally with an encoder as `init`.
 
     Notes
     -----
-    The layers of the best epoch (or the untrained ones) are kept, judged by up to 2000 signals.
+    The result is the best epoch, or the untrained layers, by the cost of up to 2000 signals.
 
     References
     ----------
@@ -202,30 +202,30 @@ class LISTAEncoder(NetworkEstimator):
         X : array-like of shape (n_samples, n_features)
             Signals.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Labels, or numbers, for a loss.
+            Labels or numbers, if there is a loss.
 
         Returns
         -------
         LISTAEncoder
-            The estimator itself. After an interrupt it holds the layers of the last whole epoch.
+            The estimator itself. After an interrupt it has the layers of the last complete epoch.
         """
         with restore_on_error(self), computing():
             warm = self.warm_start and hasattr(self, "_training")
             X = self._signals(X, reset=not warm)
-            course, head, samples = self._course(X, y, warm)
-            state = training.start(course, head)
-            self._train(samples, state, course)
+            setup, head, samples = self._training_setup(X, y, warm)
+            state = training.initial_state(setup, head)
+            self._train(samples, state, setup)
         return self
 
     def partial_fit(self, X, y=None):
-        """Go on learning with one pass over further signals.
+        """Continue learning with one pass over further signals.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Signals.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Labels, or numbers, for a loss; the first call has to have all classes.
+            Labels or numbers, if there is a loss; the first call must contain all classes.
 
         Returns
         -------
@@ -235,50 +235,50 @@ class LISTAEncoder(NetworkEstimator):
         with restore_on_error(self), computing():
             first = not hasattr(self, "_training")
             X = self._signals(X, reset=first)
-            course, head, samples = self._course(X, y, warm=not first)
+            setup, head, samples = self._training_setup(X, y, warm=not first)
             if first:
-                state = training.start(course, head)
-                curve = [course.cost(state)]
+                state = training.initial_state(setup, head)
+                curve = [setup.validation_cost(state)]
             else:
                 self._check_depth()
                 state, curve = self._training, self.loss_curve_
-            rates = schedules.Stream(self._rate(), 0.0).rates
-            if not course.architecture.fixed:
-                state = training.learn(state, samples, course, rates, course.rng)
-            self._publish(state, course, [*curve, course.cost(state)])
+            learning_rates = schedules.Stream(self._initial_learning_rate(), 0.0).learning_rates
+            if not setup.architecture.fixed:
+                state = training.train_epoch(state, samples, setup, learning_rates, setup.rng)
+            self._publish(state, setup, [*curve, setup.validation_cost(state)])
         return self
 
     def transform(self, X, n_layers=None):
-        """Codes of signals, by one forward pass.
+        """Encode signals by one forward pass.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Signals.
         n_layers : int or None, default=None
-            Layers to go through; None is all of them.
+            Number of layers to apply; None applies all of them.
 
         Returns
         -------
         array of shape (n_samples, n_components)
-            Codes after that layer.
+            Codes after the last of these layers.
         """
         check_is_fitted(self)
         if n_layers is not None:
             most = len(self.layers_)
             check_scalar(n_layers, "n_layers", low=1, high=most, integer=True, also="or None")
-        return self._coded(self._signals(X, reset=False), n_layers)
+        return self._compute_codes(self._signals(X, reset=False), n_layers)
 
     @available_if(_has_loss)
     def fit_head(self, X, y):
-        """Fit the linear model alone, to its optimum on the codes of the network as it is.
+        """Fit the optimal linear model on the codes of the current network.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Signals.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels, or numbers.
+            Labels or numbers.
 
         Returns
         -------
@@ -292,12 +292,12 @@ class LISTAEncoder(NetworkEstimator):
         check_is_fitted(self)
         with restore_on_error(self), computing():
             X = self._signals(X, reset=False)
-            self._head_alone(X, y)
+            self._refit_head(X, y)
         return self
 
     @available_if(_has_loss)
     def predict(self, X):
-        """Labels or numbers, by the linear model of the codes.
+        """Predict labels or numbers by the linear model of the codes.
 
         Parameters
         ----------
@@ -314,7 +314,7 @@ class LISTAEncoder(NetworkEstimator):
 
     @available_if(has_likelihood)
     def predict_proba(self, X):
-        """Probabilities of the classes, by the linear model of the codes.
+        """Predict class probabilities by the linear model of the codes.
 
         Parameters
         ----------
@@ -337,7 +337,7 @@ class LISTAEncoder(NetworkEstimator):
         X : array-like of shape (n_samples, n_features)
             Signals.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels, or numbers.
+            Labels or numbers.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weight of each sample.
 

@@ -1,14 +1,14 @@
-"""OnlineDictionaryLearning: a dictionary without labels."""
+"""OnlineDictionaryLearning: unsupervised dictionary learning."""
 
 from typing import Any, ClassVar
 
 from .._threads import computing
 from ..dictionary import online
-from ..dictionary.learner import learn_unlabelled, learner_of
-from ..dictionary.start import first_atoms, resolved_prior
+from ..dictionary.learner import learn_unlabelled, learner_for
+from ..dictionary.start import initial_atoms, resolved_prior
 from ..priors import Prior
 from ._coding import CodingEstimator
-from ._fitting import as_generator, in_one_step, restore_on_error
+from ._fitting import as_generator, atomic_update, restore_on_error
 from ._parameters import (
     LEARNING,
     OUTPUT,
@@ -26,10 +26,10 @@ class OnlineDictionaryLearning(CodingEstimator):
     .. math:: \min_{D, w} \; \frac1n \sum_i \tfrac12 \|x_i - w_i D\|_2^2 + \varphi(w_i),
               \quad \|d_j\|_2 \le 1
 
-    Mini-batches of signals are coded exactly, summed into two statistics that forget the past
-    slowly, and each atom moves to its optimum given them. Atoms that nothing uses start again from
-    the signals that are coded worst. With ``transfer="softmax"`` the loss is the relative entropy
-    of the signal and softmax(w D), and atoms take projected gradient steps instead.
+    Mini-batches of signals are coded exactly and added to two statistics with slow forgetting, and
+    each atom is updated to its optimum given these. Unused atoms are replaced by the signals with
+    the largest objectives. With ``transfer="softmax"`` the loss is the relative entropy of the
+    signal and softmax(w D), and atoms are updated by projected gradient steps instead.
 
     Parameters
     ----------
@@ -37,25 +37,25 @@ class OnlineDictionaryLearning(CodingEstimator):
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes, such as :class:`~skdict_sup.ElasticNet` or :class:`~skdict_sup.KL`;
-        what is "auto" in it is resolved once, on the first signals and atoms.
+        "auto" in it is resolved once, on the first signals and the initial atoms.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        First atoms: signals drawn at random, singular vectors, means of clusters, or given ones.
+        Initial atoms: random signals, singular vectors, means of clusters, or an array.
     batch_size : int, default=256
-        Signals between two moves of the dictionary.
+        Number of signals between two updates of the dictionary.
     max_iter : int, default=20
-        Most passes of fit over the data.
+        Maximum number of passes of fit over the data.
     tol : float, default=1e-3
         Fit stops when a pass lowers the mean objective by less than this fraction of it; 0 never
         stops.
     forgetting : float, default=2.0
-        The i-th of N signals counts (i / N)^forgetting in the statistics; 0 forgets nothing. As
-        many as there are passes of fit remember one pass: nonnegative factorization (lam = 0)
-        needs that, to forget codes of atoms that have moved far since.
+        The i-th of N signals has the weight (i / N)^forgetting in the statistics; 0 forgets
+        nothing. The number of passes of fit as its value makes them remember about one pass, which
+        nonnegative factorization (lam = 0) needs, where atoms change much after they were coded.
     shuffle : bool, default=True
-        Whether each pass of fit takes the signals in random order.
+        Whether fit shuffles the signals before each pass.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     solver : str, default="auto"
@@ -63,9 +63,9 @@ class OnlineDictionaryLearning(CodingEstimator):
     output : {"dense", "sparse"}, default="dense"
         "sparse" makes transform return a SciPy CSR matrix.
     split_sign : bool, default=False
-        Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
-        positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
-        features, and mostly helps linear models.
+        Whether transform returns the two halves of a signed code, w = plus - minus, side by side:
+        its positive and negative parts, or for KL the code over [D, -D]. This doubles the number
+        of features, and mostly helps linear models.
     device : str or None, default=None
         Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
         of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
@@ -73,7 +73,7 @@ class OnlineDictionaryLearning(CodingEstimator):
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first atoms and of the order of the signals.
+        Seed of the initial atoms and of the order of the signals.
     verbose : int, default=0
         Above 0, fit prints a line for each pass, transform its progress.
 
@@ -86,21 +86,21 @@ class OnlineDictionaryLearning(CodingEstimator):
     objective_curve_ : list of float
         Mean objective of the signals at coding time, for each pass of fit or call of partial_fit.
     n_iter_ : int
-        Passes of fit, or calls of partial_fit.
+        Number of passes of fit, or of calls of partial_fit.
     n_seen_ : int
-        Signals seen, over all passes.
+        Number of signals processed, over all passes.
     n_revived_ : int
-        Atoms that started again because nothing used them.
+        Number of unused atoms that were replaced.
     n_features_in_ : int
         Number of features of the signals.
     feature_names_in_ : array of shape (n_features,)
-        Names of the features, if fit saw any.
+        Names of the features, if X had any.
 
     Notes
     -----
-    The stream of signals alone decides: partial_fit over any way to cut it gives the statistics
-    and the dictionary of one fit with ``max_iter=1, shuffle=False`` (and the same first atoms and
-    lam).
+    The result depends on the stream of signals only: partial_fit on its pieces, however it is cut,
+    gives the statistics and the dictionary of one fit with ``max_iter=1, shuffle=False`` (and the
+    same initial atoms and lam).
 
     References
     ----------
@@ -182,13 +182,13 @@ class OnlineDictionaryLearning(CodingEstimator):
         Returns
         -------
         OnlineDictionaryLearning
-            The estimator itself. After an interrupt it holds the atoms of the last complete pass.
+            The estimator itself. After an interrupt it has the atoms of the last complete pass.
         """
         with restore_on_error(self), computing():
             X = self._signals(X, reset=True)
             check_parameters(self, self._learning)
             rng = as_generator(self.random_state)
-            state, settings = self._start(X, rng)
+            state, settings = self._initial_state(X, rng)
             order = rng if self.shuffle else None
             passes = learn_unlabelled(X, state, settings, self.max_iter, order)
             curve = []
@@ -204,7 +204,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         return self
 
     def partial_fit(self, X, y=None):
-        """Go on learning with further signals.
+        """Continue learning with further signals.
 
         Parameters
         ----------
@@ -223,24 +223,25 @@ class OnlineDictionaryLearning(CodingEstimator):
             X = self._signals(X, reset=first)
             check_parameters(self, self._learning)
             if first:
-                state, settings = self._start(X, as_generator(self.random_state))
+                state, settings = self._initial_state(X, as_generator(self.random_state))
             else:
                 state, settings = self._training, self._settings(self.prior_)
             curve = [] if first else list(self.objective_curve_)
-            learner = learner_of(settings.reconstruction)
+            learner = learner_for(settings.reconstruction)
             state, objective = learner.learn(state, X, settings)
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
 
-    def _start(self, X, rng):
-        """First state and settings."""
-        reconstruction, prior, _ = self._terms()
-        dictionary = first_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
+    def _initial_state(self, X, rng):
+        """Initial state and settings of learning from scratch."""
+        reconstruction, prior, _ = self._check_terms()
+        dictionary = initial_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
         prior = resolved_prior(prior, X, dictionary)
-        return learner_of(reconstruction).start(dictionary), self._settings(prior)
+        return learner_for(reconstruction).initial_state(dictionary), self._settings(prior)
 
     def _settings(self, prior):
-        reconstruction, _, solver = self._terms()
+        """Settings of learning, from the parameters and a resolved prior."""
+        reconstruction, _, solver = self._check_terms()
         return online.OnlineSettings(
             reconstruction,
             prior,
@@ -251,9 +252,10 @@ class OnlineDictionaryLearning(CodingEstimator):
             self.n_jobs,
         )
 
-    @in_one_step
+    @atomic_update
     def _publish(self, state, settings, curve):
-        self.components_ = learner_of(settings.reconstruction).published(state, settings)
+        """Set the public attributes from the state of learning."""
+        self.components_ = learner_for(settings.reconstruction).current_dictionary(state, settings)
         self.prior_ = settings.prior
         self.n_seen_, self.n_revived_ = state.n_seen, state.n_revived
         self.objective_curve_, self.n_iter_ = list(curve), len(curve)

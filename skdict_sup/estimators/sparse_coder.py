@@ -1,4 +1,4 @@
-"""SparseCoder: codes over a fixed dictionary."""
+"""SparseCoder: sparse codes over a fixed dictionary."""
 
 from copy import copy
 from typing import ClassVar
@@ -19,8 +19,8 @@ class SparseCoder(CodingEstimator):
 
     .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
 
-    `transform` and `inverse_transform` need no `fit` before: what is "auto" in the prior is then
-    resolved on the signals that `transform` is given.
+    `transform` and `inverse_transform` do not require `fit`: "auto" in the prior is then resolved
+    on the signals passed to `transform`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class SparseCoder(CodingEstimator):
         Atoms as rows, of any norm.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes, such as :class:`~skdict_sup.ElasticNet` or :class:`~skdict_sup.KL`;
-        what is "auto" in it is resolved on the signals passed to fit.
+        "auto" in it is resolved on the signals passed to fit.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
         normalised counts of words.
@@ -38,13 +38,13 @@ class SparseCoder(CodingEstimator):
         Relative duality gap, for smooth priors relative optimality residual, at which a code
         counts as converged; None is 1e-9 in float64 and 1e-5 in float32.
     max_iter : int or None, default=None
-        Most iterations of the solver per signal.
+        Maximum number of iterations of the solver per signal.
     output : {"dense", "sparse"}, default="dense"
         "sparse" makes transform return a SciPy CSR matrix.
     split_sign : bool, default=False
-        Whether what follows sees the halves of a signed code, w = plus - minus, side by side: its
-        positive and negative parts, or for KL the code over [D, -D]. It doubles the number of
-        features, and mostly helps linear models.
+        Whether transform returns the two halves of a signed code, w = plus - minus, side by side:
+        its positive and negative parts, or for KL the code over [D, -D]. This doubles the number
+        of features, and mostly helps linear models.
     device : str or None, default=None
         Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
         of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
@@ -61,11 +61,11 @@ class SparseCoder(CodingEstimator):
     prior_ : prior object
         The prior, with lam resolved.
     n_iter_ : int
-        Passes of fit over the signals: one.
+        Number of passes of fit over the signals, which is one.
     n_features_in_ : int
         Number of features of the signals.
     feature_names_in_ : array of shape (n_features,)
-        Names of the features, if fit saw any.
+        Names of the features, if X had any.
 
     See Also
     --------
@@ -117,7 +117,7 @@ class SparseCoder(CodingEstimator):
         self.verbose = verbose
 
     def fit(self, X, y=None):
-        """Check the parameters, and resolve lam="auto" on the signals.
+        """Check the parameters, and resolve "auto" in the prior on the signals.
 
         Parameters
         ----------
@@ -134,28 +134,29 @@ class SparseCoder(CodingEstimator):
         with restore_on_error(self):
             X = self._signals(X, reset=True)
             check_parameters(self, self._running)
-            _, prior, _ = self._terms()
-            self.components_ = self._given_dictionary(self.dictionary, X)
+            _, prior, _ = self._check_terms()
+            self.components_ = self._check_dictionary(self.dictionary, X)
             self.prior_ = resolved_prior(prior, X, self.components_)
             self.n_iter_ = 1
         return self
 
-    def _ready(self, X=None):
-        """The coder; without a fit before, a copy that resolves what is "auto" on signals X."""
+    def _fitted_coder(self, X=None):
+        """Fitted coder: the estimator itself, or a copy whose prior is resolved on X."""
         if hasattr(self, "components_"):
             return self
-        ready = copy(self)
+        coder = copy(self)
         if X is not None:
-            return ready.fit(X)
-        ready.components_ = check_matrix(self.dictionary, "dictionary")
-        return ready
+            return coder.fit(X)
+        coder.components_ = check_matrix(self.dictionary, "dictionary")
+        return coder
 
     @property
     def _n_features_out(self):
+        """Number of columns of transformed signals."""
         return np.shape(self.dictionary)[0] * (2 if self.split_sign else 1)
 
     def __sklearn_is_fitted__(self):
-        """The dictionary is given: there is nothing that fit has to learn."""
+        """Return True: the dictionary is given, so that fit learns nothing."""
         return True
 
     def __sklearn_tags__(self):
@@ -163,7 +164,7 @@ class SparseCoder(CodingEstimator):
         tags.requires_fit = False
         return tags
 
-    def _solver(self, reconstruction, prior):
+    def _check_solver(self, reconstruction, prior):
         return make_solver(self.solver, reconstruction, prior, self.max_iter)
 
     def _encode(self, X):

@@ -22,8 +22,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
               + \frac{\nu}{2} \|W\|_F^2,
               \quad \|d_j\|_2 \le 1
 
-    with w(x, D) the sparse code of x. The dictionary is first learned without labels, the model
-    on its codes; then both follow the gradient of the loss, by implicit differentiation of codes.
+    with w(x, D) the sparse code of x. The dictionary is first learned without labels, the model on
+    its codes; then both are trained by gradients of the loss, with implicit derivatives of codes.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
-        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function maps the progress
+        ``[0.8, 0.5, 0.3, 0.0]``, is for equal parts of the epochs; a function maps the progress
         in [0, 1] to the weight. Unless mu is 0, samples with label -1 are unlabelled and count in
         the reconstruction alone; with mu=0, -1 is a class.
     dropout : float, default=0.0
@@ -69,12 +69,12 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Weight of the uniform distribution over classes in the targets; keeps scores small where
         classes can be told apart without error.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        Atoms that the unsupervised start begins with, by a method or as an array.
+        Initial atoms of the unsupervised start: a method or an array.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start over the signals. "auto" shows it about 30 000 signals,
-        or none if init is an array.
+        Passes of the unsupervised start over the signals. With "auto" it processes about 30 000
+        signals, or none if init is an array.
     learning_rate : float, "auto" or "mairal", default="auto"
-        Length of the first steps of an atom, in units of its norm; steps of the head have an
+        Initial length of a step of an atom, in units of its norm; steps of the head have an
         eighth of it, on scaled codes. Both warm up and then decay along a cosine. "auto" is 0.16;
         with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the start), chosen by the
         score on a held-out quarter in a trial training. "mairal" takes plain gradient steps at a
@@ -82,7 +82,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     batch_size : int or "auto", default="auto"
         Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
     max_iter : int, default=30
-        Epochs of supervised learning.
+        Number of epochs of supervised learning.
     early_stopping : bool, default=False
         Whether to stop when the score of held-out samples no longer rises; keeps the best epoch.
     validation_fraction : float, default=0.1
@@ -92,13 +92,13 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     tol : float, default=1e-4
         Increase of the validation score that counts as better.
     augment : callable or None, default=None
-        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to such signals.
+        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to new signals.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False
-        Whether fit goes on from the last fit, with a prior or nu that were set since.
+        Whether fit continues from the last fit, with the current prior and nu.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
@@ -117,12 +117,12 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
-        Labels.
+        Class labels.
     components_, initial_components_ : arrays of shape (n_components, n_features)
         Atoms, of norm at most one, and those before supervised learning. With "ovr" one dictionary
         after another; n_projected columns if that is given.
     learning_rate_ : float
-        Length of the first steps.
+        Initial learning rate.
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
         Head. n_outputs is 1 for two classes with a binary loss, else the number of classes; coef_
         has the shape (n_outputs, n_codes, n_features) for a bilinear head.
@@ -135,7 +135,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     validation_scores_, best_validation_score_ : list of float and float
         Validation accuracy of each epoch, and the best of them, if early_stopping.
     n_features_in_, feature_names_in_ : int and array of shape (n_features,)
-        Number of features of the signals, and their names if fit saw any.
+        Number of features of the signals, and their names if X had any.
 
     See Also
     --------
@@ -232,7 +232,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self.verbose = verbose
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Go on learning with one pass over further samples.
+        """Continue learning with one pass over further samples.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,) or None, default=None
-            All labels there will be; read at the first call, where None stands for those of y.
+            All labels of the stream; read at the first call, where None means those in y.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weight of each sample in the loss.
 
@@ -251,7 +251,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             The estimator itself.
         """
         known = None if classes is None else unique_labels(to_numpy(classes))
-        return self._learn_part(X, y, sample_weight, known=known)
+        return self._partial_fit(X, y, sample_weight, known=known)
 
     def _read_targets(self, y, *, reset, known=None):
         y, labelled = _targets.read_classes(y, unlabelled=self._uses_unlabelled())
@@ -263,7 +263,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return targets, targets.labels(y, labelled), labelled
 
     def decision_function(self, X):
-        """Scores of the classes.
+        """Predict scores of the classes.
 
         Parameters
         ----------
@@ -282,7 +282,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
 
     @available_if(_targets.has_likelihood)
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict class probabilities.
 
         Parameters
         ----------
@@ -299,7 +299,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
 
     @available_if(_targets.has_likelihood)
     def predict_log_proba(self, X):
-        """Logarithms of `predict_proba`.
+        """Predict logarithms of class probabilities.
 
         Parameters
         ----------
@@ -315,7 +315,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return namespace(probabilities).log(probabilities)
 
     def predict(self, X):
-        """Labels of signals.
+        """Predict labels of signals.
 
         Parameters
         ----------
@@ -331,7 +331,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return self._targets.predictions(scores)
 
     def score(self, X, y, sample_weight=None):
-        """Share of the signals whose label is predicted.
+        """Accuracy of the predicted labels.
 
         Parameters
         ----------

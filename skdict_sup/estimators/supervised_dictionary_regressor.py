@@ -47,7 +47,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
-        ``[0.8, 0.5, 0.3, 0.0]``, holds for equal parts of the epochs; a function maps the progress
+        ``[0.8, 0.5, 0.3, 0.0]``, is for equal parts of the epochs; a function maps the progress
         in [0, 1] to the weight. Unless mu is 0, rows of y that are NaN are unlabelled and count in
         the reconstruction alone.
     dropout : float, default=0.0
@@ -60,12 +60,12 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Rows of a projection Z of the signals, of norm at most one, which is learned with the
         dictionary; codes are those of Z x. Z starts from the leading singular vectors.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
-        Atoms that the unsupervised start begins with, by a method or as an array.
+        Initial atoms of the unsupervised start: a method or an array.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start over the signals. "auto" shows it about 30 000 signals,
-        or none if init is an array.
+        Passes of the unsupervised start over the signals. With "auto" it processes about 30 000
+        signals, or none if init is an array.
     learning_rate : float, "auto" or "mairal", default="auto"
-        Length of the first steps of an atom, in units of its norm; steps of the head have an
+        Initial length of a step of an atom, in units of its norm; steps of the head have an
         eighth of it, on scaled codes and targets. Both warm up and then decay along a cosine.
         "auto" is 0.16; with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the
         start), chosen by the score on a held-out quarter in a trial training. "mairal" takes plain
@@ -74,7 +74,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     batch_size : int or "auto", default="auto"
         Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
     max_iter : int, default=30
-        Epochs of supervised learning.
+        Number of epochs of supervised learning.
     early_stopping : bool, default=False
         Whether to stop when the score of held-out samples no longer rises; keeps the best epoch.
     validation_fraction : float, default=0.1
@@ -84,11 +84,11 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     tol : float, default=1e-4
         Increase of the validation score that counts as better.
     augment : callable or None, default=None
-        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to such signals.
+        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to new signals.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False
-        Whether fit goes on from the last fit, with a prior or nu that were set since.
+        Whether fit continues from the last fit, with the current prior and nu.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
@@ -109,7 +109,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     components_ : array of shape (n_components, n_features)
         Atoms, of norm at most one; n_projected columns if that is given.
     learning_rate_ : float
-        Length of the first steps.
+        Initial learning rate.
     initial_components_ : array of shape (n_components, n_features)
         Atoms after the unsupervised start (those of the last fit, for a warm one).
     coef_ : array of shape (n_outputs, n_components)
@@ -127,7 +127,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     validation_scores_, best_validation_score_ : list of float and float
         Validation R2 of each epoch, and the best of them, if early_stopping.
     n_features_in_, feature_names_in_ : int and array of shape (n_features,)
-        Number of features of the signals, and their names if fit saw any.
+        Number of features of the signals, and their names if X had any.
 
     See Also
     --------
@@ -210,7 +210,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.verbose = verbose
 
     def predict(self, X):
-        """Targets of signals.
+        """Predict targets of signals.
 
         Parameters
         ----------
@@ -226,7 +226,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         return self._targets.predictions(scores)
 
     def score(self, X, y, sample_weight=None):
-        r"""R2 of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
+        r"""R2 score of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
 
         Parameters
         ----------
@@ -240,10 +240,10 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Returns
         -------
         float
-            One for perfect predictions, zero for those of the mean; the mean over the outputs.
+            One for perfect predictions, zero for predicting the mean; averaged over the outputs.
         """
-        found = to_numpy(self.predict(X))
-        return r2_score(to_numpy(y), found, sample_weight=sample_weight)
+        predictions = to_numpy(self.predict(X))
+        return r2_score(to_numpy(y), predictions, sample_weight=sample_weight)
 
     def _read_targets(self, y, *, reset):
         loss = regression_loss(self.loss)

@@ -1,4 +1,4 @@
-"""Hyper-parameters of the prior by the gradient of a validation loss: `tune_prior`."""
+"""Tuning of hyper-parameters of the prior by gradients of a validation loss: `tune_prior`."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,13 +15,13 @@ from ..supervised import head_fit, hypergradient
 from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
 
-_MOST_SAMPLES = 10_000  # of either side, that a validation loss is computed from
-_RANGE = 100.0  # a hyper-parameter moves by at most this factor in a round
+_MOST_SAMPLES = 10_000  # training samples, and validation samples, of a validation loss, at most
+_RANGE = 100.0  # largest factor by which a hyper-parameter changes in a round
 
 
 @dataclass(frozen=True)
 class TunedPrior:
-    """What :func:`tune_prior` found.
+    """Result of :func:`tune_prior`.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class TunedPrior:
     prior : prior object
         The tuned prior.
     values : list of dict
-        Hyper-parameters at which the validation loss was computed, in this order.
+        Hyper-parameters at which the validation loss was computed, in order.
     losses : list of float
         The validation losses.
     """
@@ -55,7 +55,7 @@ def tune_prior(
 ):
     r"""Choose lam (and p) of a supervised estimator's prior by descent on a validation loss.
 
-    A round fits the estimator on a part of the samples; then, with its dictionary held, it
+    A round fits the estimator on a part of the samples; then, with its dictionary fixed, it
     minimises the loss of the remaining samples,
 
     .. math:: \min_h \; L_\mathrm{val}(\theta^*(h), w(\cdot; h)), \quad
@@ -69,20 +69,20 @@ def tune_prior(
     Parameters
     ----------
     estimator : SupervisedDictionaryRegressor or SupervisedDictionaryClassifier
-        The estimator; it is cloned. Its prior is where the search begins.
+        The estimator, which is cloned; the search starts from its prior.
     X : array-like of shape (n_samples, n_features)
         Signals.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets, for all samples.
     names : sequence of str or None, default=None
-        Hyper-parameters to tune, each above zero: of "lam" and "lam2" for an elastic net, "lam"
-        and "p" for KL, "lam" for Lp. None is "lam", and "p" where there is one number p.
+        Hyper-parameters to tune, each above zero: "lam" and "lam2" of an elastic net, "lam" and
+        "p" of KL, "lam" of Lp. None is "lam", and "p" if it is a number.
     validation_fraction : float, default=0.25
-        Part of the samples that the validation loss is of.
+        Fraction of the samples for the validation loss.
     n_rounds : int, default=2
-        Rounds of a fit and a search.
+        Number of rounds of a fit and a search.
     max_iter : int, default=10
-        Most steps of each search.
+        Maximum number of iterations of each search.
     random_state : int, RandomState instance or None, default=None
         Seed of the split.
     verbose : int, default=0
@@ -91,12 +91,13 @@ def tune_prior(
     Returns
     -------
     TunedPrior
-        With the estimator (not fitted) that has the tuned prior, and the course of the search.
+        The estimator (not fitted) with the tuned prior, and the history of the search.
 
     Raises
     ------
     TypeError, ValueError
-        If the estimator is of another kind, or a name is no positive hyper-parameter of its prior.
+        If the estimator is of another kind, or a name is not that of a positive hyper-parameter of
+        its prior.
 
     References
     ----------
@@ -126,20 +127,21 @@ def tune_prior(
     model.set_params(warm_start=False, early_stopping=False)
     search = _Search(verbose)
     for _ in range(n_rounds):
-        prior = _round(model, X, y, validation_fraction, names, max_iter, rng, search)
+        prior = _tune_once(model, X, y, validation_fraction, names, max_iter, rng, search)
         model.set_params(prior=prior)
-    found: Any = clone(estimator)
-    found.set_params(prior=prior)
-    return TunedPrior(found, prior, search.values, search.losses)
+    tuned: Any = clone(estimator)
+    tuned.set_params(prior=prior)
+    return TunedPrior(tuned, prior, search.values, search.losses)
 
 
 class _Search:
-    """The course of a search."""
+    """History of a search: the values tried, and their losses."""
 
     def __init__(self, verbose):
         self.verbose, self.values, self.losses = verbose, [], []
 
-    def note(self, values, loss):
+    def record(self, values, loss):
+        """Add the hyper-parameters and the loss of a trial."""
         self.values.append(values)
         self.losses.append(loss)
         if self.verbose:
@@ -147,18 +149,18 @@ class _Search:
             print(f"{shown}: validation loss {loss:.6g}", flush=True)
 
 
-def _round(model, X, y, fraction, names, max_iter, rng, search):
-    """Prior with the least validation loss for the dictionary of one fit."""
+def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
+    """Prior with the smallest validation loss for the dictionary of one fit."""
     train, validation = _split(model, X, y, fraction, int(rng.integers(2**31)))
     model.fit(*train)
     with computing():
         train, validation = _batch(model, *train, rng), _batch(model, *validation, rng)
         settings, learned = model._training.settings, model._training.state.parameters
-        parameters = {name: _wide(a) for name, a in learned.items()}
+        parameters = {name: _as_float64(a) for name, a in learned.items()}
         prior = settings.prior
-        names = _names(prior, names)
+        names = _check_names(prior, names)
         start = np.log([float(getattr(prior, name)) for name in names])
-        vector = head_fit.HeadProblem(parameters, settings).vector(parameters)
+        vector = head_fit.HeadProblem(parameters, settings).flatten(parameters)
         best = [np.inf, prior]
 
         def objective(logs):
@@ -168,25 +170,25 @@ def _round(model, X, y, fraction, names, max_iter, rng, search):
             loss, gradient, vector = hypergradient.loss_and_gradient(
                 parameters, vector, train, validation, replace(settings, prior=trial)
             )
-            search.note(values, loss)
+            search.record(values, loss)
             if loss < best[0]:
                 best[:] = loss, trial
             return loss, np.array([gradient[name] * values[name] for name in names])
 
-        wide = np.log(_RANGE)
+        log_range = np.log(_RANGE)
         minimize(
             objective,
             start,
             jac=True,
             method="L-BFGS-B",
-            bounds=[(s - wide, s + wide) for s in start],
+            bounds=[(s - log_range, s + log_range) for s in start],
             options={"maxiter": max_iter, "ftol": 1e-5},
         )
     return best[1]
 
 
 def _split(model, X: Any, y, fraction, seed):
-    """Samples for training and for validation, by class where there are classes."""
+    """Split X and y into training and validation samples, stratified for classifiers."""
     X = X if hasattr(X, "shape") else np.asarray(X)
     y = to_numpy(y)
     strata = y if model.__sklearn_tags__().estimator_type == "classifier" else None
@@ -197,22 +199,22 @@ def _split(model, X: Any, y, fraction, seed):
 
 
 def _batch(model, X, y, rng):
-    """Samples as a batch of the fitted model's loss."""
+    """Batch of at most 10 000 samples in float64, with targets of the loss of a fitted model."""
     rows = rng.permutation(X.shape[0])[:_MOST_SAMPLES]
-    samples, _ = model._read(take_rows(X, rows), y[rows], None, reset=False)
+    samples, _ = model._read_samples(take_rows(X, rows), y[rows], None, reset=False)
     batch = samples.batch(np.arange(len(rows)))
-    target, weight = _wide(batch.target), _wide(batch.weight)
-    return replace(batch, X=_wide(batch.X), target=target, weight=weight)
+    target, weight = _as_float64(batch.target), _as_float64(batch.weight)
+    return replace(batch, X=_as_float64(batch.X), target=target, weight=weight)
 
 
-def _wide(array):
-    """Array in float64: differences of gradients need the digits."""
+def _as_float64(array):
+    """Array in float64, which finite differences of gradients need."""
     xp = namespace(array)
     return xp.astype(array, xp.float64)
 
 
-def _names(prior, names):
-    """Checked names of hyper-parameters."""
+def _check_names(prior, names):
+    """Check names of hyper-parameters, and return them as a list."""
     if names is None:
         names = ["lam", *(["p"] if np.ndim(getattr(prior, "p", [])) == 0 else [])]
     settings = prior.get_params()

@@ -1,7 +1,7 @@
-"""Optimizers and schedules: how arrays move along gradients, whatever the gradients are of.
+"""Optimizers and schedules of learning rates.
 
-An optimizer is a frozen record with `start(array, by_row)`, the moments before the first gradient,
-and `direction(moments, gradient)`, the moments after it and the direction to step against.
+An optimizer is a frozen record with `initial_moments(array, by_row)`, the moments before the first
+gradient, and `direction(moments, gradient)`, the updated moments and the direction to subtract.
 """
 
 from .adadelta import Adadelta

@@ -1,4 +1,4 @@
-"""Adadelta: steps as long as those before, for gradients of unknown size."""
+"""Adadelta: steps of about the length of previous steps, whatever the scale of the gradients."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,49 +6,52 @@ from typing import Any
 from .._array import namespace
 
 _DECAY = 0.95
-_FIRST = 1e-6  # square of what a step may be when there was none before
-_NOISE = 1e-6  # gradients are known to, relative to the typical one of their array
+_INITIAL_STEP_SQUARE = 1e-6  # square of the length of the first step
+_GRADIENT_NOISE = 1e-6  # rounding error of gradients, relative to their root mean square
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Running means of the squares of a gradient and of the steps."""
+    """Running means of the squared gradients and of the squared steps."""
 
     squares: Any
-    moves: Any
+    step_squares: Any
 
 
 @dataclass(frozen=True)
 class Adadelta:
-    """Steps as long as those before.
+    """Adadelta optimizer: the ratio of root mean square step to gradient scales a step.
 
     References
     ----------
     M. Zeiler, "Adadelta: an adaptive learning rate method", 2012, algorithm 1.
     """
 
-    def start(self, array, *, by_row):
-        """Moments before the first gradient."""
+    def initial_moments(self, array, *, by_row):
+        """Moments before the first gradient, one for each row if `by_row`, else for each entry."""
         xp = namespace(array)
         zeros = xp.zeros_like(array[:, :1]) if by_row else xp.zeros_like(array)
         return Moments(zeros, zeros)
 
     def direction(self, moments, gradient):
-        """Moments after a gradient, and the step to subtract.
+        """Updated moments, and the step to subtract.
 
-        Gradients have no least size, unlike in the paper, so that their units do not matter.
+        Unlike in the paper no constant is added to squared gradients: the steps do not depend on
+        the units of the gradients.
         """
-        squares = _DECAY * moments.squares + (1 - _DECAY) * _squares(moments, gradient)
+        squares = _DECAY * moments.squares + (1 - _DECAY) * _squared(moments, gradient)
         xp = namespace(gradient)
-        size = squares + _NOISE**2 * xp.mean(squares)
-        ratio = (moments.moves + _FIRST) / xp.where(size > 0, size, xp.ones_like(size))
+        denominator = squares + _GRADIENT_NOISE**2 * xp.mean(squares)
+        ratio = (moments.step_squares + _INITIAL_STEP_SQUARE) / xp.where(
+            denominator > 0, denominator, xp.ones_like(denominator)
+        )
         step = xp.sqrt(ratio) * gradient
-        moves = _DECAY * moments.moves + (1 - _DECAY) * _squares(moments, step)
-        return Moments(squares, moves), step
+        step_squares = _DECAY * moments.step_squares + (1 - _DECAY) * _squared(moments, step)
+        return Moments(squares, step_squares), step
 
 
-def _squares(moments, array):
-    """Squares of the entries, or summed for each row."""
+def _squared(moments, array):
+    """Squared entries, or squared norms of the rows, in the shape of the moments."""
     if moments.squares.shape == array.shape:
         return array * array
     return namespace(array).vecdot(array, array, axis=-1)[:, None]

@@ -1,4 +1,4 @@
-"""Adam, with one second moment for each row of a matrix of atoms."""
+"""Adam, with one second moment per row for matrices of atoms."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from .._array import namespace
 
 _DECAY, _DECAY_SQUARES = 0.9, 0.999
-_NOISE = 1e-6  # gradients are known to, relative to the typical one of their array
+_GRADIENT_NOISE = 1e-6  # rounding error of gradients, relative to their root mean square
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Running means of a gradient and of its squares."""
+    """Running means of the gradients and of their squares, and the number of steps."""
 
     mean: Any
     squares: Any
@@ -20,25 +20,24 @@ class Moments:
 
 @dataclass(frozen=True)
 class Adam:
-    """Steps of about unit length for gradients of any size.
+    """Adam optimizer, whose directions have about unit scale for gradients of any scale.
 
     References
     ----------
     D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015.
     """
 
-    def start(self, array, *, by_row):
-        """Moments before the first gradient."""
+    def initial_moments(self, array, *, by_row):
+        """Moments before the first gradient; one second moment for each row if `by_row`."""
         xp = namespace(array)
         squares = xp.zeros_like(array[:, :1]) if by_row else xp.zeros_like(array)
         return Moments(xp.zeros_like(array), squares, 0)
 
     def direction(self, moments, gradient):
-        """Moments after a gradient, and the direction to step against.
+        """Updated moments, and the direction to subtract.
 
-        With one second moment for each row, a row of the direction has norm about one for a
-        steady gradient, whatever the number of features, and the step does not depend on a
-        rotation of them.
+        With one second moment per row, a row of the direction has norm about one for a constant
+        gradient, whatever the number of features, and directions rotate with the features.
         """
         xp = namespace(gradient)
         n_steps = moments.n_steps + 1
@@ -48,8 +47,8 @@ class Adam:
             squares = xp.vecdot(gradient, gradient, axis=-1)[:, None]
         mean = _DECAY * moments.mean + (1 - _DECAY) * gradient
         squares = _DECAY_SQUARES * moments.squares + (1 - _DECAY_SQUARES) * squares
-        # a gradient that is zero but for rounding is no reason to move
-        floor = _NOISE**2 * xp.mean(squares)
-        size = (1 - _DECAY**n_steps) * xp.sqrt((squares + floor) / (1 - _DECAY_SQUARES**n_steps))
-        step = mean / xp.where(size > 0, size, xp.ones_like(size))
+        # do not normalise gradients that are zero up to rounding error
+        floor = _GRADIENT_NOISE**2 * xp.mean(squares)
+        scale = (1 - _DECAY**n_steps) * xp.sqrt((squares + floor) / (1 - _DECAY_SQUARES**n_steps))
+        step = mean / xp.where(scale > 0, scale, xp.ones_like(scale))
         return Moments(mean, squares, n_steps), step

@@ -1,8 +1,8 @@
-"""Learning dictionaries with labels: pure functions of arrays and records.
+"""Supervised dictionary learning: pure functions of arrays and records.
 
     signals ──> coding_layer ──> codes ──> heads ──> scores ──> loss
 
-`step` has the gradients through all of it and a step along them, `data` the mini-batches, `passes`
-whole passes over a data set, `head_fit` the convex problem of the head alone, and `hypergradient`
-the gradients in hyper-parameters.
+`step` computes the gradients through all of it and the optimizer step, `data` the mini-batches,
+`passes` the epochs over a data set, `head_fit` the optimal head on fixed codes (a convex problem),
+and `hypergradient` the gradients with respect to hyper-parameters.
 """

@@ -1,6 +1,7 @@
-"""The layer of codes: signals, projected or not, coded by one dictionary or one for each output.
+"""Coding layer: sparse codes of signals, with an optional projection, and its gradients.
 
-Several dictionaries are the blocks of one matrix, one after another, and so are their codes.
+There is one dictionary, or one for each output: they are blocks of rows of one matrix, and their
+codes are blocks of columns.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ..problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """Codes for each dictionary, the signals they are codes of, and the problem of each."""
+    """Codes over each dictionary, with the projected signals and the coding problems."""
 
     signals: Any
     problems: tuple
@@ -31,71 +32,76 @@ class Coded:
         return namespace(self.codes[0]).concat(self.codes, axis=1)
 
 
-def seen(parameters, X):
-    """Signals, or a batch of them, as the dictionary sees them."""
+def project(parameters, X):
+    """Projected signals, or the signals themselves if there is no projection."""
     return X @ parameters["projection"].T if "projection" in parameters else X
 
 
-def _threads(settings, problems):
-    """Threads within a problem, and problems at a time; a device is fed by one thread."""
-    jobs = effective_n_jobs(settings.n_jobs) if on_host(problems[0].dictionary) else 1
-    return (jobs, 1) if len(problems) == 1 else (1, jobs)
+def _thread_counts(settings, problems):
+    """Numbers of threads within a problem and across problems; one thread for a device."""
+    is_on_host = on_host(problems[0].dictionary)
+    n_threads = effective_n_jobs(settings.n_jobs) if is_on_host else 1
+    return (n_threads, 1) if len(problems) == 1 else (1, n_threads)
 
 
-def encoded(parameters, X, settings):
-    """Codes of signals, or of a batch of them."""
-    signals, dictionary = seen(parameters, X), parameters["dictionary"]
+def encode(parameters, X, settings):
+    """Codes of signals, or of a batch of them, over each dictionary: a `Coded` record."""
+    signals, dictionary = project(parameters, X), parameters["dictionary"]
     p = dictionary.shape[0] // settings.n_blocks
     problems = tuple(
         Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
         for k in range(settings.n_blocks)
     )
-    inner, outer = _threads(settings, problems)
+    n_jobs_inside, n_jobs_outside = _thread_counts(settings, problems)
 
     def codes_for(problem):
-        return solve(problem, signals, settings.solver, n_jobs=inner).code
+        return solve(problem, signals, settings.solver, n_jobs=n_jobs_inside).code
 
-    return Coded(signals, problems, map_threads(codes_for, problems, outer))
+    return Coded(signals, problems, map_threads(codes_for, problems, n_jobs_outside))
 
 
-def gradients(coded, cotangent, parameters, X, settings):
-    """Gradients of dictionary (and projection) for one in the codes, and the amplification.
+def vjp(coded, grad_code, parameters, X, settings):
+    """Gradients with respect to dictionary and projection, and the amplification.
 
-    The amplification is the norm of the adjoints over that of the gradient in the codes; it is at
-    most 1 / lam2, and large where the atoms of a code are nearly dependent.
+    The amplification is the norm of the adjoints over that of `grad_code`, the gradient with
+    respect to the codes. It is at most 1 / lam2, and large where the atoms of a code are nearly
+    linearly dependent.
     """
     xp = namespace(X)
-    inner, outer = _threads(settings, coded.problems)
+    n_jobs_inside, n_jobs_outside = _thread_counts(settings, coded.problems)
     p = coded.problems[0].dictionary.shape[0]
 
-    def back(k):
+    def block_vjp(k):
         problem, code = coded.problems[k], coded.codes[k]
-        part = cotangent[:, k * p : (k + 1) * p]
-        beta = adjoints(problem, code, part, inner)
-        found = pull_back(problem, coded.signals, code, beta, inner)
-        return found.dictionary, found.X, xp.sum(beta * beta)
+        grad_block = grad_code[:, k * p : (k + 1) * p]
+        adjoint = adjoints(problem, code, grad_block, n_jobs_inside)
+        block_gradients = pull_back(problem, coded.signals, code, adjoint, n_jobs_inside)
+        return block_gradients.dictionary, block_gradients.X, xp.sum(adjoint * adjoint)
 
-    toward, toward_signals, squares = zip(
-        *map_threads(back, range(len(coded.problems)), outer), strict=True
+    grad_dictionaries, grad_signals, sq_norms = zip(
+        *map_threads(block_vjp, range(len(coded.problems)), n_jobs_outside), strict=True
     )
-    found = {"dictionary": toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)}
+    single = len(grad_dictionaries) == 1
+    grad_dictionary = grad_dictionaries[0] if single else xp.concat(grad_dictionaries, axis=0)
+    gradients = {"dictionary": grad_dictionary}
     if "projection" in parameters:
-        total: Any = sum(toward_signals)
-        found["projection"] = total.T @ X
-    given = xp.sum(cotangent * cotangent)
-    return found, xp.sqrt(sum(squares) / xp.where(given > 0, given, xp.ones_like(given)))
+        total: Any = sum(grad_signals)
+        gradients["projection"] = total.T @ X
+    sq_norm = xp.sum(grad_code * grad_code)
+    ratio = sum(sq_norms) / xp.where(sq_norm > 0, sq_norm, xp.ones_like(sq_norm))
+    return gradients, xp.sqrt(ratio)
 
 
-def reconstruction_term(coded, scale):
-    """Mean sparse-coding objective of signals over a scale, and its gradient in the dictionary.
+def reconstruction_cost(coded, scale):
+    """Mean sparse-coding objective divided by a scale, and its gradient in the dictionary.
 
-    By the envelope theorem the codes count as constants: -w' (x - f(w D)).
+    By the envelope theorem the codes are constants in the gradient, -w' (x - f(w D)).
     """
     xp = namespace(coded.signals)
-    share = 1.0 / (scale * coded.signals.shape[0])
-    total, toward = 0.0, []
+    weight = 1.0 / (scale * coded.signals.shape[0])
+    total, gradients = 0.0, []
     for problem, code in zip(coded.problems, coded.codes, strict=True):
-        total = total + share * xp.sum(problem.objective(problem.observe(coded.signals), code))
+        total = total + weight * xp.sum(problem.objective(problem.observe(coded.signals), code))
         residual = coded.signals - problem.reconstruct(code)
-        toward.append(-share * (code.T @ residual))
-    return total, toward[0] if len(toward) == 1 else xp.concat(toward, axis=0)
+        gradients.append(-weight * (code.T @ residual))
+    return total, gradients[0] if len(gradients) == 1 else xp.concat(gradients, axis=0)

@@ -1,4 +1,4 @@
-"""Labelled samples: mini-batches of them, and what is made of them before learning."""
+"""Labelled samples, their mini-batches, and their preprocessing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,39 +9,39 @@ import numpy as np
 from .._array import astype_like
 from .._signals import Signals
 
-_POOL_BATCH = 256  # signals without labels in a step
+_POOL_BATCH = 256  # signals of the reconstruction term in a step
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Arrays of signals, targets and weights; what the step may also use."""
+    """Mini-batch: signals, targets, weights, and optional inputs of the step."""
 
     X: Any
     target: Any
     weight: Any
-    mask: Any = None  # factors of the features: zero for what dropout hides
-    others: Any = None  # signals of the reconstruction term; the labelled ones without
+    mask: Any = None  # dropout mask: factors of the features
+    reconstruction_signals: Any = None  # signals of the reconstruction term; None is X
 
 
-def as_they_are(labels):
-    """Targets of a loss that takes labels as they are."""
+def identity(labels):
+    """Return the labels, for losses that take them unchanged as targets."""
     return labels
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Signals with labels and weights, drawn in mini-batches.
+    """Signals with labels and sample weights, drawn in mini-batches.
 
-    `labels` has a row for each signal, and `target_of` maps such rows to targets of the loss.
-    `pool` holds the signals of the reconstruction term, if they are others.
+    `labels` has a row for each signal, and `encode_labels` maps such rows to targets of the loss.
+    `pool` contains the signals of the reconstruction term, if they differ from X.
     """
 
     X: Signals
     labels: np.ndarray
     weight: np.ndarray
-    target_of: Callable = as_they_are
+    encode_labels: Callable = identity
     batch_size: int | str = "auto"
-    largest_batch: int = 256  # where batch_size is "auto"
+    max_auto_batch: int = 256  # largest batch size with batch_size="auto"
     augment: Callable | None = None
     pool: Signals | None = None
 
@@ -51,77 +51,80 @@ class Samples:
         return self.X.shape[0]
 
     @property
-    def n_per_step(self):
-        """Samples of a mini-batch."""
+    def resolved_batch_size(self):
+        """Number of samples in a mini-batch."""
         if isinstance(self.batch_size, str):
-            return int(min(self.largest_batch, max(32, self.n_samples // 40)))
+            return int(min(self.max_auto_batch, max(32, self.n_samples // 40)))
         return self.batch_size
 
-    def n_steps(self):
-        """Steps of an epoch."""
-        return n_batches(self.n_samples, self.n_per_step)
+    def steps_per_epoch(self):
+        """Number of mini-batches in an epoch."""
+        return n_batches(self.n_samples, self.resolved_batch_size)
 
-    def batch(self, rows):
-        """Signals, targets and weights at row numbers, as arrays."""
-        X = self.X.batch(rows)
-        target, weight = self.target_of(self.labels[rows]), self.weight[rows]
+    def batch(self, numbers):
+        """Batch of the samples at the given row numbers."""
+        X = self.X.batch(numbers)
+        target, weight = self.encode_labels(self.labels[numbers]), self.weight[numbers]
         return Batch(X, astype_like(target, X), astype_like(weight, X))
 
-    def epoch(self, rng):
-        """Row numbers of the mini-batches of an epoch, with those of the pool beside them.
+    def epoch_batches(self, rng):
+        """Pairs of row numbers, of samples and of the pool, for each mini-batch of an epoch.
 
-        An epoch is one pass over the labelled samples, however large the pool is: many passes over
-        few labels, until all of the pool was seen, would overfit them.
+        An epoch is one pass over the labelled samples, however large the pool is: repeating few
+        labels until the whole pool is processed would overfit them.
         """
-        labelled = mini_batches(self.n_samples, self.n_per_step, rng)
+        labelled_rows = mini_batches(self.n_samples, self.resolved_batch_size, rng)
         if self.pool is None:
-            return [(rows, None) for rows in labelled]
-        others = mini_batches(self.pool.shape[0], _POOL_BATCH, rng)
-        return [(rows, others[i % len(others)]) for i, rows in enumerate(labelled)]
+            return [(rows, None) for rows in labelled_rows]
+        pool_rows = mini_batches(self.pool.shape[0], _POOL_BATCH, rng)
+        return [(rows, pool_rows[i % len(pool_rows)]) for i, rows in enumerate(labelled_rows)]
 
-    def part(self, rows):
-        """Samples at row numbers, with the same pool."""
+    def subset(self, rows):
+        """Samples at the given row numbers, with the same pool."""
         X, labels, weight = self.X.rows(rows), self.labels[rows], self.weight[rows]
         return replace(self, X=X, labels=labels, weight=weight)
 
-    def used(self):
-        """Samples without those of weight zero."""
-        used = self.weight > 0
-        return self if used.all() else self.part(np.flatnonzero(used))
+    def with_positive_weight(self):
+        """Samples whose weight is not zero."""
+        is_used = self.weight > 0
+        return self if is_used.all() else self.subset(np.flatnonzero(is_used))
 
-    def merged(self, most=4096):
-        """Samples in a canonical order with repeated ones merged, if there are at most `most`.
+    def deduplicated(self, max_samples=4096):
+        """Sorted samples with duplicates merged, if there are at most `max_samples`.
 
-        A sample of weight two and the same sample twice then give the same fit, and so does any
-        order of the samples; more samples are left as they are, because sorting them would cost
-        more than it is worth.
+        The fit then does not depend on the order of the samples, and a sample of weight two counts
+        as two samples. More samples are returned unchanged, because sorting them is slow and
+        matters less.
         """
-        if self.n_samples > most:
+        if self.n_samples > max_samples:
             return self
         host = self.X.on_host()
-        if host.shape[1] > most and not host.is_whole:
+        if host.shape[1] > max_samples and not host.is_whole:
             return self
-        both = np.column_stack([host.dense().astype(np.float64), self.labels])
-        _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)
-        return replace(self.part(first), weight=np.bincount(member.ravel(), weights=self.weight))
+        rows = np.column_stack([host.dense().astype(np.float64), self.labels])
+        _, first_row, number_of_row = np.unique(
+            rows, axis=0, return_index=True, return_inverse=True
+        )
+        weight = np.bincount(number_of_row.ravel(), weights=self.weight)
+        return replace(self.subset(first_row), weight=weight)
 
 
 def n_batches(n_samples, batch_size):
-    """Mini-batches of one pass."""
+    """Number of mini-batches in one epoch."""
     return max(1, round(n_samples / batch_size))
 
 
 def mini_batches(n_samples, batch_size, rng):
-    """Row numbers of one pass in random order, in parts of nearly equal size."""
+    """Row numbers of the mini-batches of one epoch, shuffled, of nearly equal size."""
     return np.array_split(rng.permutation(n_samples), n_batches(n_samples, batch_size))
 
 
-def augmented(X, augment, rng):
-    """What `augment` makes of a batch, checked for shape, in the batch's library and dtype."""
-    changed = astype_like(augment(X, rng), X)
-    if changed.shape != X.shape:
+def augment_batch(X, augment, rng):
+    """Augmented signals, in the array library and dtype of X; raises if their shape differs."""
+    augmented = astype_like(augment(X, rng), X)
+    if augmented.shape != X.shape:
         raise ValueError(
             f"augment must return signals of the shape it gets, {tuple(X.shape)}, "
-            f"got {tuple(changed.shape)}."
+            f"got {tuple(augmented.shape)}."
         )
-    return changed
+    return augmented

@@ -1,4 +1,4 @@
-"""The best head on given codes: a convex problem, solved whole."""
+"""Optimal head on fixed codes: the solution of a convex problem."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,25 +8,26 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
 from .._array import astype_like, to_numpy, unflagged
-from .coding_layer import encoded
-from .step import HeadInput, head_input, head_loss
+from .coding_layer import encode
+from .step import HeadInput, head_loss_and_gradients, make_head_input
 
-STEP = 1e-4  # of differences of gradients, relative to the typical size of what is moved
+DIFFERENCE_STEP = 1e-4  # step of finite differences, relative to the parameters
 _NEWTON_STEPS = 3
-_TOO_FAR = 1e100
-_FAR = 1e6  # times the size of the parameters: where a loss that is bounded has risen again
-_RIDGES = (0.1, 1.0, 10.0, 100.0)  # times the ridge of C=1, to choose from
-_LEAST, _MOST = 20, 10_000  # samples between which a ridge is chosen
-_CODED = 3000  # samples, at most, that it is chosen by
-_MOST_FIRST, _FEWEST_FIRST = 20_000, 1000  # samples of the first head
-_WORK = 6e8  # products of one gradient of the first head, beyond the fewest samples
-_EXACT = 3e6  # products up to which rounding, and so the order of the samples, is polished away
+_OVERFLOW_LOSS = 1e100  # finite stand-in for a loss that overflows
+_FAR_FACTOR = 1e6  # distance, relative to the parameters, at which a bounded loss has risen again
+_RIDGE_FACTORS = (0.1, 1.0, 10.0, 100.0)  # candidate ridges, relative to that of C=1
+_MIN_TUNED, _MAX_TUNED = 20, 10_000  # numbers of samples between which the ridge is tuned
+_MAX_CODED = 3000  # samples, at most, on which the ridge is tuned
+_MAX_FIRST_FIT, _MIN_FIRST_FIT = 20_000, 1000  # samples of the first fit of the head
+_MAX_PRODUCTS = 6e8  # multiplications per gradient in the first fit, if samples suffice
+# multiplications up to which Newton steps remove rounding errors, which depend on sample order
+_MAX_REFINED_PRODUCTS = 3e6
 
 
 class HeadProblem:
-    """Training loss of a head, as a function of its parameters in one vector.
+    """Training loss of a head, as a function of the flattened parameters.
 
-    `ridge` is one on the intercepts.
+    `ridge` is an additional ridge on the intercepts.
     """
 
     def __init__(self, parameters, settings, ridge=0.0):
@@ -34,155 +35,164 @@ class HeadProblem:
         self.like = {name: parameters[name] for name in self.names}
         self.settings, self.ridge = settings, ridge
 
-    def vector(self, arrays):
-        """Vector of the arrays of a mapping."""
+    def flatten(self, arrays):
+        """Vector of all parameters, from a mapping of names to arrays."""
         return np.concatenate([to_numpy(arrays[name]).ravel() for name in self.names], dtype=float)
 
-    def arrays(self, vector):
-        """Mapping of names to the arrays of a vector."""
-        found, first = {}, 0
+    def unflatten(self, vector):
+        """Mapping of names to arrays, from a vector of all parameters."""
+        arrays, start = {}, 0
         for name, like in self.like.items():
-            size = int(np.prod(like.shape))
-            part = vector[first : first + size].reshape(tuple(like.shape))
-            found[name], first = astype_like(part, like), first + size
-        return found
+            n_entries = int(np.prod(like.shape))
+            entries = vector[start : start + n_entries].reshape(tuple(like.shape))
+            arrays[name], start = astype_like(entries, like), start + n_entries
+        return arrays
 
-    def gradients(self, vector, seen, nu):
-        """Loss, its gradient in the vector, and in the features."""
-        arrays = self.arrays(vector)
-        loss, found, toward = head_loss(arrays, seen, replace(self.settings, nu=nu))
+    def loss_and_gradients(self, vector, inputs, nu):
+        """Loss, and its gradients with respect to the vector and to the features."""
+        arrays = self.unflatten(vector)
+        loss, gradients, grad_features = head_loss_and_gradients(
+            arrays, inputs, replace(self.settings, nu=nu)
+        )
         if self.ridge:
             intercept = arrays["intercept"]
             loss = loss + 0.5 * self.ridge * float(np.sum(to_numpy(intercept) ** 2))
-            found["intercept"] = found["intercept"] + self.ridge * intercept
-        return float(loss), self.vector(found), toward
+            gradients["intercept"] = gradients["intercept"] + self.ridge * intercept
+        return float(loss), self.flatten(gradients), grad_features
 
-    def fitted(self, vector, seen, *, tol=1e-12, max_iter=1000):
-        """Vector with the least training loss."""
+    def minimize_loss(self, vector, inputs, *, tol=1e-12, max_iter=1000):
+        """Vector that minimises the training loss, by L-BFGS; raises if the loss is unbounded."""
 
         def objective(vector):
-            # a line search may look where a loss overflows: too far
+            # a line search may evaluate points where the loss overflows
             with unflagged():
-                loss, slope, _ = self.gradients(vector, seen, self.settings.nu)
-            good = np.isfinite(loss) and np.isfinite(slope).all()
-            return (loss, slope) if good else (_TOO_FAR, np.zeros_like(slope))
+                loss, gradient, _ = self.loss_and_gradients(vector, inputs, self.settings.nu)
+            is_finite = np.isfinite(loss) and np.isfinite(gradient).all()
+            return (loss, gradient) if is_finite else (_OVERFLOW_LOSS, np.zeros_like(gradient))
 
-        found = minimize(
+        result = minimize(
             objective,
             vector,
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": max_iter, "maxcor": 20, "ftol": tol, "gtol": 1e-7},
         )
-        if found.fun < 0:  # most losses are at least zero
-            self._check_bounded(found.x, seen)
-        return found.x
+        if result.fun < 0:  # nonnegative losses need no check
+            self._check_bounded(result.x, inputs)
+        return result.x
 
-    def _check_bounded(self, vector, seen):
-        """Raise if the loss goes on falling far beyond what was taken for its least value."""
-        plain = HeadProblem(self.like, self.settings)
+    def _check_bounded(self, vector, inputs):
+        """Raise if the loss still decreases far beyond the supposed minimum."""
+        without_ridge = HeadProblem(self.like, self.settings)
         with unflagged():
-            loss, slope, _ = plain.gradients(vector, seen, self.settings.nu)
-            if self.settings.nu:  # a ridge bounds all but the intercepts
+            loss, gradient, _ = without_ridge.loss_and_gradients(vector, inputs, self.settings.nu)
+            if self.settings.nu:  # with a ridge only the intercepts can be unbounded
                 n_outputs = int(np.prod(self.like["intercept"].shape))
-                slope[:-n_outputs] = 0.0
-            steepest = float(np.abs(slope).max()) or 1.0
-            far = vector - _FAR * (1 + float(np.abs(vector).max())) / steepest * slope
-            below = plain.gradients(far, seen, self.settings.nu)[0]
-        if not np.isfinite(loss) or below < loss - 1e3 * (1 + abs(loss)):
+                gradient[:-n_outputs] = 0.0
+            steepest = float(np.abs(gradient).max()) or 1.0
+            far = vector - _FAR_FACTOR * (1 + float(np.abs(vector).max())) / steepest * gradient
+            far_loss = without_ridge.loss_and_gradients(far, inputs, self.settings.nu)[0]
+        if not np.isfinite(loss) or far_loss < loss - 1e3 * (1 + abs(loss)):
             raise ValueError(
                 f"loss must be bounded below in the scores, got {self.settings.loss!r}, which "
-                f"falls to {min(loss, below):.3g} and further on these targets; check its value "
-                "and gradient, and that y is within the range it is meant for."
+                f"falls to {min(loss, far_loss):.3g} and further on these targets; check its "
+                "value and gradient, and that y is within the range it is meant for."
             )
 
-    def refined(self, vector, seen):
-        """Vector after Newton steps, for what follows takes it for the exact optimum."""
+    def newton_refine(self, vector, inputs):
+        """Vector after Newton steps, for uses that need the exact optimum."""
         for _ in range(_NEWTON_STEPS):
-            slope = self.gradients(vector, seen, self.settings.nu)[1]
-            nearer = vector - self.response(vector, seen, slope)
-            better = self.gradients(nearer, seen, self.settings.nu)[1]
-            if not np.linalg.norm(better) < np.linalg.norm(slope):
+            gradient = self.loss_and_gradients(vector, inputs, self.settings.nu)[1]
+            new_vector = vector - self.solve_hessian(vector, inputs, gradient)
+            new_gradient = self.loss_and_gradients(new_vector, inputs, self.settings.nu)[1]
+            if not np.linalg.norm(new_gradient) < np.linalg.norm(gradient):
                 break
-            vector = nearer
+            vector = new_vector
         return vector
 
-    def response(self, vector, seen, right):
-        """Solution q of (second derivatives of the training loss) q = right.
+    def solve_hessian(self, vector, inputs, rhs):
+        """Solution q of H q = rhs by conjugate gradients, H the Hessian of the training loss.
 
-        Zero where there is no curvature to solve with, as far from the samples of a loss that
-        grows like an exponential.
+        Zero where the curvature vanishes in floating point, as it may for exponential losses.
         """
-        nu, size = self.settings.nu, max(1.0, float(np.abs(vector).max()))
+        nu, scale = self.settings.nu, max(1.0, float(np.abs(vector).max()))
 
         def product(direction):
             norm = float(np.abs(direction).max()) or 1.0
-            step = STEP * size / norm * direction
-            ends = [self.gradients(vector + s * step, seen, nu)[1] for s in (1, -1)]
-            return (ends[0] - ends[1]) / (2 * STEP * size / norm)
+            step = DIFFERENCE_STEP * scale / norm * direction
+            ends = [self.loss_and_gradients(vector + s * step, inputs, nu)[1] for s in (1, -1)]
+            return (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP * scale / norm)
 
         shape = len(vector), len(vector)
         with unflagged():
-            system: Any = LinearOperator  # a class that makes others
-            q, _ = cg(system(shape, matvec=product), right, rtol=1e-6, maxiter=200)
-        return q if np.isfinite(q).all() else np.zeros_like(q)
+            system: Any = (
+                LinearOperator  # its constructor returns a subclass, which checkers reject
+            )
+            solution, _ = cg(system(shape, matvec=product), rhs, rtol=1e-6, maxiter=200)
+        return solution if np.isfinite(solution).all() else np.zeros_like(solution)
 
 
-def with_chosen_ridge(parameters, samples, settings, rng):
-    """Settings with nu chosen by a quarter of the samples, left out, on codes of the start.
+def tune_ridge(parameters, samples, settings, rng):
+    """Settings with nu chosen by the loss of the optimal head on a held-out quarter.
 
-    Beyond 10 000 samples it stays as it is: the more there are the less it matters.
+    Beyond 10 000 samples nu is unchanged: the more samples, the less it matters.
     """
     n = samples.X.shape[0]
-    if not _LEAST <= n <= _MOST:
+    if not _MIN_TUNED <= n <= _MAX_TUNED:
         return settings
-    rows = rng.permutation(n)[:_CODED]
+    rows = rng.permutation(n)[:_MAX_CODED]
     parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-    train, left_out = (_seen_of(parameters, samples.batch(part), settings) for part in parts)
-    share = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
+    train, held_out = (_head_input_of(parameters, samples.batch(part), settings) for part in parts)
+    weight_ratio = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
     losses, vector = [], None
-    for ridge in _RIDGES:
-        head = HeadProblem(parameters, replace(settings, nu=ridge * share * settings.nu))
-        vector = head.fitted(head.vector(parameters) if vector is None else vector, train)
-        losses.append(head.gradients(vector, left_out, 0.0)[0])
-    return replace(settings, nu=_RIDGES[int(np.argmin(losses))] * settings.nu)
+    for factor in _RIDGE_FACTORS:
+        nu = factor * weight_ratio * settings.nu
+        problem = HeadProblem(parameters, replace(settings, nu=nu))
+        start = problem.flatten(parameters) if vector is None else vector
+        vector = problem.minimize_loss(start, train)
+        losses.append(problem.loss_and_gradients(vector, held_out, 0.0)[0])
+    return replace(settings, nu=_RIDGE_FACTORS[int(np.argmin(losses))] * settings.nu)
 
 
-def first_head(state, samples, settings, rng, ridge=0.0):
-    """State with the best head on the codes of (at most 20 000) samples.
+def fit_head(state, samples, settings, rng, ridge=0.0):
+    """State with the optimal head on the codes of at most 20 000 samples.
 
-    The result does not depend on the learning rate; `ridge` is one on the intercepts.
+    The result does not depend on the learning rate; `ridge` is a ridge on the intercepts.
     """
     n_weights = int(np.prod(state.parameters["coef"].shape))
-    most = int(min(_MOST_FIRST, max(_FEWEST_FIRST, _WORK / n_weights)))
-    rows = rng.permutation(samples.X.shape[0])[:most]
-    exact = len(rows) * n_weights <= _EXACT
-    return _best_head(state, samples.batch(rows), settings, ridge, exact, tol=1e-8, max_iter=200)
+    n_rows = int(min(_MAX_FIRST_FIT, max(_MIN_FIRST_FIT, _MAX_PRODUCTS / n_weights)))
+    rows = rng.permutation(samples.X.shape[0])[:n_rows]
+    refine = len(rows) * n_weights <= _MAX_REFINED_PRODUCTS
+    return _with_fitted_head(
+        state, samples.batch(rows), settings, ridge, refine, tol=1e-8, max_iter=200
+    )
 
 
-def last_head(state, samples, settings):
-    """State with the best head on the codes of all samples."""
-    return _best_head(state, samples.batch(np.arange(samples.X.shape[0])), settings)
+def refit_head(state, samples, settings):
+    """State with the optimal head on the codes of all samples."""
+    return _with_fitted_head(state, samples.batch(np.arange(samples.X.shape[0])), settings)
 
 
-def best_head_on(parameters, code, target, settings):
-    """Parameters of the best head on given codes, all of the same weight."""
-    seen = HeadInput(code / settings.code_scale, target, 0 * target[:, 0] + 1)
-    return _fitted(HeadProblem(parameters, settings), parameters, seen)
+def fit_head_on_codes(parameters, code, target, settings):
+    """Parameters of the optimal head on given codes, with equal sample weights."""
+    inputs = HeadInput(code / settings.code_scale, target, 0 * target[:, 0] + 1)
+    return _fit_parameters(HeadProblem(parameters, settings), parameters, inputs)
 
 
-def _best_head(state, batch, settings, ridge=0.0, exact=True, **stop):
+def _with_fitted_head(state, batch, settings, ridge=0.0, refine=True, **stop):
+    """State with the optimal head on the codes of a batch."""
     problem = HeadProblem(state.parameters, settings, ridge)
-    seen = _seen_of(state.parameters, batch, settings)
-    return state.having(**_fitted(problem, state.parameters, seen, exact, **stop))
+    inputs = _head_input_of(state.parameters, batch, settings)
+    parameters = _fit_parameters(problem, state.parameters, inputs, refine, **stop)
+    return state.with_parameters(**parameters)
 
 
-def _fitted(problem, parameters, seen, exact=True, **stop):
-    """Parameters of the head that solve its problem."""
-    vector = problem.fitted(problem.vector(parameters), seen, **stop)
-    return problem.arrays(problem.refined(vector, seen) if exact else vector)
+def _fit_parameters(problem, parameters, inputs, refine=True, **stop):
+    """Parameters of the head that minimise its training loss."""
+    vector = problem.minimize_loss(problem.flatten(parameters), inputs, **stop)
+    return problem.unflatten(problem.newton_refine(vector, inputs) if refine else vector)
 
 
-def _seen_of(parameters, batch, settings):
-    """What the head sees of a batch."""
-    return head_input(encoded(parameters, batch.X, settings).code, batch, settings)
+def _head_input_of(parameters, batch, settings):
+    """Input of the head for a batch, which is coded first."""
+    return make_head_input(encode(parameters, batch.X, settings).code, batch, settings)

@@ -1,7 +1,7 @@
-"""Heads: maps from codes (and signals) to scores, with their gradients.
+"""Heads: maps from codes (and signals) to scores, with their vector-Jacobian products.
 
-A head's parameters are arrays in a mapping: `coef` on the codes, `intercept`, and `linear` on the
-signals where there is a linear path beside the codes.
+The parameters of a head are a mapping of names to arrays: `coef` for the codes, `intercept`, and
+`linear` for the signals if there is a skip connection.
 """
 
 from dataclasses import dataclass
@@ -11,86 +11,96 @@ from .._array import device_of, namespace, unflagged
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Scores = features coef' + intercept, and X linear' where there is a path."""
+    """Linear head: features coef' + intercept, plus X linear' with a skip connection."""
 
-    path: bool = False
+    skip: bool = False
 
     @property
-    def sees_signals(self):
-        """Whether scores depend on the signals beside the codes."""
-        return self.path
+    def uses_signals(self):
+        """Whether scores depend on the signals directly, not only through the codes."""
+        return self.skip
 
-    def start(self, like, n_outputs, n_codes, n_features):
-        """Zeros, in the library, dtype and device of an array."""
+    def zero_parameters(self, like, n_outputs, n_codes, n_features):
+        """Parameters of zeros, in the array library, dtype and device of `like`."""
         xp = namespace(like)
-        home = {"dtype": like.dtype, "device": device_of(like)}
-        shapes = {"coef": self._shape(n_outputs, n_codes, n_features), "intercept": (n_outputs, 1)}
-        if self.path:
+        kwargs = {"dtype": like.dtype, "device": device_of(like)}
+        shapes = {
+            "coef": self._coef_shape(n_outputs, n_codes, n_features),
+            "intercept": (n_outputs, 1),
+        }
+        if self.skip:
             shapes["linear"] = (n_outputs, n_features)
-        return {name: xp.zeros(shape, **home) for name, shape in shapes.items()}
+        return {name: xp.zeros(shape, **kwargs) for name, shape in shapes.items()}
 
     @unflagged()
     def scores(self, parameters, features, X):
-        """Scores (n_samples, n_outputs)."""
-        scores = self._of_codes(parameters["coef"], features, X)
-        if self.path:
+        """Scores of the samples, (n_samples, n_outputs)."""
+        scores = self._code_scores(parameters["coef"], features, X)
+        if self.skip:
             scores = scores + X @ parameters["linear"].T
         return scores + parameters["intercept"][:, 0][None, :]
 
-    def pull_back(self, parameters, features, X, toward_scores):
-        """Gradients of the parameters, and of the features, for one in the scores."""
+    def vjp(self, parameters, features, X, grad_scores):
+        """Gradients with respect to parameters and features, from those of the scores."""
         xp = namespace(features)
-        toward_coef, toward_features = self._codes_back(
-            parameters["coef"], features, X, toward_scores
-        )
-        gradients = {"coef": toward_coef, "intercept": xp.sum(toward_scores, axis=0)[:, None]}
-        if self.path:
-            gradients["linear"] = toward_scores.T @ X
-        return gradients, toward_features
+        grad_coef, grad_features = self._code_vjp(parameters["coef"], features, X, grad_scores)
+        gradients = {"coef": grad_coef, "intercept": xp.sum(grad_scores, axis=0)[:, None]}
+        if self.skip:
+            gradients["linear"] = grad_scores.T @ X
+        return gradients, grad_features
 
-    def _shape(self, n_outputs, n_codes, n_features):
+    def _coef_shape(self, n_outputs, n_codes, n_features):
+        """Shape of `coef`."""
         return (n_outputs, n_codes)
 
-    def _of_codes(self, coef, features, X):
+    def _code_scores(self, coef, features, X):
+        """Scores from the codes alone, without skip connection and intercept."""
         return features @ coef.T
 
-    def _codes_back(self, coef, features, X, toward):
-        return toward.T @ features, toward @ coef
+    def _code_vjp(self, coef, features, X, grad_scores):
+        """Gradients with respect to `coef` and features."""
+        return grad_scores.T @ features, grad_scores @ coef
 
 
 @dataclass(frozen=True)
 class BlockHead(LinearHead):
-    """Each score from the codes of its own dictionary, or from the two halves of them."""
+    """Linear head in which each output depends only on the codes over its own dictionary.
 
-    halves: bool = False
+    With `split_sign`, features are the positive and negative parts of the codes.
+    """
 
-    def _shape(self, n_outputs, n_codes, n_features):
+    split_sign: bool = False
+
+    def _coef_shape(self, n_outputs, n_codes, n_features):
+        """Shape of `coef`."""
         return (n_outputs, n_codes // n_outputs)
 
     def _blocks(self, coef, features):
-        """Features (n_samples, halves, n_outputs, atoms), and coef (halves, n_outputs, atoms)."""
+        """Features, (n_samples, n_halves, n_outputs, p), and coef, (n_halves, n_outputs, p)."""
         xp = namespace(features)
-        n_outputs, halves = coef.shape[0], 2 if self.halves else 1
-        p = coef.shape[1] // halves
-        coef = xp.permute_dims(xp.reshape(coef, (n_outputs, halves, p)), (1, 0, 2))
-        return xp.reshape(features, (features.shape[0], halves, n_outputs, p)), coef
+        n_outputs, n_halves = coef.shape[0], 2 if self.split_sign else 1
+        p = coef.shape[1] // n_halves
+        coef = xp.permute_dims(xp.reshape(coef, (n_outputs, n_halves, p)), (1, 0, 2))
+        return xp.reshape(features, (features.shape[0], n_halves, n_outputs, p)), coef
 
-    def _of_codes(self, coef, features, X):
-        parts, coef = self._blocks(coef, features)
-        return namespace(features).sum(parts * coef[None, ...], axis=(1, 3))
+    def _code_scores(self, coef, features, X):
+        """Scores from the codes alone, without skip connection and intercept."""
+        blocks, coef = self._blocks(coef, features)
+        return namespace(features).sum(blocks * coef[None, ...], axis=(1, 3))
 
-    def _codes_back(self, coef, features, X, toward):
+    def _code_vjp(self, coef, features, X, grad_scores):
+        """Gradients with respect to `coef` and features."""
         xp = namespace(features)
-        parts, blocks = self._blocks(coef, features)
-        toward = toward[:, None, :, None]
-        toward_coef = xp.permute_dims(xp.sum(toward * parts, axis=0), (1, 0, 2))
-        toward_features = xp.reshape(toward * blocks[None, ...], features.shape)
-        return xp.reshape(toward_coef, coef.shape), toward_features
+        blocks, coef_blocks = self._blocks(coef, features)
+        grad_scores = grad_scores[:, None, :, None]
+        grad_coef = xp.permute_dims(xp.sum(grad_scores * blocks, axis=0), (1, 0, 2))
+        grad_features = xp.reshape(grad_scores * coef_blocks[None, ...], features.shape)
+        return xp.reshape(grad_coef, coef.shape), grad_features
 
 
 @dataclass(frozen=True)
 class BilinearHead(LinearHead):
-    """Scores_k = x' coef_k features: a linear model of codes whose weights follow the signal.
+    """Bilinear head, scores_k = x' coef_k features: the weights of the codes depend on the signal.
 
     References
     ----------
@@ -99,25 +109,28 @@ class BilinearHead(LinearHead):
     """
 
     @property
-    def sees_signals(self):
-        """Always."""
+    def uses_signals(self):
+        """True: scores always depend on the signals directly."""
         return True
 
-    def _shape(self, n_outputs, n_codes, n_features):
+    def _coef_shape(self, n_outputs, n_codes, n_features):
+        """Shape of `coef`."""
         return (n_outputs, n_codes, n_features)
 
     def _weights(self, coef, X):
         """Weights of the features for each signal: (n_samples, n_outputs, n_codes)."""
         xp = namespace(X)
-        flat = xp.reshape(coef, (-1, coef.shape[2]))
-        return xp.reshape(X @ flat.T, (X.shape[0], *coef.shape[:2]))
+        flat_coef = xp.reshape(coef, (-1, coef.shape[2]))
+        return xp.reshape(X @ flat_coef.T, (X.shape[0], *coef.shape[:2]))
 
-    def _of_codes(self, coef, features, X):
+    def _code_scores(self, coef, features, X):
+        """Scores from the codes alone, without skip connection and intercept."""
         return namespace(X).sum(self._weights(coef, X) * features[:, None, :], axis=2)
 
-    def _codes_back(self, coef, features, X, toward):
+    def _code_vjp(self, coef, features, X, grad_scores):
+        """Gradients with respect to `coef` and features."""
         xp = namespace(X)
-        toward_features = xp.sum(self._weights(coef, X) * toward[:, :, None], axis=1)
-        pairs = toward[:, :, None] * features[:, None, :]
-        toward_coef = xp.reshape(pairs, (X.shape[0], -1)).T @ X
-        return xp.reshape(toward_coef, coef.shape), toward_features
+        grad_features = xp.sum(self._weights(coef, X) * grad_scores[:, :, None], axis=1)
+        pairs = grad_scores[:, :, None] * features[:, None, :]
+        grad_coef = xp.reshape(pairs, (X.shape[0], -1)).T @ X
+        return xp.reshape(grad_coef, coef.shape), grad_features

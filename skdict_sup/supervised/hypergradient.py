@@ -1,4 +1,4 @@
-r"""Gradient of a validation loss in the hyper-parameters of the prior, past the optimal head.
+r"""Gradient of a validation loss with respect to the hyper-parameters of the prior.
 
 With A the codes of training and B those of validation samples, both functions of the prior's
 hyper-parameters h, and :math:`\theta^*` the head that minimises the training loss on A,
@@ -7,8 +7,8 @@ hyper-parameters h, and :math:`\theta^*` the head that minimises the training lo
           - \langle \nabla_A \langle q, \nabla_\theta L_\mathrm{train} \rangle, A' \rangle, \quad
           \nabla^2_\theta L_\mathrm{train} \, q = \nabla_\theta L_\mathrm{val}
 
-The codes' derivatives are implicit too. Products with second derivatives are differences of
-gradients, so that any loss and any head will do.
+The derivatives of codes are implicit too. Products with the Hessian are finite differences of
+gradients, which works for any loss and any head.
 
 References
 ----------
@@ -19,43 +19,44 @@ import numpy as np
 
 from .._array import to_numpy
 from ..implicit import vjp
-from .coding_layer import encoded
-from .head_fit import STEP, HeadProblem
-from .step import head_input, toward_code
+from .coding_layer import encode
+from .head_fit import DIFFERENCE_STEP, HeadProblem
+from .step import code_gradient, make_head_input
 
 
 def loss_and_gradient(parameters, start, train, validation, settings):
-    """Validation loss of the best head, its gradient in the prior, and that head's vector.
+    """Validation loss of the optimal head, its gradient in the prior, and the flattened head.
 
-    The gradient is a mapping of hyper-parameters to numbers; `start` is a vector to begin from.
+    The gradient maps names of hyper-parameters to numbers; `start` is the initial flattened head.
     """
-    coded = [encoded(parameters, batch.X, settings) for batch in (train, validation)]
+    coded = [encode(parameters, batch.X, settings) for batch in (train, validation)]
     train, validation = (
-        head_input(codes.code, batch, settings)
+        make_head_input(codes.code, batch, settings)
         for codes, batch in zip(coded, (train, validation), strict=True)
     )
-    head = HeadProblem(parameters, settings)
-    vector = head.refined(head.fitted(start, train), train)
-    loss, right, toward = head.gradients(vector, validation, 0.0)
-    q = head.response(vector, train, right)
-    size = STEP * max(1.0, float(np.abs(vector).max())) / (float(np.abs(q).max()) or 1.0)
-    ends = [head.gradients(vector + s * size * q, train, settings.nu)[2] for s in (1, -1)]
-    back = (ends[1] - ends[0]) / (2 * size)
-    total = {}
-    for codes, cotangent in ((coded[1], toward), (coded[0], back)):
-        for name, value in _toward_prior(codes, cotangent, settings).items():
-            total[name] = total.get(name, 0.0) + value
-    return loss, total, vector
+    problem = HeadProblem(parameters, settings)
+    vector = problem.newton_refine(problem.minimize_loss(start, train), train)
+    loss, grad_head, grad_validation = problem.loss_and_gradients(vector, validation, 0.0)
+    q = problem.solve_hessian(vector, train, grad_head)
+    scale, norm = max(1.0, float(np.abs(vector).max())), float(np.abs(q).max()) or 1.0
+    step, nu = DIFFERENCE_STEP * scale / norm, settings.nu
+    ends = [problem.loss_and_gradients(vector + s * step * q, train, nu)[2] for s in (1, -1)]
+    grad_train = (ends[1] - ends[0]) / (2 * step)
+    grad_prior = {}
+    for codes, grad_features in ((coded[1], grad_validation), (coded[0], grad_train)):
+        for name, value in _grad_prior(codes, grad_features, settings).items():
+            grad_prior[name] = grad_prior.get(name, 0.0) + value
+    return loss, grad_prior, vector
 
 
-def _toward_prior(coded, toward_features, settings):
-    """Gradient in the prior's hyper-parameters, for one in the features."""
-    toward = toward_code(coded.code, toward_features / settings.code_scale, settings)
+def _grad_prior(coded, grad_features, settings):
+    """Gradient with respect to the prior's hyper-parameters, from that of the features."""
+    grad_code = code_gradient(coded.code, grad_features / settings.code_scale, settings)
     p, total = coded.problems[0].dictionary.shape[0], {}
     for k, (problem, code) in enumerate(zip(coded.problems, coded.codes, strict=True)):
-        part = toward[:, k * p : (k + 1) * p]
-        found = vjp(problem, coded.signals, code, part, settings.n_jobs).prior
-        for name in found.__dataclass_fields__:
-            value = np.sum(to_numpy(getattr(found, name)))
+        grad_block = grad_code[:, k * p : (k + 1) * p]
+        gradients = vjp(problem, coded.signals, code, grad_block, settings.n_jobs).prior
+        for name in gradients.__dataclass_fields__:
+            value = np.sum(to_numpy(getattr(gradients, name)))
             total[name] = total.get(name, 0.0) + float(value)
     return total

@@ -1,4 +1,4 @@
-"""Where supervised learning starts: a dictionary learned without labels, the best head on it."""
+"""Initial state of supervised learning: an unsupervised dictionary and its optimal head."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,15 +7,15 @@ from .._array import namespace
 from .._signals import as_signals
 from ..dictionary.initialise import initial_projection
 from ..dictionary.online import OnlineSettings
-from ..dictionary.start import unlabelled_start
+from ..dictionary.start import learn_initial_dictionary
 from . import passes
-from .head_fit import first_head, with_chosen_ridge
-from .step import start, zero_head
+from .head_fit import fit_head, tune_ridge
+from .step import initial_state, zero_head
 
 
 @dataclass(frozen=True, eq=False)
 class StartOptions:
-    """What a start is made of; "auto" as in the parameters of estimators."""
+    """Options of the initial state, as in the parameters of the estimators."""
 
     n_components: int
     n_projected: int | None = None
@@ -25,11 +25,11 @@ class StartOptions:
     verbose: int = 0
 
 
-def first_state(samples, settings, options, rng, *, stream=False):
-    """State and settings to begin with: the prior, nu and the scales are resolved in them.
+def initial_state_and_settings(samples, settings, options, rng, *, stream=False):
+    """Initial state, and settings with prior, nu and scales resolved.
 
-    In a stream the samples are the first ones only: a small ridge on the intercepts then keeps
-    classes learnable that are absent from them.
+    In a stream, a small ridge on the intercepts keeps classes learnable that are absent from the
+    first samples.
     """
     signals = samples.X if samples.pool is None else samples.pool
     parameters, projected = {}, signals
@@ -37,9 +37,9 @@ def first_state(samples, settings, options, rng, *, stream=False):
         projection = initial_projection(signals, options.n_projected, rng)
         parameters["projection"] = projection
         projected = as_signals(signals @ projection.T)
-    dictionary, prior = unlabelled_start(
+    dictionary, prior = learn_initial_dictionary(
         projected,
-        _without_labels(settings),
+        _unlabelled_settings(settings),
         rng,
         init=options.init,
         n_components=options.n_components,
@@ -47,21 +47,21 @@ def first_state(samples, settings, options, rng, *, stream=False):
         verbose=options.verbose > 1,
     )
     settings = replace(settings, prior=prior)
-    # one dictionary for each block begins as the same; their tasks draw them apart
+    # all blocks start from the same dictionary, and training makes them differ
     blocks = [dictionary] * settings.n_blocks
     dictionary = namespace(dictionary).concat(blocks, axis=0) if len(blocks) > 1 else dictionary
     parameters["dictionary"] = dictionary
-    n_outputs = samples.target_of(samples.labels[:1]).shape[1]
+    n_outputs = samples.encode_labels(samples.labels[:1]).shape[1]
     head = zero_head(dictionary, n_outputs, settings, samples.X.shape[1])
-    settings = passes.scale_settings(settings, parameters, samples, rng, options.nu)
+    settings = passes.resolve_scales(settings, parameters, samples, rng, options.nu)
     if options.nu == "auto" and not stream:
-        settings = with_chosen_ridge(parameters | head, samples, settings, rng)
+        settings = tune_ridge(parameters | head, samples, settings, rng)
     ridge = 1 / float(samples.weight.sum()) if stream else 0.0
-    return first_head(start(parameters | head), samples, settings, rng, ridge), settings
+    return fit_head(initial_state(parameters | head), samples, settings, rng, ridge), settings
 
 
-def _without_labels(settings):
-    """Settings of learning from signals alone."""
+def _unlabelled_settings(settings):
+    """Settings of the unsupervised start."""
     return OnlineSettings(
         settings.reconstruction,
         settings.prior,

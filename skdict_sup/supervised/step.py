@@ -1,11 +1,11 @@
-r"""Task-driven dictionary learning: steps along the gradient through the codes.
+r"""Task-driven dictionary learning: optimizer steps along gradients through the codes.
 
 .. math:: \min_{D, W, b} \; (1 - \mu) \frac{1}{\sum_i c_i} \sum_i c_i \,\ell(y_i, W w(x_i, D) + b)
           + \frac{\mu}{s} \frac{1}{n} \sum_i P(x_i, D) + \frac{\nu}{2} \|W\|^2, \quad \|d_j\| \le 1
 
-with P the sparse-coding objective and s the mean squared norm of the signals. Inside, the head
-acts on codes divided by `code_scale`, their typical size, so that one step size serves signals of
-any scale; `coef` and `nu` below belong to these scaled codes.
+with P the sparse-coding objective and s the mean squared norm of the signals. The head acts on
+codes divided by `code_scale`, their root mean square, so that learning rates do not depend on the
+scale of the signals; `coef` and `nu` below are those for scaled codes.
 
 References
 ----------
@@ -21,43 +21,43 @@ import numpy as np
 from .._array import astype_like, namespace, set_rows
 from .._linalg import project_ball
 from ..optim import Adam
-from .coding_layer import encoded, gradients, reconstruction_term
+from .coding_layer import encode, reconstruction_cost, vjp
 from .heads import LinearHead
 
 _OPTIMIZER = Adam()
-_UNIT_ROWS = ("dictionary", "projection")  # parameters whose rows live in the unit ball
+_UNIT_BALL_ROWS = ("dictionary", "projection")  # parameters with rows in the unit ball
 
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """What a head is: its kind, its loss, the ridge, and the scales of what it sees."""
+    """Settings of a head: its kind, loss and ridge, and the scales of its inputs."""
 
     loss: Any
     head: Any = field(default_factory=LinearHead)
     nu: float = 0.0
     code_scale: float = 1.0
-    signal_scale: float = 1.0  # of entries, for heads that see signals
+    signal_scale: float = 1.0  # root mean square entry, for heads that use the signals
 
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisedSettings(HeadSettings):
-    """What stays the same over the steps; nu and the scales as in the module's text."""
+    """Settings that stay constant over the steps; nu and scales as in the module docstring."""
 
     reconstruction: Any
     prior: Any
     solver: Any
-    energy_scale: float = 1.0  # of squared norms, for the reconstruction term
-    n_blocks: int = 1  # dictionaries side by side
+    mean_sq_norm: float = 1.0  # mean squared norm of the signals, for the reconstruction term
+    n_blocks: int = 1  # number of dictionaries
     positive_dictionary: bool = False
     split_sign: bool = False
     dropout: float = 0.0
-    adaptive: bool = True  # Adam's steps, or plain ones along the gradient
+    adaptive: bool = True  # whether steps are those of Adam, or plain gradient steps
     n_jobs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class HeadInput:
-    """What a head sees of samples: features of codes, and signals if it looks at them."""
+    """Inputs of a head: scaled features, targets, weights, and signals if the head uses them."""
 
     features: Any
     target: Any
@@ -67,7 +67,7 @@ class HeadInput:
 
 @dataclass(frozen=True, eq=False)
 class SupervisedState:
-    """Everything that learning needs to go on; both map names of parameters to arrays."""
+    """State of supervised learning: parameters and moments of the optimizer, by name."""
 
     parameters: dict
     moments: dict
@@ -77,157 +77,164 @@ class SupervisedState:
         """Atoms of all dictionaries."""
         return self.parameters["dictionary"]
 
-    def having(self, **parameters):
+    def with_parameters(self, **parameters):
         """Return the state with other values of some parameters."""
         return replace(self, parameters=self.parameters | parameters)
 
 
-def start(parameters):
-    """State before the first step, from a mapping of names to arrays."""
+def initial_state(parameters):
+    """State before the first step, from a mapping of parameter names to arrays."""
     moments = {
-        name: _OPTIMIZER.start(array, by_row=name in _UNIT_ROWS)
+        name: _OPTIMIZER.initial_moments(array, by_row=name in _UNIT_BALL_ROWS)
         for name, array in parameters.items()
     }
     return SupervisedState(dict(parameters), moments)
 
 
 def zero_head(dictionary, n_outputs, settings, n_features):
-    """Parameters of a head of zeros for a dictionary."""
+    """Parameters of a zero head for the codes of a dictionary."""
     n_codes = dictionary.shape[0] * (2 if settings.split_sign else 1)
-    return settings.head.start(dictionary, n_outputs, n_codes, n_features)
+    return settings.head.zero_parameters(dictionary, n_outputs, n_codes, n_features)
 
 
-def features_of(code, prior, split_sign):
-    """What the head sees of codes: themselves, or their two halves side by side."""
+def code_features(code, prior, split_sign):
+    """Features of codes: the codes, or with `split_sign` their two halves side by side."""
     return namespace(code).concat(prior.halves(code), axis=1) if split_sign else code
 
 
 def scaled_features(code, settings):
-    """What the head sees of codes, divided by their typical size."""
-    return features_of(code, settings.prior, settings.split_sign) / settings.code_scale
+    """Features of codes divided by the scale of the codes."""
+    return code_features(code, settings.prior, settings.split_sign) / settings.code_scale
 
 
-def head_input(code, batch, settings):
-    """What the head sees of a batch with its codes."""
+def make_head_input(code, batch, settings):
+    """Input of the head for a batch and its codes, with dropout if the batch has a mask."""
     features = scaled_features(code, settings)
     features = features if batch.mask is None else features * batch.mask
-    signals = batch.X / settings.signal_scale if settings.head.sees_signals else None
+    signals = batch.X / settings.signal_scale if settings.head.uses_signals else None
     return HeadInput(features, batch.target, batch.weight, signals)
 
 
-def toward_code(code, toward_features, settings):
-    """Gradient in the codes, for one in what the head sees of them."""
+def code_gradient(code, grad_features, settings):
+    """Gradient with respect to the codes, from that of their features."""
     if not settings.split_sign:
-        return toward_features
-    p, slope = code.shape[1], settings.prior.half_slope(code)
-    return toward_features[:, :p] * slope + toward_features[:, p:] * (slope - 1.0)
+        return grad_features
+    p, derivative = code.shape[1], settings.prior.half_slope(code)
+    return grad_features[:, :p] * derivative + grad_features[:, p:] * (derivative - 1.0)
 
 
 def loss_and_gradients(state, batch, settings, mu=0.0):
-    """Loss of a batch, gradients of the parameters by name, codes, and the amplification."""
+    """Loss of a batch, gradients of the parameters by name, codes, and amplification."""
     parameters = state.parameters
-    coded = encoded(parameters, batch.X, settings)
-    seen = head_input(coded.code, batch, settings)
-    loss, found, toward = _head_loss(parameters, seen, settings)
-    toward = toward if batch.mask is None else toward * batch.mask
-    toward = toward_code(coded.code, toward / settings.code_scale, settings)
-    through, amplification = gradients(coded, toward, parameters, batch.X, settings)
-    found = found | through
+    coded = encode(parameters, batch.X, settings)
+    inputs = make_head_input(coded.code, batch, settings)
+    loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
+    grad_features = grad_features if batch.mask is None else grad_features * batch.mask
+    grad_code = code_gradient(coded.code, grad_features / settings.code_scale, settings)
+    code_gradients, amplification = vjp(coded, grad_code, parameters, batch.X, settings)
+    gradients = gradients | code_gradients
     if mu:
-        others = coded if batch.others is None else encoded(parameters, batch.others, settings)
-        objective, pull = reconstruction_term(others, settings.energy_scale)
+        signals = batch.reconstruction_signals
+        reconstructed = coded if signals is None else encode(parameters, signals, settings)
+        objective, grad_dictionary = reconstruction_cost(reconstructed, settings.mean_sq_norm)
         loss = (1 - mu) * loss + mu * objective
-        found = {name: (1 - mu) * gradient for name, gradient in found.items()}
-        found["dictionary"] = found["dictionary"] + mu * pull
-    return _with_ridge(loss, found, parameters, settings.nu), found, coded.code, amplification
+        gradients = {name: (1 - mu) * gradient for name, gradient in gradients.items()}
+        gradients["dictionary"] = gradients["dictionary"] + mu * grad_dictionary
+    loss = _add_ridge(loss, gradients, parameters, settings.nu)
+    return loss, gradients, coded.code, amplification
 
 
-def head_loss(parameters, seen, settings):
-    """Loss with the ridge, gradients of the head's parameters, and of the scaled features."""
-    loss, gradients, toward = _head_loss(parameters, seen, settings)
-    return _with_ridge(loss, gradients, parameters, settings.nu), gradients, toward
+def head_loss_and_gradients(parameters, inputs, settings):
+    """Loss with ridge, and its gradients with respect to the head and to the scaled features."""
+    loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
+    return _add_ridge(loss, gradients, parameters, settings.nu), gradients, grad_features
 
 
-def _head_loss(parameters, seen, settings):
-    """Weighted mean loss, gradients of the head's parameters, and of the features."""
-    xp = namespace(seen.features)
-    scores = settings.head.scores(parameters, seen.features, seen.signals)
-    weight = seen.weight / xp.sum(seen.weight)
-    loss = xp.sum(weight * settings.loss.value(scores, seen.target))
-    toward = settings.loss.gradient(scores, seen.target) * weight[:, None]
-    return loss, *settings.head.pull_back(parameters, seen.features, seen.signals, toward)
+def _loss_and_gradients(parameters, inputs, settings):
+    """Weighted mean loss, and its gradients with respect to the head and to the features."""
+    xp = namespace(inputs.features)
+    scores = settings.head.scores(parameters, inputs.features, inputs.signals)
+    weight = inputs.weight / xp.sum(inputs.weight)
+    loss = xp.sum(weight * settings.loss.value(scores, inputs.target))
+    grad_scores = settings.loss.gradient(scores, inputs.target) * weight[:, None]
+    return loss, *settings.head.vjp(parameters, inputs.features, inputs.signals, grad_scores)
 
 
-def _with_ridge(loss, found, parameters, nu):
-    """Loss with the ridge on what the head multiplies; its gradient is added in place."""
+def _add_ridge(loss, gradients, parameters, nu):
+    """Loss with the ridge on `coef` and `linear`, whose gradients are updated in place."""
     for name in ("coef", "linear"):
         if nu and name in parameters:
             array = parameters[name]
             loss = loss + 0.5 * nu * namespace(array).sum(array * array)
-            found[name] = found[name] + nu * array
+            gradients[name] = gradients[name] + nu * array
     return loss
 
 
-def losses(state, batch, settings):
-    """Loss of each sample of a batch, without weights and ridge."""
-    code = encoded(state.parameters, batch.X, settings).code
-    seen = head_input(code, batch, settings)
-    scores = settings.head.scores(state.parameters, seen.features, seen.signals)
+def sample_losses(state, batch, settings):
+    """Unweighted loss of each sample of a batch, without the ridge."""
+    code = encode(state.parameters, batch.X, settings).code
+    inputs = make_head_input(code, batch, settings)
+    scores = settings.head.scores(state.parameters, inputs.features, inputs.signals)
     return settings.loss.value(scores, batch.target)
 
 
-def with_atoms(state, places, atoms, settings):
-    """State with new atoms, which the head does not look at and the moments know nothing of."""
+def replace_atoms(state, rows, atoms, settings):
+    """State with new atoms at some rows, whose head coefficients and moments are zero."""
     xp = namespace(atoms)
     n_atoms, n_blocks = state.dictionary.shape[0], settings.n_blocks
-    kept = np.ones(n_atoms)
-    kept[places] = 0.0
+    is_kept = np.ones(n_atoms)
+    is_kept[rows] = 0.0
     moments = dict(state.moments)
-    old = moments["dictionary"]
-    gone = astype_like(kept, atoms)[:, None]
-    moments["dictionary"] = replace(old, mean=old.mean * gone, squares=old.squares * gone)
-    dictionary = set_rows(state.dictionary, atoms, places)
+    old_moments = moments["dictionary"]
+    is_kept_row = astype_like(is_kept, atoms)[:, None]
+    moments["dictionary"] = replace(
+        old_moments, mean=old_moments.mean * is_kept_row, squares=old_moments.squares * is_kept_row
+    )
+    dictionary = set_rows(state.dictionary, atoms, rows)
     if n_blocks == 1:
-        columns = np.tile(kept, 2) if settings.split_sign else kept
+        columns = np.tile(is_kept, 2) if settings.split_sign else is_kept
         factor = astype_like(columns, atoms)[None, :]
     else:
-        blocks = kept.reshape(n_blocks, -1)
+        blocks = is_kept.reshape(n_blocks, -1)
         factor = astype_like(np.tile(blocks, (1, 2)) if settings.split_sign else blocks, atoms)
     coef = state.parameters["coef"]
     factor = factor[..., None] if coef.ndim == 3 else factor
-    changed = state.having(dictionary=dictionary, coef=coef * xp.astype(factor, coef.dtype))
-    return replace(changed, moments=moments)
+    replaced = state.with_parameters(
+        dictionary=dictionary, coef=coef * xp.astype(factor, coef.dtype)
+    )
+    return replace(replaced, moments=moments)
 
 
-def step(state, batch, settings, rates, mu=0.0):
-    """One step on a mini-batch: (state, loss, codes, amplification).
+def step(state, batch, settings, learning_rates, mu=0.0):
+    """State after one optimizer step on a mini-batch, with its loss, codes and amplification.
 
-    `rates` are those of the dictionary and of the head.
+    `learning_rates` are those of the dictionary and of the head.
     """
-    loss, found, code, amplification = loss_and_gradients(state, batch, settings, mu)
-    return _moved(state, found, settings, rates), loss, code, amplification
+    loss, gradients, code, amplification = loss_and_gradients(state, batch, settings, mu)
+    return _apply_gradients(state, gradients, settings, learning_rates), loss, code, amplification
 
 
-def _moved(state, found, settings, rates):
-    """State after a step against gradients of some parameters."""
+def _apply_gradients(state, gradients, settings, learning_rates):
+    """State after an optimizer step along gradients of some parameters."""
     parameters, moments = dict(state.parameters), dict(state.moments)
-    for name, gradient in found.items():
-        rate = float(rates[0 if name in _UNIT_ROWS else 1])  # NumPy's would widen float32 arrays
+    for name, gradient in gradients.items():
+        # a Python float, because a float64 scalar of NumPy would promote float32 arrays
+        rate = float(learning_rates[0 if name in _UNIT_BALL_ROWS else 1])
         if settings.adaptive:
             moments[name], gradient = _OPTIMIZER.direction(moments[name], gradient)
         else:
             moments[name] = replace(moments[name], n_steps=moments[name].n_steps + 1)
-        moved = parameters[name] - rate * gradient
-        if name in _UNIT_ROWS:
-            moved = project_ball(moved, settings.positive_dictionary and name == "dictionary")
-        parameters[name] = moved
+        stepped = parameters[name] - rate * gradient
+        if name in _UNIT_BALL_ROWS:
+            stepped = project_ball(stepped, settings.positive_dictionary and name == "dictionary")
+        parameters[name] = stepped
     return SupervisedState(parameters, moments)
 
 
 def code_scale_of(code):
-    """Root mean square of the entries of codes above a hundredth of the largest; one without."""
+    """Root mean square of code entries above a hundredth of the largest; 1 if there are none."""
     xp = namespace(code)
-    size = xp.abs(code)
-    large = xp.astype((size > 0.01 * xp.max(size)), code.dtype)
+    magnitude = xp.abs(code)
+    large = xp.astype((magnitude > 0.01 * xp.max(magnitude)), code.dtype)
     n_large = float(xp.sum(large))
     return float(xp.sqrt(xp.sum(large * code * code) / n_large)) if n_large else 1.0
