@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from ._array import namespace
+from ._typing import Array
 
 _TAYLOR_DEGREE = 9  # for exp(x), |x| < 0.05: the remainder is below the float64 epsilon
 
@@ -162,11 +163,11 @@ class RelativeEntropy:
     lam: Any
     positive: bool
 
-    def mean(self, like):
+    def mean(self, like: Array) -> Array:
         """Prior mean p as an array that goes with a code."""
         raise NotImplementedError
 
-    def resolved_from(self, code):
+    def resolved_from(self, code: Array) -> float:
         """Magnitude from which on entries of a code count."""
         return smallest_resolved(code)
 
@@ -174,40 +175,40 @@ class RelativeEntropy:
     def _form(self):
         return OneSided if self.positive else TwoSided
 
-    def value(self, code):
+    def value(self, code: Array) -> Array:
         """Value of the prior at each code, (n_samples,)."""
         return self.lam * namespace(code).sum(self._form.value(code, self.mean(code)), axis=-1)
 
-    def gradient(self, code):
+    def gradient(self, code: Array) -> Array:
         """Derivative phi'(w), entry by entry; at w = 0, that at the smallest resolved w."""
         return self.lam * self._form.gradient(code, self.mean(code))
 
-    def code_at(self, slope):
+    def code_at(self, slope: Array) -> Array:
         """The w with phi'(w) = slope, entry by entry."""
         return self._form.code_at(slope / self.lam, self.mean(slope))
 
-    def mobility(self, code):
+    def mobility(self, code: Array) -> Array:
         """1 / phi''(w), entry by entry."""
         return self._form.mobility(code, self.mean(code)) / self.lam
 
-    def reach(self, mobility):
+    def reach(self, mobility: Array) -> Array:
         """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
         return self._form.reach(self.lam * mobility, self.mean(mobility))
 
-    def support(self, code):
+    def support(self, code: Array) -> Array:
         """Entries that floats resolve."""
         xp = namespace(code)
         if self.positive:
             return code > smallest_resolved(code)
         return xp.ones_like(code, dtype=xp.bool)
 
-    def curvature(self, code):
+    def curvature(self, code: Array) -> Any:
         """Second derivative on the support, entry by entry."""
         xp = namespace(code)
         mobility = self.mobility(code)
         return 1.0 / xp.where(self.support(code), mobility, xp.ones_like(mobility))
 
-    def stationarity(self, code, slope):
+    def stationarity(self, code: Array, slope: Array) -> Array:
         """Distance of slope to phi'(w), entry by entry.
 
         An entry w >= 0 that counts as zero is optimal for every slope up to phi' there.

@@ -21,7 +21,7 @@ _PACKAGES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions of Python, of this package and of what it works with.
 
     Examples

@@ -41,7 +41,7 @@ class Solution:
     converged: Array
     objective: Array
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Sizes, and how good the codes are."""
         n, p = self.code.shape
         gap = to_numpy(self.duality_gap)

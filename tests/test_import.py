@@ -1,6 +1,7 @@
 """Importing the package is cheap, and its names arrive when they are asked for."""
 
 import ast
+import inspect
 import os
 import subprocess
 import sys
@@ -96,6 +97,34 @@ def test_completion_offers_public_names_alone():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'skdict_sup' has no attribute 'Lasso'"):
         skdict_sup.Lasso  # noqa: B018
+
+
+def public_functions():
+    """Pairs of a name and a function: what users call, methods and constructors included."""
+    for name in skdict_sup.__all__:
+        value = getattr(skdict_sup, name)
+        if inspect.isfunction(value):
+            yield name, value
+        elif inspect.isclass(value):
+            for base in value.__mro__:
+                if base.__module__.startswith("skdict_sup"):
+                    members = inspect.getmembers_static(base)
+                    yield from ((f"{name}.{m}", f) for m, f in members if _is_ours(m, f))
+
+
+def _is_ours(name, value):
+    shown = name == "__init__" or name[0] != "_"
+    return shown and inspect.isfunction(value) and value.__module__.startswith("skdict_sup")
+
+
+@pytest.mark.parametrize(("name", "function"), dict(public_functions()).items())
+def test_every_signature_of_the_public_interface_is_typed(name, function):
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        typed = parameter.annotation is not parameter.empty
+        assert typed or parameter.name in ("self", "cls"), parameter
+    constructs = name.endswith("__init__")
+    assert constructs or signature.return_annotation is not signature.empty
 
 
 def test_the_package_is_typed():

@@ -1,6 +1,6 @@
 """Base class of all estimators: checks of signals, and codes."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -42,7 +42,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     prior_: Prior
     n_features_in_: int
 
-    def transform(self, X):
+    def transform(self, X: Array) -> Array:
         """Encode signals.
 
         Parameters
@@ -74,7 +74,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return csr_matrix(code_features(code.toarray(), self.prior_, self.split_sign))
         return code_features(code, self.prior_, self.split_sign)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Array) -> Array:
         """Reconstruct signals from codes, as the transfer of ``X @ components_``.
 
         Parameters
@@ -157,7 +157,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         check_shapes(X, dictionary)
         return astype_like(dictionary, X.like)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the prior by ``prior__`` and their name.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import is_dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -9,7 +10,7 @@ from sklearn.base import BaseEstimator
 from .._array import is_array, resolve_device, to_numpy
 
 
-def to_device(estimator, xp, device=None):
+def to_device(estimator: Any, xp: Any, device: str | None = None) -> Any:
     """Copy a fitted estimator to another array library or device.
 
     Parameters

@@ -1,7 +1,7 @@
 """Base class of the supervised regressor and classifier: fitting, and scores."""
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -71,7 +71,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
     _targets: Any
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> Self:
         """Learn dictionary and head.
 
         Parameters
@@ -136,7 +136,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         epochs.close()
         return self
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> Self:
         """Continue learning with one pass over further samples.
 
         Parameters
@@ -188,7 +188,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             self._publish(training, targets)
         return self
 
-    def fit_head(self, X, y, sample_weight=None):
+    def fit_head(self, X: Array, y: Array, sample_weight: Array | None = None) -> Self:
         r"""Fit the optimal head on the codes over the current dictionary.
 
         .. math:: \min_{W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i) + b) + \frac{\nu}{2} \|W\|^2

@@ -1,6 +1,6 @@
 """LISTAEncoder: approximate sparse codes by a network of a few layers."""
 
-from typing import Any
+from typing import Any, Self
 
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
 from .._threads import computing
+from .._typing import Array, RandomState
 from .._validation import check_scalar
 from ..encoders import training
 from ..optim import schedules
@@ -31,8 +32,7 @@ class LISTAEncoder(NetworkEstimator):
               \min_{\mathrm{layers}} \; \frac1n \sum_i C(w_K(x_i), x_i)
 
     The cost C is the sparse-coding objective itself, which needs no exact codes, or the squared
-    distance to exact codes. Each layer starts as a step of ISTA or FISTA; a few trained layers
-    replace many such steps.
+    distance to exact codes. Layers start as steps of ISTA or FISTA; a few replace many steps.
 
     Parameters
     ----------
@@ -142,29 +142,29 @@ class LISTAEncoder(NetworkEstimator):
 
     def __init__(
         self,
-        dictionary=None,
+        dictionary: Array | None = None,
         *,
-        architecture="lista",
-        n_layers=10,
+        architecture: str = "lista",
+        n_layers: int = 10,
         prior: Prior | str = "elastic_net",
-        target="objective",
-        every_layer=False,
-        loss=None,
+        target: str = "objective",
+        every_layer: bool = False,
+        loss: Any = None,
         mu: Any = 0.5,
-        safeguard=False,
+        safeguard: bool = False,
         dictionary_update: bool | str = False,
-        n_components=100,
+        n_components: int = 100,
         init: Any = "data",
         init_max_iter: int | str = "auto",
-        optimizer="adam",
+        optimizer: str = "adam",
         learning_rate: float | str = "auto",
         batch_size: int | str = "auto",
-        max_iter=30,
-        warm_start=False,
-        device=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        max_iter: int = 30,
+        warm_start: bool = False,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.dictionary = dictionary
         self.architecture = architecture
@@ -194,7 +194,7 @@ class LISTAEncoder(NetworkEstimator):
         tags.target_tags.required = self.loss is not None
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Array, y: Array | None = None) -> Self:
         """Learn the layers.
 
         Parameters
@@ -217,7 +217,7 @@ class LISTAEncoder(NetworkEstimator):
             self._train(samples, state, setup)
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Array, y: Array | None = None) -> Self:
         """Continue learning with one pass over further signals.
 
         Parameters
@@ -248,7 +248,7 @@ class LISTAEncoder(NetworkEstimator):
             self._publish(state, setup, [*curve, setup.validation_cost(state)])
         return self
 
-    def transform(self, X, n_layers=None):
+    def transform(self, X: Array, n_layers: int | None = None) -> Array:
         """Encode signals by one forward pass.
 
         Parameters
@@ -270,7 +270,7 @@ class LISTAEncoder(NetworkEstimator):
         return self._compute_codes(self._signals(X, reset=False), n_layers)
 
     @available_if(_has_loss)
-    def fit_head(self, X, y):
+    def fit_head(self, X: Array, y: Array) -> Self:
         """Fit the optimal linear model on the codes of the current network.
 
         Parameters
@@ -296,7 +296,7 @@ class LISTAEncoder(NetworkEstimator):
         return self
 
     @available_if(_has_loss)
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """Predict labels or numbers by the linear model of the codes.
 
         Parameters
@@ -313,7 +313,7 @@ class LISTAEncoder(NetworkEstimator):
         return self._targets.predictions(to_numpy(scores))
 
     @available_if(has_likelihood)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities by the linear model of the codes.
 
         Parameters
@@ -329,7 +329,7 @@ class LISTAEncoder(NetworkEstimator):
         return LOSSES[self.loss].probabilities(self._head_scores(self.transform(X)))
 
     @available_if(_has_loss)
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Accuracy of predicted labels, or R2 of predicted numbers.
 
         Parameters

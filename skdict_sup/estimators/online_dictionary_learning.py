@@ -1,8 +1,9 @@
 """OnlineDictionaryLearning: unsupervised dictionary learning."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from .._threads import computing
+from .._typing import Array, RandomState
 from ..dictionary import online
 from ..dictionary.learner import learn_unlabelled, learner_for
 from ..dictionary.start import initial_atoms, resolved_prior
@@ -132,24 +133,24 @@ class OnlineDictionaryLearning(CodingEstimator):
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
         prior: Prior | str = "elastic_net",
-        transfer="linear",
+        transfer: str = "linear",
         init: Any = "data",
         batch_size: int = 256,
-        max_iter=20,
-        tol=1e-3,
-        forgetting=2.0,
-        shuffle=True,
-        positive_dictionary=False,
-        solver="auto",
-        output="dense",
-        split_sign=False,
-        device=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        max_iter: int = 20,
+        tol: float = 1e-3,
+        forgetting: float = 2.0,
+        shuffle: bool = True,
+        positive_dictionary: bool = False,
+        solver: str = "auto",
+        output: str = "dense",
+        split_sign: bool = False,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.n_components = n_components
         self.prior = prior
@@ -169,7 +170,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Array, y: Array | None = None) -> Self:
         """Learn the dictionary from scratch.
 
         Parameters
@@ -203,7 +204,7 @@ class OnlineDictionaryLearning(CodingEstimator):
                     break
         return self
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: Array, y: Array | None = None) -> Self:
         """Continue learning with further signals.
 
         Parameters

@@ -1,10 +1,11 @@
 """SparseCoder: sparse codes over a fixed dictionary."""
 
 from copy import copy
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from .._typing import Array
 from .._validation import check_matrix
 from ..coding import make_solver
 from ..dictionary.start import resolved_prior
@@ -91,18 +92,18 @@ class SparseCoder(CodingEstimator):
 
     def __init__(
         self,
-        dictionary,
+        dictionary: Array,
         *,
         prior: Prior | str = "elastic_net",
-        transfer="linear",
-        solver="auto",
-        tol=None,
-        max_iter=None,
-        output="dense",
-        split_sign=False,
-        device=None,
-        n_jobs=None,
-        verbose=0,
+        transfer: str = "linear",
+        solver: str = "auto",
+        tol: float | None = None,
+        max_iter: int | None = None,
+        output: str = "dense",
+        split_sign: bool = False,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
     ):
         self.dictionary = dictionary
         self.prior = prior
@@ -116,7 +117,7 @@ class SparseCoder(CodingEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X: Array, y: Array | None = None) -> Self:
         """Check the parameters, and resolve "auto" in the prior on the signals.
 
         Parameters

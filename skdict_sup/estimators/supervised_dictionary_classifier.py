@@ -1,6 +1,6 @@
 """SupervisedDictionaryClassifier: a dictionary learned for a classification."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
 from .._array import namespace, to_numpy
+from .._typing import Array, RandomState
 from ..priors import Prior
 from . import _targets
 from ._parameters import SUPERVISED, Number, Option
@@ -66,8 +67,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         One dictionary for all classes, or n_components atoms for each class against the rest, with
         the loss "logistic" unless given; two classes then have one score and one dictionary.
     label_smoothing : float, default=0.0
-        Weight of the uniform distribution over classes in the targets; keeps scores small where
-        classes can be told apart without error.
+        Weight of the uniform distribution over classes in the targets; keeps scores small.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         Initial atoms of the unsupervised start: a method or an array.
     init_max_iter : int or "auto", default="auto"
@@ -121,15 +121,13 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     components_, initial_components_ : arrays of shape (n_components, n_features)
         Atoms, of norm at most one, and those before supervised learning. With "ovr" one dictionary
         after another; n_projected columns if that is given.
-    learning_rate_ : float
-        Initial learning rate.
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
-        Head. n_outputs is 1 for two classes with a binary loss, else the number of classes; coef_
-        has the shape (n_outputs, n_codes, n_features) for a bilinear head.
+        Head. n_outputs is 1 for two classes with a binary loss, else the number of classes;
+        coefficients of a bilinear head have the shape (n_outputs, n_codes, n_features).
     linear_coef_, projection_ : arrays of shape (n_outputs or n_projected, n_features)
         Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
-    prior_, nu_ : prior object and float
-        The prior with lam resolved, and the ridge on the head.
+    prior_, nu_, learning_rate_ : prior object, float and float
+        The prior with lam resolved, the ridge on the head, the initial learning rate.
     loss_curve_, n_iter_ : list of float and int
         Mean loss of each epoch, and the number of epochs.
     validation_scores_, best_validation_score_ : list of float and float
@@ -166,38 +164,38 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
         prior: Prior | str = "elastic_net",
-        transfer="linear",
+        transfer: str = "linear",
         loss: Any = "auto",
         nu: float | str = "auto",
         mu: Any = 0.0,
-        dropout=0.0,
-        head="linear",
-        fit_linear=False,
-        n_projected=None,
-        multi_class="shared",
-        label_smoothing=0.0,
+        dropout: float = 0.0,
+        head: str = "linear",
+        fit_linear: bool = False,
+        n_projected: int | None = None,
+        multi_class: str = "shared",
+        label_smoothing: float = 0.0,
         init: Any = "data",
         init_max_iter: int | str = "auto",
         learning_rate: float | str = "auto",
         batch_size: int | str = "auto",
-        max_iter=30,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        augment=None,
-        class_weight=None,
-        positive_dictionary=False,
-        warm_start=False,
-        solver="auto",
-        split_sign=False,
-        device=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        max_iter: int = 30,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        augment: Any = None,
+        class_weight: dict | str | None = None,
+        positive_dictionary: bool = False,
+        warm_start: bool = False,
+        solver: str = "auto",
+        split_sign: bool = False,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.n_components = n_components
         self.prior = prior
@@ -231,7 +229,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self.random_state = random_state
         self.verbose = verbose
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: Array, y: Array, classes: Array | None = None, sample_weight: Array | None = None
+    ) -> Self:
         """Continue learning with one pass over further samples.
 
         Parameters
@@ -262,7 +262,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         targets = _targets.ClassTargets(classes, loss, self.label_smoothing)
         return targets, targets.labels(y, labelled), labelled
 
-    def decision_function(self, X):
+    def decision_function(self, X: Array) -> Array:
         """Predict scores of the classes.
 
         Parameters
@@ -281,7 +281,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
     @available_if(_targets.has_likelihood)
-    def predict_proba(self, X):
+    def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities.
 
         Parameters
@@ -298,7 +298,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return self._targets.loss.probabilities(scores)
 
     @available_if(_targets.has_likelihood)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Array) -> Array:
         """Predict logarithms of class probabilities.
 
         Parameters
@@ -314,7 +314,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         probabilities = self.predict_proba(X)
         return namespace(probabilities).log(probabilities)
 
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """Predict labels of signals.
 
         Parameters
@@ -330,7 +330,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         scores = to_numpy(self._head_scores(X))
         return self._targets.predictions(scores)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Accuracy of the predicted labels.
 
         Parameters

@@ -6,6 +6,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from .._array import to_numpy
+from .._typing import Array, RandomState
 from ..priors import Prior
 from ._supervised import SupervisedDictionaryEstimator
 from ._targets import RealTargets, read_numbers, regression_loss
@@ -150,35 +151,35 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
         prior: Prior | str = "elastic_net",
-        transfer="linear",
+        transfer: str = "linear",
         loss: Any = "auto",
         nu: float | str = "auto",
         mu: Any = 0.0,
-        dropout=0.0,
-        head="linear",
-        fit_linear=False,
-        n_projected=None,
+        dropout: float = 0.0,
+        head: str = "linear",
+        fit_linear: bool = False,
+        n_projected: int | None = None,
         init: Any = "data",
         init_max_iter: int | str = "auto",
         learning_rate: float | str = "auto",
         batch_size: int | str = "auto",
-        max_iter=30,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        augment=None,
-        positive_dictionary=False,
-        warm_start=False,
-        solver="auto",
-        split_sign=False,
-        device=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        max_iter: int = 30,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        augment: Any = None,
+        positive_dictionary: bool = False,
+        warm_start: bool = False,
+        solver: str = "auto",
+        split_sign: bool = False,
+        device: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.n_components = n_components
         self.prior = prior
@@ -209,7 +210,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.random_state = random_state
         self.verbose = verbose
 
-    def predict(self, X):
+    def predict(self, X: Array) -> Array:
         """Predict targets of signals.
 
         Parameters
@@ -225,7 +226,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         scores = self._head_scores(X)
         return self._targets.predictions(scores)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         r"""R2 score of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
 
         Parameters

@@ -1,5 +1,6 @@
 """Tuning of hyper-parameters of the prior by gradients of a validation loss: `tune_prior`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from .._array import namespace, take_rows, to_numpy
 from .._threads import computing
+from .._typing import Array, RandomState
 from .._validation import check_scalar
 from ..supervised import head_fit, hypergradient
 from ._fitting import as_generator
@@ -42,17 +44,17 @@ class TunedPrior:
 
 
 def tune_prior(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Array,
+    y: Array,
     *,
-    names=None,
-    validation_fraction=0.25,
-    n_rounds=2,
-    max_iter=10,
-    random_state=None,
-    verbose=0,
-):
+    names: Sequence[str] | None = None,
+    validation_fraction: float = 0.25,
+    n_rounds: int = 2,
+    max_iter: int = 10,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> TunedPrior:
     r"""Choose lam (and p) of a supervised estimator's prior by descent on a validation loss.
 
     A round fits the estimator on a part of the samples; then, with its dictionary fixed, it

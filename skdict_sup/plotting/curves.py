@@ -1,11 +1,13 @@
 """The course of a training, and codes along lam."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
+from .._typing import Array
 from .._validation import check_matrix, check_scalar
 from ..coding import encode, lam_max
 from ._axes import axes_or_new
@@ -44,12 +46,14 @@ class LossCurveDisplay:
     3
     """
 
-    def __init__(self, loss_curve, validation_scores=None):
+    def __init__(
+        self, loss_curve: Sequence[float], validation_scores: Sequence[float] | None = None
+    ):
         self.loss_curve = loss_curve
         self.validation_scores = validation_scores
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the course of a fit.
 
         Parameters
@@ -70,7 +74,7 @@ class LossCurveDisplay:
         scores = list(getattr(estimator, "validation_scores_", [])) or None
         return cls(list(estimator.loss_curve_), scores).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw.
 
         Parameters
@@ -134,12 +138,21 @@ class LamPathDisplay:
            [ 2.9, -0.9,  0.4]])
     """
 
-    def __init__(self, lams, codes):
+    def __init__(self, lams: Array, codes: Array):
         self.lams = lams
         self.codes = codes
 
     @classmethod
-    def from_estimator(cls, estimator, x, *, lams=None, n_lams=60, ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        x: Array,
+        *,
+        lams: Array | None = None,
+        n_lams: int = 60,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the path of a signal over the dictionary and with the prior of an estimator.
 
         Parameters
@@ -180,7 +193,7 @@ class LamPathDisplay:
         codes = [encode(signal, dictionary, prior=prior).code for prior in priors]
         return cls(lams, np.concatenate(codes)).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw.
 
         Parameters

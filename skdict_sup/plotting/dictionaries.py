@@ -1,11 +1,13 @@
 """Dictionaries as grids of images."""
 
 import math
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
+from .._typing import Array
 from .._validation import check_option, check_scalar
 from ._axes import axes_or_new, check_image_shape, mosaic, to_range
 
@@ -49,7 +51,7 @@ class DictionaryDisplay:
     (16, 64)
     """
 
-    def __init__(self, atoms, image_shape=None, order=None):
+    def __init__(self, atoms: Array, image_shape: Any = None, order: Any = None):
         self.atoms = atoms
         self.image_shape = image_shape
         self.order = order
@@ -57,16 +59,16 @@ class DictionaryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        image_shape=None,
-        sort="auto",
-        X=None,
-        output=None,
-        n_atoms=None,
-        ax=None,
-        **kwargs,
-    ):
+        image_shape: Any = None,
+        sort: Any = "auto",
+        X: Array | None = None,
+        output: str | None = None,
+        n_atoms: int | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the dictionary of a fitted estimator.
 
         Parameters
@@ -109,7 +111,9 @@ class DictionaryDisplay:
         shape = check_image_shape(image_shape, atoms.shape[1])
         return cls(atoms[order], shape, order).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, columns=None, cmap="gray", **kwargs):
+    def plot(
+        self, ax: Any = None, *, columns: int | None = None, cmap: Any = "gray", **kwargs: Any
+    ) -> Self:
         """Draw.
 
         Parameters

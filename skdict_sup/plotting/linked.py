@@ -1,12 +1,13 @@
 """Two dictionaries side by side: of the signals, and of the targets."""
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
+from .._typing import Array
 from ._axes import axes_or_new, check_image_shape
 from .dictionaries import DictionaryDisplay
 
@@ -52,7 +53,9 @@ class LinkedDictionariesDisplay:
     (9, 32)
     """
 
-    def __init__(self, inputs, outputs, input_shape=None, output_shape=None):
+    def __init__(
+        self, inputs: Array, outputs: Array, input_shape: Any = None, output_shape: Any = None
+    ):
         self.inputs = inputs
         self.outputs = outputs
         self.input_shape = input_shape
@@ -60,8 +63,15 @@ class LinkedDictionariesDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, input_shape=None, output_shape=None, n_atoms=None, axes=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        *,
+        input_shape: Any = None,
+        output_shape: Any = None,
+        n_atoms: int | None = None,
+        axes: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw both dictionaries of a fitted regressor, largest weights first.
 
         Parameters
@@ -96,7 +106,7 @@ class LinkedDictionariesDisplay:
         )
         return cls(inputs[order], coef.T[order], *shapes).plot(axes=axes, **kwargs)
 
-    def plot(self, axes=None, *, columns=None, cmap="gray"):
+    def plot(self, axes: Any = None, *, columns: int | None = None, cmap: Any = "gray") -> Self:
         """Draw.
 
         Parameters

@@ -3,6 +3,7 @@
 from copy import copy
 
 from .._entropy import smallest_resolved
+from .._typing import Array
 
 
 class Resolving:
@@ -10,7 +11,7 @@ class Resolving:
 
     _least = 0.0
 
-    def resolved_from(self, code):
+    def resolved_from(self, code: Array) -> float:
         """Magnitude from which on entries of a code count."""
         return max(self._least, smallest_resolved(code))
 

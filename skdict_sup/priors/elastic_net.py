@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 
 from .._array import namespace
 from .._stored import Stored
+from .._typing import Array
 from .._validation import check_scalar
 from ._halves import SignHalves
 from ._scale import check_weight
@@ -63,25 +64,25 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         self.lam2 = lam2
         self.positive = positive
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless every hyper-parameter is in its range."""
         check_weight(self.lam, "lam")
         check_scalar(self.lam2, "lam2", low=0.0)
         if not isinstance(self.positive, bool):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
 
-    def automatic(self, scale):
+    def automatic(self, scale: Array) -> dict[str, float]:
         """Values of what is "auto", for signals whose lam_max is typically `scale`."""
         return {"lam": 0.2 * scale}  # this gives some ten nonzeros on images and on digits
 
-    def value(self, code):
+    def value(self, code: Array) -> Array:
         """Value of the prior at each code, (n_samples,)."""
         xp = namespace(code)
         return self.lam * xp.sum(xp.abs(code), axis=-1) + 0.5 * self.lam2 * xp.sum(
             code * code, axis=-1
         )
 
-    def stationarity(self, code, slope):
+    def stationarity(self, code: Array, slope: Array) -> Array:
         """Distance of slope to the subdifferential at code, entry by entry."""
         xp = namespace(code)
         sign = xp.sign(code)
@@ -97,14 +98,14 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         correlation = slope - self.lam2 * code
         return xp.max(correlation if self.positive else xp.abs(correlation), axis=-1)
 
-    def dual_scale(self, code, slope):
+    def dual_scale(self, code: Array, slope: Array) -> Array:
         """Largest s in [0, 1] that brings the augmented residual into the dual ball."""
         xp = namespace(code)
         top = self._largest_correlation(code, slope)
         is_infeasible, one = top > self.lam, xp.ones_like(top)
         return xp.where(is_infeasible, self.lam / xp.where(is_infeasible, top, one), one)
 
-    def fenchel_gap(self, code, slope, scale):
+    def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
         """The prior's part of the duality gap, each summand at or above zero.
 
         The ridge counts as rows appended to the signals (Zou and Hastie 2005, lemma 1), which
@@ -115,7 +116,7 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         ridge = 0.5 * self.lam2 * (1.0 - scale) ** 2 * xp.sum(code * code, axis=-1)
         return self.lam * xp.sum(xp.abs(code), axis=-1) - scale * cross + ridge
 
-    def prox(self, point, step):
+    def prox(self, point: Array, step: float) -> Array:
         """Proximal map of step * phi: soft-thresholding, then scaling."""
         xp = namespace(point)
         shrunk = xp.abs(point) - step * self.lam
@@ -123,21 +124,21 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         sign = xp.astype(point > 0, point.dtype) if self.positive else xp.sign(point)
         return sign * magnitude
 
-    def lam_max(self, corr):
+    def lam_max(self, corr: Array) -> Array:
         """Smallest lam with a zero code, for each signal: (n_samples,)."""
         xp = namespace(corr)
         top = xp.max(corr if self.positive else xp.abs(corr), axis=-1)
         return xp.maximum(top, xp.zeros_like(top))
 
-    def support(self, code):
+    def support(self, code: Array) -> Array:
         """Nonzero entries."""
         return code != 0
 
-    def curvature(self, code):
+    def curvature(self, code: Array) -> Any:
         """Second derivative on the support: lam2."""
         return self.lam2
 
-    def pull_back(self, code, adjoint):
+    def pull_back(self, code: Array, adjoint: Array) -> Any:
         """Gradients for lam and lam2: -<adjoint, sign(w)> and -<adjoint, w>."""
         xp = namespace(code)
         return ElasticNetGradients(

@@ -73,7 +73,7 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         self.p: Any = p
         self.positive = positive
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless every hyper-parameter is in its range."""
         check_weight(self.lam, "lam", strict=True)
         if isinstance(self.p, Real | str):
@@ -97,7 +97,7 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
                 f"{means.max():g}."
             )
 
-    def check_components(self, n_components):
+    def check_components(self, n_components: int) -> None:
         """Raise unless p has one entry for each atom, or one for all."""
         if np.ndim(self.p) and np.shape(self.p)[0] != n_components:
             raise ValueError(
@@ -105,34 +105,34 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
                 f"{n_components} atoms."
             )
 
-    def automatic(self, scale):
+    def automatic(self, scale: Array) -> dict[str, float]:
         """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
         return {"lam": 0.02 * scale, "p": 0.002 * scale}
 
-    def mean(self, like):
+    def mean(self, like: Array) -> Array:
         """Prior mean p as an array that goes with a code."""
         return astype_like(self.p, like) if np.ndim(self.p) else astype_like([self.p], like)
 
-    def halves(self, code):
+    def halves(self, code: Array) -> tuple[Array, Array]:
         """Nonnegative (plus, minus) with w = plus - minus: the code over [D, -D]."""
         xp = namespace(code)
         large, small = TwoSided.halves(code, self.mean(code))
         return xp.where(code > 0, large, small), xp.where(code > 0, small, large)
 
-    def half_slope(self, code):
+    def half_slope(self, code: Array) -> Array:
         """Derivative of plus in w; that of minus is one less."""
         return 0.5 + 0.5 * code / TwoSided.mobility(code, self.mean(code))
 
-    def dual_scale(self, code, slope):
+    def dual_scale(self, code: Array, slope: Array) -> Array:
         """One: every slope is dual feasible."""
         return namespace(code).ones_like(code[:, 0])
 
-    def fenchel_gap(self, code, slope, scale):
+    def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
         """Gap phi(w) + phi*(slope) - <w, slope>, summed over terms >= 0: (n_samples,)."""
         off = (slope - self.gradient(code)) / self.lam
         return self.lam * namespace(code).sum(self._form.gap(code, self.mean(code), off), axis=-1)
 
-    def lam_max(self, corr):
+    def lam_max(self, corr: Array) -> Array:
         """Infinity, except for zero signals: no finite lam makes a code zero."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
@@ -140,7 +140,7 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         never = xp.full_like(top, xp.inf)
         return never if self.positive else xp.where(top > 0, never, zero)
 
-    def pull_back(self, code, adjoint):
+    def pull_back(self, code: Array, adjoint: Array) -> Any:
         """Gradients for lam and p: -<adjoint, d phi'(w)>."""
         xp = namespace(code)
         mean = self.mean(code)

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from .._array import namespace
 from .._entropy import max_exponent, smallest_resolved
 from .._stored import Stored
+from .._typing import Array
 from .._validation import check_scalar
 from ._halves import SignHalves
 from ._resolving import Resolving
@@ -61,7 +62,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         self.lam: Any = lam
         self.exponent = exponent
 
-    def check(self):
+    def check(self) -> None:
         """Raise unless every hyper-parameter is in its range."""
         if not (isinstance(self.lam, str) and self.lam == "auto"):
             check_scalar(self.lam, "lam", low=0.0, strict=True, also="or 'auto'")
@@ -70,11 +71,11 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
             raise ValueError("exponent must not be 1: use ElasticNet(lam), the l1 norm.")
 
     @property
-    def convex(self):
+    def convex(self) -> bool:
         """Whether the exponent is above one."""
         return self.exponent > 1
 
-    def automatic(self, scale):
+    def automatic(self, scale: Array) -> dict[str, float]:
         """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
         return {"lam": 0.2 * scale ** (2 - self.exponent)}
 
@@ -86,16 +87,16 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         power = xp.where(is_nonzero, magnitude, xp.ones_like(code)) ** exponent
         return xp.where(is_nonzero, xp.sign(code) * power, xp.zeros_like(code))
 
-    def value(self, code):
+    def value(self, code: Array) -> Array:
         """Value of the prior at each code, (n_samples,)."""
         xp = namespace(code)
         return self.lam * xp.sum(xp.abs(code) ** self.exponent, axis=-1)
 
-    def gradient(self, code):
+    def gradient(self, code: Array) -> Array:
         """Derivative phi'(w), entry by entry; zero at zero, for exponents below one too."""
         return self.lam * self.exponent * self._power(code, self.exponent - 1)
 
-    def code_at(self, slope):
+    def code_at(self, slope: Array) -> Array:
         """The w with phi'(w) = slope, entry by entry, for exponents above one."""
         xp = namespace(slope)
         limit = max_exponent(slope)
@@ -107,7 +108,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         power = xp.abs(slope) / (self.lam * self.exponent)  # |w|^(q - 1)
         return xp.log(xp.where(power > 0, power, xp.ones_like(power))) / (self.exponent - 1)
 
-    def mobility(self, code):
+    def mobility(self, code: Array) -> Array:
         """1 / phi''(w), entry by entry."""
         xp = namespace(code)
         # an entry of zero gets a positive value, so that it can leave zero
@@ -119,7 +120,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         """Second derivative at w = 1."""
         return self.lam * self.exponent * (self.exponent - 1)
 
-    def reach(self, mobility):
+    def reach(self, mobility: Array) -> Array:
         """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
         xp = namespace(mobility)
         if self.exponent == 2:
@@ -127,7 +128,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
             return xp.where(everywhere, xp.full_like(mobility, xp.inf), xp.zeros_like(mobility))
         return (mobility * self._curvature_at_one) ** (1 / (2 - self.exponent))
 
-    def stationarity(self, code, slope):
+    def stationarity(self, code: Array, slope: Array) -> Array:
         """Distance of slope to phi'(w), entry by entry."""
         xp = namespace(code)
         zero = xp.zeros_like(code)
@@ -140,11 +141,11 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         distance_at_zero = xp.maximum(xp.abs(slope) - self.gradient(least), zero)
         return xp.where(xp.abs(code) > least, distance, distance_at_zero)
 
-    def dual_scale(self, code, slope):
+    def dual_scale(self, code: Array, slope: Array) -> Array:
         """One: every slope is dual feasible."""
         return namespace(code).ones_like(code[:, 0])
 
-    def fenchel_gap(self, code, slope, scale):
+    def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
         """Gap phi(w) + phi*(slope) - <w, slope>: (n_samples,); NaN for exponents below one."""
         xp = namespace(code)
         if self.exponent < 1:
@@ -156,20 +157,20 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         gap = xp.where(overflows, xp.full_like(gap, xp.inf), gap)
         return xp.sum(xp.maximum(gap, xp.zeros_like(gap)), axis=-1)
 
-    def lam_max(self, corr):
+    def lam_max(self, corr: Array) -> Array:
         """Infinity, except for zero signals: no finite lam makes a code zero."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
         return xp.where(top > 0, xp.full_like(top, xp.inf), xp.zeros_like(top))
 
-    def support(self, code):
+    def support(self, code: Array) -> Array:
         """Entries that floats resolve; all entries where the prior is quadratic."""
         xp = namespace(code)
         if self.exponent == 2:
             return xp.ones_like(code, dtype=xp.bool)
         return xp.abs(code) > smallest_resolved(code)
 
-    def curvature(self, code):
+    def curvature(self, code: Array) -> Any:
         """Second derivative on the support, entry by entry."""
         if self.exponent < 1:
             raise ValueError(
@@ -180,7 +181,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         mobility = self.mobility(code)
         return 1.0 / xp.where(self.support(code), mobility, xp.ones_like(mobility))
 
-    def pull_back(self, code, adjoint):
+    def pull_back(self, code: Array, adjoint: Array) -> Any:
         """Gradients for lam and the exponent: -<adjoint, d phi'(w)>."""
         xp = namespace(code)
         power = self._power(code, self.exponent - 1)
