@@ -1,6 +1,6 @@
 """A network of layers: codes forward, gradients backward, and the safeguard."""
 
-from .._array import namespace, unflagged
+from .._array import ignore_float_warnings, namespace
 from ._protocol import Seen, step_of
 
 
@@ -43,7 +43,7 @@ class Encoder:
         self.layers = architecture.prepared(layers, problem)
         self.step = step_of(problem) if safeguard else None
 
-    @unflagged()
+    @ignore_float_warnings()
     def __call__(self, X):
         """Codes after the last layer."""
         seen = Seen(self.problem, X)

@@ -1,10 +1,10 @@
-"""The two halves of a signed code, w = plus - minus, for priors without smoother ones."""
+"""Positive and negative part of a signed code, w = plus - minus."""
 
 from .._array import namespace
 
 
 class SignHalves:
-    """Positive and negative part."""
+    """Halves of a code that are its positive and negative parts."""
 
     def halves(self, code):
         """Nonnegative (plus, minus) with w = plus - minus."""
@@ -13,5 +13,5 @@ class SignHalves:
         return xp.maximum(code, zero), xp.maximum(-code, zero)
 
     def half_slope(self, code):
-        """Derivative of plus in w; that of minus is one less."""
+        """Derivative of plus in w; the derivative of minus is one less."""
         return namespace(code).astype(code > 0, code.dtype)

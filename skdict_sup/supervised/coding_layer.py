@@ -11,7 +11,7 @@ from .._array import namespace, on_host
 from .._atoms import Atoms
 from .._threads import effective_n_jobs, map_threads
 from ..execution import solve
-from ..implicit import adjoints, pull_back
+from ..implicit import pull_back, solve_adjoints
 from ..problem import Problem
 
 
@@ -71,7 +71,7 @@ def gradients(coded, cotangent, parameters, X, settings):
     def back(k):
         problem, code = coded.problems[k], coded.codes[k]
         part = cotangent[:, k * p : (k + 1) * p]
-        beta = adjoints(problem, code, part, inner)
+        beta = solve_adjoints(problem, code, part, inner)
         found = pull_back(problem, coded.signals, code, beta, inner)
         return found.dictionary, found.X, xp.sum(beta * beta)
 

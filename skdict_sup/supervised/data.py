@@ -99,7 +99,7 @@ class Samples:
         if self.n_samples > most:
             return self
         host = self.X.on_host()
-        if host.shape[1] > most and not host.is_whole:
+        if host.shape[1] > most and not host.is_single_array:
             return self
         both = np.column_stack([host.dense().astype(np.float64), self.labels])
         _, first, member = np.unique(both, axis=0, return_index=True, return_inverse=True)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .._array import astype_like, to_numpy, unflagged
+from .._array import astype_like, ignore_float_warnings, to_numpy
 from .coding_layer import encoded
 from .step import HeadInput, head_input, head_loss
 
@@ -62,7 +62,7 @@ class HeadProblem:
 
         def objective(vector):
             # a line search may look where a loss overflows: too far
-            with unflagged():
+            with ignore_float_warnings():
                 loss, slope, _ = self.gradients(vector, seen, self.settings.nu)
             good = np.isfinite(loss) and np.isfinite(slope).all()
             return (loss, slope) if good else (_TOO_FAR, np.zeros_like(slope))
@@ -81,7 +81,7 @@ class HeadProblem:
     def _check_bounded(self, vector, seen):
         """Raise if the loss goes on falling far beyond what was taken for its least value."""
         plain = HeadProblem(self.like, self.settings)
-        with unflagged():
+        with ignore_float_warnings():
             loss, slope, _ = plain.gradients(vector, seen, self.settings.nu)
             if self.settings.nu:  # a ridge bounds all but the intercepts
                 n_outputs = int(np.prod(self.like["intercept"].shape))
@@ -122,7 +122,7 @@ class HeadProblem:
             return (ends[0] - ends[1]) / (2 * STEP * size / norm)
 
         shape = len(vector), len(vector)
-        with unflagged():
+        with ignore_float_warnings():
             system: Any = LinearOperator  # a class that makes others
             q, _ = cg(system(shape, matvec=product), right, rtol=1e-6, maxiter=200)
         return q if np.isfinite(q).all() else np.zeros_like(q)

@@ -6,7 +6,7 @@ signals where there is a linear path beside the codes.
 
 from dataclasses import dataclass
 
-from .._array import device_of, namespace, unflagged
+from .._array import device_of, ignore_float_warnings, namespace
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LinearHead:
             shapes["linear"] = (n_outputs, n_features)
         return {name: xp.zeros(shape, **home) for name, shape in shapes.items()}
 
-    @unflagged()
+    @ignore_float_warnings()
     def scores(self, parameters, features, X):
         """Scores (n_samples, n_outputs)."""
         scores = self._of_codes(parameters["coef"], features, X)
