@@ -1,13 +1,14 @@
 """Supervised dictionary learning and differentiable sparse coding.
 
-Exact sparse codes of whole batches, each with a duality gap; gradients through them; estimators
-that follow scikit-learn. Names load at first use: importing the package costs next to nothing.
+Exact sparse codes of whole batches, each with a duality gap; gradients through the codes;
+estimators that follow scikit-learn. Names are loaded at first use, so that importing the package
+is fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what editors and type checkers read; nothing of it runs
+if TYPE_CHECKING:  # for editors and type checkers only
     from ._versions import show_versions
     from .coding import encode, lam_max
     from .estimators import (

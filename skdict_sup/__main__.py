@@ -1,4 +1,4 @@
-"""`python -m skdict_sup`: see `demo`."""
+"""Run the demo as `python -m skdict_sup`; see `demo.command`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The one door to the array libraries: everything above speaks the array API standard.
+"""The only module, beside `kernels/`, that names array libraries.
 
-Names of array libraries stand here and in `kernels/`, nowhere else.
+All other modules are written for the array API standard.
 """
 
 import sys
@@ -29,7 +29,7 @@ __all__ = [
     "eps",
     "from_numpy_view",
     "has_float64",
-    "in_float64",
+    "ignore_float_warnings",
     "is_array",
     "is_cupy",
     "is_differentiated",
@@ -44,38 +44,37 @@ __all__ = [
     "rows_times",
     "set_rows",
     "take_rows",
+    "to_float64",
     "to_numpy",
-    "unboxed",
-    "unflagged",
+    "unwrap_scalar",
 ]
 
-ROWS = 48  # a multiple of the tiles of matrix products
-_SMALL_PRODUCT = 100**3  # multiplications up to which OpenBLAS has kernels of their own
+ROWS = 48  # a multiple of the tile height of BLAS matrix products
+_SMALL_PRODUCT = 100**3  # OpenBLAS has special kernels up to this number of multiplications
 
 
 def namespace(*arrays: Any) -> Any:
-    """Array API namespace shared by the given arrays; None and Python scalars don't vote."""
-    voters = [a for a in arrays if is_array_api_obj(a)]
-    return array_api_compat.array_namespace(*voters)
+    """Array API namespace of the arrays; None and Python scalars are ignored."""
+    return array_api_compat.array_namespace(*(a for a in arrays if is_array_api_obj(a)))
 
 
 def is_array(value):
-    """Whether value is an array of a library that speaks the standard (lists aren't)."""
+    """Whether value is an array of an array API library; lists are not."""
     return is_array_api_obj(value) and hasattr(value, "shape")
 
 
 def is_numpy(*arrays):
-    """Whether every given array is a NumPy array."""
+    """Whether all arrays are NumPy arrays."""
     return all(is_numpy_array(a) for a in arrays)
 
 
 def is_cupy(*arrays):
-    """Whether every given array is a CuPy array."""
+    """Whether all arrays are CuPy arrays."""
     return all(is_cupy_array(a) for a in arrays)
 
 
 def is_torch(*arrays):
-    """Whether every given array is a torch tensor."""
+    """Whether all arrays are torch tensors."""
     return all(is_torch_array(a) for a in arrays)
 
 
@@ -85,25 +84,25 @@ def is_sparse(value):
 
 
 def is_lazy(value):
-    """Whether value stands for a computation that is still to come, as dask arrays do."""
+    """Whether value is a lazy array, such as a dask array."""
     graph = getattr(value, "__dask_graph__", None)
     return callable(graph) and graph() is not None
 
 
 def is_differentiated(value):
-    """Whether a graph of gradients is recorded for value, which no code of ours goes on with."""
+    """Whether value is a tensor that autograd tracks; this package does not extend its graph."""
     if not (is_array(value) and is_torch_array(value) and value.requires_grad):
         return False
     return sys.modules["torch"].is_grad_enabled()
 
 
 def detached(array):
-    """The array without the graph of gradients that torch may keep for it."""
+    """The array, detached from the autograd graph if it is a torch tensor."""
     return array.detach() if is_torch_array(array) else array
 
 
 def dense(array):
-    """The array, or a sparse matrix (of few rows) as a NumPy array."""
+    """Convert a sparse matrix (of few rows) to a NumPy array; return other arrays unchanged."""
     return array.toarray() if is_sparse(array) else array
 
 
@@ -113,16 +112,16 @@ def eps(array):
 
 
 def has_float64(array):
-    """Whether the device that an array lives on has float64."""
+    """Whether the device of an array supports float64."""
     info = namespace(array).__array_namespace_info__()
     return "float64" in info.dtypes(device=device_of(array))
 
 
-def in_float64(array):
-    """The array as a factor of products that need accuracy: float32 in float64, if there is one.
+def to_float64(array):
+    """Convert float32 to float64 where the device supports it, for accurate matrix products.
 
-    A float32 product over m terms errs by some sqrt(m) units: at small lam that alone is worth
-    more than the duality gap that float32 codes can reach.
+    A float32 product over m terms has an error of about sqrt(m) units in the last place. At small
+    lam this alone exceeds the duality gap that float32 codes can reach.
     """
     xp = namespace(array)
     if array.dtype == xp.float32 and has_float64(array):
@@ -130,77 +129,79 @@ def in_float64(array):
     return array
 
 
-def unflagged():
-    """Context or decorator in which NumPy does not warn of results that are not finite.
+def ignore_float_warnings():
+    """Context manager or decorator that silences NumPy's floating-point warnings.
 
-    What is not finite is looked for among results. Flags of the processor tell less: the products
-    of OpenBLAS raise them for finite numbers too, from lanes that no result depends on.
+    Results are checked for NaN and infinity instead. The floating-point flags of the processor are
+    unreliable: OpenBLAS also raises them for finite results, from unused vector lanes.
     """
     return np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
 def narrow(array, dtype):
-    """The array in a dtype; numbers beyond its range become infinite without a warning."""
-    with unflagged():
+    """Cast an array to a dtype; numbers beyond its range silently become infinite."""
+    with ignore_float_warnings():
         return namespace(array).astype(array, dtype, copy=False)
 
 
 def on_host(array):
-    """Whether an array lives in host memory."""
+    """Whether an array is in host memory."""
     return "cpu" in str(device_of(array)).lower()
 
 
 def as_numpy_view(array):
-    """A torch tensor in host memory as the NumPy array that shares it; others as they are."""
+    """NumPy view of a torch tensor in host memory; other arrays are returned unchanged."""
     if not is_torch_array(array) or not on_host(array):
         return array
     return array.detach().numpy()
 
 
 def from_numpy_view(array, like):
-    """A NumPy array as an array of the library of `like`, without a copy; others as they are."""
+    """View of a NumPy array in the library of `like`; other arrays are returned unchanged."""
     if is_numpy_array(array) and not is_numpy_array(like):
         return namespace(like).from_dlpack(array)
     return array
 
 
 def rows_times(array, matrix):
-    """Matrix product of which each row depends on nothing but that row, bit for bit, for NumPy.
+    """Matrix product in which each row depends, bit for bit, on that row alone (for NumPy).
 
-    Matrix products round the last few rows in another way than full tiles: rows of zeros fill
-    them up to a multiple of ROWS. Small products have kernels of their own, which round in
-    another way again: where ROWS rows are one, every product has so many. Products in float32
-    round a row by its place within a tile, on processors without AVX-512: they are made in
-    float64. Rows in another order than C's would be multiplied as a transpose: they are copied.
-    All this holds where BLAS has one thread, as in `_threads.computing`.
+    BLAS breaks this in four ways, each of which is avoided here. It rounds the last rows
+    differently from full tiles: rows of zeros fill the array up to a multiple of ROWS. OpenBLAS
+    has special kernels for small products, which round differently: if ROWS rows are such a small
+    product, the rows are multiplied in blocks of ROWS. Without AVX-512, a float32 product rounds a
+    row by its position in a tile: products are computed in float64. Arrays that are not in C order
+    would be multiplied as a transpose: they are copied.
+    BLAS must have one thread, as in `_threads.one_blas_thread`.
     """
     if not is_numpy_array(array):
         return array @ matrix
     (n, k), p = array.shape, matrix.shape[1]
     if n % ROWS:
-        filled = np.zeros((n + -n % ROWS, k))
-        filled[:n] = array
+        padded = np.zeros((n + -n % ROWS, k))
+        padded[:n] = array
     else:
-        filled = np.ascontiguousarray(in_float64(array))
-    n_filled = filled.shape[0]
+        padded = np.ascontiguousarray(to_float64(array))
+    n_padded = padded.shape[0]
     if ROWS * k * p <= _SMALL_PRODUCT:
-        filled = filled.reshape(n_filled // ROWS, ROWS, k)
-    product = (filled @ in_float64(matrix)).reshape(n_filled, p)
+        padded = padded.reshape(n_padded // ROWS, ROWS, k)
+    product = (padded @ to_float64(matrix)).reshape(n_padded, p)
     return product[:n].astype(array.dtype, copy=False)
 
 
 def to_numpy(array: Any) -> Any:
-    """Copy an array to host memory as NumPy; NumPy arrays and lists come back as they are."""
+    """Copy an array to host memory as a NumPy array; NumPy arrays are not copied."""
     if not is_array_api_obj(array) or is_numpy_array(array):
         return np.asarray(array)
-    there: Any = array
+    device_array: Any = array
     if is_torch_array(array):
-        return there.detach().cpu().numpy()
-    return there.get() if hasattr(there, "get") else np.from_dlpack(there)
+        return device_array.detach().cpu().numpy()
+    has_get = hasattr(device_array, "get")  # CuPy
+    return device_array.get() if has_get else np.from_dlpack(device_array)
 
 
-def unboxed(value):
-    """Number of a NumPy scalar or of an array without dimensions; others as they are."""
+def unwrap_scalar(value):
+    """Convert a NumPy scalar or a 0-d array to a Python scalar; return other values unchanged."""
     if isinstance(value, np.generic) or (is_array(value) and value.ndim == 0):
         return value.item() if hasattr(value, "item") else to_numpy(value).item()
     return value
@@ -211,15 +212,16 @@ def astype_like(value, like):
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
         value = xp.astype(value, like.dtype, copy=False)
-        there = device_of(value) == device_of(like)
-        return value if there else to_device(value, device_of(like))
+        is_same_device = device_of(value) == device_of(like)
+        return value if is_same_device else to_device(value, device_of(like))
     value = to_numpy(value)
-    value = value if value.flags.writeable else value.copy()  # torch would share it, and warn
+    # torch would share read-only memory, and warn
+    value = value if value.flags.writeable else value.copy()
     return xp.asarray(value, dtype=like.dtype, device=device_of(like))
 
 
 def take_rows(array, rows):
-    """Rows of an array at NumPy integer positions, wherever the array lives."""
+    """Select rows of an array, on any device, by NumPy integer positions."""
     if is_numpy_array(array) or is_sparse(array):
         return array[rows]
     xp = namespace(array)
@@ -227,7 +229,7 @@ def take_rows(array, rows):
 
 
 def set_rows(array, values, rows):
-    """A copy of an array with other values at NumPy integer positions."""
+    """Copy of an array with the rows at NumPy integer positions replaced by values."""
     if is_numpy_array(array):
         array = array.copy()
         array[rows] = values
@@ -238,37 +240,40 @@ def set_rows(array, values, rows):
 
 
 def check_same_device(**arrays):
-    """Raise unless all named arrays share one array library and one device."""
-    given = {name: a for name, a in arrays.items() if a is not None}
-    homes = {name: (namespace(a).__name__, str(device_of(a))) for name, a in given.items()}
-    (first, home), *rest = homes.items()
-    for name, other in rest:
-        if other != home:
+    """Raise ValueError unless all arrays, named by keyword, share one library and device."""
+    places = {
+        name: (namespace(array).__name__, str(device_of(array)))
+        for name, array in arrays.items()
+        if array is not None
+    }
+    (first, expected), *others = places.items()
+    for name, place in others:
+        if place != expected:
             raise ValueError(
-                f"{name} lives in {other[0]} on {other[1]}, but {first} lives in {home[0]} on "
-                f"{home[1]}; move one of them so that both share one array library and device "
-                "(skdict_sup.to_device moves a fitted estimator)."
+                f"{name} is an array of {place[0]} on {place[1]}, but {first} is an array of "
+                f"{expected[0]} on {expected[1]}; move one of them so that both have the same "
+                "library and device (skdict_sup.to_device moves a fitted estimator)."
             )
 
 
 def resolve_device(name, parameter):
-    """Array library of a name such as "cupy" or "torch:cuda:0", and keywords for its device."""
-    module, _, place = name.partition(":")
+    """Array library and device keywords for a name such as "cupy" or "torch:cuda:0"."""
+    module, _, device = name.partition(":")
     try:
         library = import_module(module)
-        where = {"device": _device(library, place)} if place else {}
-        library.zeros(1, **where)
+        device_kwargs = {"device": _device(library, device)} if device else {}
+        library.zeros(1, **device_kwargs)
     except (ImportError, AttributeError, RuntimeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"{parameter} must be an array library, with the name of a device after a colon where "
-            f"it is not the default one, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
+            f"{parameter} must be the name of an array library, optionally followed by a colon "
+            f"and a device, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
         ) from None
-    return library, where
+    return library, device_kwargs
 
 
-def _device(library, place):
-    """Device of a library by its name; numbers are those of CUDA devices."""
-    if place.isdigit():
-        return library.cuda.Device(int(place))
-    return getattr(library, "Device", str)(place)
+def _device(library, name):
+    """Device object of a library for a device name; a number is a CUDA device number."""
+    if name.isdigit():
+        return library.cuda.Device(int(name))
+    return getattr(library, "Device", str)(name)

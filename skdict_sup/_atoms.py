@@ -1,4 +1,4 @@
-"""A dictionary together with what follows from it alone, each computed once."""
+"""A dictionary with quantities that are computed from it once, such as the Gram matrix."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from ._array import astype_like, eps, in_float64, namespace, rows_times, set_rows, to_numpy
+from ._array import astype_like, eps, namespace, rows_times, set_rows, to_float64, to_numpy
 
-_FURTHER = 8  # roundings of a code's certificate beside those of its sums
+_EXTRA_ROUNDINGS = 8  # roundings in a certificate beside those of its sums
 
 
 @dataclass(frozen=True, eq=False)
 class Atoms:
-    """The atoms, which are the rows of a dictionary (n_components, n_features)."""
+    """A dictionary (n_components, n_features), whose rows are the atoms, and its properties."""
 
     dictionary: Any
 
     @cached_property
     def wide(self):
-        """The atoms in float64, or themselves where they are, or on devices that have none."""
-        factor = in_float64(self.dictionary)
-        return self if factor is self.dictionary else Atoms(factor)
+        """The atoms in float64; the same object if they are already, or without device support."""
+        dictionary = to_float64(self.dictionary)
+        return self if dictionary is self.dictionary else Atoms(dictionary)
 
     @cached_property
     def gram(self):
@@ -32,66 +32,66 @@ class Atoms:
 
     def correlations(self, X):
         """Inner products of signals and atoms, summed in float64: (n_samples, n_components)."""
-        return astype_like(rows_times(in_float64(X), self.wide.dictionary.T), X)
+        return astype_like(rows_times(to_float64(X), self.wide.dictionary.T), X)
 
-    def resolved(self, X, corr):
-        """Correlations, of which none of a signal is zero for rounding alone, where floats allow.
+    def recompute_vanished(self, X, corr):
+        """Correlations, recomputed in extended precision for signals where all of them are zero.
 
-        Those of signals orthogonal to all atoms are computed again in the longest floats: what is
-        relative to the largest of them has no meaning if that is lost. NumPy arrays alone.
+        Rounding alone may make them zero, and residuals are relative to the largest correlation.
+        For NumPy arrays only.
         """
         rows = (corr[:, 0] == 0).nonzero()[0]
         rows = rows[~corr[rows].any(axis=1)]
-        sizes = rows_times(np.abs(X[rows]), np.abs(self.dictionary).T)
-        rows = rows[sizes.any(axis=1)]
+        magnitudes = rows_times(np.abs(X[rows]), np.abs(self.dictionary).T)
+        rows = rows[magnitudes.any(axis=1)]
         if not len(rows):
             return corr
-        longest = X[rows].astype(np.longdouble) @ self.dictionary.astype(np.longdouble).T
-        return set_rows(corr, longest.astype(corr.dtype), rows)
+        extended = X[rows].astype(np.longdouble) @ self.dictionary.astype(np.longdouble).T
+        return set_rows(corr, extended.astype(corr.dtype), rows)
 
     @cached_property
     def rounding(self):
-        """Bound on the relative rounding of sums over features and atoms.
+        """Bound on the relative rounding error of sums over features and atoms.
 
-        Zero on devices that have no float64: short floats alone leave no room for it.
+        It is zero on devices without float64, where the bound would exceed the tolerance.
         """
         unit = 0.5 * eps(self.dictionary)
-        return unit * (sum(self.dictionary.shape) + _FURTHER) if unit < 1e-10 else 0.0
+        return unit * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS) if unit < 1e-10 else 0.0
 
     @cached_property
     def in_range(self):
-        """Whether products with the largest atom are far from the ends of the range of floats.
+        """Whether products with the largest atom neither overflow nor underflow: a 0-d array.
 
-        An array. What vanishes with smaller atoms is nothing beside these products.
+        Products with smaller atoms may underflow, but are negligible beside these.
         """
         xp = namespace(self.dictionary)
         info = xp.finfo(self.dictionary.dtype)
         least = float(info.smallest_normal) ** 0.5 / float(info.eps)
-        size = xp.max(xp.abs(self.dictionary))
-        return (size == 0) | ((size > least) & (size < 1 / least))
+        largest = xp.max(xp.abs(self.dictionary))
+        return (largest == 0) | ((largest > least) & (largest < 1 / least))
 
     @cached_property
     def curvatures(self):
-        """Proven lower bounds on the curvature of least squares: everywhere, and within its range.
+        """Lower bounds on the curvature of least squares: in all directions, and in the row space.
 
-        Zero where rounding may hide a smaller one: an eigenvalue counts as zero, and not as small,
-        only where the number of distinct atoms or of features says that it is.
+        A bound is zero where rounding may hide a smaller eigenvalue. An eigenvalue near zero
+        counts as exactly zero only where the number of distinct atoms or of features implies it.
         """
         if not bool(namespace(self.gram).all(namespace(self.gram).isfinite(self.gram))):
             return 0.0, 0.0
         values = to_numpy(namespace(self.gram).linalg.eigvalsh(self.gram))
         floor = eps(self.gram) * sum(self.dictionary.shape) * float(values[-1])
-        seen = values[values > 2 * floor] - floor
+        nonzero = values[values > 2 * floor] - floor
         rank = min(_n_distinct(to_numpy(self.dictionary)), self.dictionary.shape[1])
-        least = float(seen.min(initial=values[-1])) if len(seen) >= rank > 0 else 0.0
-        return (least if len(seen) == values.shape[0] else 0.0), least
+        least = float(nonzero.min(initial=values[-1])) if len(nonzero) >= rank > 0 else 0.0
+        return (least if len(nonzero) == values.shape[0] else 0.0), least
 
     @cached_property
     def nonnegative_radius(self):
-        """Largest nonnegative least-squares codes of a unit signal; None where none is known.
+        """Bound on the nonnegative least-squares code of a unit signal; None if unknown.
 
-        Atoms at acute angles do not cancel: ||w D|| is at least w_j ||d_j|| for every j, and at
-        most ||x|| at the solution.
+        If no inner product of atoms is negative, ||w D|| is at least w_j ||d_j|| for every j, and
+        at the solution it is at most ||x||.
         """
         xp = namespace(self.gram)
         norms = xp.linalg.diagonal(self.gram)
@@ -101,7 +101,7 @@ class Atoms:
 
 
 def _n_distinct(atoms):
-    """Number of nonzero atoms of which none is a copy, up to the sign, of another."""
+    """Number of nonzero atoms, without repetitions up to the sign."""
     atoms = atoms[(atoms != 0).any(axis=1)]
     if not len(atoms):
         return 0

@@ -1,8 +1,9 @@
-"""The relative entropy h(w) of codes to a mean p: formulas of the KL prior lam sum_j h(w_j).
+"""Formulas of the relative entropy h(w) of codes w to a mean p, for the KL prior lam sum_j h(w_j).
 
-It has two forms, for codes w >= 0 and for signed ones. `gradient` is h'(w), `code_at` its inverse,
-`mobility` 1 / h''(w), and `reach` the |w| of a given mobility. `code_at` limits arguments of exp
-to a range that contains every solution. Gaps have no limit, and may be infinite.
+There are two forms, for codes w >= 0 and for signed codes. `gradient` is h'(w), `code_at` its
+inverse, `mobility` is 1 / h''(w), and `reach` is the |w| that has a given mobility. `code_at`
+clips the arguments of exp to a range that contains every solution. Gaps are not clipped, and may
+be infinite.
 """
 
 import math
@@ -15,17 +16,17 @@ _TAYLOR_DEGREE = 9  # for exp(x), |x| < 0.05: the remainder is below the float64
 
 
 def max_exponent(array):
-    """Largest argument of exp, with a margin to the range of the dtype."""
+    """Largest argument of exp that does not overflow in the dtype, with a margin."""
     return 0.9 * math.log(float(namespace(array).finfo(array.dtype).max))
 
 
-def _limited(exponent):
+def _clip_exponent(exponent):
     xp = namespace(exponent)
     return xp.minimum(exponent, xp.full_like(exponent, max_exponent(exponent)))
 
 
 def _exp_remainder(x):
-    """exp(x) - 1 - x, without cancellation."""
+    """Compute exp(x) - 1 - x without cancellation."""
     xp = namespace(x)
     is_small = xp.abs(x) < 0.05
     small = xp.where(is_small, x, xp.zeros_like(x))
@@ -36,7 +37,7 @@ def _exp_remainder(x):
 
 
 def _scaled_remainder(scale, log_scale, x):
-    """Scale times exp(x) - 1 - x, also where the scale underflows and exp(x) overflows."""
+    """Compute scale * (exp(x) - 1 - x), even if scale underflows or exp(x) overflows."""
     xp = namespace(x)
     is_large = x > 1.0
     moderate = scale * _exp_remainder(xp.where(is_large, xp.zeros_like(x), x))
@@ -44,7 +45,7 @@ def _scaled_remainder(scale, log_scale, x):
 
 
 def _log_ratio(code, p):
-    """log(w / p), accurate near w = p and far from it."""
+    """Compute log(w / p), accurately near w = p and far from it."""
     xp = namespace(code)
     ratio, deviation = code / p, (code - p) / p
     in_range = (ratio > float(xp.finfo(code.dtype).smallest_normal)) & (ratio < xp.inf)
@@ -56,7 +57,7 @@ def _log_ratio(code, p):
 
 
 def smallest_resolved(code):
-    """Magnitude below which floats lose digits: such an entry counts as zero."""
+    """Magnitude below which floats lose precision; smaller entries count as zero."""
     info = namespace(code).finfo(code.dtype)
     return float(info.smallest_normal) / float(info.eps)
 
@@ -79,7 +80,7 @@ class OneSided:
 
     @staticmethod
     def code_at(gradient, p):
-        return p * namespace(gradient).exp(_limited(gradient))
+        return p * namespace(gradient).exp(_clip_exponent(gradient))
 
     @staticmethod
     def mobility(code, p):
@@ -90,11 +91,11 @@ class OneSided:
         return mobility
 
     @staticmethod
-    def gap(code, p, off):
-        """h(w) + h*(s) - s w at s = h'(w) + off: w (exp(off) - 1 - off)."""
+    def gap(code, p, deviation):
+        """h(w) + h*(s) - s w at s = h'(w) + deviation: w (exp(deviation) - 1 - deviation)."""
         xp = namespace(code)
         resolved = xp.maximum(code, xp.full_like(code, smallest_resolved(code)))
-        return _scaled_remainder(resolved, xp.log(resolved), off)
+        return _scaled_remainder(resolved, xp.log(resolved), deviation)
 
     @staticmethod
     def gradient_in_p(code, p):
@@ -137,11 +138,11 @@ class TwoSided:
         return xp.sqrt(xp.maximum(squares, xp.zeros_like(squares)))
 
     @staticmethod
-    def gap(code, p, off):
-        """h(w) + h*(s) - s w at s = h'(w) + off: the sum of the gaps of the two halves."""
+    def gap(code, p, deviation):
+        """h(w) + h*(s) - s w at s = h'(w) + deviation: the sum of the gaps of the two halves."""
         xp = namespace(code)
         large, small = TwoSided.halves(code, p)
-        signed = xp.where(code >= 0, off, -off)
+        signed = xp.where(code >= 0, deviation, -deviation)
         log_p, log_ratio = xp.log(p), xp.abs(TwoSided.gradient(code, p))
         gap = _scaled_remainder(large, log_p + log_ratio, signed)
         return gap + _scaled_remainder(small, log_p - log_ratio, -signed)
@@ -158,17 +159,17 @@ class TwoSided:
 
 
 class RelativeEntropy:
-    """lam h(w), summed over the atoms, of an object with `lam`, `positive` and `mean(like)`."""
+    """Methods of a prior lam sum_j h(w_j), given `lam`, `positive` and `mean(like)`."""
 
     lam: Any
     positive: bool
 
     def mean(self, like: Array) -> Array:
-        """Prior mean p as an array that goes with a code."""
+        """Prior mean p as an array that broadcasts with a code."""
         raise NotImplementedError
 
-    def resolved_from(self, code: Array) -> float:
-        """Magnitude from which on entries of a code count."""
+    def zero_threshold(self, code: Array) -> float:
+        """Magnitude up to which entries of a code count as zero."""
         return smallest_resolved(code)
 
     @property
@@ -176,11 +177,11 @@ class RelativeEntropy:
         return OneSided if self.positive else TwoSided
 
     def value(self, code: Array) -> Array:
-        """Value of the prior at each code, (n_samples,)."""
+        """Value of the prior at each code: (n_samples,)."""
         return self.lam * namespace(code).sum(self._form.value(code, self.mean(code)), axis=-1)
 
     def gradient(self, code: Array) -> Array:
-        """Derivative phi'(w), entry by entry; at w = 0, that at the smallest resolved w."""
+        """Derivative phi'(w), entry by entry; at w = 0, its value at the smallest resolved w."""
         return self.lam * self._form.gradient(code, self.mean(code))
 
     def code_at(self, slope: Array) -> Array:
@@ -188,15 +189,15 @@ class RelativeEntropy:
         return self._form.code_at(slope / self.lam, self.mean(slope))
 
     def mobility(self, code: Array) -> Array:
-        """1 / phi''(w), entry by entry."""
+        """Inverse curvature 1 / phi''(w), entry by entry."""
         return self._form.mobility(code, self.mean(code)) / self.lam
 
     def reach(self, mobility: Array) -> Array:
-        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
+        """Largest |w| at which phi''(w) is at least 1 / mobility."""
         return self._form.reach(self.lam * mobility, self.mean(mobility))
 
     def support(self, code: Array) -> Array:
-        """Entries that floats resolve."""
+        """Mask of the entries that count as nonzero; all entries for signed codes."""
         xp = namespace(code)
         if self.positive:
             return code > smallest_resolved(code)
@@ -211,12 +212,12 @@ class RelativeEntropy:
     def stationarity(self, code: Array, slope: Array) -> Array:
         """Distance of slope to phi'(w), entry by entry.
 
-        An entry w >= 0 that counts as zero is optimal for every slope up to phi' there.
+        For codes w >= 0, an entry that counts as zero is optimal if its slope is at most phi'.
         """
         xp = namespace(code)
         if not self.positive:
             return xp.abs(slope - self.gradient(code))
-        least = xp.full_like(code, self.resolved_from(code))
+        least = xp.full_like(code, self.zero_threshold(code))
         distance = slope - self.gradient(xp.maximum(code, least))
         is_zero = code <= least
         return xp.where(is_zero, xp.maximum(distance, xp.zeros_like(code)), xp.abs(distance))

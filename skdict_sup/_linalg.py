@@ -1,17 +1,17 @@
-"""Linear algebra on batches: conjugate gradients, the unit ball, unit norms."""
+"""Linear algebra on batches: conjugate gradients, projection on the unit ball, unit norms."""
 
 from ._array import namespace
 
 
 def unit_norm(rows):
-    """Rows scaled to norm one; rows of zeros stay."""
+    """Scale rows to norm one; rows of zeros are unchanged."""
     xp = namespace(rows)
     norms = xp.sqrt(xp.sum(rows * rows, axis=1, keepdims=True))
     return rows / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 
 def project_ball(rows, positive):
-    """Nearest rows in the unit ball, or in its nonnegative part."""
+    """Project rows on the unit ball, or on its nonnegative part."""
     xp = namespace(rows)
     if positive:
         rows = xp.maximum(rows, xp.zeros_like(rows))
@@ -19,28 +19,28 @@ def project_ball(rows, positive):
     return rows / xp.maximum(norms, xp.ones_like(norms))
 
 
-def conjugate_gradients(product, rhs, diagonal, tol, most=None):
-    """Solutions x of product(x) = rhs, for a batch of symmetric positive definite systems.
+def conjugate_gradients(product, rhs, diagonal, tol, max_iter=None):
+    """Solve product(x) = rhs for a batch of symmetric positive definite systems.
 
-    Each row is a system of its own, with its own step lengths.
+    Each row is a separate system with its own step lengths.
 
     Parameters
     ----------
     product : callable
-        The systems' products with a batch of vectors.
+        Products of the systems with a batch of vectors, one for each system.
     rhs : array (n_systems, size)
     diagonal : array like rhs
         Preconditioner: the diagonals of the systems.
     tol : float or array (n_systems,)
-        Norm of the residual, relative to that of rhs (both scaled by the preconditioner), at
-        which a system is left alone.
-    most : int or None
-        Most iterations; None for twice the size, and twenty.
+        Norm of the residual, relative to that of rhs (both in the norm of the preconditioner),
+        at which the iterations on a system stop.
+    max_iter : int or None
+        Maximum number of iterations; None means 2 * size + 20.
 
     Returns
     -------
     x : array like rhs
-        Where rounding lets residuals grow, that of the smallest.
+        The iterate with the smallest residual.
     """
     xp = namespace(rhs)
     x, r = xp.zeros_like(rhs), rhs
@@ -49,7 +49,7 @@ def conjugate_gradients(product, rhs, diagonal, tol, most=None):
     p = z
     rho = xp.sum(r * z, axis=1)
     bound, least = tol * tol * rho, rho
-    for _ in range(most or 2 * rhs.shape[1] + 20):
+    for _ in range(max_iter or 2 * rhs.shape[1] + 20):
         busy = rho > bound
         if not bool(xp.any(busy)):
             break

@@ -1,4 +1,4 @@
-"""Damped Newton's method along the curve (w, phi'(w)), for smooth convex priors: stated once.
+"""Damped Newton's method along the curve (w, phi'(w)), for smooth convex priors.
 
 The unknown is the dual variable s = phi'(w), and w follows. With the residual r = slope - s, which
 is minus the gradient of the objective, and the Hessian H of the loss, Newton's equation reads
@@ -10,8 +10,8 @@ the curve: a step in s would overshoot by orders of magnitude. A step is halved 
 the objective enough.
 
 The solver `newton` runs these functions on any problem, and the reference of the kernel `kl_codes`
-on a Gram matrix. The compiled versions of that kernel state the same for one signal after another,
-with the constants below.
+on a Gram matrix. The compiled versions of that kernel implement the same method for one signal at
+a time, with the same constants.
 
 A `problem` has `prior` (a `SmoothPrior`), `slope(data, code)`, `objective(data, code, slope)`,
 `newton_system(code, rhs, tol)`, `product(direction, code)` and `diagonal(code)`.
@@ -30,19 +30,19 @@ from ._array import device_of, eps, namespace, take_rows, to_numpy
 from ._records import Data, Rows
 
 SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
-MAX_TRIALS = 30  # step lengths that are tried in one iteration
-SYSTEM_TOL = 1e-4  # accuracy of the linear systems: the next step corrects the error of a step
-ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
+MAX_TRIALS = 30  # maximum number of step lengths in one iteration
+SYSTEM_TOL = 1e-4  # tolerance of the linear systems: the next step corrects the error
+ROUNDING_UNITS = 16  # bound on the rounding error of an objective, in units of eps
 PATIENCE = 12  # iterations without progress after which a signal counts as stalled
 
 
 @dataclass(frozen=True, eq=False)
 class NewtonState(Rows):
-    """Codes of an iteration, with all that follows from them."""
+    """Codes of an iteration, with their dual variables, slopes and objectives."""
 
     data: Data
     code: Any
-    dual: Any  # phi'(code), or where an entry of the code underflows, what it stands for
+    dual: Any  # phi'(code); still accurate where an entry of the code underflows
     slope: Any
     objective: Any
     kkt_residual: Any  # relative to the largest correlation of the signal
@@ -50,19 +50,19 @@ class NewtonState(Rows):
 
 
 def start(problem, data, code):
-    """State at given codes."""
+    """State at the initial codes."""
     xp = namespace(code)
     n_stalled = xp.zeros(code.shape[0], dtype=xp.int64, device=device_of(code))
     return _evaluate(problem, data, code, problem.prior.gradient(code), n_stalled)
 
 
 def step(problem, state):
-    """State after one damped Newton step of each signal."""
+    """State after one damped Newton step for each signal."""
     xp = namespace(state.code)
     residual = state.slope - state.dual
     direction, radius = _direction(problem, state, residual)
     after = _backtrack(problem, state, direction, residual, radius)
-    # the residual may increase on the way to the optimum; the objective decides then
+    # the residual may increase between iterations: a decrease of the objective also counts
     decreases = after.objective < state.objective - _rounding(state)
     improves = decreases | (after.kkt_residual < 0.9 * state.kkt_residual)
     n_stalled = xp.where(improves, xp.zeros_like(state.n_stalled), state.n_stalled + 1)
@@ -82,15 +82,15 @@ def _evaluate(problem, data, code, dual, n_stalled):
 
 
 def _direction(problem, state, residual):
-    """Newton's direction in the dual variable, and the |w| up to which entries grow freely.
+    """Newton direction in the dual variable, and the |w| up to which entries grow freely.
 
     Below that radius the prior has more curvature than the loss, and a step cannot overshoot.
     """
     xp, code = namespace(state.code), state.code
     move, curvature, support = problem.newton_system(code, residual, SYSTEM_TOL)
     diagonal = problem.diagonal(code)
-    # both terms equal phi'' move; the first would multiply errors of the system by large
-    # curvatures, and the second subtracts nearly equal numbers where curvatures are small
+    # both expressions equal phi'' move: the first amplifies errors of the system where the
+    # curvature is large, the second cancels where it is small
     direction = xp.where(
         support & (curvature < diagonal),
         curvature * move,
@@ -101,7 +101,7 @@ def _direction(problem, state, residual):
 
 
 def _backtrack(problem, state, direction, residual, radius):
-    """States at the longest steps, of lengths 1, 1/2, 1/4, ..., that are accepted."""
+    """States after the first accepted step of length 1, 1/2, 1/4, ..."""
     after = _step_along(problem, state, direction, radius)
     rows, length = np.arange(state.n_rows), 1.0
     accepted = to_numpy(_is_accepted(state, after, residual))
@@ -122,7 +122,7 @@ def _backtrack(problem, state, direction, residual, radius):
 def _step_along(problem, state, direction, radius):
     """State after a step along the curve: in the dual, or in the code where that is shorter.
 
-    Where |w| grows beyond the free radius, it grows by no more than along the tangent.
+    Beyond the free radius, |w| grows at most as far as the tangent.
     """
     xp, prior = namespace(direction), problem.prior
     dual = state.dual + direction
@@ -141,7 +141,7 @@ def _step_along(problem, state, direction, radius):
 
 
 def _is_accepted(before, after, residual):
-    """Whether a step lowers the objective by enough of the predicted decrease, or the residual.
+    """Whether a step decreases the objective sufficiently, or halves the residual.
 
     Where rounding hides the decrease, the trapezoidal rule estimates it from the derivatives at
     both ends of the step.

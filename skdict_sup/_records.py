@@ -1,6 +1,6 @@
-"""Records of arrays with one row for each signal, and iterations over them.
+"""Records of arrays with one row for each signal, and a loop that iterates on them.
 
-The arrays of a record are selected and joined together.
+Rows are selected and joined in all arrays of a record together.
 """
 
 from dataclasses import dataclass, fields
@@ -14,14 +14,14 @@ from ._array import namespace, set_rows, take_rows, to_numpy
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Base of frozen records of arrays with one row per signal, of such records, and of None.
+    """Base of frozen records whose fields are arrays with one row per signal, records, or None.
 
-    Whatever belongs to a signal stands in one record, so that nothing is left behind when signals
-    are dropped from a batch.
+    All arrays that belong to a signal are in one record, so that dropping a signal from a batch
+    drops all of them.
     """
 
     def parts(self):
-        """Values of the fields, in their order."""
+        """Values of the fields, in the order of definition."""
         return [getattr(self, field.name) for field in fields(self)]
 
     @property
@@ -31,21 +31,21 @@ class Rows:
         return first.n_rows if isinstance(first, Rows) else first.shape[0]
 
     def rows(self, rows):
-        """The record of some signals, at NumPy integer positions."""
-        return type(self)(*(_taken(part, rows) for part in self.parts()))
+        """Select the rows at NumPy integer positions, in all fields."""
+        return type(self)(*(_take(part, rows) for part in self.parts()))
 
     def put(self, other, rows):
-        """The record with the rows of another one at NumPy integer positions."""
+        """Copy of the record with some rows, at NumPy integer positions, replaced by `other`."""
         pairs = zip(self.parts(), other.parts(), strict=True)
         return type(self)(*(_put(a, b, rows) for a, b in pairs))
 
     def join(self, others):
-        """The record of these signals and, after them, those of other records."""
+        """Concatenate this record and other records."""
         columns = zip(self.parts(), *(other.parts() for other in others), strict=True)
-        return type(self)(*(_joined(first, rest) for first, *rest in columns))
+        return type(self)(*(_join(first, others) for first, *others in columns))
 
 
-def _taken(part, rows):
+def _take(part, rows):
     if part is None:
         return None
     return part.rows(rows) if isinstance(part, Rows) else take_rows(part, rows)
@@ -57,24 +57,24 @@ def _put(part, other, rows):
     return part.put(other, rows) if isinstance(part, Rows) else set_rows(part, other, rows)
 
 
-def _joined(first, rest):
+def _join(first, others):
     if first is None:
         return None
     if isinstance(first, Rows):
-        return first.join(rest)
-    return namespace(first).concat([first, *rest], axis=0) if rest else first
+        return first.join(others)
+    return namespace(first).concat([first, *others], axis=0) if others else first
 
 
 @dataclass(frozen=True, eq=False)
 class Data(Rows):
-    """All that solvers and certificates see of a batch of signals.
+    """What solvers and certificates use of a batch of signals: correlations and offsets.
 
     Attributes
     ----------
     corr : array of shape (n_samples, n_components)
         Inner products of signals and atoms.
     offset : array of shape (n_samples,)
-        Part of the loss that no code changes: squared norms for the linear transfer.
+        Part of the loss that does not depend on the code: squared norms for the linear transfer.
     """
 
     corr: Any
@@ -82,7 +82,7 @@ class Data(Rows):
 
     @cached_property
     def scale(self):
-        """What residuals are relative to: the largest correlation, or one where it is zero."""
+        """Scale of the residuals: the largest correlation, or one where it is zero."""
         xp = namespace(self.corr)
         top = xp.max(xp.abs(self.corr), axis=1)
         return xp.where(top > 0, top, xp.ones_like(top))
@@ -93,10 +93,10 @@ class Data(Rows):
 
 
 def iterate(state, step, is_finished, max_iter, every=1):
-    """Step until each signal is finished, or `max_iter` times: (state, steps of each signal).
+    """Iterate until all signals are finished, at most `max_iter` times: (state, n_iter).
 
-    Finished signals drop out of the batch. `is_finished` is asked before the first of each `every`
-    steps, and at the end.
+    Finished signals are dropped from the batch. `is_finished` is called every `every` steps and at
+    the end.
     """
     finished, positions, steps = [], [], []
     remaining = np.arange(state.n_rows)

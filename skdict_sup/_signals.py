@@ -1,7 +1,7 @@
-"""Signals, whatever they are stored as: all kinds give the same batches, which are arrays.
+"""Signals in arrays, in sparse matrices or in host memory, behind one interface.
 
-Whoever codes signals or learns from them asks for batches, and for the little else that `Signals`
-has. A further kind is a further class.
+Solvers and learners see batches, which are arrays, and the few other methods of `Signals`. To
+support another kind of signals, add a subclass.
 """
 
 from abc import ABC, abstractmethod
@@ -22,67 +22,68 @@ from ._array import (
 from ._threads import slices
 from ._validation import check_matrix, non_finite_rows, refuse_non_finite
 
-_MAX_ROWS = 65_536  # signals of a batch, in a pass over all of them
-_MAX_NUMBERS = 2**24  # entries of a batch, in such a pass
+_MAX_ROWS = 65_536  # signals in a batch, in a pass over all signals
+_MAX_ENTRIES = 2**24  # entries of a batch, in such a pass
 
 
 class Signals(ABC):
-    """Signals as rows; `rows` selects some, and `dense` makes an array of them.
+    """Signals as rows; `rows` selects signals, and `dense` converts them to an array.
 
-    A kind has these two, its `shape` and `like`, and what it can do faster than batch by batch.
+    A subclass defines these two methods, `shape` and `like`, and overrides the methods that it can
+    compute faster than batch by batch.
     """
 
-    is_whole: ClassVar = False  # whether the array of all signals is there already
+    is_single_array: ClassVar = False  # whether the signals are already one dense array
 
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
-        """Numbers of signals and of features."""
+        """(n_samples, n_features)."""
 
     @property
     @abstractmethod
     def like(self) -> Any:
-        """An array of the library, device and dtype of batches; its shape says nothing."""
+        """An array of any shape, with the library, device and dtype of the batches."""
 
     @abstractmethod
     def rows(self, rows) -> "Signals":
-        """Some of the signals: those of a slice, or at NumPy integer positions."""
+        """Select signals by a slice or by NumPy integer positions."""
 
     @abstractmethod
     def dense(self) -> Any:
-        """The array of all signals, (n_samples, n_features), which callers do not change."""
+        """Array of all signals (n_samples, n_features), which callers must not modify."""
 
     @property
     def dtype(self):
-        """Type of the entries of batches."""
+        """Data type of the batches."""
         return self.like.dtype
 
     def batch(self, rows):
-        """The array of some of the signals."""
+        """Array of the signals of a slice or at NumPy integer positions."""
         return self.rows(rows).dense()
 
     def on_host(self):
-        """The signals as they are in host memory, where batches are NumPy arrays."""
+        """The signals in host memory, with NumPy batches."""
         return self if is_numpy(self.like) else Dense(to_numpy(self.dense()))
 
     def __matmul__(self, matrix):
-        """The array of the product with a matrix (n_features, any number)."""
+        """Product with a matrix (n_features, n), as a dense array."""
         parts = [self.batch(rows) @ matrix for rows in self._slices()]
         return namespace(self.like).concat(parts, axis=0)
 
     def least(self):
-        """The least entry."""
+        """Smallest entry."""
         xp = namespace(self.like)
         return min(float(xp.min(self.batch(rows))) for rows in self._slices())
 
     def sums(self):
-        """Sum of each signal, as NumPy floats: (n_samples,)."""
+        """Sums of the signals, in NumPy float64: (n_samples,)."""
         xp = namespace(self.like)
         parts = [to_numpy(xp.sum(self.batch(rows), axis=1)) for rows in self._slices()]
         return np.concatenate(parts, dtype=np.float64)
 
     def non_finite(self):
-        """Numbers of the signals with an entry that is NaN or infinite."""
+        """Indices of the signals with a NaN or infinite entry."""
         parts = [rows.start + non_finite_rows(self.batch(rows)) for rows in self._slices()]
         return np.concatenate(parts)
 
@@ -91,25 +92,25 @@ class Signals(ABC):
         refuse_non_finite(self.non_finite(), "X")
 
     def replaced(self, where, signal):
-        """Signals with `signal`, (1, n_features), in place of those where a mask is true."""
+        """Replace signals, where a mask is true, by `signal` of shape (1, n_features)."""
         return _Replaced(self, where, signal)
 
     def _slices(self):
         """Slices for a pass over all signals."""
-        n_rows = max(1, min(_MAX_ROWS, _MAX_NUMBERS // self.shape[1]))
+        n_rows = max(1, min(_MAX_ROWS, _MAX_ENTRIES // self.shape[1]))
         return slices(self.shape[0], n_rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Dense(Signals):
-    """Signals in one array of any library; batches of consecutive ones are views of it."""
+    """Signals in one array of any library; batches of consecutive signals are views."""
 
     array: Any
-    is_whole: ClassVar = True
+    is_single_array: ClassVar = True
 
     @property
     def shape(self):
-        """Numbers of signals and of features."""
+        """(n_samples, n_features)."""
         return self.array.shape
 
     @property
@@ -118,7 +119,7 @@ class Dense(Signals):
         return self.array
 
     def rows(self, rows):
-        """Some of the signals."""
+        """Select signals by a slice or by NumPy integer positions."""
         array = self.array
         return Dense(array[rows, :] if isinstance(rows, slice) else take_rows(array, rows))
 
@@ -130,56 +131,56 @@ class Dense(Signals):
         return self.array @ matrix
 
     def replaced(self, where, signal):
-        """Signals in a new array."""
+        """Replace signals in a copy of the array."""
         return Dense(_replaced(self.array, where, signal))
 
 
 @dataclass(frozen=True, eq=False)
 class SparseRows(Signals):
-    """Signals in a SciPy CSR matrix, of which no more than a batch becomes dense."""
+    """Signals in a SciPy CSR matrix; only batches are made dense."""
 
     matrix: Any
 
     @property
     def shape(self):
-        """Numbers of signals and of features."""
+        """(n_samples, n_features)."""
         return self.matrix.shape
 
     @property
     def like(self):
-        """The entries that are stored."""
+        """The stored entries."""
         return self.matrix.data
 
     def rows(self, rows):
-        """Some of the signals."""
+        """Select signals by a slice or by NumPy integer positions."""
         return SparseRows(self.matrix[rows, :])
 
     def dense(self):
-        """The array of all signals."""
+        """Dense array of all signals."""
         return self.matrix.toarray()
 
     def __matmul__(self, matrix):
         return self.matrix @ matrix
 
     def least(self):
-        """The least entry that is stored, or zero where none is."""
+        """Smallest stored entry, or zero if there is none."""
         return float(self.matrix.data.min(initial=0.0))
 
     def sums(self):
-        """Sum of each signal."""
+        """Sums of the signals."""
         return np.asarray(self.matrix.sum(axis=1), np.float64).ravel()
 
     def non_finite(self):
-        """Numbers of the signals with an entry that is NaN or infinite."""
+        """Indices of the signals with a NaN or infinite entry."""
         bad = ~np.isfinite(self.matrix.data)
         return np.unique(np.searchsorted(self.matrix.indptr, bad.nonzero()[0], "right") - 1)
 
 
 @dataclass(frozen=True, eq=False)
 class HostSignals(Signals):
-    """Signals that stay in host memory, and whose batches are copied to a device.
+    """Signals that stay in host memory; only their batches are copied to a device.
 
-    `host` are signals with NumPy batches, `empty` an array of the device.
+    `host` are signals with NumPy batches, `empty` is an empty array on the device.
     """
 
     host: Signals
@@ -187,30 +188,30 @@ class HostSignals(Signals):
 
     @property
     def shape(self):
-        """Numbers of signals and of features."""
+        """(n_samples, n_features)."""
         return self.host.shape
 
     @property
     def like(self):
-        """An empty array of the device."""
+        """The empty array on the device."""
         return self.empty
 
     def rows(self, rows):
-        """Some of the signals, which stay where they are."""
+        """Select signals, which stay in host memory."""
         return HostSignals(self.host.rows(rows), self.empty)
 
     def dense(self):
-        """The array of all signals, on the device."""
+        """Array of all signals, on the device."""
         return astype_like(np.array(self.host.dense()), self.like)  # torch would share the memory
 
     def on_host(self):
-        """The signals as they are in host memory."""
+        """The signals in host memory."""
         return self.host
 
 
 @dataclass(frozen=True, eq=False)
 class _Replaced(Signals):
-    """Signals of which one, (1, n_features), takes the place of those where a mask is true."""
+    """Signals with those where a mask is true replaced by one signal (1, n_features)."""
 
     source: Signals
     where: np.ndarray
@@ -238,21 +239,21 @@ class _Replaced(Signals):
 
 
 def _replaced(array, where, row):
-    """A copy of an array with one row in place of those where a mask is true."""
+    """Copy of an array with the rows where a mask is true replaced by one row."""
     return namespace(array).where(astype_like(where, array)[:, None] > 0, row, array)
 
 
 def as_signals(X: Any) -> Signals:
-    """Signals of an array or a SciPy sparse matrix; signals as they are."""
+    """Wrap an array or a SciPy sparse matrix in `Signals`; return `Signals` unchanged."""
     if isinstance(X, Signals):
         return X
     return SparseRows(X.tocsr()) if is_sparse(X) else Dense(X)
 
 
 def check_signals(X: Any, finite=True) -> Signals:
-    """Signals of what a user passes: a matrix as in `check_matrix`, a SciPy sparse one, `Signals`.
+    """Check an array, a SciPy sparse matrix or `Signals` from a user, and return `Signals`.
 
-    Entries of sparse matrices are finite in any case.
+    Sparse matrices are always checked for NaN and infinity.
     """
     if is_sparse(X):
         return _check_sparse(X)
@@ -266,7 +267,7 @@ def check_signals(X: Any, finite=True) -> Signals:
 def _check_sparse(X):
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
-            f"X must have 2 dimensions, at least 1 row(s) and one column, got shape {X.shape}."
+            f"X must have two dimensions, at least one row and one column, got shape {X.shape}."
         )
     if X.dtype.kind not in "fiub":
         raise TypeError(f"X must hold real numbers, got dtype {X.dtype}.")
@@ -277,14 +278,15 @@ def _check_sparse(X):
 
 
 def batches_on(X: Signals, device) -> Signals:
-    """Signals with batches on a device such as "cupy" or "torch:cuda:0"; None leaves them.
+    """Signals whose batches are copied to a device such as "cupy" or "torch:cuda:0".
 
-    Signals whose batches are arrays of another library than NumPy stay what they are.
+    The signals are returned unchanged if `device` is None or if their batches are not NumPy
+    arrays.
     """
     if device is None or not is_numpy(X.like):
         return X
     if not isinstance(device, str):
         raise TypeError(f"device must be None or the name of an array library, got {device!r}.")
-    library, where = resolve_device(device, "device")
+    library, device_kwargs = resolve_device(device, "device")
     zeros = namespace(library.zeros(1)).zeros
-    return HostSignals(X, zeros(0, dtype=getattr(library, X.dtype.name), **where))
+    return HostSignals(X, zeros(0, dtype=getattr(library, X.dtype.name), **device_kwargs))

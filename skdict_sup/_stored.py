@@ -1,7 +1,7 @@
-"""Objects in files: the version that wrote them, and what a version that reads them makes of it.
+"""Pickling with a version: files of one minor version can be read by the next.
 
-Files of a minor version are read by the next one. A parameter that a file does not know gets its
-default; fields of records have theirs. Other changes go into `_upgraded` of the class.
+Parameters and fields that are missing in an older file get their defaults. All other changes of a
+class are handled in its method `_upgraded`.
 """
 
 import re
@@ -17,7 +17,7 @@ _KEY = "_skdict_sup_version"
 
 
 class StoredVersionWarning(InconsistentVersionWarning):
-    """A file comes from a version whose files this one does not promise to read."""
+    """The file was written by a version that this version may be unable to read."""
 
     def __init__(self, message):
         self.message = message
@@ -27,12 +27,12 @@ class StoredVersionWarning(InconsistentVersionWarning):
 
 
 def stored_state(state: Any) -> Any:
-    """State that an object is stored with: its own, and the version that writes it."""
+    """State of an object with the version of the package added, for pickling."""
     return state | {_KEY: __version__}
 
 
 def restored_state(stored, state):
-    """State of a stored object as this version has it; warns if it may not be readable."""
+    """Convert a pickled state to that of this version; warn if it may be unreadable."""
     version = state.get(_KEY)
     _warn_unless_readable(version, type(stored).__name__)
     parameters = signature(type(stored)).parameters.values()
@@ -42,7 +42,7 @@ def restored_state(stored, state):
 
 
 class Stored:
-    """Base of records that users store; it goes before scikit-learn's in the bases of a class."""
+    """Base of objects that users store; must precede scikit-learn's base classes."""
 
     def __getstate__(self):
         base: Any = super()
@@ -53,7 +53,7 @@ class Stored:
         base.__setstate__(restored_state(self, state))
 
     def _upgraded(self, state, version):
-        """State as this version has it, of one that was stored by `version` (None: unknown)."""
+        """Convert a state stored by `version` (None if unknown) to that of this version."""
         return state
 
 
@@ -69,13 +69,13 @@ def _warn_unless_readable(version, name):
         return
     warn(
         StoredVersionWarning(
-            f"{name} was stored by {writer}, and {__version__} reads it: that may fail, or give "
-            "other results. Use the version that stored it, or fit anew."
+            f"{name} was stored by {writer} and is read by {__version__}: this may fail or give "
+            "different results. Use the version that stored it, or fit again."
         )
     )
 
 
 def _minor(version):
-    """(major, minor) of a version, or None."""
-    found = re.match(r"(\d+)\.(\d+)", version) if isinstance(version, str) else None
-    return found and tuple(map(int, found.groups()))
+    """(major, minor) of a version string, or None."""
+    match = re.match(r"(\d+)\.(\d+)", version) if isinstance(version, str) else None
+    return match and tuple(map(int, match.groups()))

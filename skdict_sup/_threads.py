@@ -1,4 +1,4 @@
-"""Slices of the batch, and the pool of threads that works on them."""
+"""Thread pools, slices of a batch, and the limit of one thread for BLAS."""
 
 import os
 import threading
@@ -11,16 +11,16 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from ._array import unflagged
+from ._array import ignore_float_warnings
 
 _pools = {}
 
 
 class _Guard:
-    """Who holds BLAS at one thread, and what to restore when the last one leaves.
+    """Limit of one thread for BLAS: its current users, and the limits to restore after the last.
 
-    An interrupt at any line leaves what undoes it: a holder is known before the limits change,
-    those before are written down before that, and to leave twice does no harm.
+    An interrupt at any line can be undone: a holder is registered before the limits change, the
+    previous limits are saved before that, and `leave` may be called twice.
     """
 
     def __init__(self):
@@ -50,7 +50,7 @@ _guard = _Guard()
 
 
 def _after_fork():
-    """A forked child has neither the pools' threads nor the other holders."""
+    """Reset the state in a forked child, which has no threads of the pools or of other holders."""
     _pools.clear()
     _guard.restore()
     _guard.__init__()
@@ -70,21 +70,21 @@ def _blas():
 
 
 def effective_n_jobs(n_jobs: Any) -> int:
-    """Number of threads that `n_jobs` stands for.
+    """Number of threads for a value of `n_jobs`.
 
-    None follows the limit that threadpoolctl reports for BLAS, so that one setting
-    (an environment variable, `threadpool_limits`, a joblib worker's share) rules both.
+    None means the limit that threadpoolctl reports for BLAS, so that one setting (an environment
+    variable, `threadpool_limits`, the limit of a joblib worker) controls both.
     """
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral | None):
         kind = type(n_jobs).__name__
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r} of type {kind}.")
     if n_jobs == 0:
-        raise ValueError("n_jobs must be above zero, negative (-1 for all cores) or None, got 0.")
+        raise ValueError("n_jobs must be positive, negative (-1 for all cores) or None, got 0.")
     available = os.cpu_count() or 1
     if n_jobs is None:
         with _guard.lock:
-            held = [n_threads for _, n_threads in _guard.before]
-            limits = held or [library.num_threads for library in _blas()]
+            saved = [n_threads for _, n_threads in _guard.before]
+            limits = saved or [library.num_threads for library in _blas()]
         return max(1, min(available, *(int(limit) for limit in limits if limit), available))
     if n_jobs < 0:
         return max(1, available + 1 + int(n_jobs))
@@ -92,17 +92,17 @@ def effective_n_jobs(n_jobs: Any) -> int:
 
 
 @contextmanager
-def computing():
-    """Settings of BLAS and NumPy for code that computes for long; context or decorator.
+def one_blas_thread():
+    """Limit BLAS to one thread and silence NumPy's float warnings; context manager or decorator.
 
-    BLAS has one thread: many small products run on our threads, and BLAS's only wait.
-    scikit-learn does the same in its own loops. Callers in several threads share one limit, which
-    the last of them lifts. NumPy does not warn of what is not finite: `unflagged` says why.
+    Many small products run faster on the threads of `map_threads` than on those of BLAS;
+    scikit-learn does the same in its own loops. Callers in several threads share one limit, and
+    the last caller restores the previous one. See `ignore_float_warnings` for the warnings.
     """
     holder = object()
     try:
         _guard.enter(holder)
-        with unflagged():
+        with ignore_float_warnings():
             yield
     finally:
         try:
@@ -113,15 +113,15 @@ def computing():
 
 
 def slices(n_rows, size, first=0):
-    """Consecutive slices of at most `size` rows that cover `n_rows` from row `first` on."""
+    """Consecutive slices of at most `size` rows that cover `n_rows` rows from `first`."""
     stop = first + n_rows
     return [slice(start, min(start + size, stop)) for start in range(first, stop, size)]
 
 
 def map_threads(function, items, n_jobs):
-    """Apply `function` to every item, on `n_jobs` threads, results in the items' order.
+    """Apply `function` to all items on `n_jobs` threads; results are in the order of the items.
 
-    Threads see the context variables of the caller, NumPy's error handling among them.
+    Threads inherit the context variables of the caller, including NumPy's error handling.
     """
     if n_jobs == 1 or len(items) <= 1:
         return [function(item) for item in items]

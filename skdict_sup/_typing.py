@@ -1,12 +1,12 @@
-"""Names for the types that stand in signatures."""
+"""Type aliases for public signatures."""
 
 from typing import Any, TypeAlias
 
 import numpy as np
 
-# of NumPy, torch, CuPy or any library that speaks the array API standard, which has no class;
-# signals and codes may be SciPy sparse matrices as well
+# an array of NumPy, torch, CuPy or any array API library, which share no base class; signals and
+# codes may also be SciPy sparse matrices
 Array: TypeAlias = Any
 
-# what scikit-learn takes for a source of randomness
+# what scikit-learn accepts as a source of randomness
 RandomState: TypeAlias = int | np.random.RandomState | None

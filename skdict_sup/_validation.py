@@ -1,4 +1,4 @@
-"""Checks of what users pass; messages name the parameter, what came and what is expected."""
+"""Input validation; messages name the parameter, what is expected and what was given."""
 
 import math
 import numbers
@@ -12,12 +12,12 @@ from sklearn.exceptions import ConvergenceWarning  # the class that users alread
 from ._array import (
     check_same_device,
     detached,
+    ignore_float_warnings,
     is_array,
     is_lazy,
     is_numpy,
     namespace,
     to_numpy,
-    unflagged,
 )
 
 __all__ = [
@@ -35,14 +35,14 @@ __all__ = [
     "warn_of_empty",
 ]
 
-# modules that users do not write
-_BETWEEN = {"skdict_sup", "sklearn", "joblib", "skops", "contextlib", "copy", "pickle"}
+# packages to skip when looking for the caller's line
+_SKIPPED_PACKAGES = {"skdict_sup", "sklearn", "joblib", "skops", "contextlib", "copy", "pickle"}
 
 
 def check_scalar(
     value: Any, name, *, low=-math.inf, high=math.inf, strict=False, integer=False, also=""
 ) -> Any:
-    """Return a number within [low, high], or (low, high] where strict."""
+    """Return value if it is a number in [low, high], or in (low, high] if strict."""
     kind, word = (numbers.Integral, "an integer") if integer else (numbers.Real, "a number")
     bound = f"{word} {'>' if strict else '>='} {low:g}" if low > -math.inf else word
     bound += f" and <= {high:g}" if high < math.inf else ""
@@ -57,37 +57,36 @@ def check_scalar(
 
 
 def check_option(value, name, options):
-    """Return value if it is one of the options."""
+    """Return value if it is one of the options, else raise ValueError."""
     if not (isinstance(value, str) and value in options):
         raise ValueError(f"{name} must be one of {sorted(options)}, got {value!r}.")
     return value
 
 
 def warn(message, category=UserWarning):
-    """Warn at the line that called the package, however deep in it the reason was found."""
+    """Issue a warning that points to the line of the user's code that called the package."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _BETWEEN:
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _SKIPPED_PACKAGES:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
 
 def warn_of_empty(n_rows):
-    """Warn of signals of zero where signals are distributions."""
+    """Warn that signals of zeros are not distributions."""
     if n_rows:
         warn(
-            f"X has {n_rows} row(s) of zeros, which are no distributions: their codes under "
-            "transfer='softmax' are those of the prior without a signal. Leave them out if they "
-            "are not meant."
+            f"X has {_count(n_rows)} of zeros, not distributions as transfer='softmax' expects: "
+            "their codes minimise the prior alone. Remove such rows if they are not intended."
         )
 
 
 def check_plain(value, name):
-    """Raise unless all values of an array are there: none masked, none still to be computed."""
+    """Raise TypeError for masked arrays and lazy arrays."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} must be an array without a mask, got a masked array with "
             f"{np.ma.count_masked(value)} masked entries: the mask would be lost. Use "
-            f"{name}.filled(value), or leave out rows with masked entries."
+            f"{name}.filled(value), or remove the rows with masked entries."
         )
     if is_lazy(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -98,10 +97,10 @@ def check_plain(value, name):
 
 
 def check_matrix(array, name, finite=True):
-    """Return a floating, two-dimensional array in its own library; finite unless told otherwise.
+    """Return a two-dimensional floating-point array in its own library, by default finite.
 
-    Lists and integer arrays that NumPy reads as numbers become float64; arrays of other
-    libraries must be floating already, since a conversion there would hide a copy.
+    Lists and integer NumPy arrays are converted to float64. Arrays of other libraries must be
+    floating point already, because a conversion would hide a copy.
     """
     check_plain(array, name)
     array = detached(array) if is_array(array) and not is_numpy(array) else _as_float(array, name)
@@ -115,35 +114,39 @@ def check_matrix(array, name, finite=True):
         raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
     if 0 in array.shape:
         raise ValueError(
-            f"{name} must have at least 1 row(s) and one column, got shape {tuple(array.shape)}."
+            f"{name} must have at least one row and one column, got shape {tuple(array.shape)}."
         )
     if finite:
         check_finite(array, name)
     return array
 
 
-@unflagged()  # infinities of both signs have no sum
+@ignore_float_warnings()  # the sum of infinities of both signs is NaN
 def non_finite_rows(array):
-    """Numbers of the rows of a matrix with an entry that is NaN or infinite."""
+    """Indices of the rows of a matrix with a NaN or infinite entry."""
     xp = namespace(array)
-    # a sum is finite unless an entry is not (or it overflows): one pass instead of a mask
+    # if the sum is finite, so is every entry: this takes one pass and no mask
     if math.isfinite(float(xp.sum(array))) or bool(xp.all(xp.isfinite(array))):
         return np.zeros(0, np.int64)
     return to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
 
 
 def refuse_non_finite(rows, name):
-    """Raise if there are rows that are not finite."""
+    """Raise ValueError if a list of non-finite rows is not empty."""
     if len(rows):
         raise ValueError(
-            f"{name} must be finite, got NaN or infinity in {len(rows)} row(s), "
-            f"first in row {rows[0]}."
+            f"{name} must be finite, got NaN or infinity in {_count(len(rows))}, first in row "
+            f"{rows[0]}; missing values are not supported."
         )
 
 
 def check_finite(array, name):
-    """Raise if an entry of a matrix is NaN or infinite."""
+    """Raise ValueError if an entry of a matrix is NaN or infinite."""
     refuse_non_finite(non_finite_rows(array), name)
+
+
+def _count(n_rows):
+    return "1 row" if n_rows == 1 else f"{n_rows} rows"
 
 
 def _as_float(array, name):
@@ -155,7 +158,7 @@ def _as_float(array, name):
         array = np.asarray(array)
     except ValueError as error:
         raise ValueError(
-            f"{name} must be 2-dimensional, with rows of one length: {error}"
+            f"{name} must be 2-dimensional, with rows of equal length: {error}"
         ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
@@ -165,11 +168,11 @@ def _as_float(array, name):
 
 
 def check_shapes(X, dictionary, **codes):
-    """Raise unless `Signals`, dictionary and arrays shaped like code fit together."""
+    """Raise ValueError unless the shapes and devices of signals, dictionary and codes match."""
     check_same_device(X=X.like, dictionary=dictionary, **codes)
     if X.shape[1] != dictionary.shape[1]:
         raise ValueError(
-            f"dictionary must have one column per feature of X: got dictionary of shape "
+            f"dictionary must have one column per feature of X: got a dictionary of shape "
             f"{tuple(dictionary.shape)} for X with {X.shape[1]} features."
         )
     for name, code in codes.items():
@@ -181,7 +184,7 @@ def check_shapes(X, dictionary, **codes):
 
 
 def check_sparse(matrix, name, shape):
-    """Return a SciPy sparse matrix of codes as CSR, of this shape and finite."""
+    """Return a SciPy sparse matrix of codes in CSR format, after checking shape and values."""
     if tuple(matrix.shape) != shape:
         raise ValueError(
             f"{name} must have shape (n_samples, n_components) = {shape}, got {matrix.shape}."

@@ -1,4 +1,4 @@
-"""What a bug report needs to say about the machine."""
+"""Versions of the package and its dependencies, for bug reports."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ _PACKAGES = (
 
 
 def show_versions() -> None:
-    """Print the versions of Python, of this package and of what it works with.
+    """Print the versions of Python, of this package and of its dependencies.
 
     Examples
     --------

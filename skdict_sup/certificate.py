@@ -1,17 +1,17 @@
-r"""How far codes are from the optimum, as bounds that count their own rounding.
+r"""Certificates: bounds on the suboptimality of codes that include their own rounding errors.
 
-The gap is P(w) minus the dual objective at the scaled residual s r, with s the largest scale that
-is dual feasible. It is summed as Fenchel-Young gaps, each at or above zero, so that it does not
-drown in the rounding of P. What rounding remains is bounded from the sizes of the signal and of
-its parts, ||x|| + sum_j |w_j| ||d_j||, times the number of terms of the sums (Higham, "Accuracy
-and stability of numerical algorithms", 2002, chapter 3), and added.
+The gap is P(w) minus the dual objective at the scaled residual s r, where s is the largest scale
+that is dual feasible. It is a sum of Fenchel-Young gaps, which are nonnegative, so that it is not
+lost in the rounding error of P. A bound on the remaining rounding error is added: the magnitudes
+of the signal and of its parts, ||x|| + sum_j |w_j| ||d_j||, times the number of terms of the sums
+(Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 3).
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import eps, in_float64, is_numpy, namespace, rows_times, unflagged
+from ._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times, to_float64
 from ._atoms import Atoms
 from ._records import Data, Rows
 from .kernels import elastic_net_certificate
@@ -23,12 +23,12 @@ from .priors import (
     weight_of,
 )
 
-_SLACK = 8  # roundings of the parts of a smooth prior's gap
+_SLACK = 8  # roundings in the terms of a smooth prior's gap
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate(Rows):
-    """How far codes are from the optimum: one entry for each signal."""
+    """Optimality residual, duality gap and objective of each code."""
 
     kkt_residual: Any
     duality_gap: Any
@@ -36,48 +36,48 @@ class Certificate(Rows):
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes:
-    """Sizes of atoms, in the units of a reconstruction term, each computed once."""
+class AtomNorms:
+    """Norms of the atoms in the units of a reconstruction term, computed once."""
 
     reconstruction: Any
     atoms: Atoms
 
     @property
     def rounding(self):
-        """Bound on the relative rounding of sums over features and atoms."""
+        """Bound on the relative rounding error of sums over features and atoms."""
         return self.atoms.rounding
 
     @cached_property
     def norms(self):
-        """How far an entry of one moves what is reconstructed: (1, n_components)."""
+        """Change of the reconstruction by an entry of one in the code: (1, n_components)."""
         dictionary = self.atoms.dictionary
         return self.reconstruction.reach(dictionary)[None, :] * (1 + 4 * eps(dictionary))
 
     @cached_property
-    def alike(self):
-        """Whether the norm of the longest atom does for all, which spares a pass over codes."""
+    def are_similar(self):
+        """Whether the largest norm can stand for all, which saves a pass over the codes."""
         return is_numpy(self.norms) and bool(self.norms.max() <= 1.5 * self.norms.min())
 
 
 def certificate(problem, data, code, slope, unit=None, counted=True):
-    """Certificate of codes of signals with known data, and with known slopes.
+    """Certificate of codes, given the data of their signals and their slopes.
 
-    Its gap is relative to P, or to `unit` times the offset where that is more: the epsilon of the
-    codes that users get, None for that of these. Without `counted` it leaves rounding out, as
-    solvers may that only want to know when to stop.
+    The gap is relative to P, or to `unit` times the offset if that is larger; `unit` is the
+    epsilon of the dtype of the returned codes, by default that of `code`. `counted=False` leaves
+    rounding errors out: this is enough for the stopping test of a solver.
     """
-    with unflagged():  # what is not finite is no proof
-        found = measured(problem, data, code, slope, counted)
-        return _bounded(problem, found, data, code, slope, None, unit, counted)
+    with ignore_float_warnings():  # results that are not finite become infinite bounds
+        measures = optimality_measures(problem, data, code, slope, counted)
+        return _bound(problem, measures, data, code, slope, None, unit, counted)
 
 
-def careful_certificate(problem, X, code, unit=None):
-    """Certificate of codes from their residuals: its rounding is relative to these.
+def certificate_from_residuals(problem, X, code, unit=None):
+    """Certificate of codes from their residuals, with rounding errors relative to these.
 
-    The residual as it is rounded serves as dual point, so that what it lost counts once, in the
-    objective. It takes two more products than `certificate`.
+    The rounded residual is the dual point, so that its rounding error counts only once, in the
+    objective. This takes two more matrix products than `certificate`.
     """
-    with unflagged():
+    with ignore_float_warnings():
         data = problem.observe(X)
         if not problem.reconstruction.quadratic:
             return certificate(problem, data, code, problem.slope(data, code), unit)
@@ -85,133 +85,137 @@ def careful_certificate(problem, X, code, unit=None):
         residual = X - rows_times(code, problem.dictionary)
         slope = rows_times(residual, problem.dictionary.T)
         squares = xp.vecdot(residual, residual, axis=-1)
-        found = _from_terms(problem, 0.5 * squares, data, code, slope)
-        near = _bounded(problem, found, data, code, slope, xp.sqrt(squares), unit, True)
-        if prior.smooth or problem.sizes.rounding == 0.0:
-            return near
-        strong = _strong_gap(problem, data, code, slope) / _scale(found[3], data, code, unit)
-        better = (strong < near.duality_gap) & xp.isfinite(near.objective)
-        gap = xp.where(better, strong, near.duality_gap)
-        return replace(near, duality_gap=gap)
+        measures = _measures_from_terms(problem, 0.5 * squares, data, code, slope)
+        bounds = _bound(problem, measures, data, code, slope, xp.sqrt(squares), unit, True)
+        if prior.smooth or problem.atom_norms.rounding == 0.0:
+            return bounds
+        strong = _strong_gap(problem, data, code, slope) / _scale(measures[3], data, code, unit)
+        better = (strong < bounds.duality_gap) & xp.isfinite(bounds.objective)
+        gap = xp.where(better, strong, bounds.duality_gap)
+        return replace(bounds, duality_gap=gap)
 
 
-def narrowed_certificate(problem, X, code, narrow_code):
-    """Certificate of codes that were narrowed, by the dual point of what they were before.
+def certificate_after_cast(problem, X, code, narrow_code):
+    """Certificate of codes after a cast to a shorter dtype, by the dual point before the cast.
 
-    X and `code` are in float64, as is what this returns.
+    X, `code` (before the cast) and the certificate are in float64.
     """
-    unit, wide_code = eps(narrow_code), in_float64(narrow_code)
-    found = careful_certificate(problem, X, code)
-    again = careful_certificate(problem, X, wide_code, unit)
-    with unflagged():
+    unit, wide_code = eps(narrow_code), to_float64(narrow_code)
+    exact = certificate_from_residuals(problem, X, code)
+    direct = certificate_from_residuals(problem, X, wide_code, unit)
+    with ignore_float_warnings():
         xp = namespace(code)
-        data = Data(None, problem.reconstruction.offset(X))  # sizes need no correlations
-        before, after = found.objective, again.objective
-        gap = found.duality_gap * _scale(before, data, code, None) + (after - before)
-        for value, at in ((before, code), (after, wide_code)):
-            # squares round relative to what they are of, logarithms to their arguments
+        data = Data(
+            None, problem.reconstruction.offset(X)
+        )  # `_extent` and `_scale` need no correlations
+        before, after = exact.objective, direct.objective
+        gap = exact.duality_gap * _scale(before, data, code, None) + (after - before)
+        for value, point in ((before, code), (after, wide_code)):
+            # squares round relative to their bases, logarithms relative to their arguments
             inner = xp.sqrt(value) if problem.reconstruction.quadratic else 1.0
-            size = _extent(problem, data, at) * inner
-            gap = gap + problem.sizes.rounding * (2 * size + 2 * value)
+            size = _extent(problem, data, point) * inner
+            gap = gap + problem.atom_norms.rounding * (2 * size + 2 * value)
         gap = xp.maximum(gap, xp.zeros_like(gap)) / _scale(after, data, wide_code, unit)
-        better = (gap < again.duality_gap) & xp.isfinite(before) & xp.isfinite(after)
-        gap = xp.where(better, gap, again.duality_gap)
-    return replace(again, duality_gap=gap)
+        better = (gap < direct.duality_gap) & xp.isfinite(before) & xp.isfinite(after)
+        gap = xp.where(better, gap, direct.duality_gap)
+    return replace(direct, duality_gap=gap)
 
 
-def measured(problem, data, code, slope, counted=False):
+def optimality_measures(problem, data, code, slope, counted=False):
     """Violation, largest correlation, gap, objective, l1 norm of the code and dual scale.
 
-    Without rounding, but that of the slopes where priors are smooth and `counted` is set.
+    Rounding errors are left out, except those of slopes if the prior is smooth and `counted`.
     """
     weights = elastic_net_weights(problem.prior)
-    if weights is not None and problem.reconstruction.quadratic:  # the same in one pass
+    if weights is not None and problem.reconstruction.quadratic:  # a fused version
         return elastic_net_certificate(data.corr, data.offset, code, slope, *weights)
     value = problem.loss(data, code, slope)
-    return _from_terms(problem, value, data, code, slope, counted)
+    return _measures_from_terms(problem, value, data, code, slope, counted)
 
 
-def _from_terms(problem, value, data, code, slope, counted=True):
-    """The same from the terms' own formulas, with the value of the loss."""
+def _measures_from_terms(problem, value, data, code, slope, counted=True):
+    """`optimality_measures` for any prior and transfer, given the value of the loss."""
     xp, prior = namespace(code), problem.prior
     penalty = prior.value(code)
-    scale, moved, slack = prior.dual_scale(code, slope), slope, 0.0
-    if prior.smooth and counted and problem.sizes.rounding > 0.0:
-        moved = _away(problem, data, code, slope)
+    scale, worst_slope, slack = prior.dual_scale(code, slope), slope, 0.0
+    if prior.smooth and counted and problem.atom_norms.rounding > 0.0:
+        worst_slope = _worst_slope(problem, data, code, slope)
         slack = _SLACK * eps(code) * (penalty + xp.sum(xp.abs(code * slope), axis=-1))
-    violation = xp.max(prior.stationarity(code, moved), axis=-1)
+    violation = xp.max(prior.stationarity(code, worst_slope), axis=-1)
     gap = problem.reconstruction.fenchel_gap(value, scale) + slack
-    gap = gap + prior.fenchel_gap(code, moved, scale)
+    gap = gap + prior.fenchel_gap(code, worst_slope, scale)
     top, l1 = xp.max(xp.abs(data.corr), axis=-1), xp.sum(xp.abs(code), axis=-1)
     return violation, top, gap, value + penalty, l1, scale
 
 
-def _away(problem, data, code, slope):
-    """Slopes moved away from what the prior asks for, by as much as rounding may have hidden.
+def _worst_slope(problem, data, code, slope):
+    """Slopes moved away from the gradient of the prior by the bound on their rounding errors.
 
-    Violations grow with the distance. So do gaps, and more on the side of the code's sign: where
-    rounding leaves the side open, that one is taken.
+    Violations and gaps grow with this distance, and gaps grow more on the side of the sign of the
+    code: that side is taken where rounding may hide the sign of the deviation.
     """
-    xp, prior, sizes = namespace(code), problem.prior, problem.sizes
-    wanted = prior.gradient(code)
-    blur = sizes.rounding * xp.max(sizes.norms) * _extent(problem, data, code)
-    blur = blur[:, None] + 4 * eps(code) * (xp.abs(wanted) + xp.abs(slope))
-    off, ones = slope - wanted, xp.ones_like(slope)
-    up = xp.where(xp.abs(off) >= blur, off >= 0, code >= 0)
-    return wanted + xp.where(up, ones, -ones) * (xp.abs(off) + blur)
+    xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
+    gradient = prior.gradient(code)
+    error = atoms.rounding * xp.max(atoms.norms) * _extent(problem, data, code)
+    error = error[:, None] + 4 * eps(code) * (xp.abs(gradient) + xp.abs(slope))
+    deviation, ones = slope - gradient, xp.ones_like(slope)
+    is_above = xp.where(xp.abs(deviation) >= error, deviation >= 0, code >= 0)
+    return gradient + xp.where(is_above, ones, -ones) * (xp.abs(deviation) + error)
 
 
-def _bounded(problem, found, data, code, slope, rest, unit, counted):
-    """Certificate from what was measured; `rest` is the norm of the residuals it came from."""
-    xp, prior, sizes = namespace(code), problem.prior, problem.sizes
-    violation, top, gap, objective, l1, scale = found
-    gap, blur = xp.maximum(gap, xp.zeros_like(gap)), 0.0
-    if counted and sizes.rounding > 0.0 and not prior.smooth:
-        longest = xp.max(sizes.norms)
-        parts = l1 * longest if sizes.alike else xp.sum(xp.abs(code) * sizes.norms, axis=-1)
+def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
+    """Certificate from `optimality_measures`; `residual_norm` is None unless from residuals."""
+    xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
+    violation, top, gap, objective, l1, scale = measures
+    gap, error = xp.maximum(gap, xp.zeros_like(gap)), 0.0
+    if counted and atoms.rounding > 0.0 and not prior.smooth:
+        longest = xp.max(atoms.norms)
+        parts = l1 * longest if atoms.are_similar else xp.sum(xp.abs(code) * atoms.norms, axis=-1)
         extent = problem.reconstruction.extent(data) + parts
-        inner = extent if rest is None else rest
-        blur, dual_blur = (sizes.rounding * longest * size for size in (extent, inner))
-        if weight_of(prior, 0.0) > 0.0:  # scales of dual points move
-            near = xp.sqrt(gap) + dual_blur / prior.lam * xp.sqrt(objective)
-            gap = near * near + dual_blur * l1
-        lost = (1.0 - scale) * (extent * inner + (xp.abs(data.offset) if rest is None else 0.0))
-        lost = lost + 3 * parts * inner + sizes.rounding * parts * extent
-        gap = gap + sizes.rounding * lost
+        inner = extent if residual_norm is None else residual_norm
+        error, dual_error = (atoms.rounding * longest * size for size in (extent, inner))
+        if weight_of(prior, 0.0) > 0.0:  # rounding changes the scale of the dual point
+            root = xp.sqrt(gap) + dual_error / prior.lam * xp.sqrt(objective)
+            gap = root * root + dual_error * l1
+        offset = xp.abs(data.offset) if residual_norm is None else 0.0
+        lost = (1.0 - scale) * (extent * inner + offset)
+        lost = lost + 3 * parts * inner + atoms.rounding * parts * extent
+        gap = gap + atoms.rounding * lost
         is_zero = l1 == 0
         if is_elastic_net(prior) and not (is_numpy(l1) and not is_zero.any()):
-            exact = is_zero & (prior.lam_max(slope) + blur <= prior.lam)  # without rounding
-            gap, blur = (xp.where(exact, xp.zeros_like(gap), a) for a in (gap, blur))
+            # a zero code with lam above lam_max has no rounding error
+            is_exact = is_zero & (prior.lam_max(slope) + error <= prior.lam)
+            gap, error = (xp.where(is_exact, xp.zeros_like(gap), a) for a in (gap, error))
     if is_elastic_net(prior) and weight_of(prior) == 0.0:
-        strong = _strong_gap(problem, data, code, slope, blur)
-        # at most the objective: true, but it would hide that nothing is known
+        strong = _strong_gap(problem, data, code, slope, error)
+        # the objective is a valid bound too, but would hide that none is known
         gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
-        least = (data.offset == 0) & (objective == 0)  # there is nothing below zero
-        gap = xp.where(least, xp.zeros_like(gap), gap)
-    residual = (violation + blur) / _least_top(problem, data, top, counted)
+        is_minimal = (data.offset == 0) & (objective == 0)  # the objective is nonnegative
+        gap = xp.where(is_minimal, xp.zeros_like(gap), gap)
+    residual = (violation + error) / _smallest_top(problem, data, top, counted)
     gap = gap / _scale(objective, data, code, unit)
-    known = xp.isfinite(objective) & xp.isfinite(top)
-    known = known & problem.atoms.in_range & problem.reconstruction.in_range(data)
-    never = xp.full_like(gap, xp.inf)
+    is_valid = xp.isfinite(objective) & xp.isfinite(top)
+    is_valid = is_valid & problem.atoms.in_range & problem.reconstruction.in_range(data)
+    infinite = xp.full_like(gap, xp.inf)
     return Certificate(
-        xp.where(known & (residual >= 0), residual, never),
-        xp.where(known & ((gap >= 0) | _has_no_gap(prior, code)), gap, never),
-        xp.where(known, objective, never),
+        xp.where(is_valid & (residual >= 0), residual, infinite),
+        xp.where(is_valid & ((gap >= 0) | _has_no_gap(prior, code)), gap, infinite),
+        xp.where(is_valid, objective, infinite),
     )
 
 
-def _least_top(problem, data, top, counted):
-    """Largest correlation, at least, which residuals are relative to; one where there is none."""
-    xp, sizes = namespace(top), problem.sizes
-    least = top
-    if counted and sizes.rounding > 0.0:
-        blur = sizes.rounding * xp.max(sizes.norms) * problem.reconstruction.extent(data)
-        least = xp.maximum(top - blur, xp.zeros_like(top))
-    return xp.where(top > 0, least, xp.ones_like(top))
+def _smallest_top(problem, data, top, counted):
+    """Lower bound on the largest correlation, the scale of residuals; one if it is zero."""
+    xp, atoms = namespace(top), problem.atom_norms
+    lower = top
+    if counted and atoms.rounding > 0.0:
+        error = atoms.rounding * xp.max(atoms.norms) * problem.reconstruction.extent(data)
+        lower = xp.maximum(top - error, xp.zeros_like(top))
+    return xp.where(top > 0, lower, xp.ones_like(top))
 
 
 def _has_no_gap(prior, code):
-    """Whether a prior knows no gap, not even at its own minimum, as those that are not convex."""
+    """Whether the gap of a prior is NaN even at its minimum, as for nonconvex priors."""
     if not prior.smooth:
         return False
     xp, zero = namespace(code), namespace(code).zeros_like(code[:1, :])
@@ -219,25 +223,25 @@ def _has_no_gap(prior, code):
 
 
 def _extent(problem, data, code):
-    """Sizes of signals and of their parts together: what their rounding is relative to."""
-    xp, norms = namespace(code), problem.sizes.norms
+    """||x|| + sum_j |w_j| ||d_j||, the scale of rounding errors: (n_samples,)."""
+    xp, norms = namespace(code), problem.atom_norms.norms
     return problem.reconstruction.extent(data) + xp.sum(xp.abs(code) * norms, axis=-1)
 
 
 def _scale(objective, data, code, unit):
-    """What gaps are relative to."""
+    """Scale of the relative gaps."""
     xp = namespace(objective)
     bound = xp.maximum(objective, (unit or eps(code)) * data.offset)
     return xp.where(bound > 0, bound, xp.ones_like(bound))
 
 
-def _strong_gap(problem, data, code, slope, blur=None):
-    """Bound by strong convexity, ||subgradient||^2 / (2 curvature); infinite where none is."""
-    xp, prior, sizes, atoms = namespace(code), problem.prior, problem.sizes, problem.atoms
+def _strong_gap(problem, data, code, slope, error=None):
+    """Bound by strong convexity, ||subgradient||^2 / (2 curvature); infinite without curvature."""
+    xp, prior, norms, atoms = namespace(code), problem.prior, problem.atom_norms, problem.atoms
     violation = prior.stationarity(code, slope)
-    if blur is None:
-        blur = sizes.rounding * xp.max(sizes.norms) * _extent(problem, data, code)
-    violation = violation + (blur if isinstance(blur, float) else blur[:, None])
+    if error is None:
+        error = norms.rounding * xp.max(norms.norms) * _extent(problem, data, code)
+    violation = violation + (error if isinstance(error, float) else error[:, None])
     squares = xp.sum(violation * violation, axis=-1)
     lam, weights = weight_of(prior), elastic_net_weights(prior)
     curvature, within = uniform_curvature(prior, code), 0.0
@@ -246,13 +250,13 @@ def _strong_gap(problem, data, code, slope, blur=None):
         curvature = curvature + everywhere
     has_no_l1 = weights is not None and lam == 0.0
     if curvature == 0.0 and has_no_l1 and not is_positive(prior):
-        # gradients of least squares lie in its range; with a bound or another prior they need not
+        # gradients of least squares are in the row space; those of bounds and priors may not be
         curvature = within
     if curvature > 0.0:
         return 0.5 * squares / curvature
     is_bounded = has_no_l1 and is_positive(prior) and problem.reconstruction.quadratic
     if is_bounded and atoms.nonnegative_radius is not None:
-        norms = problem.reconstruction.extent(data)[:, None]
-        far = xp.abs(code) + norms * atoms.nonnegative_radius
-        return xp.sum(violation * far, axis=-1)
+        extent = problem.reconstruction.extent(data)[:, None]
+        distance = xp.abs(code) + extent * atoms.nonnegative_radius
+        return xp.sum(violation * distance, axis=-1)
     return xp.full_like(squares, xp.inf)

@@ -1,4 +1,4 @@
-"""`encode` and `lam_max`: the functional entry to sparse coding."""
+"""`encode` and `lam_max`: sparse coding as functions."""
 
 from typing import Any
 
@@ -26,23 +26,25 @@ __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
 
 
 def make_solver(solver, reconstruction, prior, max_iter=None):
-    """Solver record of a name, for a problem of these terms; "auto" is the first that fits."""
+    """Solver for a name; "auto" is the first that handles the reconstruction and the prior."""
     check_option(solver, "solver", {"auto", *SOLVERS})
     if max_iter is not None:
         max_iter = int(check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None"))
     fitting = [name for name, kind in SOLVERS.items() if kind.handles(reconstruction, prior)]
     chosen = fitting[0] if solver == "auto" and fitting else solver
     if chosen not in fitting:
-        these = f"prior {prior!r} with transfer={reconstruction.name!r}"
-        able = f"one of {['auto', *fitting]}" if fitting else "another prior: none handles it"
-        raise ValueError(f"solver must be, for {these}, {able}; got {solver!r}.")
+        terms = f"prior {prior!r} with transfer={reconstruction.name!r}"
+        if not fitting:
+            raise ValueError(f"no solver handles {terms}; use another prior, got {solver!r}.")
+        options = ["auto", *fitting]
+        raise ValueError(f"solver must be one of {options} for {terms}, got {solver!r}.")
     return SOLVERS[chosen](max_iter)
 
 
 def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
-    """Checked `Signals` and the problem that they pose, with lam="auto" resolved on them.
+    """Check the inputs and return `Signals` and a problem with lam="auto" resolved on them.
 
-    With `finite=False` whoever sees the signals next has to refuse those that are not finite.
+    With `finite=False`, the caller must check the signals for NaN and infinity.
     """
     prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
     X = check_signals(X, finite or is_unresolved(prior))
@@ -56,7 +58,7 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     return X, problem
 
 
-def encode(  # noqa: PLR0913 - a setting each, by keyword
+def encode(  # noqa: PLR0913 - keyword-only settings
     X: Array,
     dictionary: Array,
     *,
@@ -79,56 +81,58 @@ def encode(  # noqa: PLR0913 - a setting each, by keyword
     Parameters
     ----------
     X : array or SciPy sparse matrix of shape (n_samples, n_features)
-        Signals, float32 or float64, of NumPy or any library of the array API standard; a sparse
-        matrix is read slice by slice.
+        Signals in float32 or float64, from NumPy or any array API library. Sparse matrices are
+        read slice by slice.
     dictionary : array of shape (n_components, n_features)
-        Atoms as rows, of any norm; taken in the dtype of X.
+        Atoms as rows, of any norm. They are cast to the dtype of X.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
         Prior on the codes: :class:`~skdict_sup.ElasticNet`, :class:`~skdict_sup.KL`,
-        :class:`~skdict_sup.Lp` or a custom prior. What is "auto" in it is resolved on X.
+        :class:`~skdict_sup.Lp` or a custom prior. "auto" hyper-parameters are resolved on X.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for signals that are distributions, such as
-        normalised counts of words. A signal of zero then gets the code of the prior alone.
+        normalised word counts. The code of a zero signal then minimises the prior alone.
     solver : str, default="auto"
-        "auto" takes the best that fits: the exact "homotopy" for elastic-net codes, "newton" for
-        smooth priors, "fista" for an elastic net with the softmax transfer, "reweighted" for
-        powers below one. "coordinate_descent" (elastic net) and "exponentiated_gradient" (KL) are
-        for comparison.
+        "auto" is the best solver for the problem: the exact "homotopy" for elastic-net codes,
+        "newton" for smooth priors, "fista" for an elastic net with the softmax transfer,
+        "reweighted" for powers below one. "coordinate_descent" (elastic net) and
+        "exponentiated_gradient" (KL) are provided for comparison.
     tol : float or None, default=None
-        Relative duality gap, for smooth priors relative optimality residual, at which a code
-        counts as converged and iterative solvers stop; None is 1e-9 in float64, 1e-5 in float32.
+        Tolerance on the relative duality gap, or for smooth priors on the relative optimality
+        residual, at which a code counts as converged and iterative solvers stop; None means 1e-9
+        in float64 and 1e-5 in float32.
     max_iter : int or None, default=None
-        Most iterations per signal; None leaves room enough for any problem in practice, and lets
-        signals that fall short be coded a second time in wider floats.
+        Maximum number of iterations per signal. None uses a limit that practical problems do not
+        reach, and retries signals that do not converge in float64.
     init : array of shape (n_samples, n_components), sparse matrix, encoder or None, default=None
-        Codes to start from; those of its forward pass, of an encoder. The exact solver of elastic
-        nets starts at those that are near the optimum, and at zero elsewhere.
+        Initial codes, or an encoder whose output is used as the initial codes. The exact solver
+        of elastic nets uses those that are near the optimum, and starts other signals at zero.
     output : {"dense", "sparse"}, default="dense"
-        "sparse" gives a SciPy CSR matrix, assembled slice by slice.
+        "sparse" returns a SciPy CSR matrix, assembled slice by slice.
     n_jobs : int or None, default=None
-        Threads; None takes as many as threadpoolctl grants to BLAS, -1 all cores. The result does
-        not depend on it.
+        Number of threads; None uses the limit that threadpoolctl reports for BLAS, -1 all cores.
+        The result does not depend on it.
     verbose : int, default=0
         Above 0, prints progress every two seconds.
 
     Returns
     -------
     Solution
-        With code, kkt_residual, duality_gap, n_iter, converged and objective, one row per signal.
+        Record with the fields code, kkt_residual, duality_gap, n_iter, converged and objective,
+        one row per signal.
 
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, values are not finite, or a parameter is out of its range.
+        If shapes do not match, values are not finite, or a parameter is out of range.
 
     Warns
     -----
     ConvergenceWarning
-        Once per call, if codes are above the tolerance.
+        Once per call, if codes have not converged to the tolerance.
     UserWarning
-        If X or the dictionary is a tensor that requires gradients, which get lost: they are those
-        of :func:`~skdict_sup.code_vjp`. Also if signals are zero where the softmax transfer asks
-        for distributions, with their number.
+        If X or the dictionary is a tensor that requires gradients: autograd does not see the
+        codes, use :func:`~skdict_sup.code_vjp`. Also if signals are zero with the softmax
+        transfer, which expects distributions.
 
     References
     ----------
@@ -151,16 +155,18 @@ def encode(  # noqa: PLR0913 - a setting each, by keyword
     ]
     if tracked:
         warn(
-            f"{' and '.join(tracked)} require(s) gradients, which encode does not record: the "
-            "code comes back without them. Pull gradients in the code back with code_vjp, or "
-            "detach what needs none."
+            f"{' and '.join(tracked)} {'require' if len(tracked) > 1 else 'requires'} gradients, "
+            "but autograd cannot differentiate encode: the codes are returned detached. Use "
+            "code_vjp for gradients through the codes, or detach the inputs."
         )
-    X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
+    X, problem, settings = prepare_encoding(
+        X, dictionary, prior, transfer, solver, tol, max_iter, init
+    )
     return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
 
 
-def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
-    """Checked `Signals`, the problem that they pose, and the settings of `solve`."""
+def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
+    """Check the arguments of `encode`; return `Signals`, a problem and the settings of `solve`."""
     codes = {"init": init} if init is None or is_array(init) else {}
     signals, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if init is not None and hasattr(init, "transform"):
@@ -169,8 +175,8 @@ def pose(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
         init = _check_init(init, signals, problem)
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
-    engine = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
-    return signals, problem, {"solver": engine, "tol": tol, "init": init}
+    chosen = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
+    return signals, problem, {"solver": chosen, "tol": tol, "init": init}
 
 
 def _check_init(init, X, problem):
@@ -183,12 +189,12 @@ def _check_init(init, X, problem):
 
 
 def lam_max(X: Array, dictionary: Array, prior: Prior | str = "elastic_net") -> Array:
-    r"""Smallest lam at which a signal's code is zero.
+    r"""Smallest lam at which the code of each signal is zero.
 
     .. math:: \lambda_{\max}(x) = \max_j |\langle d_j, x \rangle|
               \quad \text{(without the absolute value if codes are nonnegative)}
 
-    for elastic nets; smooth priors have no zero codes, and infinity here.
+    for elastic nets. The result is infinite for smooth priors, whose codes are never zero.
 
     Parameters
     ----------
@@ -197,12 +203,12 @@ def lam_max(X: Array, dictionary: Array, prior: Prior | str = "elastic_net") -> 
     dictionary : array of shape (n_components, n_features)
         Atoms as rows.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes; its lam is not looked at.
+        Prior on the codes; its lam is ignored.
 
     Returns
     -------
     array of shape (n_samples,)
-        In the units of X times the norm of an atom.
+        Values of lam, in the units of X times the norm of an atom.
 
     Examples
     --------

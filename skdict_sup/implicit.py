@@ -8,55 +8,49 @@ import scipy.sparse
 
 from ._array import ROWS, as_numpy_view, astype_like, dense, from_numpy_view, is_numpy, namespace
 from ._atoms import Atoms
-from ._threads import computing, effective_n_jobs, map_threads, slices
+from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
-from .coding import make_problem, pose
+from .coding import make_problem, prepare_encoding
 from .execution import solve
 from .priors import TO_DIFFERENTIATE, Prior, check_methods
 from .problem import Problem
 from .solution import Gradients, Solution
 
-_SLICE = 10 * ROWS  # signals whose systems a thread solves at a time
+_SLICE_ROWS = 10 * ROWS  # signals whose systems a thread solves in one call
 _PURPOSE = "to be differentiated"
-_CHUNK = 4096  # signals whose adjoints are held at once
+_CHUNK_ROWS = 4096  # signals whose adjoints are in memory at the same time
 
-__all__ = ["adjoint", "adjoints", "code_vjp", "encode_with_vjp", "pull_back", "vjp"]
-
-
-def adjoint(problem, code, cotangent):
-    """Solution of the implicit system, H_SS adjoint_S = cotangent_S, zero off the support."""
-    solution, _, _ = problem.newton_system(code, cotangent)
-    return solution
+__all__ = ["code_vjp", "encode_with_vjp", "pull_back", "solve_adjoints", "vjp"]
 
 
-def adjoints(problem, code, cotangent, n_jobs=None):
-    """`adjoint` of a whole batch, slice by slice on threads."""
+def solve_adjoints(problem, code, cotangent, n_jobs=None):
+    """Solve H_SS adjoint_S = cotangent_S for each signal, zero off the support S, on threads."""
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
     problem.prepare()
 
     def work(rows):
-        return adjoint(problem, code[rows, :], cotangent[rows, :])
+        return problem.newton_system(code[rows, :], cotangent[rows, :])[0]
 
-    width = min(_SLICE, ROWS * -(-n // (2 * ROWS * jobs)))
+    width = min(_SLICE_ROWS, ROWS * -(-n // (2 * ROWS * jobs)))
     if is_numpy(code) and jobs > 1 and width < n:
         return np.concatenate(map_threads(work, slices(n, width), jobs))
     return work(slice(None))
 
 
-def pull_back(problem, X, code, beta, n_jobs=None):
-    """Gradients for all that codes depend on, from their adjoints."""
-    dictionary, signals = problem.vjp(X, code, beta, effective_n_jobs(n_jobs))
-    return Gradients(dictionary, signals, problem.prior.pull_back(code, beta))
+def pull_back(problem, X, code, adjoint, n_jobs=None):
+    """Gradients for the dictionary, the signals and the hyper-parameters, from the adjoints."""
+    dictionary, signals = problem.vjp(X, code, adjoint, effective_n_jobs(n_jobs))
+    return Gradients(dictionary, signals, problem.prior.pull_back(code, adjoint))
 
 
 def vjp(problem, X, code, cotangent, n_jobs=None):
-    """`code_vjp` for a problem and arrays that fit."""
-    beta = adjoints(problem, code, cotangent, n_jobs)
-    return pull_back(problem, X, code, beta, n_jobs)
+    """`code_vjp` for a problem and arrays that have been checked."""
+    adjoint = solve_adjoints(problem, code, cotangent, n_jobs)
+    return pull_back(problem, X, code, adjoint, n_jobs)
 
 
-@computing()
+@one_blas_thread()
 def code_vjp(
     X: Array,
     dictionary: Array,
@@ -66,7 +60,7 @@ def code_vjp(
     prior: Prior | str = "elastic_net",
     transfer: str = "linear",
 ) -> Gradients:
-    r"""Pull gradients with respect to codes back to what the codes were computed from.
+    r"""Gradients for dictionary, signals and hyper-parameters from gradients for the codes.
 
     For a scalar function L of the codes with gradient g = dL/dw, the optimality condition gives
 
@@ -78,9 +72,9 @@ def code_vjp(
         \partial_h L = -\langle \beta, \partial_h \varphi'(w) \rangle,
 
     with S the support of the code, r = w D and J = I for the linear transfer, r = softmax(w D) and
-    J = diag(r) - r r' for the other, and h any hyper-parameter of the prior: lam and lam2 of an
-    elastic net (phi'' = lam2), lam and p of KL, lam and the exponent of Lp. It knows the equation
-    that the codes solve, not the solver.
+    J = diag(r) - r r' for the softmax, and h any hyper-parameter of the prior: lam and lam2 of an
+    elastic net (phi'' = lam2), lam and p of KL, lam and the exponent of Lp. The gradient depends
+    on the equation that the codes solve, not on the solver.
 
     Parameters
     ----------
@@ -100,21 +94,19 @@ def code_vjp(
     Returns
     -------
     Gradients
-        With fields dictionary (summed over the batch), X (one row per signal) and prior (a record
-        with a field for each hyper-parameter, summed over the batch).
+        Record with the fields dictionary (summed over the batch), X (one row per signal) and prior
+        (a record with a field for each hyper-parameter, summed over the batch).
 
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit or values are not finite.
+        If shapes do not match or values are not finite.
 
-    Notes
-    -----
-    Elastic-net codes are differentiable wherever no atom off the support touches its bound,
-    ``|slope_j| < lam``; at such kinks the result is the derivative with the support held fixed.
-    An atom that depends linearly on others of its support is held at its value. Codes of smooth
-    priors are differentiable everywhere. For the softmax transfer the gradient for X is meant
-    along the simplex: any multiple of ones may be added to a row.
+    Notes ----- Elastic-net codes are differentiable where ``|slope_j| < lam`` for all atoms off
+    the support. Elsewhere, at kinks, the result is the derivative with the support held fixed. If
+    an atom depends linearly on other atoms of the support, its entry is held fixed. Codes of
+    smooth priors are differentiable everywhere. For the softmax transfer, the gradient for X is
+    defined along the simplex: any multiple of ones may be added to a row.
 
     References
     ----------
@@ -158,10 +150,10 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     init: Any = None,
     n_jobs: int | None = None,
 ) -> tuple[Solution, Callable[[Array], Gradients]]:
-    r"""Codes of signals, and the function that pulls gradients in them back.
+    r"""Sparse codes of signals, and a function that computes gradients through the codes.
 
-    The pair that a layer of a network needs: `encode` forward and `code_vjp` backward, with the
-    checks and the Gram matrix of the atoms shared between the two.
+    This is the pair that a network layer needs: `encode` forward and `code_vjp` backward, with the
+    checks and the Gram matrix shared between the two.
 
     Parameters
     ----------
@@ -170,41 +162,42 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     dictionary : array of shape (n_components, n_features)
         Atoms as rows.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes. What is "auto" in it is resolved on X, and counts as a constant.
+        Prior on the codes. "auto" hyper-parameters are resolved on X, and are not differentiated.
     transfer : {"linear", "softmax"}, default="linear"
-        Link from w D to signals.
+        Map from w D to the signals.
     solver : str, default="auto"
         Solver, as in :func:`~skdict_sup.encode`.
     tol : float or None, default=None
-        Relative duality gap, or optimality residual for smooth priors; None is 1e-9 in float64,
-        1e-5 in float32.
+        Tolerance on the relative duality gap, or on the optimality residual for smooth priors;
+        None means 1e-9 in float64 and 1e-5 in float32.
     max_iter : int or None, default=None
-        Most iterations per signal, as in :func:`~skdict_sup.encode`.
+        Maximum number of iterations per signal, as in :func:`~skdict_sup.encode`.
     init : array of shape (n_samples, n_components), sparse matrix, encoder or None, default=None
-        Codes to start from.
+        Initial codes, as in :func:`~skdict_sup.encode`.
     n_jobs : int or None, default=None
-        Threads, for both directions.
+        Number of threads, for both functions.
 
     Returns
     -------
     solution : Solution
-        As of :func:`~skdict_sup.encode`.
+        Result of :func:`~skdict_sup.encode`.
     vjp : callable
-        ``vjp(cotangent)``, for the gradient (n_samples, n_components) of a scalar function in the
-        codes, returns its :class:`~skdict_sup.Gradients` in dictionary, signals and
-        hyper-parameters, as :func:`~skdict_sup.code_vjp` does. It may be called several times. It
-        refers to X and dictionary, which must not change before.
+        ``vjp(cotangent)`` takes the gradient (n_samples, n_components) of a scalar function with
+        respect to the codes, and returns its :class:`~skdict_sup.Gradients` for the dictionary,
+        the signals and the hyper-parameters, as :func:`~skdict_sup.code_vjp` does. It may be
+        called several times. It does not copy X and dictionary, which must not be modified in
+        between.
 
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, values are not finite, or a parameter is out of its range.
+        If shapes do not match, values are not finite, or a parameter is out of range.
 
     Warns
     -----
     ConvergenceWarning
-        Once per call, if codes are above the tolerance: then the gradients are those of codes
-        nearby.
+        Once per call, if codes have not converged to the tolerance: the gradients are then
+        approximate too.
 
     References
     ----------
@@ -222,45 +215,48 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     >>> vjp(np.array([[1.0, 1.0]])).X
     array([[1., 0.]])
     """
-    X, problem, settings = pose(X, dictionary, prior, transfer, solver, tol, max_iter, init)
+    X, problem, settings = prepare_encoding(
+        X, dictionary, prior, transfer, solver, tol, max_iter, init
+    )
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     like = problem.dictionary
-    # tensors in host memory share the fast way of NumPy, in both directions
+    # tensors in host memory use the compiled NumPy code, forward and backward
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
     solution = solve(problem, X, n_jobs=n_jobs, **settings)
-    code = namespace(solution.code).asarray(solution.code, copy=True)  # users may change theirs
+    code = namespace(solution.code).asarray(solution.code, copy=True)  # users may modify theirs
 
-    @computing()
+    @one_blas_thread()
     def vjp(cotangent):
-        """Gradients of a scalar function whose gradient in the codes is `cotangent`."""
+        """Gradients of a scalar function whose gradient for the codes is `cotangent`."""
         cotangent = check_matrix(cotangent, "cotangent")
         check_shapes(X, like, cotangent=cotangent)
-        return _given_back(_vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
+        return _gradients_like(_vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
 
     fields = {name: from_numpy_view(part, like) for name, part in vars(solution).items()}
     return Solution(**fields), vjp
 
 
-def _given_back(found, like):
-    """Gradients in the library of an array."""
+def _gradients_like(gradients, like):
+    """Convert NumPy gradients to the array library of `like`."""
     if is_numpy(like):
-        return found
-    prior = {name: astype_like(part, like) for name, part in vars(found.prior).items()}
-    toward = from_numpy_view(found.dictionary, like), from_numpy_view(found.X, like)
-    return Gradients(*toward, type(found.prior)(**prior))
+        return gradients
+    prior = {name: astype_like(part, like) for name, part in vars(gradients.prior).items()}
+    dictionary = from_numpy_view(gradients.dictionary, like)
+    X = from_numpy_view(gradients.X, like)
+    return Gradients(dictionary, X, type(gradients.prior)(**prior))
 
 
 def _vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
-    """`vjp` of a whole batch, of which only a slice of the adjoints is held at once."""
+    """`vjp` slice by slice, to limit the memory for adjoints."""
     like, parts = problem.dictionary, []
-    for rows in slices(X.shape[0], _CHUNK):
+    for rows in slices(X.shape[0], _CHUNK_ROWS):
         w, g = (astype_like(dense(a[rows, :]), like) for a in (code, cotangent))
         parts.append(vjp(problem, astype_like(X.batch(rows), like), w, g, n_jobs))
     return parts[0] if len(parts) == 1 else _join(namespace(like), parts)
 
 
 def _join(xp, parts):
-    """Gradients of consecutive slices as one."""
+    """Join the gradients of consecutive slices."""
     record = type(parts[0].prior)
     fields = {
         name: sum(getattr(part.prior, name) for part in parts)

@@ -1,4 +1,4 @@
-"""Records that functions return: what was found, and how well."""
+"""Records that functions return: codes with their certificates, and gradients."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,15 +21,15 @@ class Solution:
         Largest distance of an entry to its optimality condition, relative to the signal's
         largest correlation with an atom.
     duality_gap : array of shape (n_samples,)
-        Bound on the objective's distance to its minimum, relative to the objective (or to the
-        signal's squared norm times the epsilon of its dtype, where that is more); infinite where
-        nothing can be proved, not a number for concave powers.
+        Upper bound on the difference between the objective and its minimum, relative to the
+        objective (or to the signal's squared norm times the epsilon of its dtype, if that is
+        larger); infinite where no bound is known, NaN for nonconvex priors.
     n_iter : array of shape (n_samples,)
         Iterations of the solver: changes of the support for "homotopy", rounds of sweeps
         for "coordinate_descent", steps for the others.
     converged : boolean array of shape (n_samples,)
-        Whether the certificate is at or below the tolerance: the duality gap, or for smooth priors
-        the optimality residual.
+        Whether the duality gap, or for smooth priors the optimality residual, is at or below the
+        tolerance.
     objective : array of shape (n_samples,)
         Value of the sparse-coding objective at the code, in squared units of the signals.
     """
@@ -42,11 +42,11 @@ class Solution:
     objective: Array
 
     def __repr__(self) -> str:
-        """Sizes, and how good the codes are."""
+        """Shape of the codes, number of converged codes and largest duality gap."""
         n, p = self.code.shape
         gap = to_numpy(self.duality_gap)
-        known = gap[~np.isnan(gap)]
-        largest = f"{known.max():.2g}" if known.size else "unknown"
+        numbers = gap[~np.isnan(gap)]
+        largest = f"{numbers.max():.2g}" if numbers.size else "unknown"
         return (
             f"Solution(code=({n}, {p}) {self.code.dtype}, "
             f"converged={int(to_numpy(self.converged).sum())} of {n}, "
@@ -56,16 +56,16 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """Gradients of a scalar function of codes, pulled back through the coding.
+    """Gradients of a scalar function of codes with respect to the inputs of the coding.
 
     Attributes
     ----------
     dictionary : array of shape (n_components, n_features)
-        Summed over the batch.
+        Gradient for the dictionary, summed over the batch.
     X : array of shape (n_samples, n_features)
-        One row for each signal.
+        Gradient for the signals, one row for each.
     prior : record
-        One field for each hyper-parameter of the prior, summed over the batch.
+        Gradients for the hyper-parameters of the prior, one field for each, summed over the batch.
     """
 
     dictionary: Array

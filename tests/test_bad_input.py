@@ -47,11 +47,11 @@ class Bad:
 
 
 MATRICES = [
-    Bad("{}", NAN, ValueError, ("must be finite", "NaN", "1 row(s)", "row 1")),
+    Bad("{}", NAN, ValueError, ("must be finite", "NaN", "in 1 row", "row 1", "missing values")),
     Bad("{}", INFINITE, ValueError, ("must be finite", "infinity", "row 0")),
     Bad("{}", X[0], ValueError, ("2-dimensional", "(3,)", "[None, :]")),
     Bad("{}", X[None], ValueError, ("2-dimensional", "(1, 2, 3)")),
-    Bad("{}", np.zeros((0, 3)), ValueError, ("at least 1 row(s)", "(0, 3)")),
+    Bad("{}", np.zeros((0, 3)), ValueError, ("at least one row", "(0, 3)")),
     Bad("{}", np.zeros((2, 0)), ValueError, ("one column", "(2, 0)")),
     Bad("{}", X.astype(object), TypeError, ("real numbers", "object")),
     Bad("{}", X.astype(str), TypeError, ("real numbers", "<U")),
@@ -160,18 +160,20 @@ def test_arrays_of_two_libraries_are_refused_with_both_named(xp):
     mine = {name: xp.asarray(a) for name, a in (("X", X), ("dictionary", D), ("code", CODE))}
     for name in ("X", "dictionary"):
         arguments = {"X": X, "dictionary": D, name: mine[name]}
-        with pytest.raises(ValueError, match=r"^dictionary lives in .*, but X lives in") as caught:
+        with pytest.raises(
+            ValueError, match=r"^dictionary is an array of .*, but X is an array of"
+        ) as caught:
             call_encode(**arguments)
         assert xp.module in str(caught.value)
         assert "numpy" in str(caught.value)
         assert "move one of them" in str(caught.value)
-        with pytest.raises(ValueError, match=r"^dictionary lives in"):
+        with pytest.raises(ValueError, match=r"^dictionary is an array of"):
             call_lam_max(**arguments)
-    with pytest.raises(ValueError, match=r"^init lives in"):
+    with pytest.raises(ValueError, match=r"^init is an array of"):
         call_encode(init=mine["code"])
-    with pytest.raises(ValueError, match=r"^cotangent lives in"):
+    with pytest.raises(ValueError, match=r"^cotangent is an array of"):
         call_code_vjp(cotangent=mine["code"])
-    with pytest.raises(ValueError, match=r"^code lives in"):
+    with pytest.raises(ValueError, match=r"^code is an array of"):
         call_code_vjp(code=mine["code"])
 
 

@@ -13,7 +13,7 @@ from problems import PROBLEMS, unit_atoms
 from skdict_sup import ElasticNet, code_vjp, encode
 from skdict_sup._atoms import Atoms
 from skdict_sup._records import Data
-from skdict_sup.certificate import measured
+from skdict_sup.certificate import optimality_measures
 from skdict_sup.kernels import code_moments, elastic_net_certificate, linear_vjp
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction.linear import Linear
@@ -35,7 +35,9 @@ def certificate_arguments(X, D, code, lam, lam2, positive):
 
 def terms_of(prior, D, corr, sq_norm, code, slope):
     """Terms of a certificate, as a problem computes them."""
-    return measured(Problem(Linear(), prior, Atoms(D)), Data(corr, sq_norm), code, slope)
+    return optimality_measures(
+        Problem(Linear(), prior, Atoms(D)), Data(corr, sq_norm), code, slope
+    )
 
 
 @st.composite

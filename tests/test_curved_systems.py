@@ -166,7 +166,7 @@ def test_conjugate_gradients_stop_where_they_are_told():
 
     conjugate_gradients(product, rhs, np.ones_like(rhs), 1e-2)
     loose = len(calls)
-    conjugate_gradients(product, rhs, np.ones_like(rhs), 1e-10, most=7)
+    conjugate_gradients(product, rhs, np.ones_like(rhs), 1e-10, max_iter=7)
     assert len(calls) - loose == 7
     exact = conjugate_gradients(product, rhs, np.broadcast_to(np.diag(H), rhs.shape), 1e-12)
     np.testing.assert_allclose(exact, 1 / np.diag(H) * rhs, rtol=1e-12)
@@ -214,7 +214,7 @@ def test_conjugate_gradients_that_rounding_leads_astray_end_at_the_least_residua
     rhs = rng.standard_normal((8, 12)).astype(np.float32)
     diagonal = np.broadcast_to(H.diagonal(), rhs.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        x = conjugate_gradients(lambda x: x @ rough, rhs, diagonal, 1e-6, most=500)
+        x = conjugate_gradients(lambda x: x @ rough, rhs, diagonal, 1e-6, max_iter=500)
     assert np.isfinite(x).all()
     residual = ((rhs - x @ rough) ** 2 / diagonal).sum(axis=1)
     assert (residual <= (1 + 1e-3) * (rhs**2 / diagonal).sum(axis=1)).all()

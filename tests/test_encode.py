@@ -185,7 +185,7 @@ def test_too_few_iterations_warn_once_with_count_and_worst_gap(batch, solver):
     failed = ~solution.converged
     assert failed.sum() > 1
     message = str(caught[0].message)
-    assert message.startswith(f"{failed.sum()} of 300 codes are above")
+    assert message.startswith(f"{failed.sum()} of 300 codes have not converged")
     assert f"{solution.duality_gap[failed].max():.1e}" in message
     assert (solution.n_iter <= 1).all()
     gap = oracles.duality_gap(*batch, PRIOR, solution.code)

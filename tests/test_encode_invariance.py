@@ -6,7 +6,7 @@ from problems import solvers_for, unit_atoms
 
 from skdict_sup import KL, ElasticNet, Lp, encode, lam_max
 from skdict_sup._array import rows_times
-from skdict_sup._threads import computing
+from skdict_sup._threads import one_blas_thread
 
 CROSSED = ("encode", "lam_max")
 
@@ -81,7 +81,7 @@ def test_a_code_depends_on_its_signal_alone(p, m, dtype):
         np.testing.assert_array_equal(part.duality_gap, whole.duality_gap[first:last])
 
 
-@computing()
+@one_blas_thread()
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 @pytest.mark.parametrize(

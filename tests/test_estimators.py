@@ -159,7 +159,7 @@ def test_every_library_learns_the_same(make, xp):
 
 def test_signals_of_another_library_are_refused():
     torch = pytest.importorskip("torch")
-    with pytest.raises(ValueError, match=r"lives in .*; move one of them"):
+    with pytest.raises(ValueError, match=r"is an array of .*; move one of them"):
         fitted(coder).transform(torch.from_numpy(digits()[0].copy()))
 
 

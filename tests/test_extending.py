@@ -309,7 +309,7 @@ def test_a_kind_of_signals_of_ones_own_may_be_distributions():
         return np.where(numbers == 3, np.nan, 1 / 7)[:, None] + np.zeros(7)
 
     bad = replace(own, make=one_missing)
-    with pytest.raises(ValueError, match=r"X must be finite.* 1 row\(s\), first in row 3"):
+    with pytest.raises(ValueError, match=r"X must be finite.* 1 row, first in row 3"):
         encode(bad, D, transfer="softmax")
-    with pytest.raises(ValueError, match=r"X must be finite.* 1 row\(s\), first in row 3"):
+    with pytest.raises(ValueError, match=r"X must be finite.* 1 row, first in row 3"):
         encode(bad, D)

@@ -117,7 +117,7 @@ def test_bad_parameters_leave_a_fitted_estimator_as_it_was(make, params):
 
 
 # the codes of atoms that are no numbers, until the pass ends
-@pytest.mark.filterwarnings("ignore:.* codes are above a relative duality gap")
+@pytest.mark.filterwarnings("ignore:.* codes have not converged to a relative duality gap")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("make", SUPERVISED)
 def test_a_loss_that_leaves_the_finite_numbers_is_refused(make, method):

@@ -18,7 +18,7 @@ from skdict_sup import (
     SupervisedDictionaryClassifier,
     SupervisedDictionaryRegressor,
 )
-from skdict_sup._threads import computing
+from skdict_sup._threads import one_blas_thread
 
 PACKAGE = str(Path(skdict_sup.__file__).parent)
 FEW = {"max_iter": 2, "random_state": 0}
@@ -114,7 +114,7 @@ def test_an_interrupt_at_any_line_of_the_limit_restores_the_threads():
     before = threads()
 
     def run():
-        with computing():
+        with one_blas_thread():
             pass
 
     with Interrupter() as counter:

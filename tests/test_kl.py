@@ -276,7 +276,7 @@ def test_no_finite_lam_makes_a_code_zero_but_that_of_a_zero_signal():
         ({"p": np.inf}, ValueError, ("p must be", "inf")),
         ({"p": "small"}, TypeError, ("p must be", "'small'")),
         ({"p": None}, TypeError, ("p must be", "None")),
-        ({"p": np.array([0.1, 0.0])}, ValueError, ("p must be", "above zero", "0")),
+        ({"p": np.array([0.1, 0.0])}, ValueError, ("p must be", "> 0", "0")),
         ({"p": np.array([0.1, np.nan])}, ValueError, ("p must be", "finite", "nan")),
         ({"p": np.ones((2, 1))}, TypeError, ("p must be", "one-dimensional")),
         ({"p": ["a", "b"]}, TypeError, ("p must be", "numbers")),

@@ -64,7 +64,7 @@ BAD_FILES = {
     "one_array": (_one_array, "not an .npz file"),
     "no_array_inside": (_no_array_inside, "missing: x_train"),
     "pipe": (_pipe, "not a regular file"),
-    "swollen": (_swollen, "unpacks to 2.2 GiB, more than the 2 GiB that are read"),
+    "swollen": (_swollen, "unpacks to 2.2 GiB, more than the limit of 2 GiB"),
     "no_keys": (lambda path: np.savez(path, X=X), "missing: x_train, y_train, x_test, y_test"),
 }
 FINITE, LABELS, PLAIN = "x_train must hold finite", "y_train must hold labels", "of plain arrays"
@@ -142,7 +142,7 @@ def test_a_quick_part_of_one_class(tmp_path, capsys):
     X, y = np.random.default_rng(0).random((5000, 4)), np.arange(5000) == 7
     path = saved(tmp_path / "data.npz", x_train=X, y_train=y, x_test=X[:9], y_test=y[:9])
     assert run(tmp_path / "out", "--quick", "--data", path) == 2
-    assert re.fullmatch(r"skdict_sup: .*data\.npz: .* one class only\n", capsys.readouterr().err)
+    assert re.fullmatch(r"skdict_sup: .*data\.npz: .* only one class\n", capsys.readouterr().err)
 
 
 def test_an_output_that_is_a_file(tmp_path, capsys):

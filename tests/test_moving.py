@@ -106,7 +106,7 @@ def test_what_cannot_be_moved_is_refused(xp):
     model, X, _ = fitted("classifier")
     with pytest.raises(TypeError, match="estimator must be one of this package, got int"):
         to_device(3, np)
-    with pytest.raises(ValueError, match=r"xp must be an array library.*got 'math'"):
+    with pytest.raises(ValueError, match=r"xp must be the name of an array library.*got 'math'"):
         to_device(model, "math")
     with pytest.raises(TypeError, match="xp must be an array library or its name, got 3"):
         to_device(model, 3)
@@ -116,6 +116,6 @@ def test_what_cannot_be_moved_is_refused(xp):
         moved = to_device(model, xp.home)
         code = model.transform(X)
         for elsewhere in (code, scipy.sparse.csr_matrix(code)):
-            with pytest.raises(ValueError, match=r"^components_ lives in .*, but"):
+            with pytest.raises(ValueError, match=r"^components_ is an array of .*, but"):
                 moved.inverse_transform(elsewhere)
     assert skdict_sup.to_device is to_device

@@ -321,7 +321,9 @@ def test_solvers_that_do_not_fit_the_problem_are_refused(prior, transfer, solver
 @every_prior
 def test_too_few_iterations_warn_of_the_residual(prior):
     X, D = draw(10, 30, 9, 6)
-    with pytest.warns(UserWarning, match=r"codes are above a relative optimality residual") as w:
+    with pytest.warns(
+        UserWarning, match=r"codes have not converged to a relative optimality residual"
+    ) as w:
         solution = encode(X, D, prior=prior, max_iter=1, tol=1e-18)
     assert len(w) == 1
     failed = ~solution.converged

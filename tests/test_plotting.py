@@ -164,7 +164,7 @@ def test_what_displays_refuse(model):
             display.from_estimator(SupervisedDictionaryClassifier())
     with pytest.raises(NotFittedError):
         LamPathDisplay.from_estimator(SparseCoder(np.eye(2)), np.ones(2))
-    with pytest.raises(ValueError, match=r"image_shape .* 64 entries in all, got \(8, 9\)"):
+    with pytest.raises(ValueError, match=r"image_shape .* product of 64, got \(8, 9\)"):
         DictionaryDisplay.from_estimator(model, image_shape=(8, 9))
     with pytest.raises(ValueError, match="sort must be one of"):
         DictionaryDisplay.from_estimator(model, sort="size")

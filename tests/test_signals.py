@@ -96,13 +96,15 @@ def test_signals_that_are_not_finite_are_named(kind):
     X, _ = draw()
     X[4, 1], X[4, 3], X[7, 0] = np.nan, np.inf, -np.inf
     np.testing.assert_array_equal(kind(X).non_finite(), [4, 7])
-    with pytest.raises(ValueError, match=r"^X must be finite.* in 2 row\(s\), first in row 4\.$"):
+    with pytest.raises(
+        ValueError, match=r"^X must be finite.* in 2 rows, first in row 4; missing"
+    ):
         kind(X).check_finite()
 
 
 @every_kind
 def test_a_pass_goes_batch_by_batch(kind, monkeypatch):
-    monkeypatch.setattr("skdict_sup._signals._MAX_NUMBERS", 20)
+    monkeypatch.setattr("skdict_sup._signals._MAX_ENTRIES", 20)
     X, rng = draw(n=23)
     check(kind(X), X, rng)
 
@@ -127,10 +129,10 @@ def test_signals_of_another_library_stay_there():
 
 def test_only_an_array_is_there_as_a_whole():
     X, _ = draw()
-    assert {name for name, kind in KINDS.items() if kind(X).is_whole} == {
+    assert {name for name, kind in KINDS.items() if kind(X).is_single_array} == {
         "dense",
         "columns",
         "elsewhere",
     }
-    assert KINDS["staged"](X).on_host().is_whole
-    assert not KINDS["staged_sparse"](X).on_host().is_whole
+    assert KINDS["staged"](X).on_host().is_single_array
+    assert not KINDS["staged_sparse"](X).on_host().is_single_array

@@ -69,7 +69,7 @@ def test_products_with_the_hessian_are_derivatives_of_the_slope(seed):
     for j in range(code.shape[1]):
         one = np.eye(code.shape[1])[[j] * len(code)]
         np.testing.assert_allclose(diagonal[:, j], problem.product(one, code)[:, j], atol=1e-12)
-    top = np.linalg.eigvalsh(problem.gram)[-1] * Softmax.roughness
+    top = np.linalg.eigvalsh(problem.gram)[-1] * Softmax.smoothness
     assert ((direction * found).sum(axis=1) <= top * (direction**2).sum(axis=1) + 1e-9).all()
 
 

@@ -179,10 +179,10 @@ BAD = scipy.sparse.csr_matrix(np.array([[1.0, np.nan, 0.0], [0.0, 1.0, 2.0]]))
     ("X", "error", "words"),
     [
         (BAD, ValueError, "X must be finite"),
-        (scipy.sparse.csr_matrix((0, 3)), ValueError, "X must .*at least 1 row.*0, 3"),
+        (scipy.sparse.csr_matrix((0, 3)), ValueError, "X must .*at least one row.*0, 3"),
         (BAD.astype(complex), TypeError, "X must hold real numbers.*complex"),
         (scipy.sparse.csr_matrix(np.eye(2)), ValueError, "dictionary must .*X with 2 features"),
-        (scipy.sparse.coo_array(np.ones(3)), ValueError, "X must .*2.dimension"),
+        (scipy.sparse.coo_array(np.ones(3)), ValueError, "X must have two dimension"),
     ],
 )
 @pytest.mark.parametrize("call", [encode, lam_max])
@@ -193,5 +193,7 @@ def test_bad_sparse_signals_are_named(call, X, error, words):
 
 def test_sparse_signals_go_with_numpy_alone():
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    with pytest.raises(ValueError, match=r"^dictionary lives in .*torch.*X lives in .*numpy"):
+    with pytest.raises(
+        ValueError, match=r"^dictionary is an array of .*torch.*X is an array of .*numpy"
+    ):
         encode(scipy.sparse.eye(3, format="csr"), torch.eye(3, dtype=torch.float64))

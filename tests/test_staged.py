@@ -81,7 +81,7 @@ def test_sparse_signals_may_be_staged_too():
 )
 def test_devices_that_are_not_there_are_refused(device):
     X, _ = digits(20)
-    with pytest.raises(ValueError, match=r"device must be an array library.*got '" + device):
+    with pytest.raises(ValueError, match=r"device must be the name of .*got '" + device):
         OnlineDictionaryLearning(4, max_iter=1, device=device).fit(X)
     with pytest.raises(TypeError, match="device must be None or the name of an array library"):
         OnlineDictionaryLearning(4, max_iter=1, device=3).fit(X)

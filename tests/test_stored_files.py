@@ -88,7 +88,7 @@ def test_other_versions_are_told_of(version, said, thing, monkeypatch):
     (one,) = caught
     assert one.filename == __file__
     assert type(thing).__name__ in str(one.message)
-    assert "1.4.1 reads it" in str(one.message)
+    assert "read by 1.4.1" in str(one.message)
     assert repr(found) == repr(thing)
 
 

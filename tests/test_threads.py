@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import skdict_sup
 from skdict_sup import ElasticNet, code_vjp, encode
-from skdict_sup._threads import computing, effective_n_jobs, map_threads, slices
+from skdict_sup._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from skdict_sup.supervised.heads import LinearHead
 
 PRIOR = ElasticNet(lam=0.1, lam2=0.01)
@@ -82,7 +82,7 @@ sys.exit(status if status else not same)
 FORK_WITHIN = """
 import os, sys, warnings
 from threadpoolctl import threadpool_info
-from skdict_sup._threads import _guard, computing
+from skdict_sup._threads import _guard, one_blas_thread
 
 def blas():
     return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
@@ -95,7 +95,7 @@ def codes():  # loads BLAS
 
 codes()
 before, child = blas(), None
-with computing():
+with one_blas_thread():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -164,7 +164,7 @@ def _blas_threads():
 def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
     with threadpool_limits(2, "blas"):
         wanted = effective_n_jobs(None)
-        first, second = computing(), computing()
+        first, second = one_blas_thread(), one_blas_thread()
         first.__enter__()
         second.__enter__()
         assert set(_blas_threads()) == {1}
@@ -177,7 +177,7 @@ def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
 
 def test_blas_is_given_back_after_an_error():
     before = _blas_threads()
-    with pytest.raises(RuntimeError, match="inside"), computing():
+    with pytest.raises(RuntimeError, match="inside"), one_blas_thread():
         raise RuntimeError("inside")
     assert _blas_threads() == before
 
@@ -194,7 +194,7 @@ def test_flags_of_the_processor_are_not_shown_to_users():
     features, coef = np.full((3, 5), np.inf, np.float32), np.zeros((1, 5), np.float32)
     parameters = {"coef": coef, "intercept": np.zeros((1, 1), np.float32)}
     with np.errstate(all="raise"):
-        with computing():
+        with one_blas_thread():
             assert np.isnan(features @ coef.T).all()
         assert np.isnan(LinearHead().scores(parameters, features, None)).all()
         assert np.geterr()["invalid"] == "raise"

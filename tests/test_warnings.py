@@ -95,19 +95,19 @@ def test_minus_one_and_another_label_are_two_classes():
 
 def test_inexact_codes_point_at_the_caller():
     for prior in ("elastic_net", "kl"):
-        with pytest.warns(ConvergenceWarning, match="above a relative") as caught:
+        with pytest.warns(ConvergenceWarning, match="not converged to a relative") as caught:
             encode(X, D, prior=prior, max_iter=1, tol=1e-14)
         only(caught)
     coder = SparseCoder(D, max_iter=1, tol=1e-14).fit(X)
     for call in (coder.transform, coder.fit_transform, make_pipeline(coder).transform):
-        with pytest.warns(ConvergenceWarning, match="above a relative") as caught:
+        with pytest.warns(ConvergenceWarning, match="not converged to a relative") as caught:
             call(X)
         only(caught)
 
 
 def test_tensors_point_at_the_caller():
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    with pytest.warns(ConvergenceWarning, match="above a relative") as caught:
+    with pytest.warns(ConvergenceWarning, match="not converged to a relative") as caught:
         encode(torch.asarray(X), torch.asarray(D), max_iter=1, tol=1e-14)
     only(caught)
 

@@ -1,1 +1,1 @@
-"""The main job behind `python -m skdict_sup`: digits three ways, a table and a figure."""
+"""Demo, run by `python -m skdict_sup`: three classifiers of digits, a table and a figure."""

@@ -1,4 +1,4 @@
-"""Command line of the main job: options, data, comparison, table, figure."""
+"""Command line of the demo: options, data, comparison, table and figure."""
 
 import argparse
 import os
@@ -19,18 +19,18 @@ from .methods import compare
 
 _EPILOG = """Without --data: the handwritten digits bundled with scikit-learn, means over five
 stratified splits. A file given with --data holds the arrays x_train, y_train, x_test, y_test
-(images or vectors); its test part is used for the figures of the table alone."""
+(images or vectors); the test arrays are used only for the numbers in the table."""
 
 
 def parser():
-    """Options of the command."""
+    """Parser of the command-line options."""
     options = argparse.ArgumentParser(
         prog="python -m skdict_sup",
         description="Compare linear classifiers on raw pixels, on codes over a dictionary learned "
         "without labels, and on codes over a dictionary learned with them.",
         epilog=_EPILOG,
     )
-    options.add_argument("--data", type=Path, metavar="FILE.npz", help="data of your own")
+    options.add_argument("--data", type=Path, metavar="FILE.npz", help="your own data")
     options.add_argument(
         "--components", type=int, metavar="N", help="atoms (default: 50 for the digits, else 100)"
     )
@@ -44,21 +44,23 @@ def parser():
         help="supervised epochs (default: 60 for the digits, else 30)",
     )
     options.add_argument(
-        "--output", type=Path, default=Path("."), metavar="DIR", help="folder of atoms.png"
+        "--output", type=Path, default=Path("."), metavar="DIR", help="folder for atoms.png"
     )
-    options.add_argument("--quick", action="store_true", help="small setting, some seconds")
+    options.add_argument(
+        "--quick", action="store_true", help="a small problem that takes a few seconds"
+    )
     return options
 
 
 class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that what was begun is cleared away."""
+    """SIGTERM as an exception, so that partial files are removed."""
 
 
 def main(arguments=None):
-    """Run the main job; the exit code.
+    """Run the demo and return its exit code.
 
-    0, or 2 for input that cannot be used or output that cannot be written, 130 after Ctrl-C,
-    141 when nobody reads the output any more, 143 after SIGTERM.
+    The code is 0 for success, 2 for invalid input or output that cannot be written, 130 after
+    Ctrl-C, 141 after a closed output pipe, 143 after SIGTERM.
     """
     options = parser().parse_args(arguments)
     try:
@@ -67,7 +69,7 @@ def main(arguments=None):
             if sys.stdout is not None:
                 sys.stdout.flush()
     except (DataError, MemoryError) as error:
-        reason = str(error) if isinstance(error, DataError) else "too little memory for the data"
+        reason = str(error) if isinstance(error, DataError) else "not enough memory for the data"
         print(f"skdict_sup: {reason}", file=sys.stderr)
         return 2
     except BrokenPipeError:
@@ -84,13 +86,13 @@ def main(arguments=None):
 
 
 def _run(options):
-    begin = time.perf_counter()
+    start = time.perf_counter()
     _check(options)
     data = load_file(options.data) if options.data else load_digits_splits()
     if options.quick:
         data = data.quick()
         if len(np.unique(data.y[data.splits[0][0]])) < 2:
-            raise DataError(f"{options.data}: the part that --quick takes holds one class only")
+            raise DataError(f"{options.data}: the subset for --quick contains only one class")
     n_components = options.components or (100 if options.data else 50)
     epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
     print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
@@ -98,17 +100,17 @@ def _run(options):
     print(_table(rows, data))
     target = options.output / "atoms.png"
     try:
-        _write_whole(target, lambda path: draw_atoms(path, atoms, data.image_shape))
+        _write_atomically(target, lambda path: draw_atoms(path, atoms, data.image_shape))
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror}") from None
     print(f"atoms before and after supervision: {target.resolve()}")
-    print(f"{time.perf_counter() - begin:.0f} s in all")
+    print(f"{time.perf_counter() - start:.0f} s in total")
 
 
 @contextmanager
 def _raised_on_termination():
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's alone
+        yield  # only the main thread can handle signals
         return
 
     def stop(number, frame):
@@ -122,19 +124,19 @@ def _raised_on_termination():
 
 
 def _discard_output():
-    """Let the interpreter's last flush of stdout go nowhere, instead of failing again."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Redirect stdout to the null device, so that the final flush does not fail again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _check(options):
-    for name, most in (("components", MOST_COMPONENTS), ("epochs", 1_000_000)):
+    for name, high in (("components", MOST_COMPONENTS), ("epochs", 1_000_000)):
         value = getattr(options, name)
-        if value is not None and not 1 <= value <= most:
-            raise DataError(f"--{name} must be from 1 to {most}, got {value}")
+        if value is not None and not 1 <= value <= high:
+            raise DataError(f"--{name} must be from 1 to {high}, got {value}")
     if options.lam is not None and not 0 <= options.lam < float("inf"):
-        raise DataError(f"--lam must be a finite number at or above 0, got {options.lam}")
+        raise DataError(f"--lam must be a finite number >= 0, got {options.lam}")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,7 +150,7 @@ def _progress(line):
 
 
 def _table(rows, data):
-    """The result as text, one line for each method."""
+    """Results as a text table with one line per method."""
     head = ("", "test error", "nonzeros", "largest gap", "seconds")
     lines = [head] + [
         (
@@ -173,9 +175,9 @@ def _table(rows, data):
     return "\n".join(["", text[0], "-" * len(text[0]), *text[1:], note, ""])
 
 
-def _write_whole(target, write):
-    """Write a file under another name and rename it, so that no half of it is ever seen."""
-    # named before it exists, so that it is cleared away however early an interrupt comes
+def _write_atomically(target, write):
+    """Write a temporary file and rename it, so that an incomplete file never appears."""
+    # the name is set before the file exists, so that an interrupt at any time removes it
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
         write(part)

@@ -1,4 +1,4 @@
-"""Data of the main job: bundled digits in five splits, or a file in one."""
+"""Data of the demo: the bundled digits in five splits, or a file with one split."""
 
 import zipfile
 from dataclasses import dataclass, replace
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
-MOST_BYTES = 2 * 2**30  # limit on the unpacked size of the four arrays together
+MAX_BYTES = 2 * 2**30  # limit on the unpacked size of the four arrays together
 
 
 class DataError(Exception):
-    """Input that cannot be used, in one line for the user."""
+    """Invalid input, described in one line for the user."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Images or vectors with labels, and the splits (training rows, test rows) to report on."""
+    """Images or vectors with labels, and splits into training rows and test rows."""
 
     name: str
     X: np.ndarray
@@ -30,21 +30,21 @@ class Data:
         return len(self.splits)
 
     def describe(self):
-        """Size of the data, in words."""
+        """Description of the size of the data."""
         train, test = self.splits[0]
         shape = "x".join(map(str, self.image_shape or (self.X.shape[1],)))
         times = f", {self.n_splits} splits" if self.n_splits > 1 else ""
-        return f"{len(train)} signals of {shape} to learn from, {len(test)} to test on{times}"
+        return f"{len(train)} training and {len(test)} test signals of {shape}{times}"
 
     def quick(self):
-        """A small part: one split, at most 1000 training and 500 test samples."""
+        """Subset with one split, at most 1000 training and 500 test samples."""
         train, test = self.splits[0]
         rng = np.random.default_rng(0)
         return replace(self, splits=[(rng.permutation(train)[:1000], rng.permutation(test)[:500])])
 
 
 def load_digits_splits():
-    """Scikit-learn's bundled digits, 8x8, in five stratified splits."""
+    """Load the 8x8 digits of scikit-learn in five stratified splits."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import StratifiedKFold
 
@@ -55,7 +55,7 @@ def load_digits_splits():
 
 
 def load_file(path):
-    """Data of an .npz file; raises DataError with one line on what is wrong."""
+    """Load an .npz file; raise DataError if it is invalid."""
     arrays = _read(path)
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
@@ -66,9 +66,10 @@ def load_file(path):
             )
         if x.dtype.kind not in "fiub" or (x.dtype.kind == "f" and not _within_float32(x)):
             raise DataError(
-                f"{path}: x_{part} must hold finite numbers of float32 range, got dtype {x.dtype}"
+                f"{path}: x_{part} must hold finite numbers in the range of float32, got dtype "
+                f"{x.dtype}"
             )
-        if y.dtype.kind not in "iubU" and not _whole(y):
+        if y.dtype.kind not in "iubU" and not _is_integral(y):
             raise DataError(
                 f"{path}: y_{part} must hold labels, integers or strings, got dtype {y.dtype}"
             )
@@ -81,10 +82,10 @@ def load_file(path):
         raise DataError(f"{path}: y_train and y_test must both hold numbers, or both strings")
     if len(np.unique(arrays["y_train"])) < 2:
         raise DataError(f"{path}: y_train must hold at least two classes, got one")
-    X = _single([arrays["x_train"], arrays["x_test"]])
+    X = _to_float32([arrays["x_train"], arrays["x_test"]])
     shape = X.shape[1:] if X.ndim == 3 else None
     X = X.reshape(len(X), -1)
-    y = _numbered([arrays["y_train"], arrays["y_test"]])
+    y = _encode_labels([arrays["y_train"], arrays["y_test"]])
     splits = [tuple(np.split(np.arange(len(X)), [len(arrays["x_train"])]))]
     return Data(path.name, X, y, shape, splits)
 
@@ -93,22 +94,22 @@ def _within_float32(x):
     return bool((np.abs(x) <= np.finfo(np.float32).max).all())
 
 
-def _whole(y):
+def _is_integral(y):
     return y.dtype.kind == "f" and bool(np.isfinite(y).all() and (y == np.round(y)).all())
 
 
-def _single(parts):
-    """The parts as one float32 array, all divided by one power of two if too large or small."""
-    most = max(max(float(part.max()), -float(part.min())) for part in parts)
-    wide = np.concatenate(parts)
-    if most == 0 or 1e-9 <= most <= 1e9:
-        return wide.astype(np.float32)
-    return np.ldexp(wide.astype(np.float64), -np.frexp(most)[1]).astype(np.float32)
+def _to_float32(parts):
+    """Join arrays in float32, divided by a power of two if they are very large or small."""
+    largest = max(max(float(part.max()), -float(part.min())) for part in parts)
+    joined = np.concatenate(parts)
+    if largest == 0 or 1e-9 <= largest <= 1e9:
+        return joined.astype(np.float32)
+    return np.ldexp(joined.astype(np.float64), -np.frexp(largest)[1]).astype(np.float32)
 
 
-def _numbered(parts):
-    """Labels as numbers from 0: what they are called is no matter, and may be any number."""
-    if len({part.dtype for part in parts}) > 1:  # one dtype for both might merge large integers
+def _encode_labels(parts):
+    """Encode labels as integers from 0."""
+    if len({part.dtype for part in parts}) > 1:  # a common dtype might merge large integers
         parts = [part.astype(object) for part in parts]
     return np.unique(np.concatenate(parts), return_inverse=True)[1]
 
@@ -116,7 +117,7 @@ def _numbered(parts):
 def _read(path):
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("not a regular file")  # a pipe would be waited for
+            raise ValueError("not a regular file")  # reading a pipe would block
         with path.open("rb") as file:
             _check_size(path, file)
             with np.load(file, allow_pickle=False) as archive:
@@ -125,7 +126,7 @@ def _read(path):
         raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # damage can raise anything, from zlib.error to SyntaxError
+    except Exception as error:  # damaged files raise anything, from zlib.error to SyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: not an .npz file of plain arrays ({reason})") from None
     missing = [key for key in _KEYS if not isinstance(arrays.get(key), np.ndarray)]
@@ -137,49 +138,49 @@ def _read(path):
 
 
 def _check_size(path, file):
-    """Raise if the archive's directory says that the arrays are too large when unpacked.
+    """Raise DataError if the arrays are too large when unpacked, by the archive's directory.
 
-    No more than the directory says is ever read from an archive.
+    No more than the size in the directory is ever read from an archive.
     """
     names = {name for key in _KEYS for name in (key, f"{key}.npy")}
     with zipfile.ZipFile(file) as archive:
         size = sum(entry.file_size for entry in archive.infolist() if entry.filename in names)
     file.seek(0)
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise DataError(
-            f"{path}: unpacks to {size / 2**30:.1f} GiB, more than the {MOST_BYTES / 2**30:.0f} "
-            "GiB that are read"
+            f"{path}: unpacks to {size / 2**30:.1f} GiB, more than the limit of "
+            f"{MAX_BYTES / 2**30:.0f} GiB"
         )
 
 
 def normalise(X):
-    """Signals with mean zero and norm one; constant ones become zero."""
+    """Scale signals to mean zero and norm one; constant signals become zero."""
     largest = np.abs(X).max(axis=1, keepdims=True)
-    X = np.ldexp(X, -np.frexp(largest)[1])  # no square over- or underflows; no digit changes
+    X = np.ldexp(X, -np.frexp(largest)[1])  # exact, and squares neither overflow nor underflow
     X = X - X.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(X, axis=1, keepdims=True)
     return X / np.where(norms > 0, norms, 1)
 
 
 def shifts(image_shape):
-    """Function (X, rng) that moves each image at random, its border repeated.
+    """Augmentation function (X, rng) that shifts each image at random, repeating its border.
 
-    By up to one whole pixel; on small images, where a pixel is much, by up to half of one, the
-    images interpolated.
+    Shifts are -1, 0 or 1 pixels. Images below 16 pixels are shifted by up to half a pixel, with
+    interpolation.
     """
-    half = min(image_shape) < 16
+    is_small = min(image_shape) < 16
 
     def shift(X, rng):
         images = np.pad(X.reshape(-1, *image_shape), ((0, 0), (1, 1), (1, 1)), mode="edge")
         for axis in (1, 2):
-            by = rng.uniform(-0.5, 0.5, len(X)) if half else rng.integers(-1, 2, len(X))
-            images = _moved(images, by.astype(X.dtype)[:, None, None], axis)
+            by = rng.uniform(-0.5, 0.5, len(X)) if is_small else rng.integers(-1, 2, len(X))
+            images = _shift(images, by.astype(X.dtype)[:, None, None], axis)
         return normalise(images[:, 1:-1, 1:-1].reshape(X.shape))
 
     return shift
 
 
-def _moved(images, by, axis):
-    """Images moved along an axis by fractions of a pixel, between -1 and 1, interpolated."""
-    beside = np.where(by > 0, np.roll(images, 1, axis), np.roll(images, -1, axis))
-    return images + np.abs(by) * (beside - images)
+def _shift(images, by, axis):
+    """Shift images along an axis by -1 to 1 pixels, with linear interpolation."""
+    neighbour = np.where(by > 0, np.roll(images, 1, axis), np.roll(images, -1, axis))
+    return images + np.abs(by) * (neighbour - images)

@@ -1,13 +1,13 @@
-"""Figure of the main job: atoms before and after supervision."""
+"""Figure of the demo: atoms before and after supervised learning."""
 
 
-def draw_atoms(path, atoms, image_shape, most=50):
-    """Write a picture of two dictionaries side by side; vectors are drawn as rows of pixels."""
-    from matplotlib.figure import Figure  # at first use: the comparison itself needs no plots
+def draw_atoms(path, atoms, image_shape, max_atoms=50):
+    """Write an image of two dictionaries side by side; vectors are drawn as rows of pixels."""
+    from matplotlib.figure import Figure  # optional: the comparison does not need it
 
     from ..plotting import DictionaryDisplay
 
-    before, after = (dictionary[:most] for dictionary in atoms)
+    before, after = (dictionary[:max_atoms] for dictionary in atoms)
     columns = 10
     figure = Figure(figsize=(11, 0.52 * -(-len(before) // columns) + 0.9), layout="constrained")
     for axes, dictionary, title in zip(

@@ -1,4 +1,4 @@
-"""The three classifiers that the main job compares."""
+"""The three classifiers that the demo compares."""
 
 import time
 import warnings
@@ -8,20 +8,20 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._validation import ConvergenceWarning
 from ..coding import encode
 from ..estimators import OnlineDictionaryLearning, SupervisedDictionaryClassifier
 from ..priors import ElasticNet
 from .data import normalise, shifts
 
-_STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # values of C, chosen on training samples alone
-_CHOOSE_ON = 5_000  # training samples at most
+_C_VALUES = (0.1, 1.0, 10.0, 100.0)  # candidates for C, compared on held-out training samples
+_MAX_VALIDATION_ROWS = 5_000  # training samples used for this comparison
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table, means over the splits."""
+    """One row of the table: means over the splits."""
 
     name: str
     error: float
@@ -31,31 +31,31 @@ class Row:
 
 
 def compare(data, n_components, lam, epochs, progress):
-    """Rows of the table, and the atoms (before, after) of the first split."""
+    """Fit the three classifiers: rows of the table, and the atoms of the first split."""
     progress(f"kernels ready after {_prepare():.1f} s")
     signals = normalise(data.X)
     records, atoms = [], None
     for number, (train, test) in enumerate(data.splits, start=1):
         X, y, X_test, y_test = signals[train], data.y[train], signals[test], data.y[test]
         prefix = f"split {number}/{data.n_splits}: " if data.n_splits > 1 else ""
-        begin = time.perf_counter()
+        start = time.perf_counter()
         raw = data.X / max(np.abs(data.X).max(), 1e-30)
         model = _linear(raw[train], y)
         error = 1 - model.score(raw[test], y_test)
-        records.append(("linear on raw pixels", error, None, None, time.perf_counter() - begin))
+        records.append(("linear on raw pixels", error, None, None, time.perf_counter() - start))
         progress(f"{prefix}raw pixels {100 * error:.2f} %")
 
-        begin = time.perf_counter()
+        start = time.perf_counter()
         prior = "elastic_net" if lam is None else ElasticNet(lam=lam)
         learner = OnlineDictionaryLearning(n_components, prior=prior, random_state=0).fit(X)
         model = _linear(learner.transform(X), y)
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - start
         solution = encode(X_test, learner.components_, prior=learner.prior_)
         error = 1 - model.score(solution.code, y_test)
         records.append(("linear on unsupervised codes", error, *_quality(solution), seconds))
         progress(f"{prefix}unsupervised codes {100 * error:.2f} %")
 
-        begin = time.perf_counter()
+        start = time.perf_counter()
         classifier = SupervisedDictionaryClassifier(
             n_components,
             prior=prior,
@@ -64,7 +64,7 @@ def compare(data, n_components, lam, epochs, progress):
             random_state=0,
             verbose=int(data.n_splits == 1),
         ).fit(X, y)
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - start
         solution = encode(X_test, classifier.components_, prior=classifier.prior_)
         error = 1 - classifier.score(X_test, y_test)
         records.append(("supervised dictionary", error, *_quality(solution), seconds))
@@ -74,34 +74,34 @@ def compare(data, n_components, lam, epochs, progress):
 
 
 def _prepare():
-    """Compile what the comparison calls, on few small signals; the seconds this took."""
-    begin = time.perf_counter()
+    """Compile the kernels by fits to a few small signals; return the time in seconds."""
+    start = time.perf_counter()
     rng = np.random.default_rng(0)
     X, y = normalise(rng.standard_normal((64, 8)).astype(np.float32)), np.arange(64) % 2
     OnlineDictionaryLearning(4, max_iter=1, random_state=0).fit(X).transform(X)
     SupervisedDictionaryClassifier(4, max_iter=1, random_state=0).fit(X, y).predict(X)
-    return time.perf_counter() - begin
+    return time.perf_counter() - start
 
 
 def _linear(X, y):
-    """Logistic regression, its strength chosen on held-out training samples, if they suffice."""
-    rows = np.random.default_rng(0).permutation(len(X))[:_CHOOSE_ON]
+    """Fit logistic regression, with C chosen on held-out training samples if there are enough."""
+    rows = np.random.default_rng(0).permutation(len(X))[:_MAX_VALIDATION_ROWS]
     counts = np.unique(y[rows], return_counts=True)[1]
     if len(rows) < 5 * len(counts) or counts.min() < 2:
         return LogisticRegression(max_iter=300).fit(X, y)
     X_train, X_valid, y_train, y_valid = train_test_split(
         X[rows], y[rows], test_size=0.2, random_state=0, stratify=y[rows]
     )
-    models = [LogisticRegression(C=C, max_iter=300) for C in _STRENGTHS]
-    with warnings.catch_warnings(), computing():
-        # after 300 steps the last digits of the optimum say nothing about the error
+    models = [LogisticRegression(C=C, max_iter=300) for C in _C_VALUES]
+    with warnings.catch_warnings(), one_blas_thread():
+        # after 300 iterations, the error no longer depends on exact convergence
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores = [model.fit(X_train, y_train).score(X_valid, y_valid) for model in models]
         return models[int(np.argmax(scores))].fit(X, y)
 
 
 def _quality(solution):
-    """Mean number of nonzeros, and the largest duality gap."""
+    """Mean number of nonzeros of a code, and largest duality gap."""
     return float((solution.code != 0).sum(axis=1).mean()), float(solution.duality_gap.max())
 
 

@@ -31,7 +31,7 @@ def initial_projection(X, n_projected, rng):
 def _array_of(X, n_vectors, rng):
     """Array of the signals, or of a random part if it would have to be made of many."""
     part = max(_PART, 4 * n_vectors)
-    if X.is_whole or X.shape[0] <= part:
+    if X.is_single_array or X.shape[0] <= part:
         return X.dense()
     return X.batch(rng.permutation(X.shape[0])[:part])
 

@@ -1,6 +1,6 @@
 """Forward and backward passes through the layers of a network, and the safeguard."""
 
-from .._array import namespace, unflagged
+from .._array import ignore_float_warnings, namespace
 from ._protocol import LayerInput, ista_step_size
 
 
@@ -48,7 +48,7 @@ class Encoder:
         self.layers = architecture.fused(layers, problem)
         self.step = ista_step_size(problem) if safeguard else None
 
-    @unflagged()
+    @ignore_float_warnings()
     def __call__(self, X):
         """Codes of the signals X after the last layer."""
         inputs = LayerInput(self.problem, X)

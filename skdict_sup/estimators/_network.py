@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import encoders
-from .._array import astype_like, is_numpy, namespace, unflagged
+from .._array import astype_like, ignore_float_warnings, is_numpy, namespace
 from .._atoms import Atoms
-from .._threads import computing, effective_n_jobs, map_threads, slices
+from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from .._validation import ConvergenceWarning, warn
 from ..dictionary.online import OnlineSettings
 from ..dictionary.start import learn_initial_dictionary, resolved_prior
@@ -112,7 +112,7 @@ class NetworkEstimator(CodingEstimator):
         encoder = cached_encoder(self, self._architecture, layers, problem, self.safeguard)
         parts = slices(X.shape[0], _ROWS_AT_ONCE)
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
-        with computing():
+        with one_blas_thread():
             codes = map_threads(lambda where: encoder(X.batch(where)), parts, n_jobs)
             return namespace(dictionary).concat(codes, axis=0)
 
@@ -255,7 +255,7 @@ class NetworkEstimator(CodingEstimator):
         self._training = replace(self._training, head=head)
         self._publish_head(head, settings)
 
-    @unflagged()
+    @ignore_float_warnings()
     def _head_scores(self, code):
         """Scores of the head, (n_samples, n_outputs), in the units of y."""
         coef, intercept = (astype_like(a, code) for a in (self.coef_, self.intercept_))

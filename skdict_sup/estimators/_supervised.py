@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .._array import astype_like, to_numpy
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._typing import Array
 from .._validation import check_plain
 from ..priors import as_prior
@@ -98,7 +98,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         interrupted = self._interrupted_training()
         n_epochs = self.max_iter if interrupted is None else interrupted.n_epochs_left
         epochs = Epochs(self, n_epochs, X, y)
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_training")
             samples, targets = self._read_samples(X, y, sample_weight, reset=not warm)
             check_training(self)
@@ -162,7 +162,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
 
     def _partial_fit(self, X, y, sample_weight, **options):
         """Learn from one pass over further samples; `options` are passed to `_read_targets`."""
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             first = not hasattr(self, "_training")
             samples, targets = self._read_samples(X, y, sample_weight, reset=first, **options)
             check_training(self)
@@ -215,7 +215,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             samples, targets = self._read_samples(X, y, sample_weight, reset=False)
             check_training(self)
             settings = continued_settings(self, targets)

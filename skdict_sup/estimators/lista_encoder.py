@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from .._validation import check_scalar
 from ..encoders import training
@@ -209,7 +209,7 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself. After an interrupt it has the layers of the last complete epoch.
         """
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_training")
             X = self._signals(X, reset=not warm)
             setup, head, samples = self._training_setup(X, y, warm)
@@ -232,7 +232,7 @@ class LISTAEncoder(NetworkEstimator):
         LISTAEncoder
             The estimator itself.
         """
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             first = not hasattr(self, "_training")
             X = self._signals(X, reset=first)
             setup, head, samples = self._training_setup(X, y, warm=not first)
@@ -290,7 +290,7 @@ class LISTAEncoder(NetworkEstimator):
         T. Moreau, J. Audiffren, "Post training in deep learning with last kernel", 2016.
         """
         check_is_fitted(self)
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             X = self._signals(X, reset=False)
             self._refit_head(X, y)
         return self

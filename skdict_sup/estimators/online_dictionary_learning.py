@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from ..dictionary import online
 from ..dictionary.learner import learn_unlabelled, learner_for
@@ -185,7 +185,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself. After an interrupt it has the atoms of the last complete pass.
         """
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             X = self._signals(X, reset=True)
             check_parameters(self, self._learning)
             rng = as_generator(self.random_state)
@@ -219,7 +219,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         OnlineDictionaryLearning
             The estimator itself.
         """
-        with restore_on_error(self), computing():
+        with restore_on_error(self), one_blas_thread():
             first = not hasattr(self, "components_")
             X = self._signals(X, reset=first)
             check_parameters(self, self._learning)

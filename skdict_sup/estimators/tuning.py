@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from .._array import namespace, take_rows, to_numpy
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from .._validation import check_scalar
 from ..supervised import head_fit, hypergradient
@@ -155,7 +155,7 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
     """Prior with the smallest validation loss for the dictionary of one fit."""
     train, validation = _split(model, X, y, fraction, int(rng.integers(2**31)))
     model.fit(*train)
-    with computing():
+    with one_blas_thread():
         train, validation = _batch(model, *train, rng), _batch(model, *validation, rng)
         settings, learned = model._training.settings, model._training.state.parameters
         parameters = {name: _as_float64(a) for name, a in learned.items()}

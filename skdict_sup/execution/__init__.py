@@ -1,4 +1,4 @@
-"""Coding a whole batch: slices, threads, the floats that signals ask for, and what comes of it."""
+"""Coding a whole batch: slices, threads, precision, and the assembled solution."""
 
 from .solve import solve
 

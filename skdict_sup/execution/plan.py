@@ -1,4 +1,4 @@
-"""How a batch is cut: slices, threads, and what is reported on the way."""
+"""Division of a batch into slices for threads, with progress reports."""
 
 import time
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from .._array import ROWS, is_numpy, on_host
 from .._threads import effective_n_jobs, map_threads, slices
 
-_MIN_NUMBERS = 2**16  # entries in a slice of small signals, which share the fixed cost of a slice
-_MIN_ROWS = 10 * ROWS  # enough for a fast matrix product, few enough for the caches
-_REPORT_ROWS = 8 * _MIN_ROWS  # at least, between two looks at the clock
+_MIN_ENTRIES = 2**16  # minimum entries in a slice, to amortise its fixed cost for small signals
+_MIN_ROWS = 10 * ROWS  # enough for fast matrix products, few enough for the caches
+_REPORT_ROWS = 8 * _MIN_ROWS  # minimum number of signals between two progress reports
 _REPORT_SECONDS = 2.0
 _MAX_DEVICE_ROWS = 2**16
-_MAX_DEVICE_NUMBERS = 2**28  # entries of one array
+_MAX_DEVICE_ENTRIES = 2**28  # entries of one array
 
 
 def default_tol(dtype_eps):
-    """Tolerance where `tol` is None: 1e-9 in float64, 1e-5 in float32."""
+    """Default tolerance: 1e-9 in float64, 1e-5 in float32."""
     return 1e-9 if dtype_eps < 1e-10 else 1e-5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Rows of a slice, rows between two reports, and threads."""
+    """Number of rows of a slice and between progress reports, and number of threads."""
 
     n_rows: int
     slice_rows: int
@@ -29,7 +29,7 @@ class Plan:
     n_jobs: int
 
     def map(self, work, verbose):
-        """Results of `work` on each slice, in order; above 0, `verbose` prints progress."""
+        """Apply `work` to each slice, in order; print progress if `verbose` is above 0."""
         results, progress = [], _Progress(self.n_rows) if verbose else None
         for part in slices(self.n_rows, self.report_rows):
             pieces = slices(part.stop - part.start, self.slice_rows, part.start)
@@ -40,20 +40,20 @@ class Plan:
 
 
 def plan(problem, X, n_jobs):
-    """Plan for the signals X of a problem. Codes do not depend on it."""
+    """Choose slices and threads for the signals X; codes do not depend on the choice."""
     dictionary, n_rows = problem.dictionary, X.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     widest = max(X.shape[1], dictionary.shape[0])
     if not on_host(dictionary):
-        rows = max(_MIN_ROWS, min(_MAX_DEVICE_ROWS, _MAX_DEVICE_NUMBERS // widest))
+        rows = max(_MIN_ROWS, min(_MAX_DEVICE_ROWS, _MAX_DEVICE_ENTRIES // widest))
         return Plan(n_rows, rows, rows, 1)
-    rows = max(_MIN_ROWS, ROWS * (_MIN_NUMBERS // (ROWS * widest)))
+    rows = max(_MIN_ROWS, ROWS * (_MIN_ENTRIES // (ROWS * widest)))
     rows, report = min(rows, ROWS * -(-n_rows // (4 * ROWS))), max(_REPORT_ROWS, 4 * rows)
     return Plan(n_rows, rows, report, n_jobs if is_numpy(dictionary) else 1)
 
 
 class _Progress:
-    """Lines about signals coded so far, at most one every few seconds and one at the end."""
+    """Progress reports: at most one line every two seconds, and one at the end."""
 
     def __init__(self, n_rows):
         self.n_rows = n_rows
@@ -64,8 +64,8 @@ class _Progress:
         if now - self.last <= _REPORT_SECONDS and n_done < self.n_rows:
             return
         seconds, self.last = now - self.start, now
-        rate = n_done / max(seconds, 1e-9)
+        throughput = n_done / max(seconds, 1e-9)
         print(
-            f"encode: {n_done}/{self.n_rows} signals, {seconds:.1f} s, {rate:.0f} signals/s",
+            f"encode: {n_done}/{self.n_rows} signals, {seconds:.1f} s, {throughput:.0f} signals/s",
             flush=True,
         )

@@ -1,8 +1,9 @@
-"""The floats that a slice is coded in, and what is tried for codes that fall short of tol.
+"""Coding a slice: the choice of precision, and retries for codes that have not converged.
 
-Signals are coded in their own floats, or in float64 where squares would leave the range of
-float32. Codes above the tolerance are certified again from their residuals, which round less;
-then computed again in float64; and elastic-net codes that still fail, by another solver.
+Signals are coded in their own dtype, or in float64 where squares would overflow or underflow in
+float32. Codes that have not converged are certified again from their residuals, with smaller
+rounding errors. Those that still fail are recomputed in float64, and elastic-net codes finally by
+another solver.
 """
 
 from dataclasses import dataclass, replace
@@ -15,31 +16,36 @@ from .._array import (
     astype_like,
     device_of,
     has_float64,
-    in_float64,
     namespace,
     narrow,
     on_host,
     take_rows,
+    to_float64,
     to_numpy,
 )
 from .._atoms import Atoms
 from .._records import Data, Rows
 from .._signals import Signals
-from ..certificate import Certificate, careful_certificate, certificate, narrowed_certificate
-from ..problem import Problem, narrowed
+from ..certificate import (
+    Certificate,
+    certificate,
+    certificate_after_cast,
+    certificate_from_residuals,
+)
+from ..problem import Problem, cast_certificate
 from ..solvers import Solver
 from ..solvers.coordinate_descent import CoordinateDescent
 from ..solvers.homotopy import Homotopy
 
-_AIM = 0.9  # solvers aim at this part of tol: room for the rounding of certificates
-_RETRY_AIM = 0.5
-_DESCENT = CoordinateDescent(max_iter=20_000)
-_EXTREME = 2.0**40  # beyond it, and below its inverse, sums of squares may leave float32
+_SOLVER_TOL = 0.9  # tolerance of solvers, as a fraction of tol: the rest is for rounding errors
+_RETRY_TOL = 0.5  # the same for retries
+_FALLBACK = CoordinateDescent(max_iter=20_000)
+_MAX_MAGNITUDE = 2.0**40  # sums of squares of larger numbers may overflow in float32
 
 
 @dataclass(frozen=True, eq=False)
 class Coded(Rows):
-    """Codes with their certificate."""
+    """Codes with their certificates."""
 
     code: Any
     certificate: Certificate
@@ -47,7 +53,7 @@ class Coded(Rows):
 
 @dataclass(frozen=True, eq=False)
 class Coder:
-    """Codes slices of `signals` to `tol`, by a solver and by others where it fails."""
+    """Codes slices of `signals` to a tolerance, with retries where the solver fails."""
 
     problem: Problem
     solver: Solver
@@ -59,13 +65,13 @@ class Coder:
         return _magnitude(self.problem.dictionary)
 
     @cached_property
-    def _is_short(self):
-        """Whether squares may leave the range of the floats of signals, and float64 is there."""
+    def _is_float32(self):
+        """Whether the signals are in float32 and the device supports float64."""
         like = self.problem.dictionary
         return like.dtype == namespace(like).float32 and has_float64(like)
 
     def code(self, X, init):
-        """A slice: `Coded`, iterations of the solver, and whether some may be above the tolerance.
+        """Code a slice: `Coded`, n_iter, and whether some codes may not have converged.
 
         X and init are arrays of the library of the dictionary.
         """
@@ -74,40 +80,42 @@ class Coder:
         return self._code_on_device(X, init)
 
     def _code_on_device(self, X, init):
-        """One slice on a device, all of it in the same floats.
+        """Code a slice on a device, in one dtype, with a single synchronisation.
 
-        A device is asked once, for the sizes of signals and for the codes that fail; until it
-        answers, zeros replace signals out of range.
+        The magnitudes of the signals and the codes that failed are read together. Before that,
+        zeros replace the slice if it is out of range.
         """
         xp = namespace(X)
         sizes = xp.stack([self._atom_size, _magnitude(X)])
-        usual = xp.isfinite(sizes)
-        usual = usual & ~_is_extreme(sizes) if self._is_short else usual
-        safe = xp.where(xp.all(usual), X, xp.zeros_like(X))
-        coded, n_iter, failed = self._solved(safe, self.problem.reconstruction.offset(safe), init)
+        in_range = xp.isfinite(sizes)
+        in_range = in_range & ~_is_extreme(sizes) if self._is_float32 else in_range
+        safe_X = xp.where(xp.all(in_range), X, xp.zeros_like(X))
+        coded, n_iter, failed = self._solve(
+            safe_X, self.problem.reconstruction.offset(safe_X), init
+        )
         answer = to_numpy(xp.concat([sizes, xp.astype(failed, sizes.dtype)]))
         sizes, failed = answer[:2], answer[2:] > 0
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
-        if self._is_short and _is_extreme(sizes).any():
+        if self._is_float32 and _is_extreme(sizes).any():
             return self._code_in_float64(X, init)
-        return self._retried(X, coded, n_iter, failed)
+        return self._retry_failed(X, coded, n_iter, failed)
 
     def _code_in_memory(self, X, init):
-        """One slice in host memory: each signal in the floats that its own size asks for."""
-        offset = None if self._is_short else self.problem.reconstruction.offset(X)
-        sizes = to_numpy(_row_sizes(X) if self._is_short else offset)
+        """Code a slice in host memory; each signal in float32 or float64 by its magnitude."""
+        offset = None if self._is_float32 else self.problem.reconstruction.offset(X)
+        sizes = to_numpy(_row_sizes(X) if self._is_float32 else offset)
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
-        is_far = np.zeros(1, bool)
-        if self._is_short:
-            is_far = _is_extreme(sizes) | _is_extreme(to_numpy(self._atom_size))
-        if is_far.all():
+        needs_float64 = np.zeros(1, bool)
+        if self._is_float32:
+            needs_float64 = _is_extreme(sizes) | _is_extreme(to_numpy(self._atom_size))
+        if needs_float64.all():
             return self._code_in_float64(X, init)
-        if not is_far.any():
+        if not needs_float64.any():
             offset = self.problem.reconstruction.offset(X) if offset is None else offset
-            return self._retried(X, *self._solved(X, offset, init))
-        groups, parts = ((~is_far).nonzero()[0], is_far.nonzero()[0]), []
+            return self._retry_failed(X, *self._solve(X, offset, init))
+        groups, parts = ((~needs_float64).nonzero()[0], needs_float64.nonzero()[0]), []
         for rows in groups:
             start = None if init is None else take_rows(init, rows)
             parts.append(self._code_in_memory(take_rows(X, rows), start))
@@ -117,128 +125,128 @@ class Coder:
         return coded.join(others).rows(order), n_iter, any(may_fail)
 
     def _code_in_float64(self, X, init):
-        """One slice by way of float64, in the floats of X."""
+        """Code a slice in float64, and cast the codes to the dtype of the dictionary."""
         problem = self.problem.wide
-        X, init = (None if a is None else _widened(a, problem) for a in (X, init))
+        X, init = (None if a is None else _cast(a, problem) for a in (X, init))
         wide = replace(self, problem=problem)
-        coded, n_iter, failed = wide._solved(X, problem.reconstruction.offset(X), init)
-        coded, n_iter, may_fail = wide._retried(X, coded, n_iter, failed)
-        coded = narrowed_codes(self.problem, X, coded.code)
+        coded, n_iter, failed = wide._solve(X, problem.reconstruction.offset(X), init)
+        coded, n_iter, may_fail = wide._retry_failed(X, coded, n_iter, failed)
+        coded = cast_codes(self.problem, X, coded.code)
         may_fail = may_fail or bool((~to_numpy(self._converged(coded))).any())
         return coded, n_iter, may_fail
 
-    def _solved(self, X, offset, init):
-        """A slice as the solver leaves it, its iterations, and which codes are above tol.
+    def _solve(self, X, offset, init):
+        """Call the solver on a slice: `Coded`, n_iter, and which codes have not converged.
 
-        Nothing is read from a device.
+        This does not synchronise with a device.
         """
         xp, problem = namespace(X), self.problem
-        wide_X = in_float64(X)
+        wide_X = to_float64(X)
         wide_corr = problem.wide.correlations(wide_X)
         data = Data(astype_like(wide_corr, X), offset)
-        code, slope, n_iter = self.solver.codes(problem, data, _AIM * self.tol, init)
+        code, slope, n_iter = self.solver.codes(problem, data, _SOLVER_TOL * self.tol, init)
         if problem.wide is problem:
-            found = certificate(problem, data, code, slope)
+            certified = certificate(problem, data, code, slope)
         else:
             wide_data = Data(wide_corr, problem.reconstruction.offset(wide_X))
-            found = problem.certify_wide(wide_data, code)
+            certified = problem.certify_wide(wide_data, code)
         n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
-        return Coded(code, found), n_iter, ~problem.converged(found, self.tol)
+        return Coded(code, certified), n_iter, ~problem.converged(certified, self.tol)
 
-    def _retried(self, X, coded, n_iter, failed):
-        """A slice with codes that failed certified again, then computed again."""
+    def _retry_failed(self, X, coded, n_iter, failed):
+        """Certify failed codes again, then recompute those that still fail."""
         problem = self.problem
         rows = to_numpy(failed).nonzero()[0]
         if len(rows) and not problem.prior.smooth:
             code = take_rows(coded.code, rows)
-            again = Coded(code, problem.certify_carefully(take_rows(X, rows), code))
+            again = Coded(code, problem.certify_from_residuals(take_rows(X, rows), code))
             coded = coded.put(again, rows)
             rows = rows[to_numpy(~self._converged(again)).nonzero()[0]]
         if len(rows) and self.solver.max_iter is None:
-            coded = coded.put(self._solved_again(take_rows(X, rows)), rows)
+            coded = coded.put(self._solve_again(take_rows(X, rows)), rows)
         may_fail = len(rows) > 0
         if may_fail:
             rows = rows[~to_numpy(_are_finite(take_rows(coded.code, rows)))]
-        if len(rows):  # whoever uses codes can do more with zeros, certified as any code
+        if len(rows):  # return zeros, with their certificate, instead of NaN or infinity
             zero = namespace(X).zeros_like(take_rows(coded.code, rows))
-            found = problem.certify_carefully(take_rows(X, rows), zero)
-            coded = coded.put(Coded(zero, found), rows)
+            certified = problem.certify_from_residuals(take_rows(X, rows), zero)
+            coded = coded.put(Coded(zero, certified), rows)
         return coded, n_iter, may_fail
 
-    def _solved_again(self, X):
-        """The few signals that a solver left above the tolerance.
+    def _solve_again(self, X):
+        """Recompute the few codes that have not converged, in float64.
 
-        Once more in float64; elastic-net codes that still fail, for atoms that nearly depend on
-        each other, by coordinate descent, which divides by no pivot: on the host, for it is
-        sequential.
+        Elastic-net codes that still fail, because of nearly dependent atoms, are computed by
+        coordinate descent, which divides by no pivot: on the host, because it is sequential.
         """
         xp, problem = namespace(X), self.problem
-        wide, X = problem.wide, _widened(X, problem.wide)
-        coded = _certified(wide, X, self.solver, self.tol)
-        known = coded.certificate.duality_gap < xp.inf
-        worse = to_numpy(~self._converged(coded) | ~known)
-        can = CoordinateDescent.handles(problem.reconstruction, problem.prior)
-        if can and worse.any():
-            other = Homotopy() if isinstance(self.solver, CoordinateDescent) else _DESCENT
-            rows = worse.nonzero()[0]
-            atoms = Atoms(in_float64(to_numpy(wide.dictionary)))
+        wide, X = problem.wide, _cast(X, problem.wide)
+        coded = _solve_and_certify(wide, X, self.solver, self.tol)
+        has_gap = coded.certificate.duality_gap < xp.inf
+        failed = to_numpy(~self._converged(coded) | ~has_gap)
+        has_fallback = CoordinateDescent.handles(problem.reconstruction, problem.prior)
+        if has_fallback and failed.any():
+            other = Homotopy() if isinstance(self.solver, CoordinateDescent) else _FALLBACK
+            rows = failed.nonzero()[0]
+            atoms = Atoms(to_float64(to_numpy(wide.dictionary)))
             host = Problem(problem.reconstruction, wide.prior, atoms)
-            second = _certified(host, in_float64(to_numpy(take_rows(X, rows))), other, self.tol)
-            # gaps that are no proof order nothing; objectives do
+            host_X = to_float64(to_numpy(take_rows(X, rows)))
+            retry = _solve_and_certify(host, host_X, other, self.tol)
+            # infinite gaps cannot be compared: compare objectives
             before = to_numpy(coded.certificate.objective)[rows]
-            better = self._converged(second) | ~(second.certificate.objective >= before)
-            coded = coded.put(_moved(second.rows(better.nonzero()[0]), coded.code), rows[better])
+            better = self._converged(retry) | ~(retry.certificate.objective >= before)
+            coded = coded.put(_move(retry.rows(better.nonzero()[0]), coded.code), rows[better])
         if coded.code.dtype != problem.dictionary.dtype:
-            return narrowed_codes(problem, X, coded.code)
+            return cast_codes(problem, X, coded.code)
         return coded
 
     def _converged(self, coded):
         return self.problem.converged(coded.certificate, self.tol)
 
 
-def narrowed_codes(problem, X, code):
-    """Codes that were computed in float64, in the dtype of the problem, with their certificate."""
-    short = narrow(code, problem.dictionary.dtype)
-    found = narrowed_certificate(problem.wide, X, code, short)
-    return Coded(short, narrowed(found, short))
+def cast_codes(problem, X, code):
+    """Cast float64 codes to the dtype of the problem, and certify the result."""
+    narrow_code = narrow(code, problem.dictionary.dtype)
+    wide = certificate_after_cast(problem.wide, X, code, narrow_code)
+    return Coded(narrow_code, cast_certificate(wide, narrow_code))
 
 
-def _certified(problem, X, solver, tol):
-    code, _, _ = solver.codes(problem, problem.observe(X), _RETRY_AIM * tol)
-    return Coded(code, careful_certificate(problem, X, code))
+def _solve_and_certify(problem, X, solver, tol):
+    code, _, _ = solver.codes(problem, problem.observe(X), _RETRY_TOL * tol)
+    return Coded(code, certificate_from_residuals(problem, X, code))
 
 
-def _moved(coded, like):
-    """Coded rows in the library, dtype and device of an array."""
-    found = (astype_like(part, like) for part in coded.certificate.parts())
-    return Coded(astype_like(coded.code, like), Certificate(*found))
+def _move(coded, like):
+    """Convert `Coded` to the library, dtype and device of an array."""
+    parts = (astype_like(part, like) for part in coded.certificate.parts())
+    return Coded(astype_like(coded.code, like), Certificate(*parts))
 
 
-def _widened(array, problem):
-    """An array in the floats of a wide problem."""
+def _cast(array, problem):
+    """Cast an array to the dtype of a problem."""
     return namespace(array).astype(array, problem.dictionary.dtype, copy=False)
 
 
 def _magnitude(array):
-    """Largest magnitude, as an array without dimensions; not finite where the array is not."""
+    """Largest magnitude as a 0-d array; not finite if the array is not."""
     xp = namespace(array)
     if 0 in array.shape:
         return xp.zeros((), dtype=array.dtype, device=device_of(array))
-    return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy a whole data set
+    return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy the array
 
 
 def _row_sizes(X):
-    """Largest magnitude of each signal; not finite where the signal is not."""
+    """Largest magnitude of each signal; not finite if the signal is not."""
     xp = namespace(X)
     return xp.maximum(xp.max(X, axis=1), -xp.min(X, axis=1))
 
 
 def _is_extreme(size):
-    """Whether sums of squares at this scale overflow or vanish in float32."""
-    return (size > _EXTREME) | ((size > 0) & (size < 1 / _EXTREME))
+    """Whether sums of squares of this magnitude overflow or underflow in float32."""
+    return (size > _MAX_MAGNITUDE) | ((size > 0) & (size < 1 / _MAX_MAGNITUDE))
 
 
 def _are_finite(code):
-    """Whether all entries of codes are finite: (n_samples,)."""
+    """Whether all entries of each code are finite: (n_samples,)."""
     xp = namespace(code)
     return xp.all(xp.isfinite(code), axis=1)

@@ -1,4 +1,4 @@
-"""`solve`: plan slices, code and certify each, and assemble a `Solution`."""
+"""`solve`: divide a batch into slices, code and certify each, and assemble a `Solution`."""
 
 import numpy as np
 import scipy.sparse
@@ -15,7 +15,7 @@ from .._array import (
 )
 from .._atoms import Atoms
 from .._signals import as_signals
-from .._threads import computing
+from .._threads import one_blas_thread
 from .._validation import ConvergenceWarning, warn
 from ..problem import Problem
 from ..solution import Solution
@@ -23,33 +23,34 @@ from .plan import default_tol, plan
 from .precision import Coder
 
 
-@computing()
+@one_blas_thread()
 def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
-    """Codes of the signals X (`Signals` or an array) for a problem, by a solver; a `Solution`.
+    """Solve a problem for the signals X (`Signals` or an array); return a `Solution`.
 
-    A code depends on its signal alone, bit for bit in NumPy: not on n_jobs, not on the batch.
-    Signals that are not finite raise, in host memory before any of their slice is coded.
+    A code depends only on its signal (bit for bit in NumPy), not on n_jobs or the rest of the
+    batch. Signals that are not finite raise ValueError, in host memory before their slice is
+    coded.
     """
     X, like = as_signals(X), problem.dictionary
-    if as_numpy_view(like) is not like:  # tensors in host memory share the fast way of NumPy
+    if as_numpy_view(like) is not like:  # tensors in host memory use the compiled NumPy code
         shared = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
         settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
-        found = solve(shared, X, solver, init=init, **settings)
+        solution = solve(shared, X, solver, init=init, **settings)
         return Solution(
-            **{name: from_numpy_view(part, like) for name, part in vars(found).items()}
+            **{name: from_numpy_view(part, like) for name, part in vars(solution).items()}
         )
     tol = default_tol(eps(like)) if tol is None else tol
     shape = X.shape[0], like.shape[0]
     code = np.empty(shape, like.dtype) if output == "dense" and is_numpy(like) else None
-    problem.prepare()  # before several threads ask for it at once
+    problem.prepare()  # before several threads need it
     coder = Coder(problem, solver, tol, X)
 
-    def work(where):
-        start = None if init is None else astype_like(dense(init[where, :]), like)
-        coded, n_iter, may_fail = coder.code(as_numpy_view(X.batch(where)), start)
+    def work(rows):
+        start = None if init is None else astype_like(dense(init[rows, :]), like)
+        coded, n_iter, may_fail = coder.code(as_numpy_view(X.batch(rows)), start)
         part = coded.code
         if code is not None:
-            code[where], part = part, None
+            code[rows], part = part, None
         elif output == "sparse":
             part = scipy.sparse.csr_matrix(to_numpy(part))
         return part, coded.certificate, n_iter, may_fail
@@ -58,10 +59,10 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     codes, certificates, n_iter, may_fail = zip(*slices, strict=True)
     certificate = certificates[0].join(certificates[1:])
     converged = problem.converged(certificate, tol)
-    if any(may_fail):  # nothing has to be read from a device otherwise
+    if any(may_fail):  # else avoid a device synchronisation
         _warn(converged, certificate, tol, problem)
     return Solution(
-        code=_joined(codes, output) if code is None else code,
+        code=_join(codes, output) if code is None else code,
         kkt_residual=certificate.kkt_residual,
         duality_gap=certificate.duality_gap,
         n_iter=namespace(n_iter[0]).concat(list(n_iter), axis=0),
@@ -70,7 +71,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     )
 
 
-def _joined(codes, output):
+def _join(codes, output):
     if output == "sparse":
         return scipy.sparse.vstack(codes, format="csr")
     return namespace(codes[0]).concat(list(codes), axis=0)
@@ -86,7 +87,7 @@ def _warn(converged, certificate, tol, problem):
         errors, measure, cure = certificate.duality_gap, "duality gap", "max_iter, tol or lam2"
     worst = to_numpy(errors)[failed].max()
     warn(
-        f"{failed.sum()} of {failed.size} codes are above a relative {measure} of {tol:g}"
-        f" (largest {worst:.1e}); raise {cure}, or try another solver.",
+        f"{failed.sum()} of {failed.size} codes have not converged to a relative {measure} of "
+        f"{tol:g} (largest {worst:.1e}); increase {cure}, or try another solver.",
         ConvergenceWarning,
     )

@@ -1,7 +1,7 @@
-"""Losses of the supervised task, on scores = code W' + b.
+"""Losses of supervised learning, on scores = code W' + b.
 
-A loss knows scores and targets and nothing else; `_protocol.Loss` lists what a custom loss
-defines. Classification losses also turn scores into probabilities where they have a likelihood.
+A loss depends on scores and targets alone; `_protocol.Loss` is the protocol for custom losses.
+Classification losses with a likelihood also convert scores to probabilities.
 """
 
 from ._protocol import Loss, check_loss, class_table

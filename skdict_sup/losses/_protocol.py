@@ -1,4 +1,4 @@
-"""What a supervised loss has to know; the whole of what is asked of a custom loss."""
+"""Protocol of supervised losses: implement it to add a custom loss."""
 
 from typing import Any, Protocol
 
@@ -8,23 +8,25 @@ import numpy as np
 class Loss(Protocol):
     """Loss between scores (n_samples, n_outputs) and targets of the same shape.
 
-    Convex, bounded below and differentiable in the scores, written for any array namespace. What
-    it may have besides: `margins`, true where targets of classes are signs and not one-hot rows;
-    `standardised`, true where targets of a regression should have mean zero and unit variance;
-    `inverse_link(scores)`, what a regression predicts, without it the scores;
-    `probabilities(scores)`, those of the classes; and `check_target(target)`, which raises for
-    targets of a regression that are out of range.
+    It is convex, bounded below and differentiable in the scores, and written for any array
+    namespace. Optional attributes are
+
+    - `margins`: whether class targets are signs instead of one-hot rows;
+    - `standardised`: whether regression targets are scaled to mean zero and unit variance;
+    - `inverse_link(scores)`: predictions of a regression, by default the scores;
+    - `probabilities(scores)`: class probabilities;
+    - `check_target(target)`: raises ValueError for regression targets out of range.
     """
 
     def value(self, scores: Any, target: Any) -> Any:
         """Loss of each sample: (n_samples,)."""
 
     def gradient(self, scores: Any, target: Any) -> Any:
-        """Gradient in the scores, like scores."""
+        """Gradient of the loss in the scores: like scores."""
 
 
 def check_loss(loss):
-    """Return an object that has what is asked of a loss."""
+    """Return loss if it has the required methods, else raise TypeError."""
     missing = [name for name in ("value", "gradient") if not callable(getattr(loss, name, None))]
     if missing:
         raise TypeError(
@@ -35,7 +37,7 @@ def check_loss(loss):
 
 
 def class_table(loss, n_classes):
-    """Targets of the classes for a loss: one-hot rows, or signs for a loss of margins."""
+    """Targets of the classes, one row each: one-hot, or signs for a margin-based loss."""
     table = np.eye(n_classes)
     if not getattr(loss, "margins", False):
         return table

@@ -1,4 +1,4 @@
-"""Logistic loss, log(1 + exp(-y s)), for targets of -1 and 1; outputs add up."""
+"""Logistic loss, log(1 + exp(-y s)), for targets -1 and 1, summed over outputs."""
 
 from dataclasses import dataclass
 
@@ -7,24 +7,24 @@ from .._array import namespace
 
 @dataclass(frozen=True)
 class Logistic:
-    """One logistic model for each output: binary, or one against the rest."""
+    """Logistic loss of each output: binary, or one class against the rest."""
 
-    margins = True  # targets are signs, one column for each class (one alone for two classes)
+    margins = True  # targets are signs: one column per class, or one column for two classes
 
     def value(self, scores, target):
-        """Loss of each sample."""
+        """Loss of each sample: (n_samples,)."""
         xp = namespace(scores)
         margin = target * scores
-        # log(1 + exp(-m)) without overflow on either side
-        tail = xp.log1p(xp.exp(-xp.abs(margin)))
-        return xp.sum(xp.maximum(-margin, xp.zeros_like(margin)) + tail, axis=1)
+        # log(1 + exp(-m)) without overflow for either sign of m
+        log_term = xp.log1p(xp.exp(-xp.abs(margin)))
+        return xp.sum(xp.maximum(-margin, xp.zeros_like(margin)) + log_term, axis=1)
 
     def gradient(self, scores, target):
-        """Gradient in the scores."""
+        """Gradient of the loss in the scores: like scores."""
         return -target * _sigmoid(-target * scores)
 
     def probabilities(self, scores):
-        """Class probabilities: the sigmoid, normalised over outputs where there are several."""
+        """Class probabilities: sigmoids, normalised if there are several outputs."""
         xp = namespace(scores)
         positive = _sigmoid(scores)
         if scores.shape[1] == 1:
@@ -35,5 +35,5 @@ class Logistic:
 
 def _sigmoid(t):
     xp = namespace(t)
-    tail = xp.exp(-xp.abs(t))
-    return xp.where(t >= 0, 1 / (1 + tail), tail / (1 + tail))
+    exp_t = xp.exp(-xp.abs(t))
+    return xp.where(t >= 0, 1 / (1 + exp_t), exp_t / (1 + exp_t))

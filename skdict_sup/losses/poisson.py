@@ -1,4 +1,4 @@
-"""Poisson loss, exp(s) - y s, for targets that are counts or other numbers of at least zero."""
+"""Poisson loss, exp(s) - y s, for counts and other nonnegative targets."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from .._array import namespace
 
 @dataclass(frozen=True)
 class Poisson:
-    """Negative log-likelihood of counts whose mean is exp(s), but for what no score changes."""
+    """Negative log-likelihood of counts with mean exp(s), up to a constant in the scores."""
 
     def check_target(self, target):
-        """Raise unless every target is at least zero."""
+        """Raise ValueError if a target is negative."""
         if (target < 0).any():
             raise ValueError(
                 f"y must be at least zero for loss='poisson', got {np.min(target):g}; use "
@@ -20,14 +20,14 @@ class Poisson:
             )
 
     def value(self, scores, target):
-        """Loss of each sample."""
+        """Loss of each sample: (n_samples,)."""
         xp = namespace(scores)
         return xp.sum(xp.exp(scores) - target * scores, axis=1)
 
     def gradient(self, scores, target):
-        """Gradient in the scores."""
+        """Gradient of the loss in the scores: like scores."""
         return namespace(scores).exp(scores) - target
 
     def inverse_link(self, scores):
-        """Mean of the targets: exp of the scores."""
+        """Means of the targets, exp(scores)."""
         return namespace(scores).exp(scores)

@@ -1,4 +1,4 @@
-"""Label smoothing: a loss of which a share goes to labels drawn at random."""
+"""Label smoothing: a mixture of a loss and its mean over all labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,10 @@ from .._array import astype_like
 
 @dataclass(frozen=True, eq=False)
 class Smoothed:
-    """(1 - share) times a loss, and share times its mean over all labels.
+    """(1 - smoothing) times a loss plus smoothing times its mean over all labels.
 
-    `table` holds the targets of the labels, one row each. Scores stay finite even where classes
-    can be told apart without error.
+    `table` holds the targets of the labels, one row each. Scores stay finite even if the classes
+    are separable.
 
     References
     ----------
@@ -20,21 +20,24 @@ class Smoothed:
     """
 
     loss: Any
-    share: float
+    smoothing: float
     table: Any
 
     def value(self, scores, target):
-        """Loss of each sample."""
+        """Loss of each sample: (n_samples,)."""
         return self._mixed(self.loss.value, scores, target)
 
     def gradient(self, scores, target):
-        """Gradient in the scores."""
+        """Gradient of the loss in the scores: like scores."""
         return self._mixed(self.loss.gradient, scores, target)
 
     def _mixed(self, function, scores, target):
-        total, table = (1 - self.share) * function(scores, target), astype_like(self.table, scores)
+        total, table = (
+            (1 - self.smoothing) * function(scores, target),
+            astype_like(self.table, scores),
+        )
         n_labels = table.shape[0]
         for label in range(n_labels):
-            given = 0 * target + table[label, :][None, :]
-            total = total + self.share / n_labels * function(scores, given)
+            label_target = 0 * target + table[label, :][None, :]
+            total = total + self.smoothing / n_labels * function(scores, label_target)
         return total

@@ -1,4 +1,4 @@
-"""Multinomial logistic loss, -<y, log softmax(s)>, for targets that are distributions."""
+"""Multinomial logistic loss, -<y, log softmax(s)>, for one-hot targets or distributions."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ class Softmax:
     margins = False  # targets are one-hot rows, not signs
 
     def value(self, scores, target):
-        """Loss of each sample."""
+        """Loss of each sample: (n_samples,)."""
         xp = namespace(scores)
         scores = scores - xp.max(scores, axis=1, keepdims=True)
         log_sum = xp.log(xp.sum(xp.exp(scores), axis=1))
         return log_sum * xp.sum(target, axis=1) - xp.sum(target * scores, axis=1)
 
     def gradient(self, scores, target):
-        """Gradient in the scores."""
+        """Gradient of the loss in the scores: like scores."""
         return self.probabilities(scores) * namespace(scores).sum(target, axis=1)[:, None] - target
 
     def probabilities(self, scores):

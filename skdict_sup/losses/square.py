@@ -7,15 +7,17 @@ from .._array import namespace
 
 @dataclass(frozen=True)
 class Square:
-    """Half the squared distance of scores and targets."""
+    """Half the squared distance between scores and targets."""
 
-    standardised = True  # targets have mean zero and unit variance, and scores are scaled back
+    standardised = (
+        True  # targets are scaled to mean zero and unit variance, predictions are scaled back
+    )
 
     def value(self, scores, target):
-        """Loss of each sample."""
-        gap = scores - target
-        return 0.5 * namespace(scores).sum(gap * gap, axis=1)
+        """Loss of each sample: (n_samples,)."""
+        error = scores - target
+        return 0.5 * namespace(scores).sum(error * error, axis=1)
 
     def gradient(self, scores, target):
-        """Gradient in the scores."""
+        """Gradient of the loss in the scores: like scores."""
         return scores - target

@@ -1,25 +1,25 @@
-"""Axes to draw on, and pictures of many small images."""
+"""Helpers of displays: axes, image shapes and mosaics of small images."""
 
 import numpy as np
 
 
 def axes_or_new(ax):
-    """Given axes, or new ones of a new figure."""
+    """Return the given axes, or the axes of a new figure."""
     if ax is not None:
         return ax
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "Displays need matplotlib: pip install skdict-sup[plot] brings it."
+            "Displays need matplotlib; install it with pip install skdict-sup[plot]."
         ) from error
     return plt.subplots(layout="constrained")[1]
 
 
 def check_image_shape(image_shape, n_features, name="image_shape"):
-    """Shape of an image as (height, width) or (height, width, channels); a row of pixels for None.
+    """Check the shape of an image, (height, width) or (height, width, channels).
 
-    A square one is guessed where n_features is a square.
+    If it is None, return a square shape where n_features is a square, else a row of pixels.
     """
     if image_shape is None:
         side = round(n_features**0.5)
@@ -27,14 +27,14 @@ def check_image_shape(image_shape, n_features, name="image_shape"):
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or np.prod(shape) != n_features:
         raise ValueError(
-            f"{name} must be (height, width) or (height, width, channels) of {n_features} entries "
-            f"in all, got {image_shape!r}."
+            f"{name} must be (height, width) or (height, width, channels) with a product of "
+            f"{n_features}, got {image_shape!r}."
         )
     return shape
 
 
 def mosaic(images, columns):
-    """Images (n, height, width[, channels]) as tiles of one, with nothing (white) between them."""
+    """Arrange images (n, height, width[, channels]) as tiles of one, separated by white lines."""
     gap = np.nan if images.ndim == 3 else 1.0
     images = images if images.dtype.kind == "f" else images.astype(float)
     pad = [(0, 0), (1, 1), (1, 1)] + [(0, 0)] * (images.ndim - 3)
@@ -47,7 +47,7 @@ def mosaic(images, columns):
 
 
 def to_range(images):
-    """Images scaled to [-1, 1], zero in the middle; with channels to [0, 1], as colours."""
+    """Scale each image to [-1, 1], with zero in the middle; to [0, 1] if it has channels."""
     axes = tuple(range(1, images.ndim))
     top = np.abs(images).max(axis=axes, keepdims=True)
     images = images / np.where(top > 0, top, 1.0)

@@ -1,4 +1,4 @@
-"""The course of a training, and codes along lam."""
+"""Displays of training curves and of codes as a function of lam."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -12,12 +12,12 @@ from .._validation import check_matrix, check_scalar
 from ..coding import encode, lam_max
 from ._axes import axes_or_new
 
-_LEAST = 1e-2  # a path ends at this part of lam_max
-_NAMED = 8  # atoms of a path that the legend names
+_MIN_LAM = 1e-2  # end of a path, as a fraction of lam_max
+_MAX_LABELS = 8  # atoms of a path that are named in the legend
 
 
 class LossCurveDisplay:
-    """Training loss, and validation score where there is one, by epoch.
+    """Training loss by epoch, with the validation score if there is one.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class LossCurveDisplay:
     ax_ : matplotlib Axes
         Axes of the loss.
     score_ax_ : matplotlib Axes or None
-        Axes of the score, with the same epochs.
+        Axes of the validation score, with the same epochs.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure of the axes.
 
     Examples
     --------
@@ -54,35 +54,35 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the course of a fit.
+        """Draw the training curve of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted, with a `loss_curve_`.
+            Fitted estimator with a `loss_curve_`.
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
-            Options of the line of the loss.
+            Options of `Axes.plot` for the loss.
 
         Returns
         -------
         LossCurveDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_is_fitted(estimator, "loss_curve_")
         scores = list(getattr(estimator, "validation_scores_", [])) or None
         return cls(list(estimator.loss_curve_), scores).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
-            Options of the line of the loss.
+            Options of `Axes.plot` for the loss.
 
         Returns
         -------
@@ -109,21 +109,21 @@ class LossCurveDisplay:
 
 
 class LamPathDisplay:
-    """Entries of the code of one signal along lam.
+    """Entries of the code of one signal as a function of lam.
 
     Parameters
     ----------
     lams : array of shape (n_lams,)
-        Values of lam, falling.
+        Values of lam, in decreasing order.
     codes : array of shape (n_lams, n_components)
-        The code for each.
+        Code for each value.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         Axes of the last plot.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure of the axes.
 
     Examples
     --------
@@ -153,55 +153,55 @@ class LamPathDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the path of a signal over the dictionary and with the prior of an estimator.
+        """Draw the path of a signal, with the dictionary and the prior of an estimator.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted, with a linear transfer and a prior that has a lam.
+            Fitted estimator with a linear transfer and a prior that has a lam.
         x : array of shape (n_features,)
             Signal.
         lams : array of shape (n_lams,) or None, default=None
-            Values of lam; None takes `n_lams` from lam_max down to a hundredth of it.
+            Values of lam; None means `n_lams` values from lam_max down to a hundredth of it.
         n_lams : int, default=60
-            How many.
+            Number of values if `lams` is None.
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
-            Options of the lines.
+            Options of `Axes.plot`.
 
         Returns
         -------
         LamPathDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_is_fitted(estimator, "components_")
         signal = check_matrix(np.atleast_2d(to_numpy(x)).astype(float), "x")
         if len(signal) > 1:
             raise ValueError(
                 f"x must be one signal, of shape (n_features,), got shape {tuple(signal.shape)}; "
-                "the path of the first is that of x[0]."
+                "pass x[0] for the path of the first signal."
             )
         dictionary = to_numpy(estimator.components_).astype(float)
         settings = estimator.prior_.get_params()
         if lams is None:
             check_scalar(n_lams, "n_lams", low=2, integer=True)
             top = float(lam_max(signal, dictionary)[0]) or 1.0
-            lams = np.geomspace(top, _LEAST * top, n_lams)
+            lams = np.geomspace(top, _MIN_LAM * top, n_lams)
         lams = np.sort(np.asarray(lams, float))[::-1]
         priors = [type(estimator.prior_)(**settings | {"lam": lam}) for lam in lams]
         codes = [encode(signal, dictionary, prior=prior).code for prior in priors]
         return cls(lams, np.concatenate(codes)).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
-            Options of the lines.
+            Options of `Axes.plot`.
 
         Returns
         -------
@@ -210,16 +210,16 @@ class LamPathDisplay:
         """
         self.ax_ = axes_or_new(ax)
         self.figure_ = self.ax_.figure
-        size = np.abs(self.codes).max(axis=0)
-        for rank, atom in enumerate(np.argsort(-size, kind="stable")):
-            if size[atom] == 0:
+        largest = np.abs(self.codes).max(axis=0)
+        for rank, atom in enumerate(np.argsort(-largest, kind="stable")):
+            if largest[atom] == 0:
                 break
-            named: dict[str, Any] = {"label": f"atom {atom}"}
-            named = named if rank < _NAMED else {"color": "0.8", "zorder": 0}
-            self.ax_.plot(self.lams, self.codes[:, atom], **named | kwargs)
+            style: dict[str, Any] = {"label": f"atom {atom}"}
+            style = style if rank < _MAX_LABELS else {"color": "0.8", "zorder": 0}
+            self.ax_.plot(self.lams, self.codes[:, atom], **style | kwargs)
         self.ax_.set(xscale="log", xlabel="lam", ylabel="entry of the code")
         self.ax_.invert_xaxis()
-        if (size > 0).any():
+        if (largest > 0).any():
             place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # beside the curves
             self.ax_.legend(frameon=False, fontsize="small", **place)
         return self

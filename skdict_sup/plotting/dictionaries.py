@@ -1,4 +1,4 @@
-"""Dictionaries as grids of images."""
+"""Display of a dictionary as a grid of images."""
 
 import math
 from typing import Any, Self
@@ -17,27 +17,27 @@ _ORDERS = ("auto", "use", "weight", "none")
 class DictionaryDisplay:
     """Atoms of a dictionary as a grid of images.
 
-    Create it by :meth:`from_estimator`; the constructor takes what that computes.
+    Use :meth:`from_estimator` to create it; the constructor takes the computed arrays.
 
     Parameters
     ----------
     atoms : array of shape (n_atoms, n_features)
-        Atoms in the order they are drawn, row by row.
+        Atoms in the order in which they are drawn, row by row.
     image_shape : tuple of int or None, default=None
-        Height and width (and channels) of an atom; None guesses a square, or draws a row.
+        Height and width (and channels) of an atom; None means a square if possible, else a row.
     order : array of shape (n_atoms,) or None, default=None
-        Numbers of the atoms in the dictionary.
+        Indices of the atoms in the dictionary.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         Axes of the last plot.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure of the axes.
 
     See Also
     --------
-    LinkedDictionariesDisplay : Atoms of the signals beside those of the targets.
+    LinkedDictionariesDisplay : Atoms of the signals beside the atoms of the targets.
 
     Examples
     --------
@@ -74,29 +74,31 @@ class DictionaryDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, with atoms `components_`.
+            Fitted estimator with `components_`.
         image_shape : tuple of int or None, default=None
-            Height and width (and channels) of an atom; None guesses a square, or draws a row.
+            Height and width (and channels) of an atom; None means a square if possible, else a
+            row.
         sort : {"auto", "use", "weight", "none"}, default="auto"
-            Order of the atoms: by the mean size of their entries in the codes of X, by the size of
-            their weight in the head, or as they are. "auto" is "use" where X is given, else
-            "weight" where there is a head.
+            Order of the atoms: by the mean magnitude of their entries in the codes of X ("use"),
+            by the magnitude of their weights in the linear model ("weight"), or unchanged
+            ("none"). "auto" is "use" if X is given, else "weight" if there is a linear model, else
+            "none".
         X : array of shape (n_samples, n_features) or None, default=None
-            Signals that use is judged on.
+            Signals whose codes define "use".
         output : int or None, default=None
-            Class or target whose weights count for "weight", largest first; None takes the norm
-            over all.
+            Class or target whose weights are used for "weight", largest first; None means the norm
+            of the weights over all outputs.
         n_atoms : int or None, default=None
-            How many are drawn; None draws all.
+            Number of atoms to draw; None draws all.
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
             Options of `plot`.
 
         Returns
         -------
         DictionaryDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_is_fitted(estimator)
         check_option(sort, "sort", set(_ORDERS))
@@ -114,19 +116,19 @@ class DictionaryDisplay:
     def plot(
         self, ax: Any = None, *, columns: int | None = None, cmap: Any = "gray", **kwargs: Any
     ) -> Self:
-        """Draw.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         columns : int or None, default=None
-            Atoms in a row; None makes the grid about square.
+            Number of atoms in a row; None makes the grid about square.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of atoms without channels: each is scaled to its largest entry, zero is in the
-            middle.
+            Colour map for atoms without channels. Each atom is scaled by its largest entry, and
+            zero is in the middle.
         **kwargs : dict
-            Options of `imshow`.
+            Options of `Axes.imshow`.
 
         Returns
         -------
@@ -147,34 +149,35 @@ class DictionaryDisplay:
 
 
 def _score(estimator, sort, X, output, n_atoms):
-    """What atoms are sorted by, largest first."""
+    """Score of each atom; atoms are sorted by it, largest first."""
     if sort == "none":
         return np.zeros(n_atoms)
     if sort == "use":
         if X is None:
-            raise ValueError("sort='use' needs signals to judge it on: give X, got None.")
+            raise ValueError("sort='use' needs signals: X must be given, got None.")
         score = np.abs(to_numpy(estimator.transform(X))).mean(axis=0)
     else:
         if not hasattr(estimator, "coef_"):
             raise ValueError(
-                f"sort='weight' needs an estimator with a head, got {type(estimator).__name__}."
+                f"sort='weight' needs an estimator with coef_, got {type(estimator).__name__}."
             )
         score = _weights(estimator, output)
-    # halves of signed codes stand side by side
+    # the two halves of split codes are concatenated
     return score.reshape(-1, n_atoms).max(axis=0)
 
 
 def _weights(estimator, output):
-    """Size of the head's weight of each entry of a code, or its weight for one output."""
+    """Weight of each entry of a code for one output, or the norm of its weights over outputs."""
     coef = to_numpy(estimator.coef_)
     coef = np.linalg.norm(coef, axis=2) if coef.ndim == 3 else coef
     if coef.shape[0] > 1 and coef.shape[1] * coef.shape[0] == estimator._n_features_out:
-        halves = 2 if estimator.split_sign else 1  # one dictionary for each output
-        own = coef.reshape(len(coef), halves, -1).transpose(1, 0, 2)
+        # one dictionary for each output
+        n_halves = 2 if estimator.split_sign else 1
+        weights = coef.reshape(len(coef), n_halves, -1).transpose(1, 0, 2)
         if output is not None:
-            keep = np.arange(len(coef)) == check_scalar(output, "output", low=0, integer=True)
-            return np.where(keep[None, :, None], own, -np.inf).ravel()
-        return np.abs(own).ravel()
+            mask = np.arange(len(coef)) == check_scalar(output, "output", low=0, integer=True)
+            return np.where(mask[None, :, None], weights, -np.inf).ravel()
+        return np.abs(weights).ravel()
     if output is None:
         return np.linalg.norm(coef, axis=0)
     check_scalar(output, "output", low=0, high=len(coef) - 1, integer=True)

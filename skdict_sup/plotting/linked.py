@@ -1,4 +1,4 @@
-"""Two dictionaries side by side: of the signals, and of the targets."""
+"""Display of two linked dictionaries: atoms of the signals and atoms of the targets."""
 
 import math
 from typing import Any, Self
@@ -13,10 +13,10 @@ from .dictionaries import DictionaryDisplay
 
 
 class LinkedDictionariesDisplay:
-    """Atoms of the signals beside the atoms of the targets that they stand for.
+    """Atoms of the signals beside the linked atoms of the targets.
 
-    A regression with several targets has a second dictionary, the columns of its head: where a
-    signal uses an atom, its prediction uses the linked one.
+    A regressor with several targets has a second dictionary, the columns of `coef_`: if the code
+    of a signal uses an atom, the prediction uses the linked atom of the targets.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class LinkedDictionariesDisplay:
     outputs : array of shape (n_atoms, n_outputs)
         Atoms of the targets.
     input_shape, output_shape : tuple of int or None, default=None
-        Shapes of their images; None guesses a square, or draws a row.
+        Shapes of the images of atoms; None means a square if possible, else a row.
 
     Attributes
     ----------
     ax_ : array of two matplotlib Axes
         Axes of the last plot.
     figure_ : matplotlib Figure
-        Its figure.
+        Figure of the axes.
 
     References
     ----------
@@ -77,20 +77,20 @@ class LinkedDictionariesDisplay:
         Parameters
         ----------
         estimator : SupervisedDictionaryRegressor
-            Fitted, with a linear head.
+            Fitted regressor with a linear head.
         input_shape, output_shape : tuple of int or None, default=None
-            Shapes of the images of atoms; None guesses a square, or draws a row.
+            Shapes of the images of atoms; None means a square if possible, else a row.
         n_atoms : int or None, default=None
-            How many are drawn; None draws all.
+            Number of atoms to draw; None draws all.
         axes : sequence of two matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         **kwargs : dict
             Options of `plot`.
 
         Returns
         -------
         LinkedDictionariesDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_is_fitted(estimator)
         coef, inputs = to_numpy(estimator.coef_), to_numpy(estimator.components_)
@@ -107,16 +107,16 @@ class LinkedDictionariesDisplay:
         return cls(inputs[order], coef.T[order], *shapes).plot(axes=axes, **kwargs)
 
     def plot(self, axes: Any = None, *, columns: int | None = None, cmap: Any = "gray") -> Self:
-        """Draw.
+        """Draw the display.
 
         Parameters
         ----------
         axes : sequence of two matplotlib Axes or None, default=None
-            Axes to draw on; None makes a figure.
+            Axes to draw on; None creates a figure.
         columns : int or None, default=None
-            Atoms in a row; None makes the grids about square.
+            Number of atoms in a row; None makes the grids about square.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of atoms without channels.
+            Colour map for atoms without channels.
 
         Returns
         -------

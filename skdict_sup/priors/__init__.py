@@ -1,18 +1,17 @@
 """Priors on the codes.
 
-A prior states phi, its optimality condition and its derivatives, and sees neither the signals
-nor a solver. `_protocol.Prior` lists what a custom prior must define; `as_prior` turns what a
-user passes (a name or an object) into a checked prior.
+A prior defines phi, its optimality condition and its derivatives, independently of signals and
+solvers. `_protocol.Prior` lists what a custom prior must define; `as_prior` checks a prior, or
+creates it from a name.
 """
 
 from numbers import Real
 
 import numpy as np
 
-from .._array import unboxed
+from .._array import unwrap_scalar
 from ._curvature import curvature_of
-from ._protocol import Prior, ProximalPrior, SmoothPrior
-from ._questions import (
+from ._optional import (
     check_components,
     elastic_net_weights,
     has_prox,
@@ -30,8 +29,9 @@ from ._questions import (
     uniform_curvature,
     weight_of,
 )
-from ._resolving import coarser
-from ._scale import resolved
+from ._protocol import Prior, ProximalPrior, SmoothPrior
+from ._scale import resolve_weights
+from ._zero_threshold import for_output_dtype
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
@@ -47,9 +47,9 @@ __all__ = [
     "as_prior",
     "check_components",
     "check_methods",
-    "coarser",
     "curvature_of",
     "elastic_net_weights",
+    "for_output_dtype",
     "has_prox",
     "is_convex",
     "is_elastic_net",
@@ -59,7 +59,7 @@ __all__ = [
     "is_unresolved",
     "kl_weights",
     "minimiser",
-    "resolved",
+    "resolve_weights",
     "ridge_of",
     "scaled",
     "settings_of",
@@ -75,7 +75,7 @@ TO_DIFFERENTIATE = "support", "curvature", "pull_back"
 
 
 def as_prior(prior):
-    """Checked prior object for a prior or the name of one with its default settings."""
+    """Check a prior, or create the prior of a given name with its default settings."""
     if isinstance(prior, str):
         if prior not in _DEFAULTS:
             raise ValueError(
@@ -90,27 +90,27 @@ def as_prior(prior):
     if not isinstance(getattr(prior, "smooth", None), bool):
         raise TypeError(
             f"prior must have an attribute smooth that is True or False, got {prior!r} of type "
-            f"{type(prior).__name__}; skdict_sup.priors.Prior lists what a prior defines."
+            f"{type(prior).__name__}; skdict_sup.priors.Prior lists what a prior must define."
         )
     check_methods(prior, _TO_CODE + (_TO_CODE_SMOOTHLY if prior.smooth else ()), "to be coded")
-    prior = _with(prior, unboxed)
+    prior = _with(prior, unwrap_scalar)
     prior.check()
     return _with(prior, _float) if isinstance(prior, _PACKAGE_PRIORS) else prior
 
 
 def check_methods(prior, names, purpose):
-    """Raise unless a custom prior has the methods that a purpose needs."""
+    """Raise TypeError unless a prior has the methods that a purpose needs."""
     missing = [name for name in names if not callable(getattr(prior, name, None))]
     if missing:
         raise TypeError(
             f"prior must define {', '.join(missing)} {purpose}, got {prior!r} of type "
-            f"{type(prior).__name__} without; skdict_sup.priors.Prior and SmoothPrior say what "
-            "each of them computes."
+            f"{type(prior).__name__} without; skdict_sup.priors.Prior and SmoothPrior describe "
+            "what each method computes."
         )
 
 
 def _with(prior, change):
-    """Copy of a prior with changed settings; the prior itself where none changes."""
+    """Apply a function to the settings; return the same prior if none changes."""
     settings = settings_of(prior)
     changed = {name: change(value) for name, value in settings.items()}
     is_unchanged = all(changed[name] is value for name, value in settings.items())
@@ -118,7 +118,7 @@ def _with(prior, change):
 
 
 def _float(value):
-    """Floats for numbers: compiled kernels take no integers, and float32 stays float32."""
+    """Convert integers to floats, as compiled kernels require; float32 arrays stay float32."""
     if isinstance(value, list | tuple | np.ndarray):
         return np.asarray(value, np.result_type(np.asarray(value), np.float32))
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""Weights in proportion to the scale of the signals: "auto", or a multiple of lam_max."""
+"""Weights in proportion to the scale of the signals: "auto" and multiples of lam_max."""
 
 from .._validation import check_scalar
 
@@ -16,7 +16,7 @@ def multiple(value):
 
 
 def check_weight(value, name, *, strict=False):
-    """Raise unless a weight is a number in its range, "auto", or a multiple of lam_max in it."""
+    """Raise an error unless a weight is "auto", a valid number or a multiple of lam_max."""
     if isinstance(value, str) and value == "auto":
         return
     number = multiple(value)
@@ -24,8 +24,8 @@ def check_weight(value, name, *, strict=False):
     check_scalar(value if number is None else number, name, low=0.0, strict=strict, also=also)
 
 
-def resolved(settings, automatic, scale):
-    """Values of "auto" and of multiples of lam_max, for signals whose lam_max is `scale`."""
+def resolve_weights(settings, automatic, scale):
+    """Values of "auto" settings and multiples of lam_max, where lam_max is `scale`."""
     values = {}
     for name, value in settings.items():
         number = multiple(value)

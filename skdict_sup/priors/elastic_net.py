@@ -34,13 +34,13 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
     ----------
     lam : float, "auto" or "a*lam_max", default="auto"
         Weight of the l1 norm, in the units of the signals (times the norm of an atom):
-        the code of x is zero from ``max_j |<d_j, x>|`` upwards. "auto" is free of scale:
-        it is resolved once, at fit or in the call, to 0.2 times the median of
+        the code of x is zero if lam is at least ``max_j |<d_j, x>|``. "auto" follows the scale of
+        the signals: it is resolved once, in ``fit`` or in the call, to 0.2 times the median of
         :func:`~skdict_sup.lam_max` over the signals; "0.1*lam_max" is a tenth of that median, and
         so on.
     lam2 : float, default=0.0
-        Weight of the squared l2 norm, in the units of the squared norm of an atom; it does
-        not depend on the scale of the signals. Above zero the code is unique and
+        Weight of the squared l2 norm, in the units of the squared norm of an atom,
+        independent of the scale of the signals. If it is positive, the code is unique and
         Lipschitz in the signal and in the dictionary.
     positive : bool, default=False
         Whether codes are restricted to nonnegative values.
@@ -65,18 +65,18 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         self.positive = positive
 
     def check(self) -> None:
-        """Raise unless every hyper-parameter is in its range."""
+        """Raise ValueError or TypeError for an invalid hyper-parameter."""
         check_weight(self.lam, "lam")
         check_scalar(self.lam2, "lam2", low=0.0)
         if not isinstance(self.positive, bool):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
 
     def automatic(self, scale: Array) -> dict[str, float]:
-        """Values of what is "auto", for signals whose lam_max is typically `scale`."""
-        return {"lam": 0.2 * scale}  # this gives some ten nonzeros on images and on digits
+        """Values for "auto", for signals whose typical lam_max is `scale`."""
+        return {"lam": 0.2 * scale}  # about ten nonzeros for images and digits
 
     def value(self, code: Array) -> Array:
-        """Value of the prior at each code, (n_samples,)."""
+        """Value of the prior at each code: (n_samples,)."""
         xp = namespace(code)
         return self.lam * xp.sum(xp.abs(code), axis=-1) + 0.5 * self.lam2 * xp.sum(
             code * code, axis=-1
@@ -93,23 +93,23 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         return xp.where(sign != 0, on_support, off_support)
 
     def _largest_correlation(self, code, slope):
-        """Largest |slope - lam2 w|, which lam bounds at the solution: (n_samples,)."""
+        """Largest |slope - lam2 w|, at most lam at the solution: (n_samples,)."""
         xp = namespace(code)
         correlation = slope - self.lam2 * code
         return xp.max(correlation if self.positive else xp.abs(correlation), axis=-1)
 
     def dual_scale(self, code: Array, slope: Array) -> Array:
-        """Largest s in [0, 1] that brings the augmented residual into the dual ball."""
+        """Largest s in [0, 1] for which s times the augmented residual is dual feasible."""
         xp = namespace(code)
         top = self._largest_correlation(code, slope)
         is_infeasible, one = top > self.lam, xp.ones_like(top)
         return xp.where(is_infeasible, self.lam / xp.where(is_infeasible, top, one), one)
 
     def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
-        """The prior's part of the duality gap, each summand at or above zero.
+        """Duality gap of the prior, a sum of nonnegative terms: (n_samples,).
 
-        The ridge counts as rows appended to the signals (Zou and Hastie 2005, lemma 1), which
-        keeps one formula for lam2 = 0 and lam2 > 0.
+        The ridge is treated as rows appended to the signals (Zou and Hastie 2005, lemma 1), so
+        that the same formula holds for lam2 = 0 and lam2 > 0.
         """
         xp = namespace(code)
         cross = xp.sum(code * (slope - self.lam2 * code), axis=-1)
@@ -125,13 +125,13 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         return sign * magnitude
 
     def lam_max(self, corr: Array) -> Array:
-        """Smallest lam with a zero code, for each signal: (n_samples,)."""
+        """Smallest lam with a zero code, for signals with correlations corr: (n_samples,)."""
         xp = namespace(corr)
         top = xp.max(corr if self.positive else xp.abs(corr), axis=-1)
         return xp.maximum(top, xp.zeros_like(top))
 
     def support(self, code: Array) -> Array:
-        """Nonzero entries."""
+        """Mask of the nonzero entries."""
         return code != 0
 
     def curvature(self, code: Array) -> Any:

@@ -1,4 +1,4 @@
-"""The KL prior: unnormalised Kullback-Leibler divergence of the code from its prior mean."""
+"""The KL prior: the unnormalised Kullback-Leibler divergence of a code from its prior mean."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -12,20 +12,20 @@ from .._entropy import RelativeEntropy, TwoSided
 from .._stored import Stored
 from .._typing import Array
 from .._validation import check_scalar
-from ._resolving import Resolving
 from ._scale import check_weight
+from ._zero_threshold import HasZeroThreshold
 
 
 @dataclass(frozen=True)
 class KLGradients:
-    """Gradients for the hyper-parameters of `KL`, summed over the batch; p is shaped as in it."""
+    """Gradients for the hyper-parameters of `KL`, summed over the batch."""
 
     lam: Any
     p: Any
 
 
-class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
-    r"""Kullback-Leibler prior on the codes: a smooth one, with many entries near zero.
+class KL(Stored, HasZeroThreshold, RelativeEntropy, BaseEstimator):
+    r"""Kullback-Leibler prior on the codes: a smooth prior that makes many entries small.
 
     .. math:: \varphi(w) = \lambda \sum_j w_j \log\frac{w_j}{p_j} - w_j + p_j
               \quad \text{on } w \ge 0,
@@ -33,23 +33,24 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         \varphi(w) = \lambda \sum_j w_j \operatorname{arcsinh}\frac{w_j}{2 p_j}
               - \sqrt{w_j^2 + 4 p_j^2} + 2 p_j \quad \text{on all } w.
 
-    The second is the first on the dictionary [D, -D], written in the difference of the two halves
-    of its code. Small p makes codes as sparse as an l1 norm of weight
-    :math:`\lambda \log(|w|/p)` would, but smooth in the signal and in the dictionary; large p
-    brings them near those of a squared l2 norm.
+    The second form is the first one for the dictionary [D, -D], as a function of the difference of
+    the two halves of its code. With small p, codes are about as sparse as with an l1 norm of
+    weight :math:`\lambda \log(|w|/p)`, but smooth in the signal and in the dictionary; with large
+    p, they are similar to those with a squared l2 norm.
 
     Parameters
     ----------
     lam : float, "auto" or "a*lam_max", default="auto"
-        Weight, above zero, in the units of the signals (times the norm of an atom). "auto" is free
-        of scale: it is resolved once, at fit or in the call, to 0.02 times the median over the
-        signals of the largest :math:`|\langle d_j, x \rangle|`, their lam_max; "0.1*lam_max" is
-        a tenth of that median, and so on.
+        Positive weight, in the units of the signals (times the norm of an atom). "auto" follows
+        the scale of the signals: it is resolved once, in ``fit`` or in the call, to 0.02 times the
+        median over the signals of their lam_max, the largest :math:`|\langle d_j, x \rangle|`;
+        "0.1*lam_max" is a tenth of that median, and so on.
     p : float, array of shape (n_components,) or "auto", default="auto"
-        Prior mean of the code, above zero, in the units of codes: on w >= 0 the code of a signal
-        that no atom matches. "auto" is resolved to 0.002 times the same median.
+        Positive prior mean of the code, in the units of codes. If codes are nonnegative, it is the
+        code of a signal that is orthogonal to all atoms. "auto" is resolved to 0.002 times the
+        same median.
     positive : bool, default=False
-        Whether codes are restricted to nonnegative values: the first form instead of the second.
+        Whether codes are restricted to nonnegative values, with the first form of the prior.
 
     References
     ----------
@@ -74,7 +75,7 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         self.positive = positive
 
     def check(self) -> None:
-        """Raise unless every hyper-parameter is in its range."""
+        """Raise ValueError or TypeError for an invalid hyper-parameter."""
         check_weight(self.lam, "lam", strict=True)
         if isinstance(self.p, Real | str):
             if not (isinstance(self.p, str) and self.p == "auto"):
@@ -85,20 +86,19 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
 
     def _check_means(self):
-        means = to_numpy(self.p)  # on a device as well
+        means = to_numpy(self.p)  # p may be on a device
         if means.dtype.kind not in "fiu" or means.ndim != 1:
             raise TypeError(
-                f"p must be a number above zero, 'auto', or a one-dimensional array of numbers, "
+                f"p must be a number > 0, 'auto', or a one-dimensional array of numbers, "
                 f"got {self.p!r}."
             )
         if not (np.isfinite(means) & (means > 0)).all():
             raise ValueError(
-                f"p must be finite and above zero, got entries from {means.min():g} to "
-                f"{means.max():g}."
+                f"p must be finite and > 0, got entries from {means.min():g} to {means.max():g}."
             )
 
     def check_components(self, n_components: int) -> None:
-        """Raise unless p has one entry for each atom, or one for all."""
+        """Raise ValueError unless p is a number or has one entry per atom."""
         if np.ndim(self.p) and np.shape(self.p)[0] != n_components:
             raise ValueError(
                 f"p must have one entry per atom: got {np.shape(self.p)[0]} for a dictionary of "
@@ -106,11 +106,11 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
             )
 
     def automatic(self, scale: Array) -> dict[str, float]:
-        """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
+        """Values for "auto", for signals whose typical lam_max is `scale`."""
         return {"lam": 0.02 * scale, "p": 0.002 * scale}
 
     def mean(self, like: Array) -> Array:
-        """Prior mean p as an array that goes with a code."""
+        """Prior mean p as an array that broadcasts with a code."""
         return astype_like(self.p, like) if np.ndim(self.p) else astype_like([self.p], like)
 
     def halves(self, code: Array) -> tuple[Array, Array]:
@@ -120,7 +120,7 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         return xp.where(code > 0, large, small), xp.where(code > 0, small, large)
 
     def half_slope(self, code: Array) -> Array:
-        """Derivative of plus in w; that of minus is one less."""
+        """Derivative of plus in w; the derivative of minus is one less."""
         return 0.5 + 0.5 * code / TwoSided.mobility(code, self.mean(code))
 
     def dual_scale(self, code: Array, slope: Array) -> Array:
@@ -128,17 +128,18 @@ class KL(Stored, Resolving, RelativeEntropy, BaseEstimator):
         return namespace(code).ones_like(code[:, 0])
 
     def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
-        """Gap phi(w) + phi*(slope) - <w, slope>, summed over terms >= 0: (n_samples,)."""
-        off = (slope - self.gradient(code)) / self.lam
-        return self.lam * namespace(code).sum(self._form.gap(code, self.mean(code), off), axis=-1)
+        """Gap phi(w) + phi*(slope) - <w, slope>, a sum of nonnegative terms: (n_samples,)."""
+        deviation = (slope - self.gradient(code)) / self.lam
+        gap = self._form.gap(code, self.mean(code), deviation)
+        return self.lam * namespace(code).sum(gap, axis=-1)
 
     def lam_max(self, corr: Array) -> Array:
-        """Infinity, except for zero signals: no finite lam makes a code zero."""
+        """Infinity, except for zero signals: no finite lam gives a zero code."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
         zero = xp.zeros_like(top)
-        never = xp.full_like(top, xp.inf)
-        return never if self.positive else xp.where(top > 0, never, zero)
+        infinite = xp.full_like(top, xp.inf)
+        return infinite if self.positive else xp.where(top > 0, infinite, zero)
 
     def pull_back(self, code: Array, adjoint: Array) -> Any:
         """Gradients for lam and p: -<adjoint, d phi'(w)>."""

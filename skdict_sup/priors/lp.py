@@ -11,7 +11,7 @@ from .._stored import Stored
 from .._typing import Array
 from .._validation import check_scalar
 from ._halves import SignHalves
-from ._resolving import Resolving
+from ._zero_threshold import HasZeroThreshold
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,26 @@ class LpGradients:
     exponent: Any
 
 
-class Lp(Stored, Resolving, SignHalves, BaseEstimator):
-    r"""Prior on the codes that is a power of their magnitude.
+class Lp(Stored, HasZeroThreshold, SignHalves, BaseEstimator):
+    r"""Prior on the codes that is a power of the magnitude of their entries.
 
     .. math:: \varphi(w) = \lambda \sum_j |w_j|^q
 
-    For exponents q above one it is smooth and convex, and codes are exact. For exponents below one
-    it is neither: a local method computes the codes, reweighted l1, which starts from the l1 codes
-    of the same weight and repeatedly minimises a tangent of the prior. It ends at a stationary
-    point, whose duality gap is NaN. For q = 1 see
+    For exponents q above one, the prior is smooth and convex, and codes are exact. For exponents
+    below one it is neither smooth nor convex, and codes are computed by a local method, reweighted
+    l1: it starts from the l1 codes of the same weight, repeatedly minimises a tangent of the
+    prior, and ends at a stationary point, whose duality gap is NaN. For q = 1, use
     :class:`~skdict_sup.ElasticNet`.
 
     Parameters
     ----------
     lam : float or "auto", default="auto"
-        Weight, above zero, in the units of the signals squared over those of codes to the power of
-        q. "auto" is free of scale: with c the median over the signals of the largest
-        :math:`|\langle d_j, x \rangle|`, it is resolved, at fit or in the call, to
-        :math:`0.2\, c^{2 - q}`.
+        Positive weight, in squared units of the signals divided by the units of codes to the power
+        q. "auto" follows the scale of the signals: it is resolved, in ``fit`` or in the call, to
+        :math:`0.2\, c^{2 - q}`, with c the median over the signals of the largest
+        :math:`|\langle d_j, x \rangle|`.
     exponent : float, default=1.5
-        The power q, above zero, at most two, and not one.
+        The exponent q, in (0, 2], not equal to one.
 
     References
     ----------
@@ -63,7 +63,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         self.exponent = exponent
 
     def check(self) -> None:
-        """Raise unless every hyper-parameter is in its range."""
+        """Raise ValueError or TypeError for an invalid hyper-parameter."""
         if not (isinstance(self.lam, str) and self.lam == "auto"):
             check_scalar(self.lam, "lam", low=0.0, strict=True, also="or 'auto'")
         check_scalar(self.exponent, "exponent", low=0.0, high=2.0, strict=True)
@@ -76,11 +76,11 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return self.exponent > 1
 
     def automatic(self, scale: Array) -> dict[str, float]:
-        """Values of what is "auto", for signals whose largest correlation is typically `scale`."""
+        """Values for "auto", for signals whose typical lam_max is `scale`."""
         return {"lam": 0.2 * scale ** (2 - self.exponent)}
 
     def _power(self, code, exponent):
-        """|w|^exponent with the sign of w; zero at w = 0, for negative exponents as well."""
+        """Compute |w|^exponent with the sign of w; zero at w = 0, also for negative exponents."""
         xp = namespace(code)
         magnitude = xp.abs(code)
         is_nonzero = magnitude > 0
@@ -88,12 +88,12 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return xp.where(is_nonzero, xp.sign(code) * power, xp.zeros_like(code))
 
     def value(self, code: Array) -> Array:
-        """Value of the prior at each code, (n_samples,)."""
+        """Value of the prior at each code: (n_samples,)."""
         xp = namespace(code)
         return self.lam * xp.sum(xp.abs(code) ** self.exponent, axis=-1)
 
     def gradient(self, code: Array) -> Array:
-        """Derivative phi'(w), entry by entry; zero at zero, for exponents below one too."""
+        """Derivative phi'(w), entry by entry; zero at zero, also for exponents below one."""
         return self.lam * self.exponent * self._power(code, self.exponent - 1)
 
     def code_at(self, slope: Array) -> Array:
@@ -109,7 +109,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return xp.log(xp.where(power > 0, power, xp.ones_like(power))) / (self.exponent - 1)
 
     def mobility(self, code: Array) -> Array:
-        """1 / phi''(w), entry by entry."""
+        """Inverse curvature 1 / phi''(w), entry by entry."""
         xp = namespace(code)
         # an entry of zero gets a positive value, so that it can leave zero
         least = xp.full_like(code, smallest_resolved(code))
@@ -121,7 +121,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return self.lam * self.exponent * (self.exponent - 1)
 
     def reach(self, mobility: Array) -> Array:
-        """Largest magnitude of w up to which phi'' is at least 1 / mobility."""
+        """Largest |w| at which phi''(w) is at least 1 / mobility."""
         xp = namespace(mobility)
         if self.exponent == 2:
             everywhere = mobility * self._curvature_at_one >= 1
@@ -137,7 +137,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         distance = xp.abs(slope - self.gradient(code))
         if self.exponent == 2:
             return distance
-        least = xp.full_like(code, self.resolved_from(code))
+        least = xp.full_like(code, self.zero_threshold(code))
         distance_at_zero = xp.maximum(xp.abs(slope) - self.gradient(least), zero)
         return xp.where(xp.abs(code) > least, distance, distance_at_zero)
 
@@ -158,13 +158,13 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         return xp.sum(xp.maximum(gap, xp.zeros_like(gap)), axis=-1)
 
     def lam_max(self, corr: Array) -> Array:
-        """Infinity, except for zero signals: no finite lam makes a code zero."""
+        """Infinity, except for zero signals: no finite lam gives a zero code."""
         xp = namespace(corr)
         top = xp.max(xp.abs(corr), axis=-1)
         return xp.where(top > 0, xp.full_like(top, xp.inf), xp.zeros_like(top))
 
     def support(self, code: Array) -> Array:
-        """Entries that floats resolve; all entries where the prior is quadratic."""
+        """Mask of the entries that count as nonzero; all entries if the prior is quadratic."""
         xp = namespace(code)
         if self.exponent == 2:
             return xp.ones_like(code, dtype=xp.bool)
@@ -175,7 +175,7 @@ class Lp(Stored, Resolving, SignHalves, BaseEstimator):
         if self.exponent < 1:
             raise ValueError(
                 f"exponent must be above 1 for gradients through the codes, got {self.exponent}: "
-                "below it codes are those of a local method."
+                "below 1, codes are computed by a local method."
             )
         xp = namespace(code)
         mobility = self.mobility(code)

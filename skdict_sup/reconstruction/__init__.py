@@ -1,7 +1,4 @@
-"""Reconstruction terms: a transfer f and its matching loss, D_L(x || f(w D)).
-
-`as_reconstruction` turns the name of a transfer into its term.
-"""
+"""Reconstruction terms: a transfer f with its matching loss, D_L(x || f(w D))."""
 
 from ._protocol import Reconstruction
 from .linear import Linear
@@ -13,7 +10,7 @@ _TRANSFERS = {"linear": Linear, "softmax": Softmax}
 
 
 def as_reconstruction(transfer) -> Reconstruction:
-    """Reconstruction term of a transfer's name."""
+    """Reconstruction term for the name of a transfer."""
     if not isinstance(transfer, str) or transfer not in _TRANSFERS:
         raise ValueError(f"transfer must be one of {sorted(_TRANSFERS)}, got {transfer!r}.")
     return _TRANSFERS[transfer]()

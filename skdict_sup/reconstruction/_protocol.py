@@ -1,4 +1,4 @@
-"""Protocol of reconstruction terms: what a transfer and its matching loss have to know."""
+"""Protocol of reconstruction terms: a transfer with its matching loss."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,46 +11,46 @@ from .._signals import Signals
 class Reconstruction(Protocol):
     """Loss D_L(x || f(w D)), batched over rows and written for any array namespace.
 
-    `Data` is what is kept of signals. A term sees arrays and atoms, never the prior; `check` and
-    `filled` see whole sets of signals, all else batches, which are arrays.
+    A term sees arrays and atoms, never the prior. `Data` holds the correlations and offsets of a
+    batch. `check` and `filled` get all signals, the other methods get batches, which are arrays.
     """
 
     name: str
-    roughness: float  # bound on the second derivative of the loss in w D
+    smoothness: float  # Lipschitz constant of the gradient of the loss in w D
     quadratic: bool  # whether the loss is half the squared norm of x - w D
 
     def check(self, X: Signals) -> None:
-        """Raise ValueError for signals that are none of this term's."""
+        """Raise ValueError for signals that this term cannot reconstruct."""
         ...
 
     def filled(
         self, X: Signals, replacement: Callable[[], Any] | None = None
     ) -> tuple[Signals, int]:
-        """Signals with those that are none replaced, and their number."""
+        """Replace invalid signals; return the signals and the number of replaced ones."""
         ...
 
     def prepare(self, atoms: Atoms) -> None:
-        """Compute what several threads would ask for at once."""
+        """Compute cached quantities before several threads need them."""
         ...
 
     def offset(self, X: Any) -> Any:
-        """Part of the loss that no code changes: (n_samples,)."""
+        """Part of the loss that does not depend on the code: (n_samples,)."""
         ...
 
     def in_range(self, data: Data) -> Any:
-        """Whether offsets are in the range in which certificates hold: (n_samples,)."""
+        """Whether offsets are in the range where certificates are valid: (n_samples,)."""
         ...
 
     def extent(self, data: Data) -> Any:
-        """Sizes of signals, which their rounding is relative to: (n_samples,)."""
+        """Magnitudes of the signals, the scale of rounding errors: (n_samples,)."""
         ...
 
     def reach(self, dictionary: Any) -> Any:
-        """How far an entry of one of a code moves what is reconstructed: (n_components,)."""
+        """Change of the reconstruction by an entry of one in the code: (n_components,)."""
         ...
 
     def reconstruct(self, code: Any, atoms: Atoms) -> Any:
-        """f(w D): (n_samples, n_features)."""
+        """Reconstruction f(w D): (n_samples, n_features)."""
         ...
 
     def slope(self, data: Data, code: Any, atoms: Atoms) -> Any:
@@ -62,11 +62,11 @@ class Reconstruction(Protocol):
         ...
 
     def fenchel_gap(self, value: Any, scale: Any) -> Any:
-        """Fenchel-Young gap of the loss at s times the residual, at or above zero."""
+        """Fenchel-Young gap of the loss at s times the residual, which is nonnegative."""
         ...
 
     def curvatures(self, atoms: Atoms) -> tuple[float, float]:
-        """Proven lower bounds on the curvature in the code: everywhere, and within its range."""
+        """Lower bounds on the curvature in the code: in all directions, and in the row space."""
         ...
 
     def product(self, direction: Any, code: Any, atoms: Atoms) -> Any:
@@ -74,7 +74,7 @@ class Reconstruction(Protocol):
         ...
 
     def diagonal(self, code: Any, atoms: Atoms) -> Any:
-        """Diagonal of the Hessian in the code, or a bound on it: like code, or one row."""
+        """Diagonal of the Hessian in the code, or an upper bound: like code, or one row."""
         ...
 
     def solve(
@@ -86,9 +86,9 @@ class Reconstruction(Protocol):
         atoms: Atoms,
         tol: float | None = None,
     ) -> Any:
-        """Solution of (Hessian + diag(curvature)) x = rhs on the support, zero off it."""
+        """Solve (Hessian + diag(curvature)) x = rhs on the support, with x = 0 off it."""
         ...
 
     def vjp(self, X: Any, code: Any, adjoint: Any, atoms: Atoms, n_jobs: int) -> tuple[Any, Any]:
-        """Gradients for the dictionary, summed over the batch, and for the signals."""
+        """Gradients for the dictionary (summed over the batch) and for the signals."""
         ...

@@ -64,5 +64,5 @@ def residual_alone(kkt_residual):
 def gradient_step(problem):
     """Step size of gradient methods: one over a Lipschitz constant of the gradient of the loss."""
     top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
-    bound = problem.reconstruction.roughness * top * (1 + 1e-6)
+    bound = problem.reconstruction.smoothness * top * (1 + 1e-6)
     return 1.0 / max(bound, 1e-30)

@@ -12,7 +12,7 @@ from .._array import namespace, on_host
 from .._atoms import Atoms
 from .._threads import effective_n_jobs, map_threads
 from ..execution import solve
-from ..implicit import adjoints, pull_back
+from ..implicit import pull_back, solve_adjoints
 from ..problem import Problem
 
 
@@ -63,7 +63,7 @@ def encode(parameters, X, settings):
 def vjp(coded, grad_code, parameters, X, settings):
     """Gradients with respect to dictionary and projection, and the amplification.
 
-    The amplification is the norm of the adjoints over that of `grad_code`, the gradient with
+    The amplification is the norm of the solve_adjoints over that of `grad_code`, the gradient with
     respect to the codes. It is at most 1 / lam2, and large where the atoms of a code are nearly
     linearly dependent.
     """
@@ -74,7 +74,7 @@ def vjp(coded, grad_code, parameters, X, settings):
     def block_vjp(k):
         problem, code = coded.problems[k], coded.codes[k]
         grad_block = grad_code[:, k * p : (k + 1) * p]
-        adjoint = adjoints(problem, code, grad_block, n_jobs_inside)
+        adjoint = solve_adjoints(problem, code, grad_block, n_jobs_inside)
         block_gradients = pull_back(problem, coded.signals, code, adjoint, n_jobs_inside)
         return block_gradients.dictionary, block_gradients.X, xp.sum(adjoint * adjoint)
 

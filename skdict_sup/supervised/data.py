@@ -99,7 +99,7 @@ class Samples:
         if self.n_samples > max_samples:
             return self
         host = self.X.on_host()
-        if host.shape[1] > max_samples and not host.is_whole:
+        if host.shape[1] > max_samples and not host.is_single_array:
             return self
         rows = np.column_stack([host.dense().astype(np.float64), self.labels])
         _, first_row, number_of_row = np.unique(

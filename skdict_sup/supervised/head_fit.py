@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 
-from .._array import astype_like, to_numpy, unflagged
+from .._array import astype_like, ignore_float_warnings, to_numpy
 from .coding_layer import encode
 from .step import HeadInput, head_loss_and_gradients, make_head_input
 
@@ -65,7 +65,7 @@ class HeadProblem:
 
         def objective(vector):
             # a line search may evaluate points where the loss overflows
-            with unflagged():
+            with ignore_float_warnings():
                 loss, gradient, _ = self.loss_and_gradients(vector, inputs, self.settings.nu)
             is_finite = np.isfinite(loss) and np.isfinite(gradient).all()
             return (loss, gradient) if is_finite else (_OVERFLOW_LOSS, np.zeros_like(gradient))
@@ -84,7 +84,7 @@ class HeadProblem:
     def _check_bounded(self, vector, inputs):
         """Raise if the loss still decreases far beyond the supposed minimum."""
         without_ridge = HeadProblem(self.like, self.settings)
-        with unflagged():
+        with ignore_float_warnings():
             loss, gradient, _ = without_ridge.loss_and_gradients(vector, inputs, self.settings.nu)
             if self.settings.nu:  # with a ridge only the intercepts can be unbounded
                 n_outputs = int(np.prod(self.like["intercept"].shape))
@@ -124,7 +124,7 @@ class HeadProblem:
             return (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP * scale / norm)
 
         shape = len(vector), len(vector)
-        with unflagged():
+        with ignore_float_warnings():
             system: Any = (
                 LinearOperator  # its constructor returns a subclass, which checkers reject
             )

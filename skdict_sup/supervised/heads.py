@@ -6,7 +6,7 @@ The parameters of a head are a mapping of names to arrays: `coef` for the codes,
 
 from dataclasses import dataclass
 
-from .._array import device_of, namespace, unflagged
+from .._array import device_of, ignore_float_warnings, namespace
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LinearHead:
             shapes["linear"] = (n_outputs, n_features)
         return {name: xp.zeros(shape, **kwargs) for name, shape in shapes.items()}
 
-    @unflagged()
+    @ignore_float_warnings()
     def scores(self, parameters, features, X):
         """Scores of the samples, (n_samples, n_outputs)."""
         scores = self._code_scores(parameters["coef"], features, X)
