@@ -65,6 +65,7 @@ LAYERS = {
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
     ("_atoms", "_array"): "a dictionary is an array of any library",
+    ("_entropy", "_typing"): "signatures name arrays",
     ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
     ("_newton", "_array"): "an algorithm on arrays of any library",

@@ -4,12 +4,12 @@ of signals more.
 Each is as short as the guides allow, and is what users or developers would add.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from computed_signals import Computed
 from problems import unit_atoms
 
 from skdict_sup import (
@@ -24,9 +24,9 @@ from skdict_sup import (
 from skdict_sup._array import namespace
 from skdict_sup._atoms import Atoms
 from skdict_sup._records import Data, Rows
-from skdict_sup._signals import Dense, Signals
+from skdict_sup._signals import Dense
 from skdict_sup.dictionary.initialise import initial_dictionary
-from skdict_sup.dictionary.learner import learn_unlabelled, learner_of
+from skdict_sup.dictionary.learner import learn_unlabelled, learner_for
 from skdict_sup.dictionary.online import OnlineSettings
 from skdict_sup.encoders import ARCHITECTURES
 from skdict_sup.encoders.unrolled import LISTA
@@ -212,26 +212,6 @@ def test_a_network_of_ones_own_learns_like_the_others(monkeypatch):
 # --- a kind of signals -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Computed(Signals):
-    """Signals that a function of their numbers makes when a batch is asked for."""
-
-    make: Callable
-    numbers: np.ndarray
-    n_features: int
-    like = np.zeros(0)
-
-    @property
-    def shape(self):
-        return len(self.numbers), self.n_features
-
-    def rows(self, rows):
-        return replace(self, numbers=self.numbers[rows])
-
-    def dense(self):
-        return self.make(self.numbers)
-
-
 def waves(n=5000, m=7):
     """Computed signals, and the list of the sizes of batches that were asked for."""
     sizes = []
@@ -269,9 +249,9 @@ def test_a_kind_of_signals_of_ones_own_is_learned_from():
     for given in (signals, Dense(X)):
         rng = np.random.default_rng(0)
         first = initial_dictionary(signals, 4, "data", rng)
-        learner = learner_of(settings.reconstruction)
-        ((state, _),) = learn_unlabelled(given, learner.start(first), settings, 1, rng)
-        learned.append(learner.published(state, settings))
+        learner = learner_for(settings.reconstruction)
+        ((state, _),) = learn_unlabelled(given, learner.initial_state(first), settings, 1, rng)
+        learned.append(learner.current_dictionary(state, settings))
     np.testing.assert_array_equal(*learned)
     assert max(sizes) <= 2000  # first atoms come from so many, mini-batches are smaller
 

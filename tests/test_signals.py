@@ -4,9 +4,9 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 import scipy.sparse
+from computed_signals import Computed
 from hypothesis import given
 from hypothesis import strategies as st
-from test_extending import Computed
 
 from skdict_sup._array import device_of, to_numpy
 from skdict_sup._signals import (
