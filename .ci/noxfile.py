@@ -56,7 +56,7 @@ def coverage(session):
     session.run(*pytest, "-n", "auto", *session.posargs)
     # compiled loops without vectors run in Python as well, where their branches can be seen
     interpreted = {"NUMBA_DISABLE_JIT": "1"}
-    session.run(*pytest, "--cov-append", "tests/test_kernels.py", env=interpreted)
+    session.run(*pytest, "--cov-append", "tests/kernels/test_kernels.py", env=interpreted)
     session.run("python", "-m", "coverage", "report")  # fails below the floor of pyproject.toml
 
 

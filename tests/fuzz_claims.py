@@ -13,8 +13,12 @@ from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
 from claim_cases import draw
 from claims import KINDS, Judge, Violation, code_of
 

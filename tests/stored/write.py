@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 from learners import outputs  # noqa: E402
 from storable import EVERY, fitted, samples  # noqa: E402

@@ -1,7 +1,7 @@
 """Codes for the KL prior, one signal after another: Newton's method along (w, phi'(w)).
 
 `skdict_sup._newton` states the algorithm and `skdict_sup._entropy` the prior. Both are repeated
-here for one signal; `tests/test_kl_kernel.py` compares the constants. After a full step is
+here for one signal; `tests/kernels/test_kl_kernel.py` compares the constants. After a full step is
 accepted, the same factor is used for a second one.
 """
 

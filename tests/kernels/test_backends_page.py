@@ -7,7 +7,7 @@ import pytest
 from skdict_sup.kernels import _interop
 from skdict_sup.kernels._registry import REGISTRY
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "user_guide" / "backends.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "user_guide" / "backends.md"
 COLUMNS = {
     "NumPy": _interop.numpy_floats,
     "torch, host": _interop.torch_host_floats,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "asv_benchmarks" / "papers" / "sentiment.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "asv_benchmarks" / "papers" / "sentiment.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="no asv_benchmarks beside the tests")
 FEW = ["--components=6", "--folds=2", "--words=100", "--epochs=2", "--lam", "1e-2", "--p", "0.1"]
 

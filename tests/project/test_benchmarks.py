@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "asv_benchmarks"
+FOLDER = Path(__file__).resolve().parents[2] / "asv_benchmarks"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no asv_benchmarks beside the tests")
 MODULES = ("encode", "encoders", "implicit", "startup", "training")
 N_SAMPLES = 32

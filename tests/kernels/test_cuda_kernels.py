@@ -24,7 +24,7 @@ def built(folder, *more):
     if compiler is None:
         pytest.skip("no C++ compiler")
     program = folder / "cuda_host"
-    source = Path(__file__).parent / "cuda_host.cpp"
+    source = Path(__file__).parents[1] / "support" / "cuda_host.cpp"
     subprocess.run([compiler, *FLAGS, *more, str(source), "-o", str(program)], check=True)
     return program
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not (ROOT / ".ci").is_dir(), reason="no .ci beside the tests")
 HOOKS = {  # repositories of pre-commit, for packages of .ci/lint.txt
     "codespell": "codespell-project/codespell",

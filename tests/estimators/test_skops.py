@@ -24,7 +24,7 @@ from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning
 
 sio = pytest.importorskip("skops.io", reason="skops is not installed")
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "user_guide" / "persistence.rst"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "user_guide" / "persistence.rst"
 
 
 def kept(estimator):

@@ -14,7 +14,7 @@ from storable import going_on
 import skdict_sup
 from skdict_sup import KL, ElasticNet, Lp, OnlineDictionaryLearning, _stored
 
-HERE = Path(__file__).resolve().parent / "stored"
+HERE = Path(__file__).resolve().parents[1] / "stored"
 FILES = sorted(HERE.glob("*/*.joblib"))
 CURRENT = ".".join(re.match(r"(\d+)\.(\d+)", skdict_sup.__version__).groups())
 OBJECTS = {

@@ -14,7 +14,7 @@ import numpy as np
 from skdict_sup.kernels._interop import numpy_floats
 
 THROUGH = ("array_api_strict", "torch", "cupy", "torch_cuda")
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parents[1])
 
 
 def through(library, crossed):

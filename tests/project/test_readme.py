@@ -9,7 +9,7 @@ import pytest
 from skdict_sup.demo.command import _table
 from skdict_sup.demo.methods import Row
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = Path(__file__).resolve().parents[2] / "README.md"
 ROW = r"^(.+?)  +(\d+\.\d\d) %(?:  +(\d+\.\d)  +(\d+e-\d+))?  +(\d+\.\d)$"
 BLOCKS = re.findall(r"^```text\n(.*?)\n```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 

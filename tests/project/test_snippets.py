@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "user_guide"
 # what makes it slow: samples, and atoms of estimators
 SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}

@@ -1,6 +1,6 @@
 """Small estimators of every kind to store, and what they do when they go on.
 
-`python tests/storable.py FOLDER` goes on with all that lies in a folder.
+`python tests/support/storable.py FOLDER` goes on with all that lies in a folder.
 """
 
 import sys

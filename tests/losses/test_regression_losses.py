@@ -9,7 +9,7 @@ from sklearn.metrics import d2_tweedie_score
 from skdict_sup import SupervisedDictionaryRegressor
 from skdict_sup.losses import Poisson, Square
 
-GUIDE = Path(__file__).parents[1] / "docs" / "user_guide" / "supervised.rst"
+GUIDE = Path(__file__).parents[2] / "docs" / "user_guide" / "supervised.rst"
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 8))
 COUNTS = RNG.poisson(np.exp(1 + X[:, 0] - 0.5 * X[:, 1])).astype(float)

@@ -21,7 +21,7 @@ from skdict_sup.optim import OPTIMIZERS
 from skdict_sup.solvers import SOLVERS
 
 PACKAGE = Path(skdict_sup.__file__).parent
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 BUILT = ("api", "auto_examples", "_build", "results")  # by autosummary, the gallery, the scripts
 PAGES = [
