@@ -40,7 +40,6 @@ UNREAD = (
     "encoders",
     "solvers",
     "kernels",
-    "_array.py",
 )
 OPTIONS = {
     "solver": SOLVERS,
@@ -57,11 +56,14 @@ ELSEWHERE = {"D", "W", "alpha", "gamma", "l1_ratio", "lambda_", "lambda1", "lamb
 RETIRED = {
     r"by heart": "to overfit",
     r"gets? no further": "no further progress is possible",
+    r"don't vote": "are ignored",
     r"has no part in": "does not depend on",
     r"heed": "to ignore, or to use",
     r"(lets?|letting) go of": "to remove or to drop",
     r"one's own": "custom",
+    r"one door": "the only module",
     r"second way": "to retry",
+    r"speaks? for": "is the interface to",
     r"toils?": "to iterate",
     r"without a word": "silently, or without a warning",
 }
