@@ -170,9 +170,7 @@ def test_other_comments_are_let_pass(comment):
 
 def test_comments_have_a_subject():
     found = [
-        f"{path}:{line}"
-        for path in SOURCES
-        for line in dangling(path.read_text(encoding="utf-8"))
+        f"{path}:{line}" for path in SOURCES for line in dangling(path.read_text(encoding="utf-8"))
     ]
     assert not found, 'comments that begin with "of":\n' + "\n".join(found)
 
