@@ -110,9 +110,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             samples, held_out = hold_out(self, samples, targets, rng)
             learning_rate = None
             if interrupted is not None:
-                continued_settings(
-                    self, targets
-                )  # raises if a parameter contradicts the first fit
+                # raises if a parameter contradicts the first fit
+                continued_settings(self, targets)
                 training = interrupted
             elif warm:  # the schedule and the moments of the optimizer start again
                 state = initial_state(self._training.state.parameters)
