@@ -34,7 +34,7 @@ class Data:
         train, test = self.splits[0]
         shape = "x".join(map(str, self.image_shape or (self.X.shape[1],)))
         times = f", {self.n_splits} splits" if self.n_splits > 1 else ""
-        return f"{len(train)} training and {len(test)} test signals of {shape}{times}"
+        return f"{len(train)} signals of {shape} for training, {len(test)} for testing{times}"
 
     def quick(self):
         """Subset with one split, at most 1000 training and 500 test samples."""
