@@ -344,4 +344,4 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         return predict_scores(self._parameters_like(X.like), X, self._current_settings())
 
     def _reconstruct(self, code):
-        return reconstruct(code, self._parameters_like(code), self._current_settings())
+        return reconstruct(code, self._parameters_like(self.components_), self._current_settings())
