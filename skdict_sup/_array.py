@@ -263,7 +263,14 @@ def resolve_device(name, parameter):
         library = import_module(module)
         device_kwargs = {"device": _device(library, device)} if device else {}
         library.zeros(1, **device_kwargs)
-    except (ImportError, AttributeError, RuntimeError, ValueError, AssertionError) as error:
+    except (
+        ImportError,
+        AttributeError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AssertionError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{parameter} must be the name of an array library, optionally followed by a colon "

@@ -35,7 +35,9 @@ def make_solver(solver, reconstruction, prior, max_iter=None):
     if chosen not in fitting:
         terms = f"prior {prior!r} with transfer={reconstruction.name!r}"
         if not fitting:
-            raise ValueError(f"no solver handles {terms}; use another prior, got {solver!r}.")
+            raise ValueError(
+                f"no solver handles {terms}: use another prior or transfer; got {solver!r}."
+            )
         options = ["auto", *fitting]
         raise ValueError(f"solver must be one of {options} for {terms}, got {solver!r}.")
     return SOLVERS[chosen](max_iter)

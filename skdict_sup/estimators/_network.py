@@ -80,8 +80,7 @@ class NetworkEstimator(CodingEstimator):
     _training: training.EncoderState
     _targets: Any
 
-    transfer, split_sign = "linear", False  # constants of the approximated codes
-    solver = "auto"
+    transfer, split_sign, solver = "linear", False, "auto"  # of the approximated codes
 
     _running: ClassVar = RUNNING | {"safeguard": Switch()}
     _learning: ClassVar = (
@@ -197,6 +196,7 @@ class NetworkEstimator(CodingEstimator):
             raise ValueError(
                 f"loss={self.loss!r} requires y to be passed, but the target y is None."
             )
+        check_parameters(self, self._with_loss)
         targets, loss = self._targets if fitted else None, LOSSES[self.loss]
         if fitted and (targets is None or targets.loss != loss):
             raise ValueError(
@@ -205,7 +205,8 @@ class NetworkEstimator(CodingEstimator):
         if self.loss == "square":
             labels, _, flat = read_numbers(y)
             check_rows(labels, X)
-            numbers = targets or RealTargets(loss, flat=flat).fit_scale(labels, None)
+            spread = float(labels.std(axis=0).max()) or 1.0  # that of the widest output
+            numbers = targets or RealTargets(loss, labels.mean(axis=0), spread, flat)
             numbers.check_columns(labels)
             return numbers, labels
         y, labelled = read_classes(y)
@@ -257,9 +258,10 @@ class NetworkEstimator(CodingEstimator):
 
     @ignore_float_warnings()
     def _head_scores(self, code):
-        """Scores of the head, (n_samples, n_outputs), in the units of y."""
-        coef, intercept = (astype_like(a, code) for a in (self.coef_, self.intercept_))
-        return code @ coef.T + intercept[None, :]
+        """Scores of the head, (n_samples, n_outputs), in the units of its loss."""
+        head = {name: astype_like(array, code) for name, array in self._training.head.items()}
+        scaled = code / self._head_settings.code_scale
+        return scaled @ head["coef"].T + head["intercept"][:, 0][None, :]
 
     def _samples(self, X, labels, targets=None):
         """Samples with unit weights, drawn in mini-batches."""

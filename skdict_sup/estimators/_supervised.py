@@ -52,7 +52,6 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
 
     # parameters of the subclasses that this class reads
     mu: Any
-    n_projected: int | None
     learning_rate: float | str
     batch_size: int | str
     max_iter: int
@@ -125,6 +124,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
                 self.initial_components_ = training.state.dictionary
                 self._publish(training, targets)
             training = trainer.with_schedule(training, samples, learning_rate)
+            self._publish(training, targets)
             while not trainer.is_done(training):
                 epochs.begin()
                 training = trainer.epoch(training, samples, held_out)
@@ -219,7 +219,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             check_training(self)
             settings = continued_settings(self, targets)
             state = refit_head(self._training.state, samples.with_positive_weight(), settings)
-            training = replace(self._training, state=state, settings=settings, best_score=None)
+            kept = replace(self._training, best=None, best_score=None, schedule=None)
+            training = replace(kept, state=state, settings=settings)
             self._publish(replace(training, finished=True), targets)
         return self
 
@@ -278,7 +279,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         """Learning rate of a warm start with "auto", which no trial can choose; else None."""
         if self.learning_rate != "auto":
             return None
-        return self.learning_rate_ if self._training.settings.adaptive else AUTO_RATES[0]
+        known = self._training.learning_rate is not None and self._training.settings.adaptive
+        return self._training.learning_rate if known else AUTO_RATES[0]
 
     def _prior_by_name(self, name):
         """Prior object for a name.
@@ -304,6 +306,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         self.nu_ = settings.nu * settings.code_scale**2
         self.loss_curve_, self.validation_scores_ = list(training.losses), list(training.scores)
         self.n_iter_ = len(self.loss_curve_)
+        vars(self).pop("learning_rate_", None)
         if training.learning_rate is not None:
             self.learning_rate_ = training.learning_rate
         vars(self).pop("best_validation_score_", None)  # may be left from an earlier fit

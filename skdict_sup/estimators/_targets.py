@@ -94,6 +94,10 @@ class ClassTargets:
         """Return the parameters of a head unchanged."""
         return parameters
 
+    def to_units(self, scores):
+        """Return the scores unchanged: classes have no units."""
+        return scores
+
     def predictions(self, scores):
         """Predicted labels, from scores in host memory."""
         return self.classes[predicted_classes(scores[:, 0] if scores.shape[1] == 1 else scores)]
@@ -183,6 +187,10 @@ class RealTargets:
         if "linear" in parameters:
             scaled["linear"] = parameters["linear"] * self.spread
         return parameters | scaled
+
+    def to_units(self, scores):
+        """Scores in the units of y, from those in the units of the loss."""
+        return scores * self.spread + self.center
 
     def predictions(self, scores):
         """Predictions shaped like y, from scores in the units of y."""

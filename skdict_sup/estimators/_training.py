@@ -98,17 +98,24 @@ def continued_settings(estimator, targets):
         ("n_projected", estimator.n_projected, n_projected),
         ("split_sign", estimator.split_sign, settings.split_sign),
         ("fit_linear", estimator.fit_linear, settings.head.skip),
-        ("head", _make_head(estimator, blocks), settings.head),
+        ("head", estimator.head, _head_name(settings.head)),
     ):
         if value != expected:
             raise ValueError(
-                f"{name} must be {expected} to continue learning, as in the first fit; "
-                f"got {value}."
+                f"{name} must be {expected!r} to continue learning, as in the first fit; "
+                f"got {value!r}."
             )
+    if is_unresolved(prior) and type(prior) is not type(settings.prior):
+        raise ValueError(
+            f"prior must be of the type of the first fit, {type(settings.prior).__name__}, or "
+            f'have numbers in place of "auto" to continue learning; got {prior!r}.'
+        )
     n_outputs, n_outputs_before = targets.n_outputs, parameters["intercept"].shape[0]
-    if n_outputs != n_outputs_before or (
-        _has_dictionary_per_output(estimator) and blocks == 1 and n_outputs > 1
-    ):
+    if _has_dictionary_per_output(estimator) and blocks == 1 and n_outputs > 1:
+        raise ValueError(
+            "multi_class must be 'shared' to continue learning, as in the first fit; got 'ovr'."
+        )
+    if n_outputs != n_outputs_before:
         raise ValueError(
             f"loss must have {n_outputs_before} output(s) to continue learning, as in the first "
             f"fit; got {estimator.loss!r}, which has {n_outputs}."
@@ -133,6 +140,11 @@ def _free_settings(estimator, targets):
         "adaptive": estimator.learning_rate != "mairal",
         "n_jobs": estimator.n_jobs,
     }
+
+
+def _head_name(head):
+    """Parameter `head` that a head stands for."""
+    return "bilinear" if isinstance(head, heads.BilinearHead) else "linear"
 
 
 def _make_head(estimator, n_blocks):

@@ -310,7 +310,7 @@ class LISTAEncoder(NetworkEstimator):
             Predictions.
         """
         scores = self._head_scores(self.transform(X))
-        return self._targets.predictions(to_numpy(scores))
+        return self._targets.predictions(self._targets.to_units(to_numpy(scores)))
 
     @available_if(has_likelihood)
     def predict_proba(self, X: Array) -> Array:

@@ -23,26 +23,24 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
               + \frac{\nu}{2} \|W\|_F^2,
               \quad \|d_j\|_2 \le 1
 
-    with w(x, D) the sparse code of x. The dictionary is first learned without labels, the model on
-    its codes; then both are trained by gradients of the loss, with implicit derivatives of codes.
+    with w(x, D) the sparse code of x. The dictionary is first learned without labels, W on its
+    codes; then both are trained by gradients of the loss, with implicit derivatives of codes.
 
     Parameters
     ----------
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes. "elastic_net" stands for ``ElasticNet(lam="auto", lam2=0.1,
-        positive=True)``: the ridge keeps gradients bounded, and nonnegative codes tell x from -x
-        (signed ones with ``split_sign=True``); "kl" stands for ``KL()``. "auto" is resolved once,
-        on the signals and atoms that training starts with.
+        Prior on the codes. "elastic_net" is ``ElasticNet(lam="auto", lam2=0.1, positive=True)``:
+        the ridge keeps gradients bounded, and nonnegative codes tell x from -x (signed with
+        ``split_sign=True``); "kl" is ``KL()``. "auto" is resolved once, when training starts.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "softmax", "logistic", "squared_hinge"} or loss object, default="auto"
-        "softmax" is the multinomial logistic loss; "logistic" and "squared_hinge" are binary, one
-        against the rest for more classes. "auto" is "logistic" for two classes, else "softmax". A
-        custom loss has the methods ``value(scores, target)``, the loss of each sample, and
-        ``gradient(scores, target)``, like scores; targets are one-hot rows, or signs if it has a
-        true attribute ``margins``.
+        "softmax" is the multinomial loss; "logistic" and "squared_hinge" are binary, one against
+        the rest for more classes; "auto" is "logistic" for two classes, else "softmax". A custom
+        loss has ``value(scores, target)``, the loss of each sample, and ``gradient(scores,
+        target)``; targets are one-hot rows, or signs if it has a true attribute ``margins``.
     nu : float or "auto", default="auto"
         Ridge on the head W, in units of the loss. "auto" is the ridge of scikit-learn's C=1, one
         over the total weight of the samples, on codes scaled to nonzero entries of typical size
@@ -118,9 +116,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     ----------
     classes_ : array of shape (n_classes,)
         Class labels.
-    components_, initial_components_ : arrays of shape (n_components, n_features)
-        Atoms, of norm at most one, and those before supervised learning. With "ovr" one dictionary
-        after another; n_projected columns if that is given.
+    components_, initial_components_ : arrays of shape (n_components, n_features or n_projected)
+        Atoms, and those before supervised learning; with "ovr" one dictionary after another.
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
         Head. n_outputs is 1 for two classes with a binary loss, else the number of classes;
         coefficients of a bilinear head have the shape (n_outputs, n_codes, n_features).
@@ -258,9 +255,12 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         classes = _targets.classes_of(y, labelled, known) if reset else self.classes_
         if reset and known is None:
             _targets.warn_of_minus_one(classes)
-        loss = _targets.classification_loss(self.loss, len(classes), self.multi_class == "ovr")
-        targets = _targets.ClassTargets(classes, loss, self.label_smoothing)
+        targets = _targets.ClassTargets(classes, self._loss_of(classes), self.label_smoothing)
         return targets, targets.labels(y, labelled), labelled
+
+    def _loss_of(self, classes):
+        """Loss without label smoothing."""
+        return _targets.classification_loss(self.loss, len(classes), self.multi_class == "ovr")
 
     def decision_function(self, X: Array) -> Array:
         """Predict scores of the classes.
@@ -295,7 +295,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
             Softmax or sigmoid of the scores; rows sum to one.
         """
         scores = self._head_scores(X)
-        return self._targets.loss.probabilities(scores)
+        return self._loss_of(self.classes_).probabilities(scores)
 
     @available_if(_targets.has_likelihood)
     def predict_log_proba(self, X: Array) -> Array:

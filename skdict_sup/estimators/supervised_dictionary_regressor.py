@@ -27,10 +27,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     n_components : int, default=100
         Number of atoms.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes. "elastic_net" stands for ``ElasticNet(lam="auto", lam2=0.1,
-        positive=True)``: the ridge keeps gradients bounded, and nonnegative codes tell x from -x
-        (signed ones with ``split_sign=True``); "kl" stands for ``KL()``. "auto" is resolved once,
-        on the signals and atoms that training starts with.
+        Prior on the codes. "elastic_net" is ``ElasticNet(lam="auto", lam2=0.1, positive=True)``:
+        the ridge keeps gradients bounded, and nonnegative codes tell x from -x (signed with
+        ``split_sign=True``); "kl" is ``KL()``. "auto" is resolved once, when training starts.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "square", "poisson"} or loss object, default="auto"

@@ -119,13 +119,13 @@ class BilinearHead(LinearHead):
 
     def _weights(self, coef, X):
         """Weights of the features for each signal: (n_samples, n_outputs, n_codes)."""
-        xp = namespace(X)
+        xp = namespace(coef)
         flat_coef = xp.reshape(coef, (-1, coef.shape[2]))
         return xp.reshape(X @ flat_coef.T, (X.shape[0], *coef.shape[:2]))
 
     def _code_scores(self, coef, features, X):
         """Scores from the codes alone, without skip connection and intercept."""
-        return namespace(X).sum(self._weights(coef, X) * features[:, None, :], axis=2)
+        return namespace(features).sum(self._weights(coef, X) * features[:, None, :], axis=2)
 
     def _code_vjp(self, coef, features, X, grad_scores):
         """Gradients with respect to `coef` and features."""

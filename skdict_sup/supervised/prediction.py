@@ -32,7 +32,7 @@ def predict_scores(parameters, X, settings):
     features = code_features(code, settings.prior, settings.split_sign)
     parameters = parameters | {"intercept": parameters["intercept"][:, None]}
     parts = [
-        head.scores(parameters, features[rows, :], X.batch(rows) if head.uses_signals else None)
+        head.scores(parameters, features[rows, :], X.rows(rows) if head.uses_signals else None)
         for rows in slices(X.shape[0], _ROWS_AT_ONCE)
     ]
     return namespace(features).concat(parts, axis=0)

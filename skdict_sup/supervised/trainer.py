@@ -134,7 +134,9 @@ class Trainer:
             learning_rate=learning_rate,
             losses=(*training.losses, report.loss),
             scores=(),
+            best=None,
             best_score=None,
+            schedule=None,
             finished=True,
         )
 

@@ -36,7 +36,7 @@ every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 def told(call, *args, **settings):
     """Result of a call that warns once, of two signals, at its line."""
-    with pytest.warns(UserWarning, match=r"^X has 2 row\(s\) of zeros, .*prior") as caught:
+    with pytest.warns(UserWarning, match="^X has 2 rows of zeros, .*prior") as caught:
         found = call(*args, **settings)
     (one,) = caught
     assert one.filename == __file__

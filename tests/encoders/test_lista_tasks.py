@@ -74,3 +74,18 @@ def test_codes_that_predict_numbers_and_a_head_fitted_alone():
     assert one.predict(X).shape == (len(X),)
     with pytest.raises(ValueError, match="one row per row of X"):
         one.fit_head(X, y[:-1, 0])
+
+
+def test_a_head_fitted_alone_needs_the_loss_of_the_fit():
+    X, _ = digits(n_classes=3)
+    model = encoder(loss="square", max_iter=1).fit(X, heights(X))
+    with pytest.raises(ValueError, match="loss must be one of"):
+        model.set_params(loss="bad").fit_head(X, heights(X))
+
+
+def test_targets_of_unlike_spread_are_scaled_by_the_widest():
+    X, _ = digits(n_classes=3)
+    y = heights(X) * np.array([1.0, 100.0])
+    model = encoder(loss="square", max_iter=1).fit(X, y)
+    assert model._targets.spread == pytest.approx(y.std(axis=0).max())
+    np.testing.assert_allclose(model._targets.center, y.mean(axis=0))

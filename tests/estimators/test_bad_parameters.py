@@ -40,7 +40,7 @@ TABLE = [
     (EVERY, "device", [3, True], TypeError, "the name of an array library"),
     (EVERY, "verbose", [-1], ValueError, "an integer >= 0"),
     (EVERY, "verbose", ["loud", None], TypeError, "an integer >= 0"),
-    ((coder,), "dictionary", [D[0], NAN, D[:0]], ValueError, "2-dim|finite|at least 1 row"),
+    ((coder,), "dictionary", [D[0], NAN, D[:0]], ValueError, "2-dim|finite|at least one row"),
     ((coder,), "dictionary", [D.astype(object), D.astype(str)], TypeError, "real numbers"),
     ((coder,), "dictionary", [D[:, :63]], ValueError, "one column per feature"),
     ((coder,), "tol", [0.0, -1.0], ValueError, "> 0 or None"),

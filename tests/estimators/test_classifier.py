@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from learners import assert_same, classifier, digits, learned
 from problems import unit_atoms
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
+from skdict_sup._signals import SparseRows
 from skdict_sup.losses import CLASSIFICATION_LOSSES
 
 CROSSED = ("SupervisedDictionaryClassifier", "OnlineDictionaryLearning")
@@ -178,3 +180,26 @@ def test_supervision_lowers_the_loss_below_that_of_any_head_on_unsupervised_code
 
     unsupervised = objective(head.predict_proba(code), head.coef_)
     assert objective(model.predict_proba(X), model.coef_) < 0.7 * unsupervised
+
+
+def test_probabilities_are_those_of_the_loss_that_is_set():
+    X, y = digits(n_classes=3)
+    model = classifier(loss="squared_hinge").fit(X, y)
+    scores = model.decision_function(X)
+    found = model.set_params(loss="softmax").predict_proba(X)
+    np.testing.assert_allclose(found, CLASSIFICATION_LOSSES["softmax"].probabilities(scores))
+
+
+@pytest.mark.numpy_alone("SciPy's matrices go with NumPy alone")
+def test_a_linear_path_scores_sparse_signals_without_making_them_dense(monkeypatch):
+    X, y = digits(n_classes=3)
+    model = classifier(fit_linear=True).fit(csr_matrix(X), y)
+    expected = model.decision_function(X)
+    sizes = []
+    dense = SparseRows.dense
+    monkeypatch.setattr(
+        SparseRows, "dense", lambda rows: sizes.append(rows.shape[0]) or dense(rows)
+    )
+    found = model.decision_function(csr_matrix(X))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    assert sum(sizes) == len(X)  # once, slice by slice, for the codes

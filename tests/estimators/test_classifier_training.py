@@ -144,3 +144,18 @@ def test_warm_start_takes_up_a_prior_and_a_ridge_given_since():
     assert (model.transform(X) != 0).sum() < before
     with pytest.raises(ValueError, match=r"n_components must be \d+ to continue learning"):
         model.set_params(n_components=3).fit(X, y)
+
+
+def test_what_contradicts_the_first_fit_is_named():
+    X, y = digits(n_classes=3)
+    model = classifier(warm_start=True).fit(X, y)
+    for name, value, message in (
+        ("prior", "kl", "prior must be of the type of the first fit, ElasticNet"),
+        ("head", "bilinear", "head must be 'linear' to continue learning"),
+        ("multi_class", "ovr", "multi_class must be 'shared' to continue learning"),
+    ):
+        before = model.get_params(deep=False)[name]
+        loss = {"loss": "softmax"} if name == "multi_class" else {}
+        with pytest.raises(ValueError, match=message):
+            model.set_params(**{name: value}, **loss).fit(X, y)
+        model.set_params(**{name: before})

@@ -6,6 +6,7 @@ from learners import digits
 
 from skdict_sup import SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
 from skdict_sup.estimators._targets import ClassTargets
+from skdict_sup.supervised import rate_search
 
 X, Y = digits(150, n_classes=3)
 SETTINGS = {
@@ -142,3 +143,27 @@ def test_a_finished_fit_begins_its_schedule_again():
 def test_without_warm_start_an_interrupted_fit_is_forgotten():
     found = interrupted(7)
     assert_same(found.fit(X, Y), model().fit(X, Y))
+
+
+@pytest.mark.parametrize("learning_rate", ["auto", 0.1])
+@pytest.mark.parametrize("go_on", ["partial_fit", "fit_head"])
+def test_a_fit_that_is_interrupted_before_its_first_epoch_ends_can_go_on(learning_rate, go_on):
+    found = model(interrupt_at=0, learning_rate=learning_rate, max_iter=1)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, Y)
+    assert learning_rate == "auto" or found.learning_rate_ == learning_rate
+    getattr(found.set_params(augment=None), go_on)(X, Y)
+    assert np.isfinite(found.decision_function(X)).all()
+
+
+def test_an_interrupted_trial_of_rates_can_go_on(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    found = model(learning_rate="auto", max_iter=1)
+    monkeypatch.setattr(rate_search, "_run_trial", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, Y)
+    monkeypatch.undo()
+    found.partial_fit(X, Y)
+    assert found.learning_rate_ > 0

@@ -216,7 +216,7 @@ def test_bad_hyper_parameters_are_named(settings, error, words):
 
 
 def test_local_codes_have_the_linear_transfer_alone():
-    with pytest.raises(ValueError, match=r"^solver must .*exponent=0\.5.*'softmax'.* none"):
+    with pytest.raises(ValueError, match=r"^no solver handles .*exponent=0\.5.*'softmax'"):
         encode(np.eye(2), np.eye(2), prior=Lp(0.1, 0.5), transfer="softmax")
 
 
