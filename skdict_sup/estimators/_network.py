@@ -80,7 +80,7 @@ class NetworkEstimator(CodingEstimator):
     _training: training.EncoderState
     _targets: Any
 
-    transfer, split_sign, solver = "linear", False, "auto"  # of the approximated codes
+    transfer, split_sign, solver = "linear", False, "auto"  # what the network approximates
 
     _running: ClassVar = RUNNING | {"safeguard": Switch()}
     _learning: ClassVar = (
