@@ -1,4 +1,5 @@
 """What users write, for a type checker to read: nothing of it is run."""
+# pyright: strict
 
 import numpy as np
 
@@ -19,7 +20,12 @@ from skdict_sup import (
 )
 
 
-def use():
+def falling(progress: float) -> float:
+    """A course of mu."""
+    return 1 - progress
+
+
+def use() -> None:
     """Never called."""
     X, D, y = np.ones((3, 4)), np.eye(4), np.arange(3)
 
@@ -33,11 +39,11 @@ def use():
 
     encode(X, D, prior=3)  # pyright: ignore[reportArgumentType]
     encode(X, D, tol="small")  # pyright: ignore[reportArgumentType]
-    encode(X, D).codes  # pyright: ignore[reportAttributeAccessIssue]
+    encode(X, D).codes  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
     SparseCoder(D, prior=ElasticNet(1)).fit(X).transform(X).shape
     for kind in (SupervisedDictionaryClassifier, SupervisedDictionaryRegressor):
-        settings = kind(4, prior=KL(0.1, 0.1), nu=0.1, mu=lambda t: t, init=D, n_projected=3)
+        settings = kind(4, prior=KL(0.1, 0.1), nu=0.1, mu=falling, init=D, n_projected=3)
         fitted = settings.fit(X, y)
         print(fitted.components_.shape, fitted.coef_.T, fitted.intercept_, fitted.predict(X))
         kind(4, prior="kl", learning_rate=0.1, batch_size=3, init_max_iter=1, random_state=0)
