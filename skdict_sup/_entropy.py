@@ -193,7 +193,7 @@ class RelativeEntropy:
         return self._form.mobility(code, self.mean(code)) / self.lam
 
     def reach(self, mobility: Array) -> Array:
-        """Largest |w| at which phi''(w) is at least 1 / mobility."""
+        """Largest abs(w) at which phi''(w) is at least 1 / mobility."""
         return self._form.reach(self.lam * mobility, self.mean(mobility))
 
     def support(self, code: Array) -> Array:

@@ -121,7 +121,7 @@ class Lp(Stored, HasZeroThreshold, SignHalves, BaseEstimator):
         return self.lam * self.exponent * (self.exponent - 1)
 
     def reach(self, mobility: Array) -> Array:
-        """Largest |w| at which phi''(w) is at least 1 / mobility."""
+        """Largest abs(w) at which phi''(w) is at least 1 / mobility."""
         xp = namespace(mobility)
         if self.exponent == 2:
             everywhere = mobility * self._curvature_at_one >= 1
