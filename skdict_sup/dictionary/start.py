@@ -46,9 +46,8 @@ def _warn_of_zero_codes(prior, lam, X, dictionary):
     """Warn if lam makes nearly all codes zero."""
     signals = X.rows(slice(None, None, -(-X.shape[0] // _MAX_CHECKED)))
     lam_max_values = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)
-    lam_max_values = lam_max_values[
-        lam_max_values > 0
-    ]  # the code of a zero signal is zero for any lam
+    # the code of a zero signal is zero for any lam
+    lam_max_values = lam_max_values[lam_max_values > 0]
     zero_fraction = (lam_max_values <= lam).mean() if len(lam_max_values) else 0.0
     if zero_fraction < _WARNING_FRACTION:
         return

@@ -219,9 +219,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             check_training(self)
             settings = continued_settings(self, targets)
             state = refit_head(self._training.state, samples.with_positive_weight(), settings)
-            kept = replace(self._training, best=None, best_score=None, schedule=None)
-            training = replace(kept, state=state, settings=settings)
-            self._publish(replace(training, finished=True), targets)
+            training = replace(self._training.ended(), state=state, settings=settings)
+            self._publish(training, targets)
         return self
 
     def _read_samples(self, X, y, sample_weight, *, reset, **options):

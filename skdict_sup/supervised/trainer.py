@@ -38,6 +38,10 @@ class Training:
         """Number of epochs that are left."""
         return self.n_epochs - len(self.losses)
 
+    def ended(self):
+        """Training that is finished as it is, without what only further epochs need."""
+        return replace(self, best=None, best_score=None, schedule=None, finished=True)
+
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
@@ -113,10 +117,10 @@ class Trainer:
 
     def finish(self, training):
         """Finished training, at the best epoch if there are validation scores."""
-        if training.best is not None:
-            score, state = training.best
-            training = replace(training, state=state, best_score=score, best=None)
-        return replace(training, finished=True, schedule=None)
+        if training.best is None:
+            return training.ended()
+        score, state = training.best
+        return replace(training.ended(), state=state, best_score=score)
 
     def one_pass(self, training, samples, learning_rate):
         """Training after one pass over samples of a stream, at the learning rate of the atoms."""
@@ -128,16 +132,12 @@ class Trainer:
         )
         passes.check_convergent(report, learning_rate)
         return replace(
-            training,
+            training.ended(),
             state=state,
             settings=_raise_lam2_if_unstable(training.settings, report),
             learning_rate=learning_rate,
             losses=(*training.losses, report.loss),
             scores=(),
-            best=None,
-            best_score=None,
-            schedule=None,
-            finished=True,
         )
 
 
@@ -158,9 +158,8 @@ def _raise_lam2_if_unstable(settings, report):
 
 def _progress_line(training, report, n_revived, seconds):
     """Line of text about an epoch, for verbose training."""
-    learning_rate = training.schedule.learning_rates(training.state.moments["dictionary"].n_steps)[
-        0
-    ]
+    n_steps = training.state.moments["dictionary"].n_steps
+    learning_rate, _ = training.schedule.learning_rates(n_steps)
     parts = [
         f"epoch {len(training.losses)}/{training.n_epochs}: loss {report.loss:.6g}",
         f"{report.n_nonzero:.1f} nonzeros",

@@ -67,7 +67,7 @@ def random_atoms(n_components, dtype="float64"):
     return unit_rows(n_components, 1, dtype)
 
 
-@pytest.mark.filterwarnings("default")  # of atoms that fit nothing, some are to be expected
+@pytest.mark.filterwarnings("default")  # some atoms fit nothing, as expected
 @pytest.mark.parametrize("name", [name for name in MODULES if name != "startup"])
 def test_every_benchmark_runs_with_each_of_its_parameters(suite, name, monkeypatch):
     module = suite[name]
