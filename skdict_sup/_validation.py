@@ -36,7 +36,10 @@ __all__ = [
 ]
 
 # packages to skip when looking for the caller's line
-_SKIPPED_PACKAGES = {"skdict_sup", "sklearn", "joblib", "skops", "contextlib", "copy", "pickle"}
+_SKIPPED_PACKAGES = {
+    *("skdict_sup", "sklearn", "joblib", "skops", "torch"),
+    *("contextlib", "copy", "pickle"),
+}
 
 
 def check_scalar(

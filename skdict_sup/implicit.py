@@ -21,7 +21,7 @@ _SLICE_ROWS = 10 * ROWS  # signals whose systems a thread solves in one call
 _PURPOSE = "to be differentiated"
 _CHUNK_ROWS = 4096  # signals whose adjoints are in memory at the same time
 
-__all__ = ["code_vjp", "encode_with_vjp", "pull_back", "solve_adjoints", "vjp"]
+__all__ = ["code_vjp", "encode_with_vjp", "pull_back", "solve_adjoints", "vjp", "vjp_by_slices"]
 
 
 def solve_adjoints(problem, code, cotangent, n_jobs=None):
@@ -135,7 +135,7 @@ def code_vjp(
         code = check_sparse(code, "code", expected)
     else:
         check_shapes(X, problem.dictionary, code=code)
-    return _vjp_by_slices(problem, X, code, cotangent)
+    return vjp_by_slices(problem, X, code, cotangent)
 
 
 def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
@@ -230,7 +230,7 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
         """Gradients of a scalar function whose gradient for the codes is `cotangent`."""
         cotangent = check_matrix(cotangent, "cotangent")
         check_shapes(X, like, cotangent=cotangent)
-        return _gradients_like(_vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
+        return _gradients_like(vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
 
     fields = {name: from_numpy_view(part, like) for name, part in vars(solution).items()}
     return Solution(**fields), vjp
@@ -246,7 +246,7 @@ def _gradients_like(gradients, like):
     return Gradients(dictionary, X, type(gradients.prior)(**prior))
 
 
-def _vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
+def vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
     """`vjp` slice by slice, to limit the memory for adjoints."""
     like, parts = problem.dictionary, []
     for rows in slices(X.shape[0], _CHUNK_ROWS):

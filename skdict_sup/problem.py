@@ -135,6 +135,13 @@ class Problem:
         """Gradients for the dictionary (summed over the batch) and for the signals."""
         return self.reconstruction.vjp(X, code, adjoint, self.atoms, n_jobs)
 
+    def objective_vjp(self, X, code, weight):
+        """Gradients of a weighted sum of objectives of optimal codes: dictionary, signals.
+
+        At the minimum, the derivative of the objective in the code is zero: codes count as fixed.
+        """
+        return self.reconstruction.loss_vjp(X, code, weight, self.atoms)
+
     @cached_property
     def _is_flat(self):
         """Whether the prior has zero curvature at the zero code."""

@@ -24,8 +24,21 @@ from .precision import Coder
 
 
 @one_blas_thread()
-def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=None, verbose=0):
+def solve(  # noqa: PLR0913 - keyword-only settings
+    problem,
+    X,
+    solver,
+    *,
+    init=None,
+    tol=None,
+    output="dense",
+    n_jobs=None,
+    verbose=0,
+    warns=True,
+):
     """Solve a problem for the signals X (`Signals` or an array); return a `Solution`.
+
+    With `warns=False`, the caller must report codes that have not converged.
 
     A code depends only on its signal (bit for bit in NumPy), not on n_jobs or the rest of the
     batch. Signals that are not finite raise ValueError, in host memory before their slice is
@@ -35,6 +48,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     if as_numpy_view(like) is not like:  # tensors in host memory use the compiled NumPy code
         shared = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
         settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
+        settings["warns"] = warns
         solution = solve(shared, X, solver, init=init, **settings)
         return Solution(
             **{name: from_numpy_view(part, like) for name, part in vars(solution).items()}
@@ -59,7 +73,7 @@ def solve(problem, X, solver, *, init=None, tol=None, output="dense", n_jobs=Non
     codes, certificates, n_iter, may_fail = zip(*slices, strict=True)
     certificate = certificates[0].join(certificates[1:])
     converged = problem.converged(certificate, tol)
-    if any(may_fail):  # else avoid a device synchronisation
+    if warns and any(may_fail):  # else avoid a device synchronisation
         _warn(converged, certificate, tol, problem)
     return Solution(
         code=_join(codes, output) if code is None else code,

@@ -92,3 +92,7 @@ class Reconstruction(Protocol):
     def vjp(self, X: Any, code: Any, adjoint: Any, atoms: Atoms, n_jobs: int) -> tuple[Any, Any]:
         """Gradients for the dictionary (summed over the batch) and for the signals."""
         ...
+
+    def loss_vjp(self, X: Any, code: Any, weight: Any, atoms: Atoms) -> tuple[Any, Any]:
+        """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals."""
+        ...

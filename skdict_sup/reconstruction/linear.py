@@ -87,3 +87,8 @@ class Linear:
     def vjp(self, X, code, adjoint, atoms, n_jobs):
         """Gradients for the dictionary (summed over the batch) and for the signals."""
         return linear_vjp(X, atoms.dictionary, code, adjoint, n_jobs)
+
+    def loss_vjp(self, X, code, weight, atoms):
+        """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals."""
+        residual = weight[:, None] * (X - code @ atoms.dictionary)
+        return -(code.T @ residual), residual

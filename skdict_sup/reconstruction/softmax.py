@@ -149,6 +149,19 @@ class Softmax:
         grad_scores = self._times_jacobian(probs, grad_X)
         return adjoint.T @ (X - probs) - code.T @ grad_scores, grad_X
 
+    def loss_vjp(self, X, code, weight, atoms):
+        """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals.
+
+        The latter, log(x / r), is defined along the simplex: any multiple of ones may be added to
+        each of its rows. At x = 0, where it is -infinity, x is taken as the smallest normal float.
+        """
+        xp = namespace(X)
+        scores = code @ atoms.dictionary
+        probs, log_sum = _softmax(scores)
+        least = float(xp.finfo(X.dtype).smallest_normal)
+        log_ratio = xp.log(xp.maximum(X, xp.full_like(X, least))) - (scores - log_sum[:, None])
+        return -(code.T @ (weight[:, None] * (X - probs))), weight[:, None] * log_ratio
+
     @staticmethod
     def _times_jacobian(probs, y):
         """Multiply rows of y by diag(r) - r r'."""

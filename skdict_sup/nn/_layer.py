@@ -1,0 +1,393 @@
+"""What the two layers share: dictionary, hyper-parameters, loss, exchange with estimators."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from copy import copy
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from .._array import to_numpy
+from .._validation import check_scalar
+from ..coding import make_solver
+from ..estimators import OnlineDictionaryLearning, SparseCoder
+from ..priors import Prior
+from ..reconstruction import as_reconstruction
+from ._hyper_parameters import HyperParameters
+from ._rows import typical_correlation
+from ._settings import OPTIONS, describe, prior_of
+
+_SLACK = 2e-6  # excess of a norm over one that counts as rounding error
+_HALF = torch.float16, torch.bfloat16
+_PRETRAINING_SIGNALS = 30_000
+
+
+class Factorization(nn.Module):
+    """Base of the layers, which define the signals that they code."""
+
+    dictionary: nn.Parameter
+    running_lam_max: Tensor
+
+    def __init__(
+        self,
+        n_features,
+        n_components,
+        *,
+        prior,
+        transfer,
+        learn_prior,
+        solver,
+        tol,
+        max_iter,
+        momentum,
+        n_jobs,
+        device,
+        dtype,
+    ):
+        super().__init__()
+        self.n_components = int(check_scalar(n_components, "n_components", low=1, integer=True))
+        self.transfer, self.solver, self.tol, self.max_iter = transfer, solver, tol, max_iter
+        self.momentum = float(check_scalar(momentum, "momentum", low=0.0, high=1.0, strict=True))
+        self.learn_prior, self.n_jobs = learn_prior, n_jobs
+        as_reconstruction(transfer)
+        if tol is not None:
+            check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
+        empty = torch.empty(self.n_components, n_features, device=device, dtype=dtype)
+        if not empty.dtype.is_floating_point:
+            raise TypeError(f"dtype must be a floating-point dtype, got {empty.dtype}.")
+        self.dictionary = nn.Parameter(empty)
+        self._loss = None
+        self._set_prior(prior)
+        for name, value in self._hyper.initial_logarithms(empty).items():
+            self.register_parameter(f"log_{name}", nn.Parameter(value))
+        self.register_buffer("running_lam_max", torch.zeros((), device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def _set_prior(self, prior):
+        self._hyper = hyper = HyperParameters(prior, self.learn_prior, self.n_components)
+        make_solver(self.solver, as_reconstruction(self.transfer), hyper.prior, self.max_iter)
+        options = [getattr(self, name) for name in OPTIONS]
+        self._text = describe(hyper.prior, hyper.lengths, options)
+
+    def reset_parameters(self) -> None:
+        """Set random atoms of unit norm, and the hyper-parameters that the prior has."""
+        with torch.no_grad():
+            self.dictionary.normal_()
+            self.dictionary /= torch.linalg.vector_norm(self.dictionary, dim=1, keepdim=True)
+            for name, value in self._hyper.initial_logarithms(self.dictionary).items():
+                getattr(self, f"log_{name}").copy_(value)
+            self.running_lam_max.zero_()
+
+    @property
+    def prior(self) -> Prior:
+        """Prior as given; another one may be set if no hyper-parameter is learned."""
+        return self._hyper.prior
+
+    @prior.setter
+    def prior(self, prior: Prior | str) -> None:
+        if self.learn_prior:
+            raise ValueError(
+                "prior cannot be set if learn_prior is used, whose parameters belong to the first "
+                "prior: make another layer."
+            )
+        self._set_prior(prior)
+
+    @property
+    def prior_(self) -> Prior:
+        """Prior with the current values of hyper-parameters that are relative or learned."""
+        if self._hyper.relative and not float(self.running_lam_max) > 0:
+            return copy(self._hyper.prior)
+        return prior_of(self._text, self._weights_at(self.running_lam_max))
+
+    def _weights_at(self, scale):
+        logs = {name: getattr(self, f"log_{name}") for name in self._hyper.learned}
+        return self._hyper.tensor(scale, logs)
+
+    def _weights(self, typical, dictionary):
+        """Tensor of hyper-parameters; `typical` computes the typical correlation of the input."""
+        if not self._hyper.relative:
+            return self._weights_at(None)
+        with torch.no_grad():
+            found = typical(dictionary, self._hyper.positive)
+            before = self.running_lam_max.to(found.dtype)
+            is_known = before > 0
+            if self.training:
+                moved = torch.where(is_known, torch.lerp(before, found, self.momentum), found)
+                scale = torch.where(found > 0, moved, before)
+                if not _is_exporting():
+                    self.running_lam_max.copy_(scale)
+            else:
+                scale = torch.where(is_known, before, found)
+            # signals of zeros: any positive weight gives the code zero
+            scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        return self._weights_at(scale)
+
+    def _projected(self):
+        """Atoms, scaled to norm one where they are longer; training mode stores them.
+
+        The gradient is that at the projected atoms, as in projected gradient descent.
+        """
+        atoms = self.dictionary
+        with torch.no_grad():
+            norms = torch.linalg.vector_norm(atoms, dim=1, keepdim=True)
+            is_long = norms > 1 + max(_SLACK, 4 * torch.finfo(atoms.dtype).eps)
+            correction = torch.where(is_long, atoms / norms - atoms, torch.zeros_like(atoms))
+        projected = atoms + correction
+        # an unconditional write would invalidate graphs of earlier forward passes
+        if self.training and not _is_exporting():
+            if torch.compiler.is_compiling() or bool(is_long.any()):
+                with torch.no_grad():
+                    self.dictionary.copy_(projected)
+        return projected
+
+    def _coded(self, input, operator, typical, *places):
+        """Codes of an input by an operator (input, dictionary, weights, settings, *places).
+
+        `typical` is the operator (input, dictionary, positive, *places) for the scale.
+        """
+        dictionary = self._projected()
+        if dictionary.dtype in _HALF:
+            dictionary = dictionary.float()
+        values = input.to(dictionary.dtype)
+        weights = self._weights(
+            lambda *args: typical(values.detach(), *args, *places), dictionary.detach()
+        )
+        code, objective, _ = operator(values, dictionary, weights, self._text, *places)
+        if not _is_exporting():
+            self._loss = objective.sum() / max(objective.numel(), 1)
+        return code.to(input.dtype)
+
+    def _check_input(self, input):
+        """Raise an error unless the input is a real tensor where the dictionary is."""
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"input must be a torch tensor, got {type(input).__name__}; "
+                "use torch.as_tensor(input)."
+            )
+        dictionary = self.dictionary
+        if not input.dtype.is_floating_point:
+            raise TypeError(
+                f"input must have a real floating-point dtype, got {input.dtype}; use "
+                f"input.to({dictionary.dtype})."
+            )
+        if input.dtype != dictionary.dtype and input.dtype not in _HALF:
+            raise TypeError(
+                f"input must have the dtype of the dictionary, {dictionary.dtype}, got "
+                f"{input.dtype}; convert one of them, as in layer.to(input.dtype)."
+            )
+        if input.device != dictionary.device:
+            raise ValueError(
+                f"input is on {input.device}, but the dictionary of the layer is on "
+                f"{dictionary.device}; move one of them, as in layer.to(input.device)."
+            )
+
+    def reconstruction_loss(self) -> Tensor:
+        r"""Mean sparse-coding objective of the signals of the last forward pass.
+
+        .. math:: \ell_U = \tfrac12 \|x - w D\|_2^2 + \varphi(w)
+
+        for the linear transfer. Its gradients for the dictionary, :math:`-w^\top (x - w D)`, and
+        for the input, :math:`x - w D`, are those at fixed codes, which minimise it.
+        Hyper-parameters get no gradient: the objective alone would drive lam to zero.
+
+        Returns
+        -------
+        Tensor
+            A number, in squared units of the input.
+
+        Raises
+        ------
+        RuntimeError
+            If there has been no forward pass.
+
+        References
+        ----------
+        P. Koch, J. Corso, "Sparse factorization layers for neural networks with limited
+        supervision", 2016, equations 12, 13 and 15.
+        """
+        if self._loss is None:
+            raise RuntimeError(
+                "reconstruction_loss belongs to the last forward pass, and there has been none "
+                "since this layer was made, copied or loaded: call the layer first."
+            )
+        return self._loss
+
+    def __getstate__(self):
+        return self.__dict__ | {"_loss": None}  # a tensor with a graph cannot be copied
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._set_prior(self._hyper.prior)
+
+    def to_estimator(self, estimator: Any = None) -> Any:
+        """Estimator with the dictionary and the prior of this layer.
+
+        Parameters
+        ----------
+        estimator : estimator or None, default=None
+            Estimator with a parameter ``init``, such as
+            :class:`~skdict_sup.SupervisedDictionaryClassifier`, for which the dictionary is a
+            start; None makes a :class:`~skdict_sup.SparseCoder`, whose codes are those of this
+            layer in evaluation mode.
+
+        Returns
+        -------
+        estimator
+            A copy with other parameters, not fitted.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no parameter ``init``.
+        """
+        with torch.no_grad():
+            atoms = np.array(to_numpy(self._projected().to(torch.promote_types(*_at_least(self)))))
+        shared: dict[str, Any] = {"prior": self.prior_, "transfer": self.transfer}
+        if estimator is None:
+            running = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
+            return SparseCoder(atoms, **shared, **running, n_jobs=self.n_jobs)
+        if not hasattr(estimator, "get_params") or "init" not in estimator.get_params(deep=False):
+            raise TypeError(
+                "estimator must be None or have a parameter init, such as "
+                f"SupervisedDictionaryClassifier(), got {estimator!r}."
+            )
+        return clone(estimator).set_params(init=atoms, n_components=len(atoms), **shared)
+
+    def _load(self, estimator):
+        """Copy the dictionary of an estimator to this layer."""
+        with torch.no_grad():
+            self.dictionary.copy_(torch.as_tensor(atoms_of(estimator)))
+        return self
+
+    def initialise_from(
+        self,
+        data_loader: Iterable,
+        model: Callable | None = None,
+        *,
+        n_signals: int = _PRETRAINING_SIGNALS,
+        random_state: int | None = None,
+    ) -> Self:
+        """Learn the dictionary without labels, on what reaches this layer.
+
+        Parameters
+        ----------
+        data_loader : iterable
+            Batches: tensors, or tuples whose first entry is the input.
+        model : callable or None, default=None
+            Model that contains this layer: batches are passed to it, and the dictionary is learned
+            on the inputs that this layer gets. None passes the batches to this layer.
+        n_signals : int, default=30000
+            Number of signals, at most, that are learned from. Of each batch of a convolutional
+            layer, patches are drawn at random.
+        random_state : int or None, default=None
+            Seed of the random choices.
+
+        Returns
+        -------
+        self
+            The layer, with another dictionary.
+
+        Raises
+        ------
+        ValueError
+            If no batch reaches the layer.
+
+        References
+        ----------
+        P. Koch, J. Corso, "Sparse factorization layers for neural networks with limited
+        supervision", 2016, section 6.
+        """
+        rng = np.random.default_rng(random_state)
+        signals = self._signals_of(data_loader, model, n_signals, rng)
+        learner = OnlineDictionaryLearning(
+            self.n_components,
+            prior=self.prior_,
+            transfer=self.transfer,
+            random_state=int(rng.integers(2**31)),
+            n_jobs=self.n_jobs,
+        )
+        learner.fit(signals)
+        with torch.no_grad():
+            self.dictionary.copy_(torch.as_tensor(learner.components_))
+            if self._hyper.relative:
+                rows = torch.as_tensor(signals).to(self.dictionary)
+                scale = typical_correlation(rows, self.dictionary, self._hyper.positive)
+                self.running_lam_max.copy_(scale)
+        return self
+
+    def _signals_of(self, data_loader, model, n_signals, rng):
+        """Signals, (n, n_features) in NumPy, that reach this layer from some batches."""
+        check_scalar(n_signals, "n_signals", low=1, integer=True)
+        parts, count = [], 0
+
+        def collect(module, args):
+            nonlocal count
+            self._check_input(args[0])
+            rows = self._some_rows(args[0].detach(), n_signals - count, rng)
+            parts.append(rows.float() if rows.dtype in _HALF else rows)
+            count += len(rows)
+            raise _SignalsSeen
+
+        hook = self.register_forward_pre_hook(collect)
+        try:
+            for batch in data_loader:
+                input = batch[0] if isinstance(batch, tuple | list) else batch
+                with torch.no_grad(), suppress(_SignalsSeen):
+                    (self if model is None else model)(input)
+                if count >= n_signals:
+                    break
+        finally:
+            hook.remove()
+        if not count:
+            raise ValueError(
+                "data_loader must have at least one batch that reaches the layer, got none"
+                + (": model does not call this layer." if model is not None else ".")
+            )
+        return to_numpy(torch.cat(parts))
+
+    def _some_rows(self, input, n_rows, rng):
+        """Signals of an input, at most n_rows."""
+        raise NotImplementedError
+
+    def _arguments(self):
+        """Arguments that are not their default, for `extra_repr`."""
+        shown = [f"prior={self.prior!r}"]
+        if self.transfer != "linear":
+            shown.append(f"transfer={self.transfer!r}")
+        if self.learn_prior:
+            shown.append(f"learn_prior={self.learn_prior!r}")
+        return shown
+
+
+class _SignalsSeen(Exception):  # noqa: N818 - it ends a forward pass, and is no error
+    """The input of the layer has been collected, and the rest of the forward pass is not needed."""
+
+
+def _is_exporting():
+    exporting = getattr(torch.compiler, "is_exporting", None)
+    return exporting() if exporting else torch.compiler.is_compiling()
+
+
+def _at_least(layer):
+    return layer.dictionary.dtype, torch.float32
+
+
+def atoms_of(estimator):
+    """Dictionary of an estimator, in NumPy."""
+    atoms = getattr(estimator, "components_", getattr(estimator, "dictionary", None))
+    if atoms is None:
+        raise TypeError(
+            "estimator must be fitted or have a dictionary, such as OnlineDictionaryLearning or "
+            f"SparseCoder, got {type(estimator).__name__}."
+        )
+    return np.array(to_numpy(atoms))
+
+
+def arguments_of(estimator):
+    """Arguments of a layer that an estimator has too."""
+    dtype = torch.as_tensor(atoms_of(estimator)).dtype
+    prior = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
+    return {"prior": prior, "transfer": getattr(estimator, "transfer", "linear"), "dtype": dtype}

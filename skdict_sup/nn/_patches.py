@@ -1,0 +1,102 @@
+"""Patches of images as rows, band by band, and the adjoint: sums of overlapping patches."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from .._threads import slices
+
+_MAX_ENTRIES = 2**22  # entries of the patches that exist at one time
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Places of the patches (channels, height, width) of an image, as in `torch.nn.Conv2d`."""
+
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    center: bool = False
+
+    @property
+    def numbers(self):
+        """Eight integers, as arguments of an operator."""
+        return [*self.kernel_size, *self.stride, *self.padding, *self.dilation]
+
+    @property
+    def extent(self):
+        """Height and width of a patch in the image."""
+        pairs = zip(self.kernel_size, self.dilation, strict=True)
+        return tuple((size - 1) * step + 1 for size, step in pairs)
+
+    def output_size(self, shape):
+        """Numbers of patches along height and width, for an input (..., height, width)."""
+        sizes = zip(shape[-2:], self.padding, self.extent, self.stride, strict=True)
+        return tuple((n + 2 * pad - extent) // step + 1 for n, pad, extent, step in sizes)
+
+    def pad(self, images):
+        """Images with zeros around them."""
+        height, width = self.padding
+        return F.pad(images, (width, width, height, height)) if height or width else images
+
+    def unpad(self, images):
+        """Images without the zeros around them."""
+        height, width = self.padding
+        return images[:, :, height : images.shape[2] - height, width : images.shape[3] - width]
+
+    def rows(self, padded):
+        """Patches of padded images as rows (n_patches, channels * height * width)."""
+        columns = F.unfold(padded, self.kernel_size, dilation=self.dilation, stride=self.stride)
+        rows = columns.transpose(1, 2).reshape(-1, columns.shape[1])
+        return self._centered(rows)
+
+    def sums(self, rows, like):
+        """Images in which patches are added up: the adjoint of `rows`."""
+        columns = self._centered(rows).reshape(like.shape[0], -1, rows.shape[1]).transpose(1, 2)
+        keywords = {"dilation": self.dilation, "stride": self.stride}
+        return F.fold(columns, tuple(like.shape[2:]), self.kernel_size, **keywords)
+
+    def _centered(self, rows):
+        return rows - rows.mean(dim=1, keepdim=True) if self.center else rows
+
+    def bands(self, shape):
+        """Bands of padded images (n, channels, height, width), whose patches fit in memory.
+
+        Each band has a slice of images, a slice of rows of patches, and a slice of the rows of
+        the images below these.
+        """
+        height, width = self.output_size_of_padded(shape)
+        n_features = shape[1] * self.kernel_size[0] * self.kernel_size[1]
+        n_patches = max(1, _MAX_ENTRIES // n_features)
+        n_images, n_lines = max(1, n_patches // (height * width)), height
+        if height * width > n_patches:
+            n_lines = max(1, n_patches // width)
+        for images in slices(shape[0], n_images):
+            for lines in slices(height, n_lines):
+                first = lines.start * self.stride[0]
+                last = (lines.stop - 1) * self.stride[0] + self.extent[0]
+                yield images, lines, slice(first, last)
+
+    def output_size_of_padded(self, shape):
+        """Numbers of patches along height and width of padded images."""
+        sizes = zip(shape[-2:], self.extent, self.stride, strict=True)
+        return tuple((n - extent) // step + 1 for n, extent, step in sizes)
+
+    def sample(self, images, n_rows):
+        """Patches of the first images, on a coarser grid: about n_rows."""
+        height, width = self.output_size(images.shape)
+        n_images = 16
+        factor = 1
+        while n_images * (height // (factor + 1)) * (width // (factor + 1)) >= n_rows:
+            factor += 1
+        stride = self.stride[0] * factor, self.stride[1] * factor
+        coarse = Geometry(self.kernel_size, stride, self.padding, self.dilation, self.center)
+        return coarse.rows(self.pad(images[:n_images]))
+
+
+def to_rows(maps, images, lines):
+    """Entries of a band of maps (n, channels, height, width) as rows (n_patches, channels)."""
+    band = maps[images, :, lines]
+    return band.permute(0, 2, 3, 1).reshape(-1, band.shape[1])

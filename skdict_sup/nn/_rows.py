@@ -1,0 +1,112 @@
+"""Codes of rows and their gradients, as the operators of this package compute them."""
+
+import torch
+
+from .._array import as_numpy_view, from_numpy_view
+from .._signals import Dense
+from .._validation import ConvergenceWarning, refuse_non_finite, warn
+from ..execution import solve
+from .._threads import one_blas_thread
+from ..implicit import vjp_by_slices
+from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_of
+
+MAX_ROWS = 1024  # signals of a batch that the typical correlation is computed from
+
+_reported = set()  # settings with codes that have not converged
+
+
+class Input(Dense):
+    """Rows of the input of a layer; messages name it as such."""
+
+    def check_finite(self):
+        """Raise if an entry is NaN or infinite."""
+        refuse_non_finite(self.non_finite(), "input")
+
+
+class Coding:
+    """A problem on the tensors of an operator; rows may arrive in several parts.
+
+    Tensors in host memory are computed on as NumPy arrays, and their gradients are returned as
+    tensors.
+    """
+
+    def __init__(self, dictionary, weights, text, gram=None):
+        self.dictionary, self.weights, self.text = dictionary.detach(), weights, text
+        self.problem = problem_of(text, weights, self.dictionary, gram)
+        self.n_rows = self.n_failed = 0
+
+    @property
+    def gram(self):
+        """Gram matrix of the atoms; an empty tensor if gradients do not need it."""
+        like = self.dictionary
+        if option(self.text, "transfer") != "linear":
+            return like.new_empty(0)
+        return from_numpy_view(self.problem.gram, like).clone()
+
+    def _signals(self, rows):
+        return self.problem.filled(Input(as_numpy_view(rows.detach().contiguous())))[0]
+
+    def encode(self, rows):
+        """Codes and objectives of rows."""
+        problem, X = self.problem, Input(as_numpy_view(rows.detach().contiguous()))
+        problem.reconstruction.check(X)
+        solver, options = solver_of(self.text, problem)
+        solution = solve(problem, problem.filled(X)[0], solver, warns=False, **options)
+        self.n_rows += X.shape[0]
+        self.n_failed += int((~solution.converged).sum())
+        return tuple(from_numpy_view(a, rows) for a in (solution.code, solution.objective))
+
+    def report(self):
+        """Warn, once for the same settings, if codes have not converged."""
+        if self.n_failed and self.text not in _reported:
+            _reported.add(self.text)
+            warn(
+                f"{self.n_failed} of {self.n_rows} codes of a sparse factorization layer have not "
+                "converged; increase max_iter, tol or lam2, or try another solver. This is "
+                "reported once.",
+                ConvergenceWarning,
+            )
+
+    @one_blas_thread()
+    def vjp(self, rows, code, grad_code, grad_objective):
+        """Gradients for rows, dictionary and hyper-parameters, from those for codes.
+
+        Those from objectives are at fixed hyper-parameters.
+        """
+        X, problem = self._signals(rows), self.problem
+        code, grad_code, grad_objective = (
+            None if a is None else as_numpy_view(a.detach().contiguous())
+            for a in (code, grad_code, grad_objective)
+        )
+        parts, grad_weights = [], torch.zeros_like(self.weights)
+        if grad_code is not None:
+            found = vjp_by_slices(problem, X, code, grad_code, n_jobs_of(self.text))
+            parts.append((found.X, found.dictionary))
+            grad_weights = packed_gradients(self.text, found.prior, self.weights)
+        if grad_objective is not None:
+            parts.append(problem.objective_vjp(X.dense(), code, grad_objective)[::-1])
+        sums = (sum(pair) for pair in zip(*parts, strict=True))
+        return *(from_numpy_view(a, rows) for a in sums), grad_weights
+
+
+def check_dictionary(dictionary):
+    """Raise ValueError unless a dictionary is finite."""
+    if not bool(torch.isfinite(dictionary).all()):
+        raise ValueError(
+            "dictionary must be finite, got NaN or infinity: if training has diverged, reduce "
+            "the learning rate or clip the gradients."
+        )
+
+
+def fake_gram(dictionary, text):
+    """Tensor in the shape of `Coding.gram`."""
+    p = dictionary.shape[0]
+    return dictionary.new_empty((p, p) if option(text, "transfer") == "linear" else (0,))
+
+
+def typical_correlation(rows, dictionary, positive):
+    """Median of the largest correlations of nonzero rows with an atom; zero if all rows are."""
+    corr = rows @ dictionary.T
+    tops = (corr if positive else corr.abs()).amax(dim=1).clamp(min=0.0)
+    tops = tops[tops > 0].sort().values
+    return tops[len(tops) // 2].clone() if len(tops) else dictionary.new_zeros(())

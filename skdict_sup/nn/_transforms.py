@@ -1,0 +1,77 @@
+"""Derivatives and batches of the coding operators, for autograd, `torch.func` and compilers."""
+
+import torch
+
+
+def differentiable(operator, setup_context, backward, batch):
+    """Give an operator its derivative, and return the function to call it by.
+
+    `setup_context(ctx, inputs, output)` and `backward(ctx, *gradients)` are as in
+    `torch.autograd.Function`; `batch(info, in_dims, *inputs)` is its rule for `torch.vmap`.
+    Compiled graphs contain the operator. Otherwise it is called through a Function, because the
+    transforms of `torch.func` do not differentiate registered operators.
+    """
+    operator.register_autograd(backward, setup_context=setup_context)
+    operator.register_vmap(batch)
+    members = {
+        "forward": staticmethod(lambda *inputs: operator(*inputs)),
+        "setup_context": staticmethod(setup_context),
+        "backward": staticmethod(backward),
+        "vmap": staticmethod(batch),
+    }
+    function = type("SparseCode", (torch.autograd.Function,), members)
+
+    def call(*inputs):
+        return operator(*inputs) if torch.compiler.is_compiling() else function.apply(*inputs)
+
+    return call
+
+
+def differentiable_once(operator):
+    """Backward operator whose results cannot be differentiated: the function to call it by."""
+
+    def setup_context(ctx, inputs, output):
+        pass
+
+    def backward(ctx, *gradients):
+        raise RuntimeError(
+            "sparse codes can be differentiated once, not twice: the derivatives of the linear "
+            "systems on their supports are not implemented. Use create_graph=False, or detach the "
+            "codes in the term that is differentiated twice."
+        )
+
+    def batch(info, in_dims, *inputs):
+        return one_by_one(operator, info, in_dims, inputs)
+
+    return differentiable(operator, setup_context, backward, batch)
+
+
+def batch_of_rows(operator):
+    """Rule for `torch.vmap` of an operator (input, dictionary, weights, ...) on rows.
+
+    A batch of inputs over one dictionary becomes more rows; batches of dictionaries or of
+    hyper-parameters are computed one after the other.
+    """
+
+    def batch(info, in_dims, input, dictionary, weights, *settings):
+        if in_dims[1] is not None or in_dims[2] is not None:
+            inputs = input, dictionary, weights, *settings
+            return one_by_one(operator, info, in_dims, inputs)
+        input = input.movedim(in_dims[0], 0)
+        code, objective, gram = operator(input.flatten(0, 1), dictionary, weights, *settings)
+        shape = input.shape[:2]
+        return (code.unflatten(0, shape), objective.unflatten(0, shape), gram), (0, 0, None)
+
+    return batch
+
+
+def one_by_one(operator, info, in_dims, inputs):
+    """Apply an operator to each entry of a batch, and stack the results."""
+    results = []
+    for i in range(info.batch_size):
+        entry = (
+            a.select(dim, i) if isinstance(dim, int) else a
+            for a, dim in zip(inputs, in_dims, strict=True)
+        )
+        results.append(operator(*entry))
+    return tuple(torch.stack(part) for part in zip(*results, strict=True)), (0,) * len(results[0])

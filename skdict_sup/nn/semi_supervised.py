@@ -1,0 +1,199 @@
+"""Semi-supervised training of models with factorization layers."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from .._validation import check_scalar
+from ._layer import Factorization
+
+
+class SemiSupervisedLoss(nn.Module):
+    r"""Loss that joins a supervised criterion and the objectives of all factorization layers.
+
+    .. math:: \ell = (1 - \mu)\, \ell_S + \mu \sum_i \ell_U^{(i)}
+
+    with :math:`\ell_U` the mean sparse-coding objective of the inputs of a layer, as given by its
+    method `reconstruction_loss`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Model with at least one :class:`SparseFactorization` or :class:`ConvSparseFactorization`.
+    criterion : callable
+        Supervised loss, ``criterion(output, target)``, such as ``torch.nn.CrossEntropyLoss()``.
+    mu : float, default=0.5
+        Weight of the unsupervised loss, in [0, 1]; :class:`MuSchedule` changes it.
+
+    Attributes
+    ----------
+    mu : float
+        Current weight.
+
+    References
+    ----------
+    P. Koch, J. Corso, "Sparse factorization layers for neural networks with limited supervision",
+    2016, equations 12 to 15.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdict_sup.nn import SemiSupervisedLoss, SparseFactorization
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(SparseFactorization(16, 20), torch.nn.Linear(20, 3))
+    >>> loss = SemiSupervisedLoss(model, torch.nn.CrossEntropyLoss(), mu=0.5)
+    >>> X, y = torch.randn(8, 16), torch.tensor([0, 1, 2, 0, -1, -1, -1, -1])
+    >>> loss(model(X), y).backward()
+    """
+
+    def __init__(self, model: nn.Module, criterion: Callable[..., Tensor], mu: float = 0.5):
+        super().__init__()
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
+        if not callable(criterion):
+            raise TypeError(f"criterion must be callable, got {criterion!r}.")
+        self._model = (model,)  # a tuple, so that its parameters are not those of the loss too
+        if not self._layers():
+            raise ValueError(
+                "model must have at least one SparseFactorization or ConvSparseFactorization "
+                "layer, got none."
+            )
+        self.criterion = criterion
+        self.mu = mu
+
+    @property
+    def mu(self) -> float:
+        """Weight of the unsupervised loss."""
+        return self._mu
+
+    @mu.setter
+    def mu(self, value: float) -> None:
+        self._mu = float(check_scalar(value, "mu", low=0.0, high=1.0))
+
+    def _layers(self):
+        return [m for m in self._model[0].modules() if isinstance(m, Factorization)]
+
+    def forward(self, output: Tensor, target: Tensor, unlabelled: Any = None) -> Tensor:
+        """Loss of a batch.
+
+        Parameters
+        ----------
+        output : Tensor
+            Output of the model for the batch; of the latest forward pass, unless `unlabelled` is
+            given.
+        target : Tensor
+            Target of the batch, as `criterion` expects it. Class indices of -1, and rows with NaN,
+            mark samples without a label, which only the unsupervised loss sees.
+        unlabelled : Tensor or None, default=None
+            Input of another batch, for the unsupervised loss alone; the model is called on it.
+            None uses the batch of `output`.
+
+        Returns
+        -------
+        Tensor
+            The loss, a number.
+        """
+        supervised = unsupervised = 0.0
+        if self.mu > 0:
+            if unlabelled is not None:
+                self._model[0](unlabelled)
+            unsupervised = sum(layer.reconstruction_loss() for layer in self._layers())
+        if self.mu < 1:
+            supervised = self._supervised(output, target)
+        return (1 - self.mu) * supervised + self.mu * unsupervised
+
+    def _supervised(self, output, target):
+        if target.dtype.is_floating_point:
+            is_labelled = ~target.isnan().reshape(len(target), -1).any(dim=1)
+        else:
+            is_labelled = (target >= 0).reshape(len(target), -1).all(dim=1)
+        if bool(is_labelled.all()):
+            return self.criterion(output, target)
+        if not bool(is_labelled.any()):
+            return 0.0 * output.sum()  # the mean of a criterion over no sample is NaN
+        return self.criterion(output[is_labelled], target[is_labelled])
+
+    def extra_repr(self) -> str:
+        """Current weight, for the printed form."""
+        return f"mu={self.mu}"
+
+
+class MuSchedule:
+    """Steps of the weight mu of a :class:`SemiSupervisedLoss`, like a scheduler of torch.
+
+    Parameters
+    ----------
+    loss : SemiSupervisedLoss
+        Loss whose `mu` is set.
+    milestones : sequence of int
+        Epochs (numbers of calls of `step`) at which the next value begins, increasing.
+    values : sequence of float, default=(0.8, 0.5, 0.3, 0.0)
+        Values of mu, in [0, 1]: one more than there are milestones.
+    last_epoch : int, default=-1
+        Epoch to continue from; -1 starts anew.
+
+    References
+    ----------
+    P. Koch, J. Corso, "Sparse factorization layers for neural networks with limited supervision",
+    2016, section 4.4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdict_sup.nn import MuSchedule, SemiSupervisedLoss, SparseFactorization
+    >>> model = torch.nn.Sequential(SparseFactorization(16, 20), torch.nn.Linear(20, 3))
+    >>> loss = SemiSupervisedLoss(model, torch.nn.CrossEntropyLoss())
+    >>> schedule = MuSchedule(loss, milestones=[1, 2, 3])
+    >>> for epoch in range(5):
+    ...     print(loss.mu, end=" ")
+    ...     schedule.step()
+    0.8 0.5 0.3 0.0 0.0
+    """
+
+    def __init__(
+        self,
+        loss: SemiSupervisedLoss,
+        milestones: Sequence[int],
+        values: Sequence[float] = (0.8, 0.5, 0.3, 0.0),
+        last_epoch: int = -1,
+    ):
+        self.loss = loss
+        self.milestones = [
+            int(check_scalar(m, "milestones", low=0, integer=True)) for m in milestones
+        ]
+        self.values = [float(check_scalar(v, "values", low=0.0, high=1.0)) for v in values]
+        if len(self.values) != len(self.milestones) + 1:
+            raise ValueError(
+                "values must have one entry more than milestones, got "
+                f"{len(self.values)} values and {len(self.milestones)} milestones."
+            )
+        if sorted(self.milestones) != self.milestones:
+            raise ValueError(f"milestones must be increasing, got {milestones!r}.")
+        self.last_epoch = int(check_scalar(last_epoch, "last_epoch", low=-1, integer=True))
+        self.step()
+
+    def step(self) -> None:
+        """Begin the next epoch."""
+        self.last_epoch += 1
+        self.loss.mu = self.values[bisect_right(self.milestones, self.last_epoch)]
+
+    def get_last_mu(self) -> float:
+        """Current value of mu."""
+        return self.loss.mu
+
+    def state_dict(self) -> dict[str, Any]:
+        """State without the loss, as plain numbers."""
+        return {k: v for k, v in vars(self).items() if k != "loss"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore a state.
+
+        Parameters
+        ----------
+        state_dict : dict
+            Result of `state_dict`.
+        """
+        self.__dict__.update(state_dict)
+        self.loss.mu = self.values[bisect_right(self.milestones, self.last_epoch)]
