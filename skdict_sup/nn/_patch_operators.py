@@ -99,10 +99,10 @@ def backward_operator(  # noqa: PLR0913 - the schema of an operator is flat
         grad_dictionary += atoms
         grad_weights += hyper
         if grad_padded is not None:
-            grad_padded[images, :, below] += places.sums(rows, band)
+            places.add(rows, grad_padded[images, :, below])
     if grad_padded is None:
         return input.new_empty(0), grad_dictionary, grad_weights
-    return places.unpad(grad_padded).clone(), grad_dictionary, grad_weights
+    return places.unpad(grad_padded), grad_dictionary, grad_weights
 
 
 @backward_operator.register_fake

@@ -1,4 +1,4 @@
-"""Patches of images as rows, band by band, and the adjoint: sums of overlapping patches."""
+"""Patches of images as rows, band by band, and their adjoint."""
 
 from dataclasses import dataclass
 
@@ -44,19 +44,31 @@ class Geometry:
     def unpad(self, images):
         """Images without the zeros around them."""
         height, width = self.padding
-        return images[:, :, height : images.shape[2] - height, width : images.shape[3] - width]
+        if not height and not width:
+            return images
+        inner = images[:, :, height : images.shape[2] - height, width : images.shape[3] - width]
+        return inner.contiguous()
 
     def rows(self, padded):
         """Patches of padded images as rows (n_patches, channels * height * width)."""
-        columns = F.unfold(padded, self.kernel_size, dilation=self.dilation, stride=self.stride)
-        rows = columns.transpose(1, 2).reshape(-1, columns.shape[1])
-        return self._centered(rows)
+        return self._centered(self._view(padded).flatten(3).flatten(0, 2))
 
-    def sums(self, rows, like):
-        """Images in which patches are added up: the adjoint of `rows`."""
-        columns = self._centered(rows).reshape(like.shape[0], -1, rows.shape[1]).transpose(1, 2)
-        keywords = {"dilation": self.dilation, "stride": self.stride}
-        return F.fold(columns, tuple(like.shape[2:]), self.kernel_size, **keywords)
+    def _view(self, padded):
+        """View of padded images as patches: (n, rows, columns, channels, height, width)."""
+        image, channel, line, column = padded.stride()
+        places = line * self.stride[0], column * self.stride[1]
+        within = channel, line * self.dilation[0], column * self.dilation[1]
+        sizes = self.output_size_of_padded(padded.shape), self.kernel_size
+        shape = padded.shape[0], *sizes[0], padded.shape[1], *sizes[1]
+        return padded.as_strided(shape, (image, *places, *within))
+
+    def add(self, rows, images):
+        """Add patches to padded images, in place: the adjoint of `rows`."""
+        places = self._view(images)
+        patches = self._centered(rows).view(places.shape)
+        for i in range(self.kernel_size[0]):  # places of one entry of the patches do not overlap
+            for j in range(self.kernel_size[1]):
+                places[..., i, j] += patches[..., i, j]
 
     def _centered(self, rows):
         return rows - rows.mean(dim=1, keepdim=True) if self.center else rows

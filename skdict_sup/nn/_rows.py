@@ -85,7 +85,7 @@ class Coding:
             grad_weights = packed_gradients(self.text, found.prior, self.weights)
         if grad_objective is not None:
             parts.append(problem.objective_vjp(X.dense(), code, grad_objective)[::-1])
-        sums = (sum(pair) for pair in zip(*parts, strict=True))
+        sums = (pair[0] + pair[1] if pair[1:] else pair[0] for pair in zip(*parts, strict=True))
         return *(from_numpy_view(a, rows) for a in sums), grad_weights
 
 

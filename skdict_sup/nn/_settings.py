@@ -74,9 +74,13 @@ def prior_of(text, weights):
         values[name] = float(numbers[start]) if length is None else numbers[start:stop].copy()
         start = stop
     if kind in _KINDS:
-        return as_prior(_KINDS[kind](**values))
+        prior = _KINDS[kind](**values)
+        prior.check()
+        return prior
     prior = _custom_priors[kind]
-    return type(prior)(**settings_of(prior) | values) if values else prior
+    prior = as_prior(type(prior)(**settings_of(prior) | values) if values else prior)
+    check_methods(prior, TO_DIFFERENTIATE, "to be the prior of a layer")
+    return prior
 
 
 def packed_gradients(text, record, like):
@@ -90,7 +94,6 @@ def packed_gradients(text, record, like):
 def problem_of(text, weights, dictionary, gram=None):
     """Problem of the arguments of an operator, on NumPy arrays for tensors in host memory."""
     prior = prior_of(text, weights)
-    check_methods(prior, TO_DIFFERENTIATE, "to be the prior of a layer")
     atoms = Atoms(as_numpy_view(dictionary))
     if gram is not None and gram.numel():
         atoms.__dict__["gram"] = as_numpy_view(gram)  # the value of the cached property
