@@ -149,14 +149,14 @@ def on_host(array):
     return "cpu" in str(device_of(array)).lower()
 
 
-def as_numpy_view(array):
+def as_numpy_view(array: Any) -> Any:
     """NumPy view of a torch tensor in host memory; other arrays are returned unchanged."""
     if not is_torch_array(array) or not on_host(array):
         return array
     return array.detach().numpy()
 
 
-def from_numpy_view(array, like):
+def from_numpy_view(array: Any, like: Any) -> Any:
     """View of a NumPy array in the library of `like`; other arrays are returned unchanged."""
     if is_numpy_array(array) and not is_numpy_array(like):
         return namespace(like).from_dlpack(array)

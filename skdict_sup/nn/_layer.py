@@ -1,28 +1,24 @@
 """What the two layers share: dictionary, hyper-parameters, loss, exchange with estimators."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from copy import copy
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from torch import Tensor, nn
 
-from .._array import to_numpy
 from .._validation import check_scalar
 from ..coding import make_solver
-from ..estimators import OnlineDictionaryLearning, SparseCoder
+from ..estimators import OnlineDictionaryLearning
 from ..priors import Prior
 from ..reconstruction import as_reconstruction
+from ._exchange import HALF, atoms_of, estimator_of, signals_reaching
 from ._hyper_parameters import HyperParameters
 from ._rows import typical_correlation
 from ._settings import OPTIONS, describe, prior_of
 
 _SLACK = 2e-6  # excess of a norm over one that counts as rounding error
-_HALF = torch.float16, torch.bfloat16
-_PRETRAINING_SIGNALS = 30_000
 
 
 class Factorization(nn.Module):
@@ -137,10 +133,10 @@ class Factorization(nn.Module):
             correction = torch.where(is_long, atoms / norms - atoms, torch.zeros_like(atoms))
         projected = atoms + correction
         # an unconditional write would invalidate graphs of earlier forward passes
-        if self.training and not _is_exporting():
-            if torch.compiler.is_compiling() or bool(is_long.any()):
-                with torch.no_grad():
-                    self.dictionary.copy_(projected)
+        stores = self.training and not _is_exporting()
+        if stores and (torch.compiler.is_compiling() or bool(is_long.any())):
+            with torch.no_grad():
+                self.dictionary.copy_(projected)
         return projected
 
     def _coded(self, input, operator, typical, *places):
@@ -149,7 +145,7 @@ class Factorization(nn.Module):
         `typical` is the operator (input, dictionary, positive, *places) for the scale.
         """
         dictionary = self._projected()
-        if dictionary.dtype in _HALF:
+        if dictionary.dtype in HALF:
             dictionary = dictionary.float()
         values = input.to(dictionary.dtype)
         weights = self._weights(
@@ -173,7 +169,7 @@ class Factorization(nn.Module):
                 f"input must have a real floating-point dtype, got {input.dtype}; use "
                 f"input.to({dictionary.dtype})."
             )
-        if input.dtype != dictionary.dtype and input.dtype not in _HALF:
+        if input.dtype != dictionary.dtype and input.dtype not in HALF:
             raise TypeError(
                 f"input must have the dtype of the dictionary, {dictionary.dtype}, got "
                 f"{input.dtype}; convert one of them, as in layer.to(input.dtype)."
@@ -244,17 +240,8 @@ class Factorization(nn.Module):
             If the estimator has no parameter ``init``.
         """
         with torch.no_grad():
-            atoms = np.array(to_numpy(self._projected().to(torch.promote_types(*_at_least(self)))))
-        shared: dict[str, Any] = {"prior": self.prior_, "transfer": self.transfer}
-        if estimator is None:
-            running = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
-            return SparseCoder(atoms, **shared, **running, n_jobs=self.n_jobs)
-        if not hasattr(estimator, "get_params") or "init" not in estimator.get_params(deep=False):
-            raise TypeError(
-                "estimator must be None or have a parameter init, such as "
-                f"SupervisedDictionaryClassifier(), got {estimator!r}."
-            )
-        return clone(estimator).set_params(init=atoms, n_components=len(atoms), **shared)
+            atoms = self._projected()
+        return estimator_of(self, atoms, estimator)
 
     def _load(self, estimator):
         """Copy the dictionary of an estimator to this layer."""
@@ -267,7 +254,7 @@ class Factorization(nn.Module):
         data_loader: Iterable,
         model: Callable | None = None,
         *,
-        n_signals: int = _PRETRAINING_SIGNALS,
+        n_signals: int = 30_000,
         random_state: int | None = None,
     ) -> Self:
         """Learn the dictionary without labels, on what reaches this layer.
@@ -301,7 +288,7 @@ class Factorization(nn.Module):
         supervision", 2016, section 6.
         """
         rng = np.random.default_rng(random_state)
-        signals = self._signals_of(data_loader, model, n_signals, rng)
+        signals = signals_reaching(self, data_loader, model, n_signals, rng)
         learner = OnlineDictionaryLearning(
             self.n_components,
             prior=self.prior_,
@@ -318,36 +305,6 @@ class Factorization(nn.Module):
                 self.running_lam_max.copy_(scale)
         return self
 
-    def _signals_of(self, data_loader, model, n_signals, rng):
-        """Signals, (n, n_features) in NumPy, that reach this layer from some batches."""
-        check_scalar(n_signals, "n_signals", low=1, integer=True)
-        parts, count = [], 0
-
-        def collect(module, args):
-            nonlocal count
-            self._check_input(args[0])
-            rows = self._some_rows(args[0].detach(), n_signals - count, rng)
-            parts.append(rows.float() if rows.dtype in _HALF else rows)
-            count += len(rows)
-            raise _SignalsSeen
-
-        hook = self.register_forward_pre_hook(collect)
-        try:
-            for batch in data_loader:
-                input = batch[0] if isinstance(batch, tuple | list) else batch
-                with torch.no_grad(), suppress(_SignalsSeen):
-                    (self if model is None else model)(input)
-                if count >= n_signals:
-                    break
-        finally:
-            hook.remove()
-        if not count:
-            raise ValueError(
-                "data_loader must have at least one batch that reaches the layer, got none"
-                + (": model does not call this layer." if model is not None else ".")
-            )
-        return to_numpy(torch.cat(parts))
-
     def _some_rows(self, input, n_rows, rng):
         """Signals of an input, at most n_rows."""
         raise NotImplementedError
@@ -362,32 +319,6 @@ class Factorization(nn.Module):
         return shown
 
 
-class _SignalsSeen(Exception):  # noqa: N818 - it ends a forward pass, and is no error
-    """The input of the layer has been collected, and the rest of the forward pass is not needed."""
-
-
 def _is_exporting():
     exporting = getattr(torch.compiler, "is_exporting", None)
     return exporting() if exporting else torch.compiler.is_compiling()
-
-
-def _at_least(layer):
-    return layer.dictionary.dtype, torch.float32
-
-
-def atoms_of(estimator):
-    """Dictionary of an estimator, in NumPy."""
-    atoms = getattr(estimator, "components_", getattr(estimator, "dictionary", None))
-    if atoms is None:
-        raise TypeError(
-            "estimator must be fitted or have a dictionary, such as OnlineDictionaryLearning or "
-            f"SparseCoder, got {type(estimator).__name__}."
-        )
-    return np.array(to_numpy(atoms))
-
-
-def arguments_of(estimator):
-    """Arguments of a layer that an estimator has too."""
-    dtype = torch.as_tensor(atoms_of(estimator)).dtype
-    prior = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
-    return {"prior": prior, "transfer": getattr(estimator, "transfer", "linear"), "dtype": dtype}

@@ -49,7 +49,7 @@ def _(input, dictionary, weights, settings):
 
 
 @torch.library.custom_op("skdict_sup::sparse_code_backward", mutates_args=())
-def backward_operator(  # noqa: PLR0913 - the schema of an operator is flat
+def backward_operator(
     grad_code: Tensor | None,
     grad_objective: Tensor | None,
     input: Tensor,

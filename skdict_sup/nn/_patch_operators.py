@@ -68,7 +68,7 @@ def _(input, dictionary, weights, settings, geometry, center):
 
 
 @torch.library.custom_op("skdict_sup::conv_sparse_code_backward", mutates_args=())
-def backward_operator(  # noqa: PLR0913 - the schema of an operator is flat
+def backward_operator(
     grad_code: Tensor | None,
     grad_objective: Tensor | None,
     input: Tensor,
@@ -135,9 +135,7 @@ def _backward(ctx, grad_code, grad_objective, _):
     input, dictionary, weights, code, gram = ctx.saved_tensors
     needs_input = ctx.needs_input_grad[0]
     saved = input, dictionary, weights, code, gram
-    gradients = _call_backward(
-        grad_code, grad_objective, *saved, *ctx.settings, needs_input
-    )
+    gradients = _call_backward(grad_code, grad_objective, *saved, *ctx.settings, needs_input)
     return gradients[0] if needs_input else None, *gradients[1:], None, None, None
 
 

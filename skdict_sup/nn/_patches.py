@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 from .._threads import slices
 
@@ -14,10 +13,10 @@ _MAX_ENTRIES = 2**22  # entries of the patches that exist at one time
 class Geometry:
     """Places of the patches (channels, height, width) of an image, as in `torch.nn.Conv2d`."""
 
-    kernel_size: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
     center: bool = False
 
     @property
@@ -39,7 +38,9 @@ class Geometry:
     def pad(self, images):
         """Images with zeros around them."""
         height, width = self.padding
-        return F.pad(images, (width, width, height, height)) if height or width else images
+        if not height and not width:
+            return images
+        return pad(images, (width, width, height, height))
 
     def unpad(self, images):
         """Images without the zeros around them."""

@@ -4,9 +4,9 @@ import torch
 
 from .._array import as_numpy_view, from_numpy_view
 from .._signals import Dense
+from .._threads import one_blas_thread
 from .._validation import ConvergenceWarning, refuse_non_finite, warn
 from ..execution import solve
-from .._threads import one_blas_thread
 from ..implicit import vjp_by_slices
 from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_of
 

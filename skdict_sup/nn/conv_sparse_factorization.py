@@ -9,7 +9,8 @@ from torch import Tensor
 
 from .._validation import check_scalar
 from ..priors import Prior
-from ._layer import Factorization, arguments_of, atoms_of
+from ._exchange import arguments_of, atoms_of
+from ._layer import Factorization
 from ._patch_operators import code_patches, typical_correlation_of_patches
 from ._patches import Geometry
 
@@ -139,17 +140,10 @@ class ConvSparseFactorization(Factorization):
     @property
     def _geometry(self):
         """Geometry of two-dimensional patches; those of one-dimensional signals have height 1."""
-        flat = self.n_dims == 1
-        sizes = (
-            (neutral, *size) if flat else size
-            for size, neutral in (
-                (self.kernel_size, 1),
-                (self.stride, 1),
-                (self.padding, 0),
-                (self.dilation, 1),
-            )
-        )
-        return Geometry(*sizes, center=self.center)
+        places = self.kernel_size, self.stride, self.padding, self.dilation
+        if self.n_dims == 1:
+            places = ((neutral, *size) for neutral, size in zip((1, 1, 0, 1), places, strict=True))
+        return Geometry(*places, center=self.center)
 
     def forward(self, input: Tensor) -> Tensor:
         """Codes of all patches.

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .._validation import check_scalar
@@ -61,16 +62,7 @@ class SemiSupervisedLoss(nn.Module):
                 "layer, got none."
             )
         self.criterion = criterion
-        self.mu = mu
-
-    @property
-    def mu(self) -> float:
-        """Weight of the unsupervised loss."""
-        return self._mu
-
-    @mu.setter
-    def mu(self, value: float) -> None:
-        self._mu = float(check_scalar(value, "mu", low=0.0, high=1.0))
+        self.mu = float(check_scalar(mu, "mu", low=0.0, high=1.0))
 
     def _layers(self):
         return [m for m in self._model[0].modules() if isinstance(m, Factorization)]
@@ -95,14 +87,15 @@ class SemiSupervisedLoss(nn.Module):
         Tensor
             The loss, a number.
         """
-        supervised = unsupervised = 0.0
-        if self.mu > 0:
-            if unlabelled is not None:
-                self._model[0](unlabelled)
-            unsupervised = sum(layer.reconstruction_loss() for layer in self._layers())
-        if self.mu < 1:
-            supervised = self._supervised(output, target)
-        return (1 - self.mu) * supervised + self.mu * unsupervised
+        check_scalar(self.mu, "mu", low=0.0, high=1.0)
+        if self.mu == 0:
+            return self._supervised(output, target)
+        if unlabelled is not None:
+            self._model[0](unlabelled)
+        unsupervised = torch.stack([layer.reconstruction_loss() for layer in self._layers()]).sum()
+        if self.mu == 1:
+            return unsupervised
+        return (1 - self.mu) * self._supervised(output, target) + self.mu * unsupervised
 
     def _supervised(self, output, target):
         if target.dtype.is_floating_point:

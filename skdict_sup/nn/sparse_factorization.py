@@ -8,7 +8,8 @@ from torch import Tensor
 
 from .._validation import check_scalar
 from ..priors import Prior
-from ._layer import Factorization, arguments_of, atoms_of
+from ._exchange import arguments_of, atoms_of
+from ._layer import Factorization
 from ._operators import code_rows, typical_correlation_of_rows
 
 

@@ -1,0 +1,83 @@
+"""Dictionaries to and from estimators, and the signals that reach a layer."""
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from .._array import to_numpy
+from .._validation import check_scalar
+from ..estimators import SparseCoder
+
+HALF = torch.float16, torch.bfloat16
+
+
+class _Seen(Exception):  # noqa: N818 - it ends a forward pass, and is no error
+    """A layer has been reached, and the rest of the forward pass is not needed."""
+
+
+def signals_reaching(layer, data_loader, model, n_signals, rng):
+    """Signals (n, n_features), in NumPy, that reach a layer from the batches of a loader."""
+    check_scalar(n_signals, "n_signals", low=1, integer=True)
+    parts, count = [], 0
+
+    def collect(_, inputs):
+        nonlocal count
+        layer._check_input(inputs[0])
+        rows = layer._some_rows(inputs[0].detach(), n_signals - count, rng)
+        parts.append(rows.float() if rows.dtype in HALF else rows)
+        count += len(rows)
+        raise _Seen
+
+    hook = layer.register_forward_pre_hook(collect)
+    try:
+        for batch in data_loader:
+            input = batch[0] if isinstance(batch, tuple | list) else batch
+            with torch.no_grad(), suppress(_Seen):
+                (layer if model is None else model)(input)
+            if count >= n_signals:
+                break
+    finally:
+        hook.remove()
+    if not count:
+        reason = "" if model is None else ", or model does not call this layer"
+        raise ValueError(
+            f"data_loader must have a batch with signals for this layer, got none{reason}."
+        )
+    return to_numpy(torch.cat(parts))
+
+
+def atoms_of(estimator):
+    """Dictionary of an estimator, in NumPy."""
+    atoms = getattr(estimator, "components_", getattr(estimator, "dictionary", None))
+    if atoms is None:
+        raise TypeError(
+            "estimator must be fitted or have a dictionary, such as OnlineDictionaryLearning or "
+            f"SparseCoder, got {type(estimator).__name__}."
+        )
+    return np.array(to_numpy(atoms))
+
+
+def arguments_of(estimator):
+    """Arguments of a layer that an estimator has too."""
+    dtype = torch.as_tensor(atoms_of(estimator)).dtype
+    prior = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
+    return {"prior": prior, "transfer": getattr(estimator, "transfer", "linear"), "dtype": dtype}
+
+
+def estimator_of(layer, atoms, estimator):
+    """SparseCoder with the atoms of a layer, or a copy of an estimator that starts from them."""
+    atoms = np.array(to_numpy(atoms.float() if atoms.dtype in HALF else atoms))
+    shared = {"prior": layer.prior_, "transfer": layer.transfer}
+    if estimator is None:
+        running = {name: getattr(layer, name) for name in ("solver", "tol", "max_iter", "n_jobs")}
+        return SparseCoder(atoms, **shared, **running)
+    if not hasattr(estimator, "get_params") or "init" not in estimator.get_params(deep=False):
+        raise TypeError(
+            "estimator must be None or have a parameter init, such as "
+            f"SupervisedDictionaryClassifier(), got {estimator!r}."
+        )
+    copied: Any = clone(estimator)
+    return copied.set_params(init=atoms, n_components=len(atoms), **shared)
