@@ -33,6 +33,7 @@ class Signals(ABC):
     compute faster than batch by batch.
     """
 
+    name: ClassVar = "X"  # in messages
     is_single_array: ClassVar = False  # whether the signals are already one dense array
 
     @property
@@ -89,7 +90,7 @@ class Signals(ABC):
 
     def check_finite(self):
         """Raise if an entry is NaN or infinite."""
-        refuse_non_finite(self.non_finite(), "X")
+        refuse_non_finite(self.non_finite(), self.name)
 
     def replaced(self, where, signal):
         """Replace signals, where a mask is true, by `signal` of shape (1, n_features)."""

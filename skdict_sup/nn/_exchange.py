@@ -46,7 +46,12 @@ def signals_reaching(layer, data_loader, model, n_signals, rng):
         raise ValueError(
             f"data_loader must have a batch with signals for this layer, got none{reason}."
         )
-    return to_numpy(torch.cat(parts))
+    signals = torch.cat(parts)
+    if not bool(torch.isfinite(signals).all()):
+        raise ValueError(
+            "data_loader must have finite signals for this layer, got NaN or infinity."
+        )
+    return to_numpy(signals)
 
 
 def atoms_of(estimator):
@@ -74,10 +79,17 @@ def estimator_of(layer, atoms, estimator):
     if estimator is None:
         running = {name: getattr(layer, name) for name in ("solver", "tol", "max_iter", "n_jobs")}
         return SparseCoder(atoms, **shared, **running)
-    if not hasattr(estimator, "get_params") or "init" not in estimator.get_params(deep=False):
+    is_object = hasattr(estimator, "get_params") and not isinstance(estimator, type)
+    accepted = estimator.get_params(deep=False) if is_object else ()
+    if "init" not in accepted:
         raise TypeError(
             "estimator must be None or have a parameter init, such as "
             f"SupervisedDictionaryClassifier(), got {estimator!r}."
+        )
+    if "transfer" not in accepted and shared.pop("transfer") != "linear":
+        raise ValueError(
+            f"estimator must have a parameter transfer for a layer with "
+            f"transfer={layer.transfer!r}, got {estimator!r}."
         )
     copied: Any = clone(estimator)
     return copied.set_params(init=atoms, n_components=len(atoms), **shared)

@@ -102,14 +102,14 @@ class HyperParameters:
             if name in self.learned:
                 value = torch.exp(logarithms[name]) * unit
             values.append(torch.as_tensor(value, dtype=torch.float64).reshape(-1))
-        return torch.cat(_on_one_device(values)) if values else torch.zeros(0)
+        return torch.cat(on_one_device(values)) if values else torch.zeros(0)
 
 
 def _is_switch(value):
     return isinstance(value, bool) or not isinstance(value, Real | str | np.ndarray)
 
 
-def _on_one_device(tensors):
+def on_one_device(tensors):
     """Tensors on the first device that is not the host, if there is one."""
     for tensor in tensors:
         if tensor.device.type != "cpu":

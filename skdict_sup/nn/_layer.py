@@ -114,15 +114,16 @@ class Factorization(nn.Module):
                 moved = torch.where(is_known, torch.lerp(before, found, self.momentum), found)
                 scale = torch.where(found > 0, moved, before)
                 if not _is_exporting():
-                    self.running_lam_max.copy_(scale)
+                    # by a view: compiled graphs drop a write to a float64 tensor of no dimension
+                    self.running_lam_max.view(1).copy_(scale.view(1))
             else:
                 scale = torch.where(is_known, before, found)
             # signals of zeros: any positive weight gives the code zero
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         return self._weights_at(scale)
 
-    def _projected(self):
-        """Atoms, scaled to norm one where they are longer; training mode stores them.
+    def _projected(self, stores):
+        """Atoms, scaled to norm one where they are longer; `stores` writes them to the parameter.
 
         The gradient is that at the projected atoms, as in projected gradient descent.
         """
@@ -133,7 +134,6 @@ class Factorization(nn.Module):
             correction = torch.where(is_long, atoms / norms - atoms, torch.zeros_like(atoms))
         projected = atoms + correction
         # an unconditional write would invalidate graphs of earlier forward passes
-        stores = self.training and not _is_exporting()
         if stores and (torch.compiler.is_compiling() or bool(is_long.any())):
             with torch.no_grad():
                 self.dictionary.copy_(projected)
@@ -144,7 +144,7 @@ class Factorization(nn.Module):
 
         `typical` is the operator (input, dictionary, positive, *places) for the scale.
         """
-        dictionary = self._projected()
+        dictionary = self._projected(stores=self.training and not _is_exporting())
         if dictionary.dtype in HALF:
             dictionary = dictionary.float()
         values = input.to(dictionary.dtype)
@@ -240,7 +240,7 @@ class Factorization(nn.Module):
             If the estimator has no parameter ``init``.
         """
         with torch.no_grad():
-            atoms = self._projected()
+            atoms = self._projected(stores=False)
         return estimator_of(self, atoms, estimator)
 
     def _load(self, estimator):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
+from ._settings import custom_prior_of
 from ._transforms import batch_of_rows, differentiable, differentiable_once
 
 
@@ -74,7 +75,7 @@ def _(grad_code, grad_objective, input, dictionary, weights, code, gram, setting
 def _save(ctx, inputs, output):
     input, dictionary, weights, settings = inputs
     code, _, gram = output
-    ctx.settings = settings
+    ctx.settings, ctx.prior = settings, custom_prior_of(settings)
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(gram)
     ctx.save_for_backward(input, dictionary, weights, code, gram)

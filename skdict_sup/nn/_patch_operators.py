@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ._patches import Geometry, to_rows
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
+from ._settings import custom_prior_of
 from ._transforms import batch_of_rows, differentiable, differentiable_once
 
 
@@ -126,6 +127,7 @@ def _(
 def _save(ctx, inputs, output):
     input, dictionary, weights, *ctx.settings = inputs
     code, _, gram = output
+    ctx.prior = custom_prior_of(ctx.settings[0])
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(gram)
     ctx.save_for_backward(input, dictionary, weights, code, gram)

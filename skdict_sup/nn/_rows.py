@@ -5,7 +5,7 @@ import torch
 from .._array import as_numpy_view, from_numpy_view
 from .._signals import Dense
 from .._threads import one_blas_thread
-from .._validation import ConvergenceWarning, refuse_non_finite, warn
+from .._validation import ConvergenceWarning, warn
 from ..execution import solve
 from ..implicit import vjp_by_slices
 from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_of
@@ -18,9 +18,7 @@ _reported = set()  # settings with codes that have not converged
 class Input(Dense):
     """Rows of the input of a layer; messages name it as such."""
 
-    def check_finite(self):
-        """Raise if an entry is NaN or infinite."""
-        refuse_non_finite(self.non_finite(), "input")
+    name = "input"
 
 
 class Coding:
@@ -108,5 +106,6 @@ def typical_correlation(rows, dictionary, positive):
     """Median of the largest correlations of nonzero rows with an atom; zero if all rows are."""
     corr = rows @ dictionary.T
     tops = (corr if positive else corr.abs()).amax(dim=1).clamp(min=0.0)
-    tops = tops[tops > 0].sort().values
+    # signals that are not finite are refused when they are coded, and move no scale before
+    tops = tops[(tops > 0) & tops.isfinite()].sort().values
     return tops[len(tops) // 2].clone() if len(tops) else dictionary.new_zeros(())

@@ -15,8 +15,18 @@ import torch
 
 from .._array import as_numpy_view, to_numpy
 from .._atoms import Atoms
+from .._validation import check_scalar
 from ..coding import make_solver
-from ..priors import KL, TO_DIFFERENTIATE, ElasticNet, Lp, as_prior, check_methods, settings_of
+from ..priors import (
+    KL,
+    TO_DIFFERENTIATE,
+    ElasticNet,
+    Lp,
+    as_prior,
+    check_components,
+    check_methods,
+    settings_of,
+)
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 
@@ -64,6 +74,11 @@ def _parsed(text):
     return kind, dict(switches), dict(lengths), dict(zip(OPTIONS, options, strict=True))
 
 
+def custom_prior_of(text):
+    """Custom prior that a text refers to, or None; a backward pass needs it alive."""
+    return _custom_priors.get(_parsed(text)[0])
+
+
 def prior_of(text, weights):
     """Prior that a text and the tensor of its hyper-parameters describe."""
     kind, values, lengths, _ = _parsed(text)
@@ -77,7 +92,12 @@ def prior_of(text, weights):
         prior = _KINDS[kind](**values)
         prior.check()
         return prior
-    prior = _custom_priors[kind]
+    prior = _custom_priors.get(kind)
+    if prior is None:
+        raise RuntimeError(
+            "the custom prior of these codes does not exist any more: graphs that are compiled or "
+            "exported with one run in the same process, as long as there is a reference to it."
+        )
     prior = as_prior(type(prior)(**settings_of(prior) | values) if values else prior)
     check_methods(prior, TO_DIFFERENTIATE, "to be the prior of a layer")
     return prior
@@ -94,6 +114,7 @@ def packed_gradients(text, record, like):
 def problem_of(text, weights, dictionary, gram=None):
     """Problem of the arguments of an operator, on NumPy arrays for tensors in host memory."""
     prior = prior_of(text, weights)
+    check_components(prior, dictionary.shape[0])
     atoms = Atoms(as_numpy_view(dictionary))
     if gram is not None and gram.numel():
         atoms.__dict__["gram"] = as_numpy_view(gram)  # the value of the cached property
@@ -102,9 +123,11 @@ def problem_of(text, weights, dictionary, gram=None):
 
 def solver_of(text, problem):
     """Solver, and keywords of `solve`."""
-    terms = problem.reconstruction, problem.prior
+    terms, tol = (problem.reconstruction, problem.prior), option(text, "tol")
+    if tol is not None:
+        check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
     solver = make_solver(option(text, "solver"), *terms, option(text, "max_iter"))
-    return solver, {"tol": option(text, "tol"), "n_jobs": n_jobs_of(text)}
+    return solver, {"tol": tol, "n_jobs": n_jobs_of(text)}
 
 
 def n_jobs_of(text):

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..priors import KL, ElasticNet, Prior, as_prior, is_positive, resolve_weights
+from ..priors import KL, ElasticNet, Lp, Prior, as_prior, is_positive, resolve_weights
+from ._hyper_parameters import on_one_device
 from ._operators import code_rows, typical_correlation_of_rows
 from ._settings import describe, settings_by_name
 
@@ -87,13 +88,15 @@ def sparse_code(
     tensor(-1.)
     """
     _check(input, dictionary)
-    if isinstance(prior, str):
-        prior = _DEFAULTS[prior] if prior in _DEFAULTS else as_prior(prior)
+    if isinstance(prior, str) and prior in _DEFAULTS:
+        prior = _DEFAULTS[prior]
+    elif not isinstance(prior, ElasticNet | KL | Lp):
+        prior = as_prior(prior)
     rows = input.reshape(-1, input.shape[-1])
     values = _numbers(prior, rows, dictionary)
     lengths = {k: None if v.ndim == 0 else v.shape[0] for k, v in values.items()}
     parts = [v.reshape(-1) for v in values.values()]
-    weights = torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+    weights = torch.cat(on_one_device(parts)) if parts else torch.zeros(0, dtype=torch.float64)
     text = describe(prior, lengths, (transfer, solver, tol, max_iter, n_jobs))
     code = code_rows(rows, dictionary, weights, text)[0]
     return code.reshape(*input.shape[:-1], dictionary.shape[0])
@@ -137,7 +140,7 @@ def _numbers(prior, rows, dictionary):
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
             settings = settings | resolve_weights(relative, prior.automatic(scale), scale)
     return {
-        name: torch.as_tensor(value).to(torch.float64)
+        name: torch.as_tensor(value, dtype=torch.float64)
         for name, value in settings.items()
         if isinstance(value, Tensor | np.ndarray)
         or (isinstance(value, Real) and not isinstance(value, bool))

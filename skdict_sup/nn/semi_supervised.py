@@ -152,6 +152,8 @@ class MuSchedule:
         values: Sequence[float] = (0.8, 0.5, 0.3, 0.0),
         last_epoch: int = -1,
     ):
+        if not isinstance(loss, SemiSupervisedLoss):
+            raise TypeError(f"loss must be a SemiSupervisedLoss, got {type(loss).__name__}.")
         self.loss = loss
         self.milestones = [
             int(check_scalar(m, "milestones", low=0, integer=True)) for m in milestones

@@ -31,15 +31,15 @@ class Softmax:
         least = X.least()
         if least < 0:
             raise ValueError(
-                "X must be nonnegative for transfer='softmax', whose signals are distributions; "
-                f"its smallest entry is {least:g}."
+                f"{X.name} must be nonnegative for transfer='softmax', whose signals are "
+                f"distributions; its smallest entry is {least:g}."
             )
         sums = X.sums()
         error = np.where(sums == 0, 0.0, np.abs(sums - 1.0))
         if error.max() > _SUM_TOL:
             row = int(error.argmax())
             raise ValueError(
-                "X must have rows that sum to 1 for transfer='softmax', whose signals are "
+                f"{X.name} must have rows that sum to 1 for transfer='softmax', whose signals are "
                 f"distributions; row {row} sums to {float(sums[row]):g}. Divide each row by its "
                 "sum."
             )

@@ -16,6 +16,11 @@ from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, lars_path_gram
 
 from skdict_sup import ElasticNet, encode, lam_max
+from skdict_sup._atoms import Atoms
+from skdict_sup.execution import solve
+from skdict_sup.problem import Problem
+from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.solvers import SOLVERS
 
 CROSSED = ("encode", "lam_max")
 
@@ -190,6 +195,23 @@ def test_too_few_iterations_warn_once_with_count_and_worst_gap(batch, solver):
     assert (solution.n_iter <= 1).all()
     gap = oracles.duality_gap(*batch, PRIOR, solution.code)
     np.testing.assert_array_equal(gap > 1e-9, failed)
+
+
+@pytest.mark.numpy_alone("a function below encode")
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_caller_may_report_codes_that_have_not_converged(batch, library):
+    module = pytest.importorskip(library)
+    X, D = map(module.asarray, batch)
+    problem = Problem(as_reconstruction("linear"), PRIOR, Atoms(D))
+    solver = SOLVERS["fista"](1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        silent = solve(problem, X, solver, warns=False)
+    with pytest.warns(ConvergenceWarning, match="of 300 codes have not converged"):
+        told = solve(problem, X, solver)
+    assert not silent.converged.all()
+    for name, part in vars(told).items():
+        np.testing.assert_array_equal(getattr(silent, name), part)
 
 
 def test_verbose_reports_progress(batch, capsys):

@@ -9,6 +9,7 @@ import smooth_oracles as oracles
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import solvers_for, unit_atoms
+from smooth_gradients import quotient
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._atoms import Atoms
@@ -83,6 +84,39 @@ def test_systems_are_solved_on_their_supports(seed, share):
     assert not x[~support].any()
     left = problem.product(x, code) + curvature * x
     np.testing.assert_allclose(left[support], rhs[support], atol=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_gradients_of_losses_are_derivatives_at_fixed_codes(seed):
+    _, D, code, _ = terms(seed)
+    rng = np.random.default_rng(seed)
+    X, weight = 0.9 * rng.dirichlet(np.ones(7), 6) + 0.1 / 7, rng.normal(size=6)
+
+    def loss(X, D):
+        share = scipy.special.softmax(code @ D, axis=1)
+        return float(weight @ scipy.special.rel_entr(X, share).sum(axis=1))
+
+    grad_dictionary, grad_X = Softmax().loss_vjp(X, code, weight, Atoms(D))
+    direction = rng.normal(size=D.shape)
+    expected = quotient(lambda k: loss(X, D + k * direction))
+    found = (grad_dictionary * direction).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)
+    direction = rng.normal(size=X.shape)
+    direction -= direction.mean(axis=1, keepdims=True)  # along the simplex
+    expected = quotient(lambda k: loss(X + 0.1 * k * direction, D)) * 10
+    np.testing.assert_allclose((grad_X * direction).sum(), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_gradients_at_the_edge_of_the_simplex_are_finite():
+    X, D, code, _ = terms(0)
+    X = np.eye(7)[:6]
+    for dtype in (np.float64, np.float32):
+        arrays = X.astype(dtype), 1e3 * code.astype(dtype), np.ones(6, dtype)
+        with np.errstate(all="raise", under="ignore"):
+            found = Softmax().loss_vjp(*arrays, Atoms(D.astype(dtype)))
+        for part in found:
+            assert part.dtype == dtype
+            assert np.isfinite(part).all()
 
 
 def test_codes_far_from_zero_do_not_overflow():
