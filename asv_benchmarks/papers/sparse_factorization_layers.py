@@ -37,19 +37,20 @@ NETWORKS = {
 N_VARIATION, N_VALIDATION, N_CHOICE = 12_000, 2000, 10_000
 RATES = (0.01, 0.03)
 EPOCHS = 10
-LABELS, DRAWS, CHOICE_DRAWS = (100, 200, 300, 400, 500, 600), 5, 3
-FEW = {  # what may be used beside the labelled images
-    "LeNet": Network(batch_size=20),
-    "SF": Network(sf=True, batch_size=20),
-    "CSF": Network(csf=True, batch_size=20),
-    "SF, learned start": Network(sf=True, batch_size=20, pretrained=True),
-    "CSF, learned start": Network(csf=True, batch_size=20, pretrained=True),
-    "SF, learned start, semi-supervised": Network(
-        sf=True, batch_size=20, pretrained=True, semi_supervised=True
-    ),
-    "CSF, learned start, semi-supervised": Network(
-        csf=True, batch_size=20, pretrained=True, semi_supervised=True
-    ),
+LABELS, DRAWS, CHOICE_DRAWS = (100, 200, 400, 600), 5, 2
+_FEW_SETTINGS = {"batch_size": 20, "csf_lam": "0.5*lam_max"}
+FEW = {  # what is done with the images that have no label
+    "LeNet": Network(**_FEW_SETTINGS),
+    **{
+        f"{kind}{name}": Network(**{kind.lower(): True}, **extra, **_FEW_SETTINGS)
+        for kind in ("SF", "CSF")
+        for name, extra in (
+            ("", {}),
+            (", learned start", {"pretrained": True}),
+            (", semi-supervised", {"semi_supervised": True}),
+            (", learned start, semi-supervised", {"pretrained": True, "semi_supervised": True}),
+        )
+    },
 }
 FEW_CHOICES = [
     {"learning_rate": rate, "epochs": epochs, "weight_decay": decay}

@@ -19,9 +19,14 @@ class _Seen(Exception):  # noqa: N818 - it ends a forward pass, and is no error
 
 
 def signals_reaching(layer, data_loader, model, n_signals, rng):
-    """Signals (n, n_features), in NumPy, that reach a layer from the batches of a loader."""
+    """Signals (n, n_features), in NumPy, that reach a layer from the batches of a loader.
+
+    The model is in evaluation mode meanwhile: no layer of it learns from this pass.
+    """
     check_scalar(n_signals, "n_signals", low=1, integer=True)
     parts, count = [], 0
+    passed = layer if model is None else model
+    trains = [m for m in passed.modules() if m.training] if hasattr(passed, "modules") else []
 
     def collect(_, inputs):
         nonlocal count
@@ -33,14 +38,18 @@ def signals_reaching(layer, data_loader, model, n_signals, rng):
 
     hook = layer.register_forward_pre_hook(collect)
     try:
+        for module in trains:
+            module.training = False
         for batch in data_loader:
             input = batch[0] if isinstance(batch, tuple | list) else batch
             with torch.no_grad(), suppress(_Seen):
-                (layer if model is None else model)(input)
+                passed(input)
             if count >= n_signals:
                 break
     finally:
         hook.remove()
+        for module in trains:
+            module.training = True
     if not count:
         reason = "" if model is None else ", or model does not call this layer"
         raise ValueError(
@@ -61,6 +70,11 @@ def atoms_of(estimator):
         raise TypeError(
             "estimator must be fitted or have a dictionary, such as OnlineDictionaryLearning or "
             f"SparseCoder, got {type(estimator).__name__}."
+        )
+    if getattr(estimator, "multi_class", "shared") == "ovr":
+        raise ValueError(
+            "estimator must have one dictionary for all classes, as with multi_class='shared'; "
+            "got multi_class='ovr', whose codes over the dictionaries are separate."
         )
     return np.array(to_numpy(atoms))
 

@@ -102,25 +102,14 @@ class Factorization(nn.Module):
         logs = {name: getattr(self, f"log_{name}") for name in self._hyper.learned}
         return self._hyper.tensor(scale, logs)
 
-    def _weights(self, typical, dictionary):
-        """Tensor of hyper-parameters; `typical` computes the typical correlation of the input."""
-        if not self._hyper.relative:
-            return self._weights_at(None)
-        with torch.no_grad():
-            found = typical(dictionary, self._hyper.positive)
-            before = self.running_lam_max.to(found.dtype)
-            is_known = before > 0
-            if self.training:
-                moved = torch.where(is_known, torch.lerp(before, found, self.momentum), found)
-                scale = torch.where(found > 0, moved, before)
-                if not _is_exporting():
-                    # by a view: compiled graphs drop a write to a float64 tensor of no dimension
-                    self.running_lam_max.view(1).copy_(scale.view(1))
-            else:
-                scale = torch.where(is_known, before, found)
-            # signals of zeros: any positive weight gives the code zero
-            scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-        return self._weights_at(scale)
+    def _scale(self, found):
+        """Typical correlation to use and to store, from that of a batch."""
+        before = self.running_lam_max.to(found.dtype)
+        is_known = before > 0
+        if not self.training:
+            return torch.where(is_known, before, found)
+        moved = torch.where(is_known, torch.lerp(before, found, self.momentum), found)
+        return torch.where(found > 0, moved, before)
 
     def _projected(self, stores):
         """Atoms, scaled to norm one where they are longer; `stores` writes them to the parameter.
@@ -147,11 +136,19 @@ class Factorization(nn.Module):
         dictionary = self._projected(stores=self.training and not _is_exporting())
         if dictionary.dtype in HALF:
             dictionary = dictionary.float()
-        values = input.to(dictionary.dtype)
-        weights = self._weights(
-            lambda *args: typical(values.detach(), *args, *places), dictionary.detach()
-        )
+        values, scale = input.to(dictionary.dtype), None
+        if self._hyper.relative:
+            with torch.no_grad():
+                arguments = values.detach(), dictionary.detach(), self._hyper.positive
+                scale = self._scale(typical(*arguments, *places))
+        # signals of zeros: any positive weight gives the code zero
+        known = None if scale is None else torch.where(scale > 0, scale, torch.ones_like(scale))
+        weights = self._weights_at(known)
         code, objective, _ = operator(values, dictionary, weights, self._text, *places)
+        if scale is not None and self.training and not _is_exporting():
+            # by a view: compiled graphs drop a write to a float64 tensor of no dimension
+            with torch.no_grad():
+                self.running_lam_max.view(1).copy_(scale.view(1))
         if not _is_exporting():
             self._loss = objective.sum() / max(objective.numel(), 1)
         return code.to(input.dtype)

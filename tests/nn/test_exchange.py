@@ -274,3 +274,18 @@ def test_other_dtypes_are_learned_from(dtype):
     assert layer.dictionary.dtype == dtype
     assert not torch.equal(layer.dictionary, before)
     assert layer.dictionary.float().norm(dim=1).max() < 1.01
+
+
+def test_dictionaries_of_several_classes_are_refused():
+    estimator = fitted(classifier, max_iter=1, multi_class="ovr")
+    with pytest.raises(ValueError, match="estimator must have one dictionary for all classes"):
+        SparseFactorization.from_estimator(estimator)
+
+
+def test_the_layers_below_do_not_learn_from_the_signals_of_a_start():
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(6, dtype=torch.float64), dense())
+    state = {name: value.clone() for name, value in model[0].state_dict().items()}
+    model[1].initialise_from([5 + normal(64, 6)], model, random_state=0)
+    assert all(module.training for module in model.modules())
+    for name, value in model[0].state_dict().items():
+        assert torch.equal(value, state[name])
