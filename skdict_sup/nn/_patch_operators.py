@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._patches import Geometry, to_rows
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
-from ._transforms import batch_of_rows, differentiable, differentiable_once
+from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
 
 
 def _geometry(numbers, center):
@@ -30,6 +30,9 @@ def typical_correlation_of_patches(
 @typical_correlation_of_patches.register_fake
 def _(input, dictionary, positive, geometry, center):
     return dictionary.new_empty(())
+
+
+typical_correlation_of_patches.register_vmap(numbers_one_by_one(typical_correlation_of_patches))
 
 
 @torch.library.custom_op("skdict_sup::conv_sparse_code", mutates_args=())

@@ -1,6 +1,6 @@
 """ConvSparseFactorization: exact sparse codes of patches in place of a convolution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -114,7 +114,7 @@ class ConvSparseFactorization(Factorization):
         dtype: torch.dtype | None = None,
     ):
         self.in_channels = int(check_scalar(in_channels, "in_channels", low=1, integer=True))
-        self.n_dims = 1 if not isinstance(kernel_size, int) and len(kernel_size) == 1 else 2
+        self.n_dims = 1 if isinstance(kernel_size, Iterable) and len(kernel_size) == 1 else 2
         self.kernel_size = _sizes(kernel_size, "kernel_size", self.n_dims, 1)
         self.stride = _sizes(stride, "stride", self.n_dims, 1)
         self.padding = _sizes(padding, "padding", self.n_dims, 0)
@@ -267,7 +267,7 @@ class ConvSparseFactorization(Factorization):
 
 def _sizes(value, name, n_dims, low):
     """Tuple of n_dims integers, from one integer or from a sequence."""
-    values = (value,) * n_dims if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * n_dims
     if len(values) != n_dims:
         raise ValueError(
             f"{name} must be an integer or have {n_dims} integers, as many as kernel_size has "
