@@ -48,6 +48,7 @@ if os.environ.get("SKDICT_DOCS_ONLINE"):
         "python": ("https://docs.python.org/3", None),
         "numpy": ("https://numpy.org/doc/stable", None),
         "scipy": ("https://docs.scipy.org/doc/scipy", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
         "sklearn": ("https://scikit-learn.org/stable", None),
     }
 

@@ -1,6 +1,6 @@
 """What the two layers share: dictionary, hyper-parameters, loss, exchange with estimators."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -29,19 +29,19 @@ class Factorization(nn.Module):
 
     def __init__(
         self,
-        n_features,
-        n_components,
+        n_features: int,
+        n_components: int,
         *,
-        prior,
-        transfer,
-        learn_prior,
-        solver,
-        tol,
-        max_iter,
-        momentum,
-        n_jobs,
-        device,
-        dtype,
+        prior: Prior | str,
+        transfer: str,
+        learn_prior: bool | Sequence[str],
+        solver: str,
+        tol: float | None,
+        max_iter: int | None,
+        momentum: float,
+        n_jobs: int | None,
+        device: Any,
+        dtype: torch.dtype | None,
     ):
         super().__init__()
         self.n_components = int(check_scalar(n_components, "n_components", low=1, integer=True))

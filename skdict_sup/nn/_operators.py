@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
 from ._settings import custom_prior_of
-from ._transforms import batch_of_rows, differentiable, differentiable_once
+from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
 
 
 @torch.library.custom_op("skdict_sup::typical_correlation", mutates_args=())
@@ -22,6 +22,9 @@ def typical_correlation_of_rows(input: Tensor, dictionary: Tensor, positive: boo
 @typical_correlation_of_rows.register_fake
 def _(input, dictionary, positive):
     return dictionary.new_empty(())
+
+
+typical_correlation_of_rows.register_vmap(numbers_one_by_one(typical_correlation_of_rows))
 
 
 @torch.library.custom_op("skdict_sup::sparse_code", mutates_args=())
@@ -63,7 +66,7 @@ def backward_operator(
     """Gradients for input, dictionary and hyper-parameters, from those for codes."""
     coding = Coding(dictionary, weights, settings, gram)
     if not input.shape[0] or (grad_code is None and grad_objective is None):
-        return tuple(map(torch.zeros_like, (input, dictionary, weights)))  # type: ignore
+        return torch.zeros_like(input), torch.zeros_like(dictionary), torch.zeros_like(weights)
     return coding.vjp(input, code, grad_code, grad_objective)
 
 

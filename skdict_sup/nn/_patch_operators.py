@@ -11,7 +11,7 @@ from torch import Tensor
 from ._patches import Geometry, to_rows
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
 from ._settings import custom_prior_of
-from ._transforms import batch_of_rows, differentiable, differentiable_once
+from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
 
 
 def _geometry(numbers, center):
@@ -31,6 +31,9 @@ def typical_correlation_of_patches(
 @typical_correlation_of_patches.register_fake
 def _(input, dictionary, positive, geometry, center):
     return dictionary.new_empty(())
+
+
+typical_correlation_of_patches.register_vmap(numbers_one_by_one(typical_correlation_of_patches))
 
 
 @torch.library.custom_op("skdict_sup::conv_sparse_code", mutates_args=())

@@ -75,3 +75,13 @@ def one_by_one(operator, info, in_dims, inputs):
         )
         results.append(operator(*entry))
     return tuple(torch.stack(part) for part in zip(*results, strict=True)), (0,) * len(results[0])
+
+
+def numbers_one_by_one(operator):
+    """Rule for `torch.vmap` of an operator that returns one tensor, entry by entry."""
+
+    def batch(info, in_dims, *inputs):
+        found, dims = one_by_one(lambda *entry: (operator(*entry),), info, in_dims, inputs)
+        return found[0], dims[0]
+
+    return batch

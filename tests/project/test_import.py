@@ -11,6 +11,11 @@ import pytest
 
 import skdict_sup
 
+try:
+    from skdict_sup import nn
+except ImportError:  # without torch
+    nn = None
+
 HEAVY = ("cupy", "dask", "matplotlib", "numba", "numpy", "scipy", "sklearn", "torch")
 CALL = """
 import numpy as np
@@ -19,6 +24,10 @@ prior = skdict_sup.ElasticNet(lam=1.0)
 code = skdict_sup.encode(X, D, prior=prior).code
 skdict_sup.code_vjp(X, D, code, code, prior=prior)
 """
+
+
+HOMES = [home for home in (skdict_sup, nn) if home]
+PUBLIC = [(home, name) for home in HOMES for name in home.__all__]
 
 
 def run(script):
@@ -65,17 +74,33 @@ def test_names_are_bound_at_first_use():
     assert run(script) == ["False", "True"]
 
 
-@pytest.mark.parametrize("name", skdict_sup.__all__)
-def test_every_public_name_resolves(name):
-    value = getattr(skdict_sup, name)
+def test_layers_without_torch_are_an_error_that_says_what_to_install():
+    script = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "try:\n"
+        "    import skdict_sup.nn\n"
+        "except ImportError as error:\n"
+        "    print(error)"
+    )
+    assert "skdict-sup[torch]," in run(script)
+
+
+@pytest.mark.parametrize(("home", "name"), PUBLIC)
+def test_every_public_name_resolves(home, name):
+    value = getattr(home, name)
     assert value.__name__ == name
     assert value.__doc__
 
 
-def test_public_names_are_sorted_unique_and_listed():
+@pytest.mark.parametrize("home", HOMES)
+def test_public_names_are_sorted_and_unique(home):
     # in the order of ruff: names all in capitals first
-    order = sorted(set(skdict_sup.__all__), key=lambda name: (not name.isupper(), name))
-    assert skdict_sup.__all__ == order
+    kinds = {name: (not name.isupper(), name) for name in home.__all__}
+    assert home.__all__ == sorted(kinds, key=kinds.get)
+
+
+def test_public_names_are_listed():
     assert set(skdict_sup.__all__) == set(skdict_sup._HOMES)
     assert set(skdict_sup.__all__) <= set(dir(skdict_sup))
 
@@ -101,8 +126,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def public_functions():
     """Pairs of a name and a function: what users call, methods and constructors included."""
-    for name in skdict_sup.__all__:
-        value = getattr(skdict_sup, name)
+    for home, name in PUBLIC:
+        value = getattr(home, name)
         if inspect.isfunction(value):
             yield name, value
         elif inspect.isclass(value):

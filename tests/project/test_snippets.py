@@ -1,4 +1,7 @@
-"""Code of the README and of the user guide, run in order, page by page, on less data."""
+"""Code of the README and of the user guide, run in order, page by page, on less data.
+
+Blocks with an option, such as a caption that names the package that they need, are not run.
+"""
 
 import re
 from pathlib import Path
@@ -11,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "user_guide"
 # what makes it slow: samples, and atoms of estimators
 SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}
+NEEDS = {"nn.rst": "torch"}  # packages that pages need
 PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.rst"))]
 
 
@@ -36,6 +40,8 @@ load_digits = sklearn.datasets.load_digits
 @pytest.mark.filterwarnings("default")  # of so few samples some are to be expected
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    if page.name in NEEDS:
+        pytest.importorskip(NEEDS[page.name])
     monkeypatch.setattr(sklearn.datasets, "load_digits", few_digits)
     monkeypatch.chdir(tmp_path)
     parts = blocks(page)

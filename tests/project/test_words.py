@@ -20,6 +20,11 @@ from skdict_sup.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from skdict_sup.optim import OPTIMIZERS
 from skdict_sup.solvers import SOLVERS
 
+try:
+    from skdict_sup import nn
+except ImportError:  # without torch
+    nn = None
+
 PACKAGE = Path(skdict_sup.__file__).parent
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -101,7 +106,7 @@ def retired(prose):
 
 
 def public_objects():
-    for home in (skdict_sup, plotting):
+    for home in filter(None, (skdict_sup, plotting, nn)):
         yield from (getattr(home, name) for name in home.__all__)
 
 
@@ -129,11 +134,17 @@ def test_every_name_of_an_option_is_documented():
     assert not missing, f"in no docstring and on no page: {missing}"
 
 
+def names_of_layers():
+    """Public names of the layers, which are read from the file, because torch may be missing."""
+    tree = ast.parse((PACKAGE / "nn" / "__init__.py").read_text(encoding="utf-8"))
+    return next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign))
+
+
 @needs_docs
 def test_every_public_name_is_in_the_reference():
     text = (DOCS / "api.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"^   (\w+)$", text, re.MULTILINE))
-    assert named == {*skdict_sup.__all__, *plotting.__all__}
+    assert named == {*skdict_sup.__all__, *plotting.__all__, *names_of_layers()}
 
 
 @needs_docs
