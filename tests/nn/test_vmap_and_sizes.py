@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from skdict_sup.nn import ConvSparseFactorization, SparseFactorization  # noqa: E402
+from skdict_sup.nn import ConvSparseFactorization, SparseFactorization
 
 LAYERS = {
     "rows": (lambda: SparseFactorization(6, 9), (4, 5, 6)),
