@@ -102,6 +102,15 @@ class Factorization(nn.Module):
         logs = {name: getattr(self, f"log_{name}") for name in self._hyper.learned}
         return self._hyper.tensor(scale, logs)
 
+    def _is_fixed(self):
+        """Whether the scale of signals is known and no longer changes; unknown in a graph."""
+        if self.training or torch.compiler.is_compiling():
+            return False
+        try:
+            return float(self.running_lam_max) > 0
+        except RuntimeError:  # layers that are stacked for vmap
+            return False
+
     def _scale(self, found):
         """Typical correlation to use and to store, from that of a batch."""
         before = self.running_lam_max.to(found.dtype)
@@ -137,7 +146,9 @@ class Factorization(nn.Module):
         if dictionary.dtype in HALF:
             dictionary = dictionary.float()
         values, scale = input.to(dictionary.dtype), None
-        if self._hyper.relative:
+        if self._hyper.relative and self._is_fixed():
+            scale = self.running_lam_max
+        elif self._hyper.relative:
             with torch.no_grad():
                 arguments = values.detach(), dictionary.detach(), self._hyper.positive
                 scale = self._scale(typical(*arguments, *places))

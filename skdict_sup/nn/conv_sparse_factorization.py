@@ -38,8 +38,9 @@ class ConvSparseFactorization(Factorization):
         number, such as ``(5,)``, is for one-dimensional signals (N, C, L).
     stride : int or sequence of int, default=1
         Distance of neighbouring patches.
-    padding : int or sequence of int, default=0
-        Number of zeros on each side of the input.
+    padding : int, sequence of int, "valid" or "same", default=0
+        Number of zeros on each side of the input. "valid" means none; "same" as many as make the
+        output as large as the input, for patches of odd size and stride 1.
     dilation : int or sequence of int, default=1
         Distance of neighbouring entries of a patch.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
@@ -100,7 +101,7 @@ class ConvSparseFactorization(Factorization):
         kernel_size: Size,
         *,
         stride: Size = 1,
-        padding: Size = 0,
+        padding: Size | str = 0,
         dilation: Size = 1,
         prior: Prior | str = "elastic_net",
         center: bool = False,
@@ -117,8 +118,8 @@ class ConvSparseFactorization(Factorization):
         self.n_dims = 1 if isinstance(kernel_size, Iterable) and len(kernel_size) == 1 else 2
         self.kernel_size = _sizes(kernel_size, "kernel_size", self.n_dims, 1)
         self.stride = _sizes(stride, "stride", self.n_dims, 1)
-        self.padding = _sizes(padding, "padding", self.n_dims, 0)
         self.dilation = _sizes(dilation, "dilation", self.n_dims, 1)
+        self.padding = self._padding(padding)
         if not isinstance(center, bool):
             raise TypeError(f"center must be True or False, got {center!r}.")
         self.center = center
@@ -136,6 +137,23 @@ class ConvSparseFactorization(Factorization):
             device=device,
             dtype=dtype,
         )
+
+    def _padding(self, padding):
+        """Zeros on each side along each dimension."""
+        if not isinstance(padding, str):
+            return _sizes(padding, "padding", self.n_dims, 0)
+        if padding == "valid":
+            return (0,) * self.n_dims
+        pairs = zip(self.kernel_size, self.dilation, strict=True)
+        extents = [(size - 1) * step + 1 for size, step in pairs]
+        is_odd = all(extent % 2 for extent in extents)
+        if padding != "same" or not is_odd or any(step != 1 for step in self.stride):
+            raise ValueError(
+                'padding must be a number of zeros, "valid", or with patches of odd size and '
+                f'stride 1 "same"; got {padding!r} with kernel_size={self.kernel_size}, '
+                f"dilation={self.dilation} and stride={self.stride}."
+            )
+        return tuple(extent // 2 for extent in extents)
 
     @property
     def _geometry(self):

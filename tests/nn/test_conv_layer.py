@@ -221,3 +221,19 @@ def test_relative_weights_are_resolved_on_the_patches():
     code = layer(images).permute(0, 2, 3, 1).reshape(-1, 7)
     arrays = unfolded(images, layer).numpy(), layer.dictionary.detach().numpy()
     np.testing.assert_allclose(code.detach(), encode(*arrays).code, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("size", "dilation"), [(3, 1), ((5, 1), 1), (3, 2)])
+def test_padding_may_be_named_as_in_a_convolution(size, dilation):
+    input = normal(2, 2, 7, 6)
+    for padding in ("same", "valid"):
+        layer = conv(kernel_size=size, dilation=dilation, padding=padding)
+        expected = torch.nn.Conv2d(2, 7, size, dilation=dilation, padding=padding)
+        assert layer(input).shape == expected(input.float()).shape
+
+
+@pytest.mark.parametrize("settings", [{"kernel_size": 2}, {"stride": 2}, {"padding": "full"}])
+def test_named_padding_that_is_not_possible_is_refused(settings):
+    arguments = {"kernel_size": 3, "padding": "same"} | settings
+    with pytest.raises(ValueError, match=r"^padding must be a number of zeros"):
+        ConvSparseFactorization(2, 7, **arguments)

@@ -199,3 +199,18 @@ def test_values_on_several_devices_are_brought_to_the_one_that_is_not_the_host()
     here, there = torch.zeros(2), torch.zeros(3, device="meta")
     assert [t.device.type for t in on_one_device([here, there, here])] == ["meta"] * 3
     assert [t.device.type for t in on_one_device([here, here])] == ["cpu"] * 2
+
+
+def test_evaluation_with_a_known_scale_does_not_look_at_the_batch(monkeypatch):
+    layer = dense(prior="elastic_net")
+    layer(normal(20, 6))
+    expected = layer.eval()(normal(5, 6, seed=1)).detach()
+
+    def refused(*_):
+        raise AssertionError("the typical correlation was computed")
+
+    module = "skdict_sup.nn.sparse_factorization.typical_correlation_of_rows"
+    monkeypatch.setattr(module, refused)
+    assert torch.equal(layer(normal(5, 6, seed=1)), expected)
+    with pytest.raises(AssertionError, match="was computed"):
+        layer.train()(normal(5, 6))
