@@ -1,6 +1,6 @@
 """Digits and their variations, the networks of Koch and Corso, and their training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ from skdict_sup.nn import (
     SparseFactorization,
 )
 
-SIDE = 28
+SIDE, N_CLASSES = 28, 10
 LEAST_CONTRAST = 0.1  # standard deviation of a patch of a photograph behind a digit
 PRETRAINING_BATCHES, PRETRAINING_SIGNALS = 40, 10_000
 MUS = (0.8, 0.5, 0.3, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
     """A network of figure 2, and how it is trained."""
 
@@ -31,6 +31,7 @@ class Network:
     sf: bool = False
     csf_lam: float | str = "0.2*lam_max"
     sf_lam: float | str = "0.1*lam_max"
+    lam2: float = 0.1  # keeps gradients small where atoms are nearly dependent
     learning_rate: float = 0.03
     dictionary_rate: float = 1.0  # of the convolutional layer, in units of the learning rate
     dense_dictionary_rate: float = 10.0
@@ -40,14 +41,19 @@ class Network:
     pretrained: bool = False  # whether dictionaries are learned without labels to begin with
     semi_supervised: bool = False
 
+    def __repr__(self):
+        """Settings that are not the default."""
+        settings = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return " ".join(f"{f.name}={getattr(self, f.name)}" for f in settings)
+
     def build(self):
         """A dictionary stands for the first convolution, or for the first dense layer."""
         first = nn.Conv2d(1, 20, 5)
         if self.csf:
-            first = ConvSparseFactorization(1, 20, 5, prior=ElasticNet(self.csf_lam))
+            first = ConvSparseFactorization(1, 20, 5, prior=ElasticNet(self.csf_lam, self.lam2))
         dense = [nn.Linear(800, 500), nn.ReLU()]
         if self.sf:
-            dense = [SparseFactorization(800, 500, prior=ElasticNet(self.sf_lam))]
+            dense = [SparseFactorization(800, 500, prior=ElasticNet(self.sf_lam, self.lam2))]
         pool = nn.MaxPool2d
         last = nn.Linear(500, 10)
         return nn.Sequential(
@@ -107,7 +113,9 @@ def _patch(photographs, rng):
 
 
 def accuracy(model, X, y):
-    """Accuracy in %."""
+    """Accuracy in %; that of a guess for a model whose training has diverged."""
+    if model is None:
+        return 100 / N_CLASSES
     model.eval()
     with torch.no_grad():
         right = [
@@ -119,7 +127,10 @@ def accuracy(model, X, y):
 
 
 def trained(network, X, y, seed, unlabelled=None):
-    """Model of a network, trained on images and labels; `unlabelled` are more images."""
+    """Model of a network, trained on images and labels; `unlabelled` are more images.
+
+    None if the training has diverged.
+    """
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
     model = network.build()
@@ -141,12 +152,14 @@ def trained(network, X, y, seed, unlabelled=None):
     for _ in range(network.epochs):
         for rows in torch.randperm(len(X), generator=draw).split(network.batch_size):
             optimizer.zero_grad()
-            output = model(X[rows])
             others = []
             if weights is not None and loss.mu > 0 and unlabelled is not None:
                 chosen = torch.randint(len(pool), (network.batch_size,), generator=draw)
                 others = [pool[chosen]]
-            loss(output, y[rows], *others).backward()
+            try:
+                loss(model(X[rows]), y[rows], *others).backward()
+            except ValueError:  # a dictionary or activations that are not finite
+                return None
             optimizer.step()
             schedule.step()
         if weights is not None:

@@ -57,7 +57,7 @@ def _table(found):
         " training images held out, with 10000 for training. Dictionaries are first learned"
         " without labels on the training images (`initialise_from`); lam is relative to the"
         " signals: 0.2 of lam_max for CSF, 0.1 for SF, whose dictionary has ten times the"
-        " learning rate.",
+        " learning rate; lam2 is 0.1.",
         "",
         *table(["", *names], rows),
         "",

@@ -28,20 +28,26 @@ def signals_reaching(layer, data_loader, model, n_signals, rng):
     passed = layer if model is None else model
     trains = [m for m in passed.modules() if m.training] if hasattr(passed, "modules") else []
 
-    def collect(_, inputs):
+    def collect(_, inputs, keywords):
         nonlocal count
-        layer._check_input(inputs[0])
-        rows = layer._some_rows(inputs[0].detach(), n_signals - count, rng)
+        input = inputs[0] if inputs else keywords["input"]
+        layer._check_input(input)
+        rows = layer._some_rows(input.detach(), n_signals - count, rng)
         parts.append(rows.float() if rows.dtype in HALF else rows)
         count += len(rows)
         raise _Seen
 
-    hook = layer.register_forward_pre_hook(collect)
+    hook = layer.register_forward_pre_hook(collect, with_kwargs=True)
     try:
         for module in trains:
             module.training = False
         for batch in data_loader:
-            input = batch[0] if isinstance(batch, tuple | list) else batch
+            input = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
+            if not isinstance(input, torch.Tensor):
+                raise TypeError(
+                    "data_loader must have tensors, or tuples whose first entry is one, got "
+                    f"{type(input).__name__}."
+                )
             with torch.no_grad(), suppress(_Seen):
                 passed(input)
             if count >= n_signals:
@@ -67,23 +73,46 @@ def atoms_of(estimator):
     """Dictionary of an estimator, in NumPy."""
     atoms = getattr(estimator, "components_", getattr(estimator, "dictionary", None))
     if atoms is None:
+        if hasattr(estimator, "fit") and not isinstance(estimator, type):
+            raise TypeError(
+                f"estimator must be fitted, got {type(estimator).__name__} without components_: "
+                "call fit."
+            )
         raise TypeError(
-            "estimator must be fitted or have a dictionary, such as OnlineDictionaryLearning or "
-            f"SparseCoder, got {type(estimator).__name__}."
+            "estimator must be a fitted estimator with a dictionary, such as "
+            f"OnlineDictionaryLearning or SparseCoder, got {estimator!r}."
         )
     if getattr(estimator, "multi_class", "shared") == "ovr":
         raise ValueError(
             "estimator must have one dictionary for all classes, as with multi_class='shared'; "
             "got multi_class='ovr', whose codes over the dictionaries are separate."
         )
-    return np.array(to_numpy(atoms))
+    if getattr(estimator, "n_projected", None) is not None:
+        raise ValueError(
+            "estimator must code its signals as they are, without n_projected: project them in a "
+            "torch.nn.Linear, and make a layer from an estimator of the projected signals."
+        )
+    atoms = np.array(to_numpy(atoms))
+    atoms = atoms if atoms.dtype.kind == "f" else atoms.astype(np.float64)
+    longest = np.linalg.norm(atoms, axis=1).max()
+    if longest > 1 + 1e-4:
+        raise ValueError(
+            "estimator must have atoms in the unit ball, as a layer has, got one of norm "
+            f"{longest:.4g}: divide its dictionary by the norms of its atoms."
+        )
+    return atoms
 
 
-def arguments_of(estimator):
+def arguments_of(estimator) -> dict[str, Any]:
     """Arguments of a layer that an estimator has too."""
-    dtype = torch.as_tensor(atoms_of(estimator)).dtype
-    prior = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
-    return {"prior": prior, "transfer": getattr(estimator, "transfer", "linear"), "dtype": dtype}
+    names = ("transfer", "solver", "tol", "max_iter", "n_jobs")
+    if not isinstance(estimator, SparseCoder):
+        names = ("transfer", "n_jobs")
+    found: dict[str, Any] = {
+        name: getattr(estimator, name) for name in names if hasattr(estimator, name)
+    }
+    found["prior"] = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
+    return found | {"dtype": torch.as_tensor(atoms_of(estimator)).dtype}
 
 
 def estimator_of(layer, atoms, estimator):

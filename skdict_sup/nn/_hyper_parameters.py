@@ -41,6 +41,7 @@ class HyperParameters:
     """
 
     def __init__(self, prior, learn_prior, n_components):
+        _refuse_tensors(prior)
         self.prior = as_prior(prior)
         check_methods(self.prior, TO_DIFFERENTIATE, "to be the prior of a layer")
         check_components(self.prior, n_components)
@@ -103,6 +104,18 @@ class HyperParameters:
                 value = torch.exp(logarithms[name]) * unit
             values.append(torch.as_tensor(value, dtype=torch.float64).reshape(-1))
         return torch.cat(on_one_device(values)) if values else torch.zeros(0)
+
+
+def _refuse_tensors(prior):
+    """Raise TypeError if a setting is a tensor that requires gradients."""
+    if not hasattr(prior, "get_params") or isinstance(prior, type):
+        return
+    for name, value in settings_by_name(prior).items():
+        if isinstance(value, torch.Tensor) and value.requires_grad:
+            raise TypeError(
+                f"prior must have numbers in a layer, got {name} as a tensor that requires "
+                f"gradients: use learn_prior=('{name}',) to learn it, or the function sparse_code."
+            )
 
 
 def _is_switch(value):

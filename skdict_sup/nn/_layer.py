@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._threads import effective_n_jobs
 from .._validation import check_scalar
 from ..coding import make_solver
 from ..estimators import OnlineDictionaryLearning
@@ -15,8 +16,9 @@ from ..priors import Prior
 from ..reconstruction import as_reconstruction
 from ._exchange import HALF, atoms_of, estimator_of, signals_reaching
 from ._hyper_parameters import HyperParameters
+from ._modes import is_exporting, is_recomputing
 from ._rows import typical_correlation
-from ._settings import OPTIONS, describe, prior_of
+from ._settings import OPTIONS, describe, prior_of, settings_by_name
 
 _SLACK = 2e-6  # excess of a norm over one that counts as rounding error
 
@@ -47,7 +49,11 @@ class Factorization(nn.Module):
         self.n_components = int(check_scalar(n_components, "n_components", low=1, integer=True))
         self.transfer, self.solver, self.tol, self.max_iter = transfer, solver, tol, max_iter
         self.momentum = float(check_scalar(momentum, "momentum", low=0.0, high=1.0, strict=True))
-        self.learn_prior, self.n_jobs = learn_prior, n_jobs
+        self.learn_prior = learn_prior
+        if isinstance(learn_prior, Iterable) and not isinstance(learn_prior, str):
+            self.learn_prior = tuple(learn_prior)
+        self.n_jobs = n_jobs
+        effective_n_jobs(n_jobs)
         as_reconstruction(transfer)
         if tol is not None:
             check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
@@ -55,7 +61,7 @@ class Factorization(nn.Module):
         if not empty.dtype.is_floating_point:
             raise TypeError(f"dtype must be a floating-point dtype, got {empty.dtype}.")
         self.dictionary = nn.Parameter(empty)
-        self._loss = None
+        self._loss, self._is_counted = None, False
         self._set_prior(prior)
         for name, value in self._hyper.initial_logarithms(empty).items():
             self.register_parameter(f"log_{name}", nn.Parameter(value))
@@ -103,8 +109,11 @@ class Factorization(nn.Module):
         return self._hyper.tensor(scale, logs)
 
     def _is_fixed(self):
-        """Whether the scale of signals is known and no longer changes; unknown in a graph."""
-        if self.training or torch.compiler.is_compiling():
+        """Whether the scale of signals is known and does not change; unknown in a graph.
+
+        A forward pass that a checkpoint repeats has the scale of the first time.
+        """
+        if torch.compiler.is_compiling() or (self.training and not is_recomputing()):
             return False
         try:
             return float(self.running_lam_max) > 0
@@ -127,27 +136,31 @@ class Factorization(nn.Module):
         """
         atoms = self.dictionary
         with torch.no_grad():
-            norms = torch.linalg.vector_norm(atoms, dim=1, keepdim=True)
-            is_long = norms > 1 + max(_SLACK, 4 * torch.finfo(atoms.dtype).eps)
-            correction = torch.where(is_long, atoms / norms - atoms, torch.zeros_like(atoms))
-        projected = atoms + correction
-        # an unconditional write would invalidate graphs of earlier forward passes
-        if stores and (torch.compiler.is_compiling() or bool(is_long.any())):
+            is_long = torch.linalg.vector_norm(atoms, dim=1, keepdim=True) > _longest(atoms.dtype)
+            largest = atoms.abs().amax(dim=1, keepdim=True)
+            scaled = atoms / torch.where(is_long, largest, torch.ones_like(largest))
+            unit = scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+            projected = torch.where(is_long, unit, atoms)
+        if stores and torch.compiler.is_compiling():
             with torch.no_grad():
                 self.dictionary.copy_(projected)
-        return projected
+        elif stores and bool(is_long.any()):
+            # by `data`, which leaves graphs valid that have used the dictionary before
+            self.dictionary.data.copy_(projected)
+        return projected + (atoms - atoms.detach())
 
     def _coded(self, input, operator, typical, *places):
         """Codes of an input by an operator (input, dictionary, weights, settings, *places).
 
         `typical` is the operator (input, dictionary, positive, *places) for the scale.
         """
-        dictionary = self._projected(stores=self.training and not _is_exporting())
+        dictionary = self._projected(stores=self.training and not is_exporting())
         if dictionary.dtype in HALF:
             dictionary = dictionary.float()
         values, scale = input.to(dictionary.dtype), None
+        learns_scale = self.training and not is_exporting() and not is_recomputing()
         if self._hyper.relative and self._is_fixed():
-            scale = self.running_lam_max
+            scale = self.running_lam_max.to(values.dtype)
         elif self._hyper.relative:
             with torch.no_grad():
                 arguments = values.detach(), dictionary.detach(), self._hyper.positive
@@ -156,11 +169,13 @@ class Factorization(nn.Module):
         known = None if scale is None else torch.where(scale > 0, scale, torch.ones_like(scale))
         weights = self._weights_at(known)
         code, objective, _ = operator(values, dictionary, weights, self._text, *places)
-        if scale is not None and self.training and not _is_exporting():
+        if scale is not None and learns_scale:
             # by a view: compiled graphs drop a write to a float64 tensor of no dimension
             with torch.no_grad():
-                self.running_lam_max.view(1).copy_(scale.view(1))
-        if not _is_exporting():
+                largest = torch.finfo(self.running_lam_max.dtype).max
+                self.running_lam_max.view(1).copy_(scale.clamp(max=largest).view(1))
+        if not is_exporting():
+            self._is_counted = False
             self._loss = objective.sum() / max(objective.numel(), 1)
         return code.to(input.dtype)
 
@@ -319,7 +334,9 @@ class Factorization(nn.Module):
 
     def _arguments(self):
         """Arguments that are not their default, for `extra_repr`."""
-        shown = [f"prior={self.prior!r}"]
+        settings = settings_by_name(self.prior).items()
+        values = ", ".join(f"{name}={value!r}" for name, value in settings)
+        shown = [f"prior={type(self.prior).__name__}({values})"]
         if self.transfer != "linear":
             shown.append(f"transfer={self.transfer!r}")
         if self.learn_prior:
@@ -327,6 +344,6 @@ class Factorization(nn.Module):
         return shown
 
 
-def _is_exporting():
-    exporting = getattr(torch.compiler, "is_exporting", None)
-    return exporting() if exporting else torch.compiler.is_compiling()
+def _longest(dtype):
+    """Largest norm of an atom that counts as one."""
+    return 1 + max(_SLACK, 4 * torch.finfo(dtype).eps)

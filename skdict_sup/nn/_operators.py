@@ -63,16 +63,21 @@ def backward_operator(
     gram: Tensor,
     settings: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients for input, dictionary and hyper-parameters, from those for codes."""
+    """Gradients for input, dictionary and hyper-parameters, from those for codes.
+
+    They are contiguous in memory, as the shapes for compilers say.
+    """
     coding = Coding(dictionary, weights, settings, gram)
     if not input.shape[0] or (grad_code is None and grad_objective is None):
-        return torch.zeros_like(input), torch.zeros_like(dictionary), torch.zeros_like(weights)
-    return coding.vjp(input, code, grad_code, grad_objective)
+        zeros = torch.zeros_like(weights)
+        return input.new_zeros(input.shape), dictionary.new_zeros(dictionary.shape), zeros
+    rows, atoms, numbers = coding.vjp(input, code, grad_code, grad_objective)
+    return rows.contiguous(), atoms.contiguous(), numbers
 
 
 @backward_operator.register_fake
 def _(grad_code, grad_objective, input, dictionary, weights, code, gram, settings):
-    return tuple(map(torch.empty_like, (input, dictionary, weights)))
+    return tuple(a.new_empty(a.shape) for a in (input, dictionary, weights))
 
 
 def _save(ctx, inputs, output):
@@ -81,7 +86,8 @@ def _save(ctx, inputs, output):
     ctx.settings, ctx.prior = settings, custom_prior_of(settings)
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(gram)
-    ctx.save_for_backward(input, dictionary, weights, code, gram)
+    # a copy of the codes, which a layer behind may change in place, as a rectifier does
+    ctx.save_for_backward(input, dictionary, weights, code.clone(), gram)
 
 
 def _backward(ctx, grad_code, grad_objective, _):

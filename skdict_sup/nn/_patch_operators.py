@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ._patches import Geometry, to_rows
+from ._patches import Geometry
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
 from ._settings import custom_prior_of
 from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
@@ -55,11 +55,11 @@ def conv_operator(
     code = input.new_empty((n, dictionary.shape[0], *size))
     objective = input.new_empty((n, *size))
     padded = places.pad(input.detach())
-    for images, lines, below in places.bands(padded.shape):
-        found = coding.encode(places.rows(padded[images, :, below]))
-        shape = objective[images, lines].shape
-        code[images, :, lines] = found[0].reshape(*shape, -1).permute(0, 3, 1, 2)
-        objective[images, lines] = found[1].reshape(shape)
+    for band in places.bands(padded.shape):
+        found = coding.encode(places.rows(padded[band.pixels]))
+        shape = objective[band.places].shape
+        code[band.maps] = found[0].reshape(*shape, -1).permute(0, 3, 1, 2)
+        objective[band.places] = found[1].reshape(shape)
     coding.report()
     return code, objective, coding.gram
 
@@ -87,23 +87,20 @@ def backward_operator(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients for input, dictionary and hyper-parameters, from those for codes."""
     coding, places = Coding(dictionary, weights, settings, gram), _geometry(geometry, center)
-    grad_dictionary = torch.zeros_like(dictionary)
+    grad_dictionary = dictionary.new_zeros(dictionary.shape)
     grad_weights = torch.zeros_like(weights)
     padded = places.pad(input.detach())
-    grad_padded = torch.zeros_like(padded) if needs_input else None
+    grad_padded = padded.new_zeros(padded.shape) if needs_input else None
     if grad_code is None and grad_objective is None:
-        return torch.zeros_like(input), grad_dictionary, grad_weights
-    for images, lines, below in places.bands(padded.shape):
-        band = padded[images, :, below]
-        codes, grad_codes = (
-            None if maps is None else to_rows(maps, images, lines) for maps in (code, grad_code)
-        )
-        losses = None if grad_objective is None else grad_objective[images, lines].reshape(-1)
-        rows, atoms, hyper = coding.vjp(places.rows(band), codes, grad_codes, losses)
-        grad_dictionary += atoms
-        grad_weights += hyper
+        return input.new_zeros(input.shape), grad_dictionary, grad_weights
+    for band in places.bands(padded.shape):
+        grad_codes = None if grad_code is None else band.rows(grad_code)
+        losses = None if grad_objective is None else grad_objective[band.places].reshape(-1)
+        found = coding.vjp(places.rows(padded[band.pixels]), band.rows(code), grad_codes, losses)
+        grad_dictionary += found[1]
+        grad_weights += found[2]
         if grad_padded is not None:
-            places.add(rows, grad_padded[images, :, below])
+            places.add(found[0], grad_padded[band.pixels])
     if grad_padded is None:
         return input.new_empty(0), grad_dictionary, grad_weights
     return places.unpad(grad_padded), grad_dictionary, grad_weights
@@ -124,7 +121,7 @@ def _(
     needs_input,
 ):
     grad_input = input.new_empty(input.shape if needs_input else (0,))
-    return grad_input, torch.empty_like(dictionary), torch.zeros_like(weights)
+    return grad_input, dictionary.new_empty(dictionary.shape), torch.empty_like(weights)
 
 
 def _save(ctx, inputs, output):
@@ -133,7 +130,8 @@ def _save(ctx, inputs, output):
     ctx.prior = custom_prior_of(ctx.settings[0])
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(gram)
-    ctx.save_for_backward(input, dictionary, weights, code, gram)
+    # a copy of the codes, which a layer behind may change in place, as a rectifier does
+    ctx.save_for_backward(input, dictionary, weights, code.clone(), gram)
 
 
 def _backward(ctx, grad_code, grad_objective, _):

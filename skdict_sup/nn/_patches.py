@@ -75,22 +75,21 @@ class Geometry:
         return rows - rows.mean(dim=1, keepdim=True) if self.center else rows
 
     def bands(self, shape):
-        """Bands of padded images (n, channels, height, width), whose patches fit in memory.
-
-        Each band has a slice of images, a slice of rows of patches, and a slice of the rows of
-        the images below these.
-        """
+        """Bands of padded images (n, channels, height, width) whose patches fit in memory."""
         height, width = self.output_size_of_padded(shape)
         n_features = shape[1] * self.kernel_size[0] * self.kernel_size[1]
         n_patches = max(1, _MAX_ENTRIES // n_features)
-        n_images, n_lines = max(1, n_patches // (height * width)), height
-        if height * width > n_patches:
-            n_lines = max(1, n_patches // width)
-        for images in slices(shape[0], n_images):
+        n_columns = min(width, n_patches)
+        n_lines = min(height, max(1, n_patches // width))
+        for images in slices(shape[0], max(1, n_patches // (height * width))):
             for lines in slices(height, n_lines):
-                first = lines.start * self.stride[0]
-                last = (lines.stop - 1) * self.stride[0] + self.extent[0]
-                yield images, lines, slice(first, last)
+                for columns in slices(width, n_columns):
+                    yield Band(images, lines, columns, *map(self._below, (0, 1), (lines, columns)))
+
+    def _below(self, dim, patches):
+        """Pixels along a dimension that some patches cover."""
+        first = patches.start * self.stride[dim]
+        return slice(first, (patches.stop - 1) * self.stride[dim] + self.extent[dim])
 
     def output_size_of_padded(self, shape):
         """Numbers of patches along height and width of padded images."""
@@ -109,7 +108,32 @@ class Geometry:
         return coarse.rows(self.pad(images[:n_images]))
 
 
-def to_rows(maps, images, lines):
-    """Entries of a band of maps (n, channels, height, width) as rows (n_patches, channels)."""
-    band = maps[images, :, lines]
-    return band.permute(0, 2, 3, 1).reshape(-1, band.shape[1])
+@dataclass(frozen=True)
+class Band:
+    """Slices of images and of their patches, and of the pixels below these patches."""
+
+    images: slice
+    lines: slice
+    columns: slice
+    height: slice
+    width: slice
+
+    @property
+    def pixels(self):
+        """Index of padded images (n, channels, height, width)."""
+        return self.images, slice(None), self.height, self.width
+
+    @property
+    def places(self):
+        """Index of arrays with an entry for each patch (n, lines, columns)."""
+        return self.images, self.lines, self.columns
+
+    @property
+    def maps(self):
+        """Index of maps (n, channels, lines, columns)."""
+        return self.images, slice(None), self.lines, self.columns
+
+    def rows(self, maps):
+        """Entries of maps as rows (n_patches, channels)."""
+        band = maps[self.maps]
+        return band.permute(0, 2, 3, 1).reshape(-1, band.shape[1])

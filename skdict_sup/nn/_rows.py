@@ -12,7 +12,8 @@ from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_o
 
 MAX_ROWS = 1024  # signals of a batch that the typical correlation is computed from
 
-_reported = set()  # settings with codes that have not converged
+_MANY = 32  # codes that are hardly all zero by chance
+_reported = set()  # settings, with categories of warnings that they have led to
 
 
 class Input(Dense):
@@ -31,7 +32,7 @@ class Coding:
     def __init__(self, dictionary, weights, text, gram=None):
         self.dictionary, self.weights, self.text = dictionary.detach(), weights, text
         self.problem = problem_of(text, weights, self.dictionary, gram)
-        self.n_rows = self.n_failed = 0
+        self.n_rows, self.n_failed, self.is_zero = 0, 0, True
 
     @property
     def gram(self):
@@ -49,21 +50,35 @@ class Coding:
         problem, X = self.problem, Input(as_numpy_view(rows.detach().contiguous()))
         problem.reconstruction.check(X)
         solver, options = solver_of(self.text, problem)
-        solution = solve(problem, problem.filled(X)[0], solver, warns=False, **options)
+        with without_autocast(rows):
+            solution = solve(problem, problem.filled(X)[0], solver, warns=False, **options)
         self.n_rows += X.shape[0]
+        # codes of elastic nets that have left zero took steps
+        self.is_zero = self.is_zero and not solution.n_iter.any() and bool(rows.any())
         self.n_failed += int((~solution.converged).sum())
         return tuple(from_numpy_view(a, rows) for a in (solution.code, solution.objective))
 
     def report(self):
-        """Warn, once for the same settings, if codes have not converged."""
-        if self.n_failed and self.text not in _reported:
-            _reported.add(self.text)
-            warn(
-                f"{self.n_failed} of {self.n_rows} codes of a sparse factorization layer have not "
-                "converged; increase max_iter, tol or lam2, or try another solver. This is "
-                "reported once.",
+        """Warn, once for the same settings, of codes that are all zero or have not converged."""
+        p, m = self.dictionary.shape
+        subject = f"codes of a sparse factorization layer ({p} atoms of {m} entries)"
+        if self.n_failed:
+            self._warn(
+                f"{self.n_failed} of {self.n_rows} {subject} have not converged; increase "
+                "max_iter, tol or lam2, or try another solver. This is reported once.",
                 ConvergenceWarning,
             )
+        if self.is_zero and self.n_rows >= _MANY:
+            self._warn(
+                f"all {self.n_rows} {subject} are zero, and so is their gradient: lam is at least "
+                "the largest correlation of a signal with an atom. Use a smaller lam, or one that "
+                "is relative to the signals, such as '0.2*lam_max'. This is reported once."
+            )
+
+    def _warn(self, message, category=UserWarning):
+        if (self.text, category) not in _reported:
+            _reported.add((self.text, category))
+            warn(message, category)
 
     @one_blas_thread()
     def vjp(self, rows, code, grad_code, grad_objective):
@@ -78,13 +93,34 @@ class Coding:
         )
         parts, grad_weights = [], torch.zeros_like(self.weights)
         if grad_code is not None:
-            found = vjp_by_slices(problem, X, code, grad_code, n_jobs_of(self.text))
+            with without_autocast(rows):
+                found = vjp_by_slices(problem, X, code, grad_code, n_jobs_of(self.text))
             parts.append((found.X, found.dictionary))
             grad_weights = packed_gradients(self.text, found.prior, self.weights)
         if grad_objective is not None:
-            parts.append(problem.objective_vjp(X.dense(), code, grad_objective)[::-1])
+            with without_autocast(rows):
+                parts.append(problem.objective_vjp(X.dense(), code, grad_objective)[::-1])
         sums = (pair[0] + pair[1] if pair[1:] else pair[0] for pair in zip(*parts, strict=True))
-        return *(from_numpy_view(a, rows) for a in sums), grad_weights
+        grad_rows, grad_dictionary = (from_numpy_view(a, rows) for a in sums)
+        if grad_code is not None:
+            _pass_on_nan(torch.as_tensor(grad_code), grad_rows, grad_dictionary, grad_weights)
+        return grad_rows, grad_dictionary, grad_weights
+
+
+def _pass_on_nan(grad_code, grad_rows, grad_dictionary, grad_weights):
+    """Make gradients NaN that depend on a NaN: solvers may drop it, and scalers look for it."""
+    if not bool(torch.isnan(grad_code.sum())):
+        return
+    is_nan = torch.isnan(grad_code).any(dim=1)
+    if bool(is_nan.any()):
+        grad_rows[is_nan] = torch.nan
+        grad_dictionary.fill_(torch.nan)
+        grad_weights.fill_(torch.nan)
+
+
+def without_autocast(like):
+    """Context in which matrix products of torch keep the dtype of their arguments."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def check_dictionary(dictionary):
@@ -104,7 +140,8 @@ def fake_gram(dictionary, text):
 
 def typical_correlation(rows, dictionary, positive):
     """Median of the largest correlations of nonzero rows with an atom; zero if all rows are."""
-    corr = rows @ dictionary.T
+    with without_autocast(rows):
+        corr = rows @ dictionary.T
     tops = (corr if positive else corr.abs()).amax(dim=1).clamp(min=0.0)
     # signals that are not finite are refused when they are coded, and move no scale before
     tops = tops[(tops > 0) & tops.isfinite()].sort().values

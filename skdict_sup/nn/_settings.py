@@ -62,7 +62,8 @@ def describe(prior, lengths, options) -> str:
     else:
         name, switches = str(id(prior)), []
         _custom_priors[name] = prior
-    return repr((name, tuple(switches), tuple(lengths.items()), tuple(options)))
+    plain = [value.item() if isinstance(value, np.generic) else value for value in options]
+    return repr((name, tuple(switches), tuple(lengths.items()), tuple(plain)))
 
 
 OPTIONS = "transfer", "solver", "tol", "max_iter", "n_jobs"

@@ -18,6 +18,7 @@ def differentiable(operator, setup_context, backward, batch):
         "setup_context": staticmethod(setup_context),
         "backward": staticmethod(backward),
         "vmap": staticmethod(batch),
+        "jvp": staticmethod(_refuse_forward_mode),
     }
     function = type("SparseCode", (torch.autograd.Function,), members)
 
@@ -25,6 +26,13 @@ def differentiable(operator, setup_context, backward, batch):
         return operator(*inputs) if torch.compiler.is_compiling() else function.apply(*inputs)
 
     return call
+
+
+def _refuse_forward_mode(ctx, *tangents):
+    raise NotImplementedError(
+        "sparse codes have no derivatives in forward mode (jvp, jacfwd): use reverse mode, as in "
+        "backward, torch.func.vjp or torch.func.jacrev."
+    )
 
 
 def differentiable_once(operator):

@@ -218,12 +218,11 @@ class ConvSparseFactorization(Factorization):
     def _some_rows(self, input, n_rows, rng):
         geometry, images = self._geometry, self._as_images(input)
         padded = geometry.pad(images)
-        bands = list(geometry.bands(padded.shape))
         n_patches = len(images) * int(np.prod(geometry.output_size(images.shape)))
         share = min(1.0, n_rows / max(1, n_patches))
-        parts = []
-        for chosen, _, below in bands:
-            rows = geometry.rows(padded[chosen, :, below])
+        parts = [padded.new_empty((0, self.dictionary.shape[1]))]
+        for band in geometry.bands(padded.shape):
+            rows = geometry.rows(padded[band.pixels])
             kept = rng.permutation(len(rows))[: int(np.ceil(share * len(rows)))]
             parts.append(rows[torch.as_tensor(np.sort(kept), device=rows.device)])
         return torch.cat(parts)[:n_rows]
@@ -259,7 +258,7 @@ class ConvSparseFactorization(Factorization):
             If its atoms do not have the size of a patch, or if it has another transfer.
         """
         shared = arguments_of(estimator)
-        if shared.pop("transfer") != "linear":
+        if shared.pop("transfer", "linear") != "linear":
             raise ValueError("estimator must have transfer='linear', as the layer has.")
         n_components, n_features = atoms_of(estimator).shape
         layer = cls(in_channels, n_components, kernel_size, **shared | arguments)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..priors import KL, ElasticNet, Lp, Prior, as_prior, is_positive, resolve_weights
+from ._exchange import HALF
 from ._hyper_parameters import on_one_device
 from ._operators import code_rows, typical_correlation_of_rows
 from ._settings import describe, settings_by_name
@@ -36,7 +37,7 @@ def sparse_code(
     Parameters
     ----------
     input : Tensor of shape (..., n_features)
-        Signals, in float32 or float64.
+        Signals, in float32 or float64; half precision is computed in the dtype of the dictionary.
     dictionary : Tensor of shape (n_components, n_features)
         Atoms as rows, of any norm, in the same dtype.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
@@ -92,21 +93,21 @@ def sparse_code(
         prior = _DEFAULTS[prior]
     elif not isinstance(prior, ElasticNet | KL | Lp):
         prior = as_prior(prior)
-    rows = input.reshape(-1, input.shape[-1])
+    rows = input.reshape(-1, input.shape[-1]).to(dictionary.dtype)
     values = _numbers(prior, rows, dictionary)
     lengths = {k: None if v.ndim == 0 else v.shape[0] for k, v in values.items()}
     parts = [v.reshape(-1) for v in values.values()]
     weights = torch.cat(on_one_device(parts)) if parts else torch.zeros(0, dtype=torch.float64)
     text = describe(prior, lengths, (transfer, solver, tol, max_iter, n_jobs))
     code = code_rows(rows, dictionary, weights, text)[0]
-    return code.reshape(*input.shape[:-1], dictionary.shape[0])
+    return code.reshape(*input.shape[:-1], dictionary.shape[0]).to(input.dtype)
 
 
 def _check(input, dictionary):
     for name, value in (("input", input), ("dictionary", dictionary)):
         if not isinstance(value, Tensor):
             raise TypeError(f"{name} must be a torch tensor, got {type(value).__name__}.")
-        if value.dtype not in (torch.float32, torch.float64):
+        if value.dtype not in (torch.float32, torch.float64, *(HALF if name == "input" else ())):
             raise TypeError(f"{name} must be in float32 or float64, got {value.dtype}.")
     if dictionary.ndim != 2 or 0 in dictionary.shape:
         raise ValueError(
@@ -118,7 +119,7 @@ def _check(input, dictionary):
             f"input must have {dictionary.shape[1]} entries in its last dimension, as the "
             f"dictionary has columns, got shape {tuple(input.shape)}."
         )
-    if input.dtype != dictionary.dtype:
+    if input.dtype != dictionary.dtype and input.dtype not in HALF:
         raise TypeError(
             f"input and dictionary must have the same dtype, got {input.dtype} and "
             f"{dictionary.dtype}."

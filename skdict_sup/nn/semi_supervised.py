@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 from .._validation import check_scalar
 from ._layer import Factorization
+
+_UNLABELLED = -1  # as in scikit-learn
 
 
 class SemiSupervisedLoss(nn.Module):
@@ -73,11 +76,11 @@ class SemiSupervisedLoss(nn.Module):
         Parameters
         ----------
         output : Tensor
-            Output of the model for the batch; of the latest forward pass, unless `unlabelled` is
-            given.
+            Output of the model for the batch, which must be that of its last forward pass unless
+            `unlabelled` is given: a pass over validation data must not come in between.
         target : Tensor
-            Target of the batch, as `criterion` expects it. Class indices of -1, and rows with NaN,
-            mark samples without a label, which only the unsupervised loss sees.
+            Target of the batch, as `criterion` expects it. Samples whose class indices are all
+            -1, or with a NaN, have no label: only the unsupervised loss sees them.
         unlabelled : Tensor or None, default=None
             Input of another batch, for the unsupervised loss alone; the model is called on it.
             None uses the batch of `output`.
@@ -86,31 +89,60 @@ class SemiSupervisedLoss(nn.Module):
         -------
         Tensor
             The loss, a number.
+
+        Raises
+        ------
+        RuntimeError
+            If the last forward pass was without gradients.
         """
         check_scalar(self.mu, "mu", low=0.0, high=1.0)
         if self.mu == 0:
             return self._supervised(output, target)
         if unlabelled is not None:
             self._model[0](unlabelled)
-        unsupervised = torch.stack([layer.reconstruction_loss() for layer in self._layers()]).sum()
+        unsupervised = self._unsupervised()
         if self.mu == 1:
             return unsupervised
         return (1 - self.mu) * self._supervised(output, target) + self.mu * unsupervised
 
+    def _unsupervised(self):
+        """Sum of the objectives of the layers that have been called since the last loss."""
+        layers = self._layers()
+        layers = [layer for layer in layers if not layer._is_counted] or layers
+        losses = [layer.reconstruction_loss() for layer in layers]
+        for layer, loss in zip(layers, losses, strict=True):
+            learns = torch.is_grad_enabled() and layer.dictionary.requires_grad
+            if learns and not loss.requires_grad:
+                raise RuntimeError(
+                    "the last forward pass of the model was without gradients, as for validation, "
+                    "so that its unsupervised loss has none: call the model on the batch right "
+                    "before the loss."
+                )
+            layer._is_counted = True
+        return torch.stack(losses).sum()
+
     def _supervised(self, output, target):
-        if target.dtype.is_floating_point:
-            is_labelled = ~target.isnan().reshape(len(target), -1).any(dim=1)
-        else:
-            is_labelled = (target >= 0).reshape(len(target), -1).all(dim=1)
-        if bool(is_labelled.all()):
+        """Criterion of the samples that have a label, zero if there are none."""
+        if not isinstance(target, Tensor):
             return self.criterion(output, target)
+        if target.dtype.is_floating_point:
+            is_labelled = ~_of_samples(target.isnan(), torch.any)
+        else:
+            is_labelled = ~_of_samples(target == _UNLABELLED, torch.all)
         if not bool(is_labelled.any()):
             return 0.0 * output.sum()  # the mean of a criterion over no sample is NaN
+        if bool(is_labelled.all()):
+            return self.criterion(output, target)
         return self.criterion(output[is_labelled], target[is_labelled])
 
     def extra_repr(self) -> str:
         """Current weight, for the printed form."""
         return f"mu={self.mu}"
+
+
+def _of_samples(mask, reduce):
+    """Mask of samples, from a mask of the entries of their targets."""
+    return reduce(mask.flatten(1), dim=1) if mask.ndim > 1 else mask
 
 
 class MuSchedule:
@@ -155,6 +187,9 @@ class MuSchedule:
         if not isinstance(loss, SemiSupervisedLoss):
             raise TypeError(f"loss must be a SemiSupervisedLoss, got {type(loss).__name__}.")
         self.loss = loss
+        for name, value in (("milestones", milestones), ("values", values)):
+            if not isinstance(value, Sequence):
+                raise TypeError(f"{name} must be a sequence of numbers, got {value!r}.")
         self.milestones = [
             int(check_scalar(m, "milestones", low=0, integer=True)) for m in milestones
         ]
@@ -180,7 +215,7 @@ class MuSchedule:
 
     def state_dict(self) -> dict[str, Any]:
         """State without the loss, as plain numbers."""
-        return {k: v for k, v in vars(self).items() if k != "loss"}
+        return {k: copy(v) for k, v in vars(self).items() if k != "loss"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore a state.
@@ -190,5 +225,5 @@ class MuSchedule:
         state_dict : dict
             Result of `state_dict`.
         """
-        self.__dict__.update(state_dict)
+        self.__dict__.update({k: copy(v) for k, v in state_dict.items()})
         self.loss.mu = self.values[bisect_right(self.milestones, self.last_epoch)]

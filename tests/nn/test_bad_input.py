@@ -247,8 +247,10 @@ def test_the_prior_of_learned_parameters_cannot_be_replaced():
 
 
 def test_estimators_must_have_a_dictionary():
-    for estimator in (OnlineDictionaryLearning(), 3):
-        with pytest.raises(TypeError, match=r"^estimator must be fitted or have a dictionary"):
+    with pytest.raises(TypeError, match=r"^estimator must be fitted, .*: call fit\.$"):
+        SparseFactorization.from_estimator(OnlineDictionaryLearning())
+    for estimator in (3, OnlineDictionaryLearning):
+        with pytest.raises(TypeError, match=r"^estimator must be a fitted estimator with a dict"):
             SparseFactorization.from_estimator(estimator)
     with pytest.raises(ValueError, match=r"^estimator must have atoms of .* 4 entries, got 6"):
         ConvSparseFactorization.from_estimator(SparseCoder(np.eye(6)), 1, 2)
@@ -269,6 +271,8 @@ def test_batches_must_reach_the_layer():
     for loader, model in (([], None), ([ROWS[:0]], None), ([ROWS], torch.nn.Identity())):
         with pytest.raises(ValueError, match=r"^data_loader must have a batch with signals"):
             layer.initialise_from(loader, model)
+    with pytest.raises(TypeError, match=r"^data_loader must have tensors, .* got dict"):
+        layer.initialise_from([{"input": ROWS}])
     with pytest.raises(ValueError, match=r"^n_signals must"):
         layer.initialise_from([ROWS], n_signals=0)
     with pytest.raises(ValueError, match=r"^input must have in_features=6"):
@@ -316,3 +320,10 @@ def test_schedules_are_checked(arguments, error, message):
     settings = {"loss": loss, "milestones": [1], "values": [0.2, 0.1]} | arguments
     with pytest.raises(error, match=f"^{message}"):
         MuSchedule(**settings)
+
+
+def test_tensors_to_learn_are_not_taken_for_numbers():
+    lam = torch.tensor(0.1, requires_grad=True)
+    with pytest.raises(TypeError, match=r"^prior must have numbers .* learn_prior=\('lam',\)"):
+        dense(prior=ElasticNet(lam))
+    assert dense(prior=ElasticNet(lam.detach())).prior.lam == pytest.approx(0.1)

@@ -271,18 +271,20 @@ def test_an_empty_batch_gives_an_empty_output(prior):
 
 
 def test_the_printed_form_has_the_arguments():
-    text = "SparseFactorization(in_features=6, n_components=7, prior=KL(lam=0.1, p=0.2)"
+    text = "SparseFactorization(in_features=6, n_components=7, "
+    text += "prior=KL(lam=0.1, p=0.2, positive=False)"
     assert repr(SparseFactorization(6, 7, prior=KL(0.1, 0.2))) == text + ")"
     options = {"transfer": "softmax", "learn_prior": ("lam",)}
     found = repr(SparseFactorization(6, 7, prior=KL(0.1, 0.2), **options))
     assert found == text + ", transfer='softmax', learn_prior=('lam',))"
     found = repr(ConvSparseFactorization(1, 2, 3))
     text = "ConvSparseFactorization(1, 2, kernel_size=(3, 3), stride=(1, 1)"
-    assert found == text + ", prior=ElasticNet())"
+    prior = "prior=ElasticNet(lam='auto', lam2=0.0, positive=False)"
+    assert found == f"{text}, {prior})"
     options = {"padding": 1, "dilation": (1, 2), "center": True}
     found = repr(ConvSparseFactorization(1, 2, 3, **options))
     shown = "padding=(1, 1), dilation=(1, 2), center=True"
-    assert found == f"{text}, {shown}, prior=ElasticNet())"
+    assert found == f"{text}, {shown}, {prior})"
 
 
 def test_another_prior_may_be_set():
