@@ -249,8 +249,8 @@ class Factorization(nn.Module):
         estimator : estimator or None, default=None
             Estimator with a parameter ``init``, such as
             :class:`~skdict_sup.SupervisedDictionaryClassifier`, for which the dictionary is a
-            start; None makes a :class:`~skdict_sup.SparseCoder`, whose codes are those of this
-            layer in evaluation mode.
+            start; None makes a :class:`~skdict_sup.SparseCoder`, whose codes of signals (centred
+            patches, for ``center=True``) are those of the layer in evaluation mode.
 
         Returns
         -------
