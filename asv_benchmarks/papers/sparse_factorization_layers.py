@@ -172,7 +172,8 @@ class Experiment:
                 for kind, pair in (("SF", _dense(batch, dtype)), ("CSF", _conv(batch, dtype))):
                     names = dict(zip(("layer", "by hand"), pair, strict=True))
                     called = {k: Contender(run, batch, THREADS) for k, run in names.items()}
-                    found = interleaved(called, 3 if self.quick else 15)
+                    repeats = 15 if batch < BATCHES[-1] else 5
+                    found = interleaved(called, 3 if self.quick else repeats)
                     layers[kind, batch, str(dtype).removeprefix("torch.")] = tuple(
                         found[name][0] for name in names
                     )

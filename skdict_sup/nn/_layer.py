@@ -16,7 +16,7 @@ from ..priors import Prior
 from ..reconstruction import as_reconstruction
 from ._exchange import HALF, atoms_of, estimator_of, signals_reaching
 from ._hyper_parameters import HyperParameters
-from ._modes import is_exporting, is_recomputing
+from ._modes import is_compiling_or_any, is_exporting, is_recomputing
 from ._rows import typical_correlation
 from ._settings import OPTIONS, describe, prior_of, settings_by_name
 
@@ -137,6 +137,8 @@ class Factorization(nn.Module):
         atoms = self.dictionary
         with torch.no_grad():
             is_long = torch.linalg.vector_norm(atoms, dim=1, keepdim=True) > _longest(atoms.dtype)
+            if not is_compiling_or_any(is_long):
+                return atoms
             largest = atoms.abs().amax(dim=1, keepdim=True)
             scaled = atoms / torch.where(is_long, largest, torch.ones_like(largest))
             unit = scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
@@ -144,7 +146,7 @@ class Factorization(nn.Module):
         if stores and torch.compiler.is_compiling():
             with torch.no_grad():
                 self.dictionary.copy_(projected)
-        elif stores and bool(is_long.any()):
+        elif stores:
             # by `data`, which leaves graphs valid that have used the dictionary before
             self.dictionary.data.copy_(projected)
         return projected + (atoms - atoms.detach())
@@ -334,8 +336,7 @@ class Factorization(nn.Module):
 
     def _arguments(self):
         """Arguments that are not their default, for `extra_repr`."""
-        settings = settings_by_name(self.prior).items()
-        values = ", ".join(f"{name}={value!r}" for name, value in settings)
+        values = ", ".join(f"{k}={v!r}" for k, v in settings_by_name(self.prior).items())
         shown = [f"prior={type(self.prior).__name__}({values})"]
         if self.transfer != "linear":
             shown.append(f"transfer={self.transfer!r}")

@@ -13,3 +13,13 @@ def is_recomputing():
 def is_exporting():
     exporting = getattr(torch.compiler, "is_exporting", None)
     return exporting() if exporting else torch.compiler.is_compiling()
+
+
+def is_compiling_or_any(mask):
+    """Whether an entry of a mask is true, or is not known while torch traces a function."""
+    if torch.compiler.is_compiling():
+        return True
+    try:
+        return bool(mask.any())
+    except RuntimeError:  # within torch.vmap
+        return True

@@ -5,7 +5,7 @@ import torch
 from .._array import as_numpy_view, from_numpy_view
 from .._signals import Dense
 from .._threads import one_blas_thread
-from .._validation import ConvergenceWarning, warn
+from .._validation import ConvergenceWarning, non_finite_rows, warn
 from ..execution import solve
 from ..implicit import vjp_by_slices
 from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_of
@@ -125,7 +125,7 @@ def without_autocast(like):
 
 def check_dictionary(dictionary):
     """Raise ValueError unless a dictionary is finite."""
-    if not bool(torch.isfinite(dictionary).all()):
+    if len(non_finite_rows(as_numpy_view(dictionary.detach()))):
         raise ValueError(
             "dictionary must be finite, got NaN or infinity: if training has diverged, reduce "
             "the learning rate or clip the gradients."
