@@ -33,7 +33,7 @@ class Network:
     sf_lam: float | str = "0.1*lam_max"
     lam2: float = 0.1  # keeps gradients small where atoms are nearly dependent
     learning_rate: float = 0.03
-    dictionary_rate: float = 1.0  # of the convolutional layer, in units of the learning rate
+    dictionary_rate: float = 1.0  # learning rate of the first dictionary, relative to the others
     dense_dictionary_rate: float = 10.0
     weight_decay: float = 5e-4
     epochs: int = 10

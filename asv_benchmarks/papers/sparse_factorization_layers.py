@@ -8,13 +8,11 @@ chosen on training images held out; the test images give the figures alone.
 
 import sys
 import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
@@ -243,7 +241,6 @@ def _conv(batch, dtype):
 
 def main():
     options = arguments(__doc__.splitlines()[0], "layers", PARTS)
-    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     about = machine(PACKAGES, threads=f"1; {THREADS} for times")
     torch.set_num_threads(1)
     experiment, start = Experiment(options.quick), time.perf_counter()

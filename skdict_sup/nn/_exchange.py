@@ -103,8 +103,8 @@ def atoms_of(estimator):
     return atoms
 
 
-def arguments_of(estimator) -> dict[str, Any]:
-    """Arguments of a layer that an estimator has too."""
+def arguments_of(estimator, atoms) -> dict[str, Any]:
+    """Arguments of a layer that an estimator with these atoms has too."""
     names = ("transfer", "solver", "tol", "max_iter", "n_jobs")
     if not isinstance(estimator, SparseCoder):
         names = ("transfer", "n_jobs")
@@ -112,7 +112,7 @@ def arguments_of(estimator) -> dict[str, Any]:
         name: getattr(estimator, name) for name in names if hasattr(estimator, name)
     }
     found["prior"] = getattr(estimator, "prior_", getattr(estimator, "prior", "elastic_net"))
-    return found | {"dtype": torch.as_tensor(atoms_of(estimator)).dtype}
+    return found | {"dtype": torch.as_tensor(atoms).dtype}
 
 
 def estimator_of(layer, atoms, estimator):

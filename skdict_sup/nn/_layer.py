@@ -14,7 +14,7 @@ from ..coding import make_solver
 from ..estimators import OnlineDictionaryLearning
 from ..priors import Prior
 from ..reconstruction import as_reconstruction
-from ._exchange import HALF, atoms_of, estimator_of, signals_reaching
+from ._exchange import HALF, estimator_of, signals_reaching
 from ._hyper_parameters import HyperParameters
 from ._modes import is_compiling_or_any, is_exporting, is_recomputing
 from ._rows import typical_correlation
@@ -268,10 +268,10 @@ class Factorization(nn.Module):
             atoms = self._projected(stores=False)
         return estimator_of(self, atoms, estimator)
 
-    def _load(self, estimator):
-        """Copy the dictionary of an estimator to this layer."""
+    def _load(self, atoms):
+        """Copy a dictionary in NumPy to this layer."""
         with torch.no_grad():
-            self.dictionary.copy_(torch.as_tensor(atoms_of(estimator)))
+            self.dictionary.copy_(torch.as_tensor(atoms))
         return self
 
     def initialise_from(
@@ -322,8 +322,8 @@ class Factorization(nn.Module):
             n_jobs=self.n_jobs,
         )
         learner.fit(signals)
+        self._load(learner.components_)
         with torch.no_grad():
-            self.dictionary.copy_(torch.as_tensor(learner.components_))
             if self._hyper.relative:
                 rows = torch.as_tensor(signals).to(self.dictionary)
                 scale = typical_correlation(rows, self.dictionary, self._hyper.positive)

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor
 
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
-from ._settings import custom_prior_of
-from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
+from ._transforms import (
+    batch_of_rows,
+    differentiable,
+    differentiable_once,
+    numbers_one_by_one,
+    save,
+)
 
 
 @torch.library.custom_op("skdict_sup::typical_correlation", mutates_args=())
@@ -80,25 +85,12 @@ def _(grad_code, grad_objective, input, dictionary, weights, code, gram, setting
     return tuple(a.new_empty(a.shape) for a in (input, dictionary, weights))
 
 
-def _save(ctx, inputs, output):
-    input, dictionary, weights, settings = inputs
-    code, _, gram = output
-    ctx.settings, ctx.prior = settings, custom_prior_of(settings)
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(gram)
-    # a copy of the codes, which a layer behind may change in place, as a rectifier does
-    ctx.save_for_backward(input, dictionary, weights, code.clone(), gram)
-
-
 def _backward(ctx, grad_code, grad_objective, _):
-    input, dictionary, weights, code, gram = ctx.saved_tensors
-    gradients = _call_backward(
-        grad_code, grad_objective, input, dictionary, weights, code, gram, ctx.settings
-    )
+    gradients = _call_backward(grad_code, grad_objective, *ctx.saved_tensors, *ctx.settings)
     return *gradients, None
 
 
 _call_backward = differentiable_once(backward_operator)
 code_rows = differentiable(
-    sparse_code_operator, _save, _backward, batch_of_rows(sparse_code_operator)
+    sparse_code_operator, save, _backward, batch_of_rows(sparse_code_operator)
 )

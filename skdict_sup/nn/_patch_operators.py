@@ -10,8 +10,13 @@ from torch import Tensor
 
 from ._patches import Geometry
 from ._rows import MAX_ROWS, Coding, check_dictionary, fake_gram, typical_correlation
-from ._settings import custom_prior_of
-from ._transforms import batch_of_rows, differentiable, differentiable_once, numbers_one_by_one
+from ._transforms import (
+    batch_of_rows,
+    differentiable,
+    differentiable_once,
+    numbers_one_by_one,
+    save,
+)
 
 
 def _geometry(numbers, center):
@@ -124,23 +129,11 @@ def _(
     return grad_input, dictionary.new_empty(dictionary.shape), torch.empty_like(weights)
 
 
-def _save(ctx, inputs, output):
-    input, dictionary, weights, *ctx.settings = inputs
-    code, _, gram = output
-    ctx.prior = custom_prior_of(ctx.settings[0])
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(gram)
-    # a copy of the codes, which a layer behind may change in place, as a rectifier does
-    ctx.save_for_backward(input, dictionary, weights, code.clone(), gram)
-
-
 def _backward(ctx, grad_code, grad_objective, _):
-    input, dictionary, weights, code, gram = ctx.saved_tensors
-    needs_input = ctx.needs_input_grad[0]
-    saved = input, dictionary, weights, code, gram
+    needs_input, saved = ctx.needs_input_grad[0], ctx.saved_tensors
     gradients = _call_backward(grad_code, grad_objective, *saved, *ctx.settings, needs_input)
     return gradients[0] if needs_input else None, *gradients[1:], None, None, None
 
 
 _call_backward = differentiable_once(backward_operator)
-code_patches = differentiable(conv_operator, _save, _backward, batch_of_rows(conv_operator))
+code_patches = differentiable(conv_operator, save, _backward, batch_of_rows(conv_operator))

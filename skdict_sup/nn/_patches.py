@@ -1,12 +1,18 @@
 """Patches of images as rows, band by band, and their adjoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch.nn.functional import pad
 
 from .._threads import slices
 
 _MAX_ENTRIES = 2**22  # entries of the patches that exist at one time
+
+
+def extent_of(kernel_size, dilation):
+    """Numbers of pixels that a patch covers along each dimension."""
+    pairs = zip(kernel_size, dilation, strict=True)
+    return tuple((size - 1) * step + 1 for size, step in pairs)
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,12 @@ class Geometry:
     @property
     def extent(self):
         """Height and width of a patch in the image."""
-        pairs = zip(self.kernel_size, self.dilation, strict=True)
-        return tuple((size - 1) * step + 1 for size, step in pairs)
+        return extent_of(self.kernel_size, self.dilation)
 
     def output_size(self, shape):
         """Numbers of patches along height and width, for an input (..., height, width)."""
-        sizes = zip(shape[-2:], self.padding, self.extent, self.stride, strict=True)
-        return tuple((n + 2 * pad - extent) // step + 1 for n, pad, extent, step in sizes)
+        pairs = zip(shape[-2:], self.padding, strict=True)
+        return self.output_size_of_padded([n + 2 * zeros for n, zeros in pairs])
 
     def pad(self, images):
         """Images with zeros around them."""
@@ -104,8 +109,7 @@ class Geometry:
         while n_images * (height // (factor + 1)) * (width // (factor + 1)) >= n_rows:
             factor += 1
         stride = self.stride[0] * factor, self.stride[1] * factor
-        coarse = Geometry(self.kernel_size, stride, self.padding, self.dilation, self.center)
-        return coarse.rows(self.pad(images[:n_images]))
+        return replace(self, stride=stride).rows(self.pad(images[:n_images]))
 
 
 @dataclass(frozen=True)

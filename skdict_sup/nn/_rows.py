@@ -92,13 +92,12 @@ class Coding:
             for a in (code, grad_code, grad_objective)
         )
         parts, grad_weights = [], torch.zeros_like(self.weights)
-        if grad_code is not None:
-            with without_autocast(rows):
+        with without_autocast(rows):
+            if grad_code is not None:
                 found = vjp_by_slices(problem, X, code, grad_code, n_jobs_of(self.text))
-            parts.append((found.X, found.dictionary))
-            grad_weights = packed_gradients(self.text, found.prior, self.weights)
-        if grad_objective is not None:
-            with without_autocast(rows):
+                parts.append((found.X, found.dictionary))
+                grad_weights = packed_gradients(self.text, found.prior, self.weights)
+            if grad_objective is not None:
                 parts.append(problem.objective_vjp(X.dense(), code, grad_objective)[::-1])
         sums = (pair[0] + pair[1] if pair[1:] else pair[0] for pair in zip(*parts, strict=True))
         grad_rows, grad_dictionary = (from_numpy_view(a, rows) for a in sums)

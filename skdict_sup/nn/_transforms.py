@@ -2,6 +2,8 @@
 
 import torch
 
+from ._settings import custom_prior_of
+
 
 def differentiable(operator, setup_context, backward, batch):
     """Give an operator its derivative, and return the function to call it by.
@@ -52,6 +54,17 @@ def differentiable_once(operator):
         return one_by_one(operator, info, in_dims, inputs)
 
     return differentiable(operator, setup_context, backward, batch)
+
+
+def save(ctx, inputs, output):
+    """Save what the backward operator of (input, dictionary, weights, *settings) needs."""
+    input, dictionary, weights, *ctx.settings = inputs
+    code, _, gram = output
+    ctx.prior = custom_prior_of(ctx.settings[0])
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(gram)
+    # a copy of the codes, which a layer behind may change in place, as a rectifier does
+    ctx.save_for_backward(input, dictionary, weights, code.clone(), gram)
 
 
 def batch_of_rows(operator):

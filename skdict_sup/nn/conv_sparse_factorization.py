@@ -12,7 +12,7 @@ from ..priors import Prior
 from ._exchange import arguments_of, atoms_of
 from ._layer import Factorization
 from ._patch_operators import code_patches, typical_correlation_of_patches
-from ._patches import Geometry
+from ._patches import Geometry, extent_of
 
 Size = int | Sequence[int]
 
@@ -144,8 +144,7 @@ class ConvSparseFactorization(Factorization):
             return _sizes(padding, "padding", self.n_dims, 0)
         if padding == "valid":
             return (0,) * self.n_dims
-        pairs = zip(self.kernel_size, self.dilation, strict=True)
-        extents = [(size - 1) * step + 1 for size, step in pairs]
+        extents = extent_of(self.kernel_size, self.dilation)
         is_odd = all(extent % 2 for extent in extents)
         if padding != "same" or not is_odd or any(step != 1 for step in self.stride):
             raise ValueError(
@@ -257,17 +256,18 @@ class ConvSparseFactorization(Factorization):
         ValueError
             If its atoms do not have the size of a patch, or if it has another transfer.
         """
-        shared = arguments_of(estimator)
+        atoms = atoms_of(estimator)
+        shared = arguments_of(estimator, atoms)
         if shared.pop("transfer", "linear") != "linear":
             raise ValueError("estimator must have transfer='linear', as the layer has.")
-        n_components, n_features = atoms_of(estimator).shape
+        n_components, n_features = atoms.shape
         layer = cls(in_channels, n_components, kernel_size, **shared | arguments)
         if layer.dictionary.shape[1] != n_features:
             raise ValueError(
                 f"estimator must have atoms of in_channels * height * width = "
                 f"{layer.dictionary.shape[1]} entries, got {n_features}."
             )
-        return layer._load(estimator)
+        return layer._load(atoms)
 
     def extra_repr(self) -> str:
         """Arguments, for the printed form of a model."""

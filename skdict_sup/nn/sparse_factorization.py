@@ -185,9 +185,10 @@ class SparseFactorization(Factorization):
         TypeError
             If the estimator has no dictionary.
         """
-        n_components, n_features = atoms_of(estimator).shape
-        layer = cls(n_features, n_components, **arguments_of(estimator) | arguments)
-        return layer._load(estimator)
+        atoms = atoms_of(estimator)
+        n_components, n_features = atoms.shape
+        layer = cls(n_features, n_components, **arguments_of(estimator, atoms) | arguments)
+        return layer._load(atoms)
 
     def extra_repr(self) -> str:
         """Arguments, for the printed form of a model."""
