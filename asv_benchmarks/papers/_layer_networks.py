@@ -1,5 +1,6 @@
 """Digits and their variations, the networks of Koch and Corso, and their training."""
 
+from copy import deepcopy
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -21,6 +22,8 @@ SIDE, N_CLASSES = 28, 10
 LEAST_CONTRAST = 0.1  # standard deviation of a patch of a photograph behind a digit
 PRETRAINING_BATCHES, PRETRAINING_SIGNALS = 40, 10_000
 MUS = (0.8, 0.5, 0.3, 0.0)
+MAX_STARTS = 8
+_STARTS = {}  # by what they depend on: images (held, so that no others get their address), model
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,15 +134,8 @@ def trained(network, X, y, seed, unlabelled=None):
 
     None if the training has diverged.
     """
-    torch.manual_seed(seed)
-    draw = torch.Generator().manual_seed(seed)
-    model = network.build()
     pool = X if unlabelled is None else unlabelled
-    if network.pretrained:
-        for layer in _factorizations(model):
-            batches = torch.randperm(len(pool), generator=draw).split(256)[:PRETRAINING_BATCHES]
-            loader = (pool[rows] for rows in batches)
-            layer.initialise_from(loader, model, n_signals=PRETRAINING_SIGNALS, random_state=seed)
+    model, draw = _start(network, pool, seed)
     optimizer, n_batches = _optimizer(model, network), -(-len(X) // network.batch_size)
     rates = [group["lr"] for group in optimizer.param_groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -165,6 +161,30 @@ def trained(network, X, y, seed, unlabelled=None):
         if weights is not None:
             weights.step()
     return model
+
+
+def _start(network, pool, seed):
+    """Model before training, with dictionaries that have been learned, and a generator.
+
+    The last ones are kept, since networks that differ only in their training begin alike.
+    """
+    torch.manual_seed(seed)
+    model, draw = network.build(), torch.Generator().manual_seed(seed)
+    if not network.pretrained:
+        return model, draw
+    structure = network.csf, network.sf, network.csf_lam, network.sf_lam, network.lam2
+    key = *structure, seed, pool.data_ptr(), len(pool)
+    if key not in _STARTS:
+        for layer in _factorizations(model):
+            batches = torch.randperm(len(pool), generator=draw).split(256)[:PRETRAINING_BATCHES]
+            loader = (pool[rows] for rows in batches)
+            layer.initialise_from(loader, model, n_signals=PRETRAINING_SIGNALS, random_state=seed)
+        _STARTS[key] = pool, deepcopy(model.state_dict()), draw.get_state()
+        while len(_STARTS) > MAX_STARTS:
+            del _STARTS[next(iter(_STARTS))]
+    _, state, generator = _STARTS[key]
+    model.load_state_dict(state)
+    return model, draw.set_state(generator)
 
 
 def _factorizations(model):
