@@ -86,6 +86,15 @@ class Atoms:
         least = float(nonzero.min(initial=values[-1])) if len(nonzero) >= rank > 0 else 0.0
         return (least if len(nonzero) == values.shape[0] else 0.0), least
 
+    def curvature_of(self, atoms):
+        """Lower bound on the curvature of least squares in the entries of some atoms."""
+        gram = to_numpy(self.wide.gram)[np.ix_(atoms, atoms)]
+        if not len(atoms) or not np.isfinite(gram).all():
+            return 0.0
+        values = np.linalg.eigvalsh(gram)
+        error = 0.5 * eps(self.wide.gram) * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS)
+        return max(0.0, float(values[0]) - 2 * error * len(atoms) * float(values[-1]))
+
     @cached_property
     def nonnegative_radius(self):
         """Bound on the nonnegative least-squares code of a unit signal; None if unknown.

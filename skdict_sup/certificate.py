@@ -17,8 +17,11 @@ from ._records import Data, Rows
 from .kernels import elastic_net_certificate
 from .priors import (
     elastic_net_weights,
+    free_atoms,
     is_elastic_net,
+    is_plain_elastic_net,
     is_positive,
+    least_weight,
     uniform_curvature,
     weight_of,
 )
@@ -126,8 +129,8 @@ def optimality_measures(problem, data, code, slope, counted=False):
 
     Rounding errors are left out, except those of slopes if the prior is smooth and `counted`.
     """
-    weights = elastic_net_weights(problem.prior)
-    if weights is not None and problem.reconstruction.quadratic:  # a fused version
+    if is_plain_elastic_net(problem.prior) and problem.reconstruction.quadratic:  # a fused version
+        weights = elastic_net_weights(problem.prior, code)
         return elastic_net_certificate(data.corr, data.offset, code, slope, *weights)
     value = problem.loss(data, code, slope)
     return _measures_from_terms(problem, value, data, code, slope, counted)
@@ -167,6 +170,8 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
     """Certificate from `optimality_measures`; `residual_norm` is None unless from residuals."""
     xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
     violation, top, gap, objective, l1, scale = measures
+    if is_elastic_net(prior) and len(free_atoms(prior)):
+        gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures)
     gap, error = xp.maximum(gap, xp.zeros_like(gap)), 0.0
     if counted and atoms.rounding > 0.0 and not prior.smooth:
         longest = xp.max(atoms.norms)
@@ -175,7 +180,7 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         inner = extent if residual_norm is None else residual_norm
         error, dual_error = (atoms.rounding * longest * size for size in (extent, inner))
         if weight_of(prior, 0.0) > 0.0:  # rounding changes the scale of the dual point
-            root = xp.sqrt(gap) + dual_error / prior.lam * xp.sqrt(objective)
+            root = xp.sqrt(gap) + dual_error / least_weight(prior) * xp.sqrt(objective)
             gap = root * root + dual_error * l1
         offset = xp.abs(data.offset) if residual_norm is None else 0.0
         lost = (1.0 - scale) * (extent * inner + offset)
@@ -184,7 +189,7 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         is_zero = l1 == 0
         if is_elastic_net(prior) and not (is_numpy(l1) and not is_zero.any()):
             # a zero code with lam above lam_max has no rounding error
-            is_exact = is_zero & (prior.lam_max(slope) + error <= prior.lam)
+            is_exact = is_zero & (prior.zero_excess(slope) + error <= 0)
             gap, error = (xp.where(is_exact, xp.zeros_like(gap), a) for a in (gap, error))
     if is_elastic_net(prior) and weight_of(prior) == 0.0:
         strong = _strong_gap(problem, data, code, slope, error)
@@ -235,6 +240,42 @@ def _scale(objective, data, code, unit):
     return xp.where(bound > 0, bound, xp.ones_like(bound))
 
 
+def _gap_with_free_atoms(problem, data, code, slope, measures):
+    """Gap and dual scale of an elastic net with free atoms, whose correlations u must vanish.
+
+    The residual minus its part in the span of the free atoms, of norm e, is dual feasible for
+    them, and changes other correlations by at most e times the norm of an atom. Atoms without
+    penalty that have w >= 0 only need u <= 0.
+    """
+    xp, prior, norms = namespace(code), problem.prior, problem.atom_norms
+    _, _, gap, objective, _, scale = measures
+    atoms = free_atoms(prior)
+    curvature = problem.atoms.curvature_of(atoms) + prior.lam2
+    if curvature <= 0.0 or not problem.reconstruction.quadratic:
+        return gap, scale
+    zero, one = xp.zeros_like(code), xp.ones_like(code)
+    lam = prior.weight(code)[None, :] + zero
+    is_free, u = lam == 0, slope - prior.lam2 * code
+    excess = xp.where(is_free, xp.maximum(u, zero) if prior.positive else u, zero)
+    longest = xp.max(norms.norms)
+    error = norms.rounding * longest * _extent(problem, data, code)
+    part = xp.sqrt(xp.vecdot(excess, excess, axis=-1)) + len(atoms) ** 0.5 * error
+    part = part / curvature**0.5
+    change = ((longest + prior.lam2**0.5) * part)[:, None]
+    magnitude = (u if prior.positive else xp.abs(u)) + change
+    is_infeasible = ~is_free & (magnitude > lam)
+    scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, magnitude, one), one)
+    scale = xp.min(scale, axis=-1)
+    penalty = xp.sum(lam * xp.abs(code), axis=-1)
+    smooth = objective - penalty  # half the squares of the residual, with the ridge
+    smooth = xp.maximum(smooth, xp.zeros_like(smooth))
+    terms = lam * xp.abs(code) - scale[:, None] * xp.where(is_free, zero, code * u)
+    terms = terms + xp.where(is_free, xp.abs(code * (u - excess)), change * xp.abs(code))
+    shrinkage = 1.0 - scale
+    gap = shrinkage**2 * smooth + shrinkage * xp.sqrt(2 * smooth) * part + 0.5 * part**2
+    return gap + xp.sum(terms, axis=-1), scale
+
+
 def _strong_gap(problem, data, code, slope, error=None):
     """Bound by strong convexity, ||subgradient||^2 / (2 curvature); infinite without curvature."""
     xp, prior, norms, atoms = namespace(code), problem.prior, problem.atom_norms, problem.atoms
@@ -243,12 +284,12 @@ def _strong_gap(problem, data, code, slope, error=None):
         error = norms.rounding * xp.max(norms.norms) * _extent(problem, data, code)
     violation = violation + (error if isinstance(error, float) else error[:, None])
     squares = xp.sum(violation * violation, axis=-1)
-    lam, weights = weight_of(prior), elastic_net_weights(prior)
+    lam = weight_of(prior)
     curvature, within = uniform_curvature(prior, code), 0.0
     if lam == 0.0 or atoms.dictionary.shape[0] <= atoms.dictionary.shape[1]:
         everywhere, within = problem.reconstruction.curvatures(atoms)
         curvature = curvature + everywhere
-    has_no_l1 = weights is not None and lam == 0.0
+    has_no_l1 = is_plain_elastic_net(prior) and lam == 0.0
     if curvature == 0.0 and has_no_l1 and not is_positive(prior):
         # gradients of least squares are in the row space; those of bounds and priors may not be
         curvature = within

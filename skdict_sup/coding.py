@@ -16,7 +16,7 @@ from ._validation import (
     warn_of_empty,
 )
 from .execution import solve
-from .priors import Prior, as_prior, is_unresolved
+from .priors import Prior, as_prior, check_components, is_unresolved
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
 from .solution import Solution
@@ -205,12 +205,14 @@ def lam_max(X: Array, dictionary: Array, prior: Prior | str = "elastic_net") -> 
     dictionary : array of shape (n_components, n_features)
         Atoms as rows.
     prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes; its lam is ignored.
+        Prior on the codes; a number lam is ignored.
 
     Returns
     -------
     array of shape (n_samples,)
-        Values of lam, in the units of X times the norm of an atom.
+        Values of lam, in the units of X times the norm of an atom. If the prior has an array lam,
+        they are the smallest factors of it with a zero code, infinite where an atom without
+        penalty is correlated with the signal.
 
     Examples
     --------
@@ -222,4 +224,6 @@ def lam_max(X: Array, dictionary: Array, prior: Prior | str = "elastic_net") -> 
     X, dictionary = check_signals(X), check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary)
     dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
-    return as_prior(prior).lam_max(X @ dictionary.T)
+    prior = as_prior(prior)
+    check_components(prior, dictionary.shape[0])
+    return prior.lam_max(X @ dictionary.T)

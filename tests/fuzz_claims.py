@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
-from claim_cases import draw
+from claim_cases import CHANGES, draw
 from claims import KINDS, Judge, Violation, code_of
 
 from skdict_sup import encode
@@ -39,7 +39,7 @@ class Tally:
     left: set = field(default_factory=set)  # seeds of ordinary problems that are not converged
 
     def add(self, case, found, violations):
-        where = (*case.pair, case.X.dtype.name)
+        where = (*case.kind, case.X.dtype.name)
         counts = self.counts[where]
         counts["signals"] += len(case.X)
         if found is not None:
@@ -107,14 +107,16 @@ def run(first, step, minutes):
     for seed in count(first, step):
         if time.monotonic() > end:
             return tally
-        case, found = draw(seed), None
-        try:
-            found = code_of(case, encode)
-            violations = Judge(case, found).violations
-        except Exception as error:
-            print(f"{case}: {error!r}", file=sys.stderr)
-            violations = [Violation("error", 0, np.nan, np.nan)]
-        tally.add(case, found, violations)
+        case = draw(seed)
+        for one in (case, *(made for change in CHANGES if (made := change(case)) is not None)):
+            found = None
+            try:
+                found = code_of(one, encode)
+                violations = Judge(one, found).violations
+            except Exception as error:
+                print(f"{one}: {error!r}", file=sys.stderr)
+                violations = [Violation("error", 0, np.nan, np.nan)]
+            tally.add(one, found, violations)
 
 
 def main(arguments=None):

@@ -43,6 +43,7 @@ class Network:
     batch_size: int = 64
     pretrained: bool = False  # whether dictionaries are learned without labels to begin with
     semi_supervised: bool = False
+    mu: float = 1.0  # weight of the unsupervised loss, relative to that of the paper
 
     def __repr__(self):
         """Settings that are not the default."""
@@ -144,7 +145,8 @@ def trained(network, X, y, seed, unlabelled=None):
     loss, weights = nn.CrossEntropyLoss(), None
     if network.semi_supervised:
         loss = SemiSupervisedLoss(model, loss)
-        weights = MuSchedule(loss, [network.epochs * k // len(MUS) for k in (1, 2, 3)], MUS)
+        milestones = [network.epochs * k // len(MUS) for k in (1, 2, 3)]
+        weights = MuSchedule(loss, milestones, [network.mu * mu for mu in MUS])
     for _ in range(network.epochs):
         for rows in torch.randperm(len(X), generator=draw).split(network.batch_size):
             optimizer.zero_grad()

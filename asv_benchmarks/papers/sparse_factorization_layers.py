@@ -50,12 +50,11 @@ FEW = {  # what is done with the images that have no label
         )
     },
 }
-FEW_CHOICES = [
-    {"learning_rate": rate, "epochs": epochs, "weight_decay": decay}
-    for rate in (0.01, 0.03)
-    for epochs in (50, 100)
-    for decay in (5e-4, 5e-3)
-]
+FEW_CHOICES = [{"learning_rate": rate, "epochs": n} for rate in (0.01, 0.03) for n in (50, 100)]
+MORE_CHOICES = {  # by whether training is semi-supervised
+    False: [{"weight_decay": decay} for decay in (5e-4, 5e-3)],
+    True: [{"mu": weight} for weight in (1.0, 0.03)],
+}
 WHY = {  # from what the paper did to what the table has
     "lam 1, random dictionary": {"sf_lam": 1.0, "dense_dictionary_rate": 1.0, "pretrained": False},
     "lam relative": {"dense_dictionary_rate": 1.0, "pretrained": False},
@@ -127,7 +126,11 @@ class Experiment:
         ]
         results = {}
         for name, network in FEW.items():
-            choices = [replace(network, **choice) for choice in FEW_CHOICES]
+            choices = [
+                replace(network, **choice, **more)
+                for choice in FEW_CHOICES
+                for more in MORE_CHOICES[network.semi_supervised]
+            ]
             network, _ = self._chosen("validation few labels", choices, splits, pool)
             for size in sizes:
                 draws = (_draw(pool, labels, size, seed) for seed in range(n_draws))

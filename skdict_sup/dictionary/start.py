@@ -7,7 +7,7 @@ import numpy as np
 from .._array import astype_like, to_numpy
 from .._linalg import project_ball
 from .._validation import check_matrix, check_option, warn
-from ..priors import weight_of
+from ..priors import is_per_atom, weight_of
 from ..problem import resolve_prior
 from .initialise import INITS, initial_dictionary
 from .learner import learn_unlabelled, learner_for
@@ -36,22 +36,29 @@ def initial_atoms(X, init, n_components, rng, positive=False):
 def resolved_prior(prior, X, dictionary):
     """Prior with "auto" resolved on the signals; warns if lam makes nearly all codes zero."""
     prior = resolve_prior(prior, X, dictionary)
-    lam = weight_of(prior, 0.0)
-    if lam > 0:
-        _warn_of_zero_codes(prior, lam, X, dictionary)
+    if weight_of(prior, 0.0) > 0:
+        _warn_of_zero_codes(prior, X, dictionary)
     return prior
 
 
-def _warn_of_zero_codes(prior, lam, X, dictionary):
+def _warn_of_zero_codes(prior, X, dictionary):
     """Warn if lam makes nearly all codes zero."""
     signals = X.rows(slice(None, None, -(-X.shape[0] // _MAX_CHECKED)))
     lam_max_values = to_numpy(prior.lam_max(signals @ dictionary.T)).astype(float)
     # the code of a zero signal is zero for any lam
     lam_max_values = lam_max_values[lam_max_values > 0]
+    lam = 1.0 if is_per_atom(prior.lam) else prior.lam  # lam_max of an array is a factor
     zero_fraction = (lam_max_values <= lam).mean() if len(lam_max_values) else 0.0
     if zero_fraction < _WARNING_FRACTION:
         return
     median = float(np.median(lam_max_values))
+    if is_per_atom(prior.lam):
+        warn(
+            f"lam, an array with entries up to {weight_of(prior):.4g}, makes {zero_fraction:.0%} "
+            f"of the training codes zero; the median code is zero until lam is multiplied by "
+            f"{median:.4g}."
+        )
+        return
     warn(
         f"lam={lam:.4g} makes {zero_fraction:.0%} of the training codes zero: codes are zero from "
         f"lam_max upwards, whose median is {median:.4g}. lam='auto' would be "

@@ -69,6 +69,7 @@ class Architecture:
     nonnegative = ("threshold",)  # names of the arrays that are constrained to be nonnegative
     fixed = False  # whether there is nothing to learn
     needs_signed = False  # whether the prior must allow negative codes
+    needs_one_weight = False  # whether lam must be one number for all atoms
 
     def initial_layers(self, inputs, n_layers) -> list:
         """Untrained weights of each layer."""

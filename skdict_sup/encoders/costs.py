@@ -25,7 +25,7 @@ class Objective:
         """Subgradient of the objective in the code; the l1 norm contributes zero at zero."""
         prior = inputs.problem.prior
         smooth = code @ inputs.problem.gram - inputs.corr + prior.lam2 * code
-        return smooth + prior.lam * namespace(code).sign(code)
+        return smooth + prior.weight(code) * namespace(code).sign(code)
 
 
 @dataclass(frozen=True, eq=False)

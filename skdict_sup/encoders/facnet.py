@@ -23,6 +23,7 @@ class FacNet(Architecture):
     """
 
     needs_signed = True
+    needs_one_weight = True  # rotated entries belong to no atom
 
     def initial_layers(self, inputs, n_layers):
         """Identity rotations, and the curvature of ISTA on all axes."""

@@ -36,7 +36,7 @@ class StepLISTA(Affine):
         code, prior, step = state[0], inputs.problem.prior, weights["step"]
         neg_grad = inputs.corr - code @ inputs.problem.gram
         shrinkage = 1 + step * prior.lam2
-        shrunk = soft_threshold(code + step * neg_grad, step * prior.lam, prior.positive)
+        shrunk = soft_threshold(code + step * neg_grad, step * prior.weight(code), prior.positive)
         return (shrunk / shrinkage,), (neg_grad, shrunk)
 
     def vjp(self, weights, residuals, grad_state, inputs):
@@ -45,7 +45,8 @@ class StepLISTA(Affine):
         neg_grad, shrunk = residuals
         shrinkage = 1 + step * prior.lam2
         grad_pre_activation, grad_threshold = soft_threshold_vjp(shrunk, grad_state[0] / shrinkage)
-        grad_step = xp.sum(grad_pre_activation * neg_grad) + prior.lam * xp.sum(grad_threshold)
+        lam = prior.weight(grad_threshold)
+        grad_step = xp.sum(grad_pre_activation * neg_grad + lam * grad_threshold)
         grad_step = grad_step - prior.lam2 * xp.sum(grad_state[0] * shrunk) / shrinkage**2
         grad_code = grad_pre_activation - step * (grad_pre_activation @ inputs.problem.gram)
         return {"step": xp.reshape(grad_step, (1,))}, (grad_code,)
@@ -55,7 +56,7 @@ class StepLISTA(Affine):
         prior, fused_layers = problem.prior, []
         for step in (weights["step"] for weights in layers):
             shrinkage = 1 + step * prior.lam2
-            threshold = step * prior.lam / shrinkage
+            threshold = step * prior.weight(step) / shrinkage
             terms = problem.dictionary, step / shrinkage, problem.gram, 1 / shrinkage, threshold
             fused_layers.append(fused_step(*terms))
         return fused_layers
@@ -76,6 +77,7 @@ class ALISTA(Affine):
     """
 
     nonnegative: tuple = ("step", "threshold")
+    needs_one_weight = True  # a layer learns one threshold for all atoms
 
     def initial_layers(self, inputs, n_layers):
         """Untrained layers: the best candidate of the grid for all layers."""

@@ -136,7 +136,7 @@ def unrolled_ista(problem):
     return {
         "signal": problem.dictionary * (step / shrinkage),
         "code": (identity - step * gram) / shrinkage,
-        "threshold": xp.full((gram.shape[0],), step * prior.lam / shrinkage, **kwargs),
+        "threshold": step / shrinkage * prior.weight(gram) * xp.ones_like(gram[0, :]),
     }
 
 

@@ -17,7 +17,7 @@ from ..encoders import ARCHITECTURES, LayerInput, costs, network, training
 from ..execution import solve
 from ..losses import CLASSIFICATION_LOSSES, Square
 from ..optim import OPTIMIZERS, schedules
-from ..priors import elastic_net_weights, is_positive
+from ..priors import is_per_atom, is_plain_elastic_net, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..supervised.data import Samples, identity
@@ -319,16 +319,16 @@ class NetworkEstimator(CodingEstimator):
 
     def _check_terms(self):
         reconstruction, prior, solver = super()._check_terms()
-        if elastic_net_weights(prior) is None:
-            raise ValueError(
-                "prior must be an ElasticNet, the only prior that LISTAEncoder supports; "
-                f"got {prior!r}."
-            )
-        if is_positive(prior) and ARCHITECTURES[self.architecture].needs_signed:
-            raise ValueError(
-                f"architecture={self.architecture!r} requires signed codes (positive=False), got "
-                "a prior with positive=True."
-            )
+        if not is_plain_elastic_net(prior):
+            expected = "an ElasticNet, the only prior that LISTAEncoder supports"
+            raise ValueError(f"prior must be {expected}; got {prior!r}.")
+        kind, wrong = ARCHITECTURES[self.architecture], None
+        if is_positive(prior) and kind.needs_signed:
+            wrong = "signed codes (positive=False), got a prior with positive=True"
+        if is_per_atom(prior.lam) and kind.needs_one_weight:
+            wrong = "one number lam for all atoms, got a prior with an array"
+        if wrong:
+            raise ValueError(f"architecture={self.architecture!r} requires {wrong}.")
         return reconstruction, prior, solver
 
     def _check_parameters(self):

@@ -13,6 +13,7 @@ from .._array import namespace, take_rows, to_numpy
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from .._validation import check_scalar
+from ..priors import is_per_atom
 from ..supervised import head_fit, hypergradient
 from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
@@ -78,7 +79,8 @@ def tune_prior(
         Targets, for all samples.
     names : sequence of str or None, default=None
         Hyper-parameters to tune, each above zero: "lam" and "lam2" of an elastic net, "lam" and
-        "p" of KL, "lam" of Lp. None is "lam", and "p" if it is a number.
+        "p" of KL, "lam" of Lp. None is "lam", and "p" if it is a number. An array is multiplied
+        by one factor.
     validation_fraction : float, default=0.25
         Fraction of the samples for the validation loss.
     n_rounds : int, default=2
@@ -147,7 +149,7 @@ class _Search:
         self.values.append(values)
         self.losses.append(loss)
         if self.verbose:
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+            shown = ", ".join(f"{name} {np.max(value):.4g}" for name, value in values.items())
             print(f"{shown}: validation loss {loss:.6g}", flush=True)
 
 
@@ -161,13 +163,14 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
         parameters = {name: _as_float64(a) for name, a in learned.items()}
         prior = settings.prior
         names = _check_names(prior, names)
-        start = np.log([float(getattr(prior, name)) for name in names])
+        initial = {name: getattr(prior, name) for name in names}
         vector = head_fit.HeadProblem(parameters, settings).flatten(parameters)
         best = [np.inf, prior]
 
         def objective(logs):
             nonlocal vector
-            values = dict(zip(names, map(float, np.exp(logs)), strict=True))
+            factors = map(float, np.exp(logs))
+            values = {k: initial[k] * factor for k, factor in zip(names, factors, strict=True)}
             trial = type(prior)(**prior.get_params() | values)
             loss, gradient, vector = hypergradient.loss_and_gradient(
                 parameters, vector, train, validation, replace(settings, prior=trial)
@@ -175,15 +178,15 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
             search.record(values, loss)
             if loss < best[0]:
                 best[:] = loss, trial
-            return loss, np.array([gradient[name] * values[name] for name in names])
+            return loss, np.array([np.sum(gradient[name] * values[name]) for name in names])
 
         log_range = np.log(_RANGE)
         minimize(
             objective,
-            start,
+            np.zeros(len(names)),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(s - log_range, s + log_range) for s in start],
+            bounds=[(-log_range, log_range)] * len(names),
             options={"maxiter": max_iter, "ftol": 1e-5},
         )
     return best[1]
@@ -222,7 +225,8 @@ def _check_names(prior, names):
     settings = prior.get_params()
     for name in names:
         value = settings.get(name)
-        if not isinstance(value, float | int) or isinstance(value, bool) or not value > 0:
+        is_number = isinstance(value, float | int) and not isinstance(value, bool)
+        if not (is_number or is_per_atom(value)) or not np.max(value) > 0:
             raise ValueError(
                 f"names must list hyper-parameters of {type(prior).__name__} above zero, got "
                 f"{name!r} with value {value!r}."

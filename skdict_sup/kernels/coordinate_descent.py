@@ -12,7 +12,7 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
     r"""Elastic-net codes to a relative duality gap of `tol`, by cyclic coordinate descent.
 
     Each atom minimises the objective in its own entry, soft-thresholding
-    slope_j + G_jj w_j at lam. An atom of norm zero keeps the entry 0.
+    slope_j + G_jj w_j at lam_j. An atom of norm zero keeps the entry 0.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
     corr : array (n_samples, n_components)
     sq_norm : array (n_samples,)
         Squared norms of the signals.
-    lam, lam2 : float
+    lam : float, or array (n_components,)
+    lam2 : float
     positive : bool
     tol : float
         Bound on the duality gap over the objective.
@@ -47,13 +48,13 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
     slope = corr - code @ gram
     n_iter = xp.zeros(n, dtype=xp.int64, device=device_of(corr))
     active = xp.ones(n, dtype=xp.bool, device=device_of(corr))
-    diagonal = [float(gram[j, j]) for j in range(p)]
+    diagonal, bounds = [float(gram[j, j]) for j in range(p)], lam + xp.zeros_like(gram[0, :])
     for _ in range(max_iter):
         for only_support in (False, *[True] * SUPPORT_SWEEPS):
             for j in (j for j in range(p) if diagonal[j]):
                 correlation = slope[:, j] + diagonal[j] * code[:, j]
                 magnitude = correlation if positive else xp.abs(correlation)
-                shrunk = xp.maximum(magnitude - lam, xp.zeros_like(correlation))
+                shrunk = xp.maximum(magnitude - bounds[j], xp.zeros_like(correlation))
                 value = xp.sign(correlation) * shrunk / (diagonal[j] + lam2)
                 is_updated = active & (code[:, j] != 0) if only_support else active
                 change = xp.where(is_updated, value - code[:, j], xp.zeros_like(value))
@@ -74,6 +75,7 @@ def _is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
     """
     certify = elastic_net_certificate.reference
     violation, _, gap, objective, *_ = certify(corr, sq_norm, code, slope, lam, lam2, positive)
-    if lam == 0:  # the dual ball is a point, and the optimality condition decides
+    if not bool(xp.all(lam + xp.zeros_like(corr[0, :]) > 0)):
+        # the dual ball is flat, and the optimality condition decides
         gap = violation * xp.sum(xp.abs(code), axis=1)
     return gap > tol * objective

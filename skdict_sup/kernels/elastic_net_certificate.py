@@ -8,11 +8,11 @@ from ._dispatch import kernel
 def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
     r"""Optimality violation, duality gap and objective of elastic-net codes.
 
-    The objective is 1/2 ||x - w D||^2 + lam ||w||_1 + lam2/2 ||w||^2.
+    The objective is 1/2 ||x - w D||^2 + <lam, |w|> + lam2/2 ||w||^2.
     With u = slope - lam2 w and r the residual, the dual point is s r, for the largest s in [0, 1]
     with s u in the dual ball. The gap is summed as Fenchel-Young gaps, each at or above zero, so
     that it is accurate where it is below the rounding error of the objective:
-    (1 - s)^2/2 (||r||^2 + lam2 ||w||^2) + lam ||w||_1 - s <w, u>.
+    (1 - s)^2/2 (||r||^2 + lam2 ||w||^2) + <lam, |w|> - s <w, u>.
 
     Parameters
     ----------
@@ -22,7 +22,8 @@ def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
         Squared norms of the signals.
     code, slope : array (n_samples, n_components)
         Codes w, and corr - w G.
-    lam, lam2 : float
+    lam : float, or array (n_components,)
+    lam2 : float
     positive : bool
 
     Returns
@@ -52,12 +53,11 @@ def elastic_net_certificate(corr, sq_norm, code, slope, lam, lam2, positive):
     squares = 0.5 * (sq_norm - xp.sum(code * (corr + slope), axis=1))
     squares = xp.maximum(squares, xp.zeros_like(squares))
     ridge = 0.5 * lam2 * xp.sum(code * code, axis=1)
-    l1 = xp.sum(xp.abs(code), axis=1)
-    largest = xp.max(magnitude, axis=1)
-    one = xp.ones_like(largest)
-    is_infeasible = largest > lam
-    scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, largest, one), one)
+    l1, penalty = xp.sum(xp.abs(code), axis=1), xp.sum(lam * xp.abs(code), axis=1)
+    is_infeasible, one = magnitude > lam, zero + 1
+    scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, magnitude, one), one)
+    scale = xp.min(scale, axis=1)
     cross = xp.sum(code * correlation, axis=1)
-    gap = (1.0 - scale) ** 2 * (squares + ridge) + lam * l1 - scale * cross
-    objective = squares + ridge + lam * l1
+    gap = (1.0 - scale) ** 2 * (squares + ridge) + penalty - scale * cross
+    objective = squares + ridge + penalty
     return violation, xp.max(xp.abs(corr), axis=1), gap, objective, l1, scale

@@ -9,7 +9,7 @@ from .support_solve import support_solve
 
 @kernel
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
-    r"""Exact codes argmin_w 1/2 w'(G + lam2 I)w - <corr, w> + lam ||w||_1, finished to rounding.
+    r"""Exact codes argmin_w 1/2 w'(G + lam2 I)w - <corr, w> + <lam, |w|>, finished to rounding.
 
     Active-set descent: minimise on the support up to the first entry that would change sign, and
     remove that entry; once the support is stationary, add the atom that violates its bound most.
@@ -24,7 +24,10 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
         Inner products of the atoms.
     corr : array (n_samples, n_components)
         Inner products of signals and atoms.
-    lam, lam2 : float
+    lam : float, or array (n_components,)
+        Weight of the l1 norm, or of each entry. Signed entries with weight zero are free: they
+        are on the support whatever their sign.
+    lam2 : float
     positive : bool
         Whether w >= 0.
     init : array like corr or None
@@ -111,6 +114,7 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
     p = gram.shape[0]
     atoms = xp.arange(p, device=device_of(code))[None, :]
     zero = xp.zeros_like(code)
+    has_sign = (lam + zero > 0) | positive
     slope = corr - code @ gram
     support = sign != 0
     residual = xp.where(support, slope - lam2 * code - lam * sign, zero)
@@ -119,7 +123,7 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
     # refine: take a Newton step on the support, up to the first sign change
     move = support_solve.reference(gram, lam2, support, residual)
     target = code + move
-    changes_sign = support & (target * sign <= 0) & refines[:, None]
+    changes_sign = support & has_sign & (target * sign <= 0) & refines[:, None]
     is_moving = changes_sign & (code != target)
     ratio = xp.where(
         is_moving,
@@ -145,13 +149,13 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
     adds = ~refines & (xp.max(violation, axis=1) > floor)
     entrant = entrant & adds[:, None]
     code, sign, barred = _add(
-        xp, gram, lam, lam2, floor, code, sign, barred, entrant, xp.sign(slope)
+        xp, gram, lam, lam2, positive, floor, code, sign, barred, entrant, xp.sign(slope)
     )
     n_refined = xp.where(adds, xp.zeros_like(n_refined), n_refined)
     return (code, sign, barred, n_refined), slope, ~refines & ~adds
 
 
-def _add(xp, gram, lam, lam2, floor, code, sign, barred, entrant, entrant_sign):
+def _add(xp, gram, lam, lam2, positive, floor, code, sign, barred, entrant, entrant_sign):
     """Add an atom to each support, in exchange for another one where it depends on the support."""
     zero = xp.zeros_like(code)
     support = sign != 0
@@ -164,12 +168,13 @@ def _add(xp, gram, lam, lam2, floor, code, sign, barred, entrant, entrant_sign):
     )
     entrant_direction = xp.sum(indicator * entrant_sign, axis=1)[:, None]
     direction = -entrant_direction * combination
-    shrinking = support & (direction * sign < 0) & dependent[:, None]
+    has_sign = (lam + zero > 0) | positive
+    shrinking = support & has_sign & (direction * sign < 0) & dependent[:, None]
     ratio = xp.where(
         shrinking, xp.abs(code) / xp.where(shrinking, xp.abs(direction), zero + 1), zero + xp.inf
     )
     step = xp.min(ratio, axis=1)[:, None]
-    gain = lam * (xp.sum(-direction * sign, axis=1) - 1)
+    gain = xp.sum(lam * (-direction * sign - indicator), axis=1)
     is_exchanged = (dependent & (gain > floor))[:, None] & (step < xp.inf)
     leaves = is_exchanged & (
         xp.arange(code.shape[1], device=device_of(code))[None, :]

@@ -14,7 +14,7 @@ def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
     code : array (n_samples, n_components)
         Codes w.
     adjoint : array (n_samples, n_components)
-        Solutions beta of the implicit system, zero wherever the code is.
+        Solutions beta of the implicit system, which are sparse like the codes.
     n_jobs : int
         Threads that a compiled version may use; the result does not depend on it.
 

@@ -109,7 +109,7 @@ class LossCurveDisplay:
 
 
 class LamPathDisplay:
-    """Entries of the code of one signal as a function of lam.
+    """Entries of the code of one signal as a function of lam, or of a factor of an array lam.
 
     Parameters
     ----------
@@ -162,7 +162,8 @@ class LamPathDisplay:
         x : array of shape (n_features,)
             Signal.
         lams : array of shape (n_lams,) or None, default=None
-            Values of lam; None means `n_lams` values from lam_max down to a hundredth of it.
+            Values of lam; None means `n_lams` values from lam_max down to a hundredth of it. If
+            the prior has an array lam, these are factors that multiply it.
         n_lams : int, default=60
             Number of values if `lams` is None.
         ax : matplotlib Axes or None, default=None
@@ -186,10 +187,13 @@ class LamPathDisplay:
         settings = estimator.prior_.get_params()
         if lams is None:
             check_scalar(n_lams, "n_lams", low=2, integer=True)
-            top = float(lam_max(signal, dictionary)[0]) or 1.0
+            prior = estimator.prior_ if np.ndim(settings["lam"]) else "elastic_net"
+            top = float(lam_max(signal, dictionary, prior)[0])
+            top = top if 0 < top < np.inf else 1.0
             lams = np.geomspace(top, _MIN_LAM * top, n_lams)
         lams = np.sort(np.asarray(lams, float))[::-1]
-        priors = [type(estimator.prior_)(**settings | {"lam": lam}) for lam in lams]
+        weights = settings["lam"] if np.ndim(settings["lam"]) else 1.0
+        priors = [type(estimator.prior_)(**settings | {"lam": lam * weights}) for lam in lams]
         codes = [encode(signal, dictionary, prior=prior).code for prior in priors]
         return cls(lams, np.concatenate(codes)).plot(ax=ax, **kwargs)
 

@@ -14,14 +14,17 @@ from ._curvature import curvature_of
 from ._optional import (
     check_components,
     elastic_net_weights,
+    free_atoms,
     has_prox,
     is_convex,
     is_elastic_net,
     is_entropy,
+    is_plain_elastic_net,
     is_positive,
     is_power,
     is_unresolved,
     kl_weights,
+    least_weight,
     minimiser,
     ridge_of,
     scaled,
@@ -30,7 +33,7 @@ from ._optional import (
     weight_of,
 )
 from ._protocol import Prior, ProximalPrior, SmoothPrior
-from ._scale import resolve_weights
+from ._scale import is_per_atom, resolve_weights
 from ._zero_threshold import for_output_dtype
 from .elastic_net import ElasticNet
 from .kl import KL
@@ -50,14 +53,18 @@ __all__ = [
     "curvature_of",
     "elastic_net_weights",
     "for_output_dtype",
+    "free_atoms",
     "has_prox",
     "is_convex",
     "is_elastic_net",
     "is_entropy",
+    "is_per_atom",
+    "is_plain_elastic_net",
     "is_positive",
     "is_power",
     "is_unresolved",
     "kl_weights",
+    "least_weight",
     "minimiser",
     "resolve_weights",
     "ridge_of",

@@ -7,16 +7,38 @@ priors are treated like those of the package.
 from copy import copy
 from numbers import Real
 
-from .._array import unwrap_scalar
+import numpy as np
+
+from .._array import to_numpy, unwrap_scalar
+from ._scale import is_per_atom
 from .elastic_net import ElasticNet
 from .kl import KL
 from .lp import Lp
 
 
 def weight_of(prior, default=1.0):
-    """The weight lam of a prior; the default if it has none, or if lam is not a number."""
+    """The weight lam of a prior, the largest of an array; the default if it has none."""
     lam = getattr(prior, "lam", default)
+    if is_per_atom(lam):
+        return float(to_numpy(lam).max(initial=0.0))
     return float(lam) if isinstance(lam, Real) else default
+
+
+def least_weight(prior):
+    """The weight lam of a prior, the smallest above zero of an array; one if it has none."""
+    lam = getattr(prior, "lam", 1.0)
+    if is_per_atom(lam):
+        lam = to_numpy(lam)
+        return float(lam[lam > 0].min(initial=np.inf))
+    return float(lam) if isinstance(lam, Real) else 1.0
+
+
+def free_atoms(prior):
+    """Indices of the atoms without penalty, where others have one: an array of NumPy integers."""
+    lam = getattr(prior, "lam", None)
+    if lam is None or not is_per_atom(lam) or not weight_of(prior):
+        return np.zeros(0, np.int64)
+    return (to_numpy(lam) == 0).nonzero()[0]
 
 
 def ridge_of(prior):
@@ -49,12 +71,14 @@ def is_elastic_net(prior):
     return isinstance(prior, ElasticNet)
 
 
-def elastic_net_weights(prior):
-    """(lam, lam2, positive) of an elastic net; None for other priors.
+def is_plain_elastic_net(prior):
+    """Whether the formulas of an elastic net hold: a subclass may override them."""
+    return type(prior) is ElasticNet
 
-    A subclass also gives None, because it may override the formulas.
-    """
-    return (prior.lam, prior.lam2, prior.positive) if type(prior) is ElasticNet else None
+
+def elastic_net_weights(prior, like):
+    """(lam, lam2, positive) of an elastic net, with an array lam converted to that of `like`."""
+    return prior.weight(like), prior.lam2, prior.positive
 
 
 def kl_weights(prior, like):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._array import astype_like, namespace, to_numpy
+from .._array import astype_like, namespace
 from .._entropy import RelativeEntropy, TwoSided
 from .._stored import Stored
 from .._typing import Array
 from .._validation import check_scalar
-from ._scale import check_weight
+from ._scale import check_per_atom, check_weight
 from ._zero_threshold import HasZeroThreshold
 
 
@@ -81,21 +81,9 @@ class KL(Stored, HasZeroThreshold, RelativeEntropy, BaseEstimator):
             if not (isinstance(self.p, str) and self.p == "auto"):
                 check_scalar(self.p, "p", low=0.0, strict=True, also="or an array or 'auto'")
         else:
-            self._check_means()
+            check_per_atom(self.p, "p", strict=True)
         if not isinstance(self.positive, bool):
             raise TypeError(f"positive must be True or False, got {self.positive!r}.")
-
-    def _check_means(self):
-        means = to_numpy(self.p)  # p may be on a device
-        if means.dtype.kind not in "fiu" or means.ndim != 1:
-            raise TypeError(
-                f"p must be a number > 0, 'auto', or a one-dimensional array of numbers, "
-                f"got {self.p!r}."
-            )
-        if not (np.isfinite(means) & (means > 0)).all():
-            raise ValueError(
-                f"p must be finite and > 0, got entries from {means.min():g} to {means.max():g}."
-            )
 
     def check_components(self, n_components: int) -> None:
         """Raise ValueError unless p is a number or has one entry per atom."""

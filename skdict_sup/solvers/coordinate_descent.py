@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..kernels import coordinate_descent
-from ..priors import is_elastic_net
+from ..priors import elastic_net_weights, is_elastic_net
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class CoordinateDescent:
 
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
-        prior = problem.prior
-        weights, max_iter = (prior.lam, prior.lam2, prior.positive), self.max_iter or 10_000
+        weights, max_iter = elastic_net_weights(problem.prior, data.corr), self.max_iter or 10_000
         arrays = problem.gram, data.corr, data.offset
         return coordinate_descent(*arrays, *weights, tol, max_iter, init)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._array import eps, namespace
 from .._records import Data, Rows
-from ..priors import has_prox
+from ..priors import free_atoms, has_prox
 from ._iterate import gradient_step, iterate_to_tol
 
 _TEST_EVERY = 10  # steps between two stopping tests, which take a product with the Gram matrix
@@ -27,7 +27,8 @@ class FISTA:
     @staticmethod
     def handles(reconstruction, prior):
         """Whether the solver supports this transfer and prior."""
-        return has_prox(prior)
+        # without penalty, no residual of another transfer is dual feasible
+        return has_prox(prior) and (reconstruction.quadratic or not len(free_atoms(prior)))
 
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to tol by the measure of `Problem.converged`."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .._array import is_numpy, namespace, rows_times, set_rows, take_rows, to_numpy
 from ..kernels import elastic_net_codes
-from ..priors import is_elastic_net
+from ..priors import elastic_net_weights, is_elastic_net, weight_of
 
 _MAX_UNCHECKED_SUPPORT = 32  # size of supports up to which the check costs more than it saves
 _MAX_MEAN_VIOLATION = 0.25  # mean violation over the support, relative to lam, of a usable start
@@ -25,7 +25,7 @@ class Homotopy:
         """Codes of a slice; exact whatever tol."""
         prior = problem.prior
         init = None if init is None else _usable_start(problem, data, init)
-        weights = prior.lam, prior.lam2, prior.positive
+        weights = elastic_net_weights(prior, data.corr)
         code, slope, n_iter = elastic_net_codes(
             problem.gram, data.corr, *weights, init, self.max_iter
         )
@@ -67,6 +67,7 @@ def _usable_start(problem, data, init):
     zero = xp.zeros_like(start)
     violation = xp.where(start != 0, prior.stationarity(start, slope), zero)
     min_bound = 1e-3 * xp.max(xp.abs(large_data.corr), axis=1)  # where lam is tiny
-    bound = _MAX_MEAN_VIOLATION * xp.where(min_bound > prior.lam, min_bound, prior.lam)
+    lam = weight_of(prior)
+    bound = _MAX_MEAN_VIOLATION * xp.where(min_bound > lam, min_bound, lam)
     is_usable = xp.sum(violation, axis=1) / n_atoms <= bound
     return set_rows(init, xp.where(is_usable[:, None], start, zero), rows)

@@ -27,7 +27,8 @@ from .step import code_gradient, make_head_input
 def loss_and_gradient(parameters, start, train, validation, settings):
     """Validation loss of the optimal head, its gradient in the prior, and the flattened head.
 
-    The gradient maps names of hyper-parameters to numbers; `start` is the initial flattened head.
+    The gradient maps names of hyper-parameters to numbers or arrays like theirs; `start` is the
+    initial flattened head.
     """
     coded = [encode(parameters, batch.X, settings) for batch in (train, validation)]
     train, validation = (
@@ -57,6 +58,6 @@ def _grad_prior(coded, grad_features, settings):
         grad_block = grad_code[:, k * p : (k + 1) * p]
         gradients = vjp(problem, coded.signals, code, grad_block, settings.n_jobs).prior
         for name in gradients.__dataclass_fields__:
-            value = np.sum(to_numpy(getattr(gradients, name)))
-            total[name] = total.get(name, 0.0) + float(value)
+            value = to_numpy(getattr(gradients, name)).astype(np.float64)
+            total[name] = total.get(name, 0.0) + value
     return total

@@ -139,7 +139,7 @@ def test_the_message_names_parameter_given_and_expected(call, bad):
         ({"lam": "large"}, TypeError, ("lam must be", "'auto'", "'large'", "str")),
         ({"lam": None}, TypeError, ("lam must be", "'auto'", "None")),
         ({"lam": True}, TypeError, ("lam must be", "a number", "True", "bool")),
-        ({"lam": np.array([0.1, 0.2])}, TypeError, ("lam must be", "ndarray")),
+        ({"lam": np.array([0.1, 0.2])}, ValueError, ("lam must have one entry", "2", "4 atoms")),
         ({"lam2": -1e-9}, ValueError, ("lam2 must be", ">= 0", "-1e-09")),
         ({"lam2": "auto"}, TypeError, ("lam2 must be", "'auto'", "str")),
         ({"positive": 1}, TypeError, ("positive must be", "True or False", "1")),

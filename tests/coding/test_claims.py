@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from claim_cases import PAIRS, draw
+from claim_cases import PAIRS, draw, with_weights
 from claims import Judge, code_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +23,13 @@ PRIORS = {"elastic_net": ElasticNet(0.1, 0.01), "kl": KL(0.1, 0.02), "lp": Lp(0.
 @given(seed=seeds)
 def test_no_claim_is_false(pair, seed):
     case = draw(seed, pair)
+    violations = Judge(case, code_of(case, encode)).violations
+    assert not violations, f"{case}: {violations}"
+
+
+@given(seed=seeds)
+def test_no_claim_is_false_with_weights_of_atoms(seed):
+    case = with_weights(draw(seed, PAIRS[0]))
     violations = Judge(case, code_of(case, encode)).violations
     assert not violations, f"{case}: {violations}"
 

@@ -4,7 +4,7 @@ Nothing here need be exact, for what is found is judged by its objective alone.
 """
 
 import numpy as np
-from extended import LEAST, e
+from extended import LEAST, e, extended
 
 from skdict_sup import KL, ElasticNet, Lp
 
@@ -47,13 +47,13 @@ def solved(H, b):
 def _toward_kinked(point):
     """Minimisers of the quadratic model of the loss with the elastic net, and points before."""
     prior, start, H = point.terms.prior, point.code, point.hessian
-    lam, lam2 = np.longdouble(prior.lam), np.longdouble(prior.lam2)
+    lam, lam2 = extended(prior.lam), np.longdouble(prior.lam2)
     code, slope = start.copy(), point.slope.copy()
     for n_sweeps in (4, 2, 2):
         for _ in range(n_sweeps):
             _sweep(H, code, slope, prior)
         move = _along_face(H, code, slope, lam, lam2)
-        if prior.positive or lam > 0:
+        if prior.positive or np.any(lam > 0):
             _stop_at_zero(code, move)
         code += move
         slope -= (H @ move[:, :, None])[:, :, 0]
@@ -66,11 +66,12 @@ def _toward_kinked(point):
 
 def _sweep(H, code, slope, prior):
     """One round of coordinate descent, in place."""
+    lam = np.broadcast_to(extended(prior.lam), code.shape[1])
     for j in range(code.shape[1]):
         diagonal = H[:, j, j]
         bend = diagonal + np.longdouble(prior.lam2)
         pull = slope[:, j] + diagonal * code[:, j]
-        size = np.maximum((pull if prior.positive else np.abs(pull)) - prior.lam, 0)
+        size = np.maximum((pull if prior.positive else np.abs(pull)) - lam[j], 0)
         moved = np.sign(pull) * size / np.where(bend > 0, bend, 1)
         change = np.where(bend > 0, moved, code[:, j]) - code[:, j]
         slope -= change[:, None] * H[:, j]

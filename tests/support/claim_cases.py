@@ -3,7 +3,7 @@
 `draw(seed)` makes the same case for the same integer, on every machine.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,12 @@ class Case:
         kind = {ElasticNet: "elastic_net", KL: "kl", Lp: "lp"}[type(self.prior)]
         return kind, self.transfer
 
+    @property
+    def kind(self):
+        """The pair, and what else is special about the problem."""
+        prior, transfer = self.pair
+        return prior + (" of each atom" if np.ndim(self.prior.lam) else ""), transfer
+
 
 def draw(seed, pair=None):
     """The case of an integer; of a pair of prior and transfer, where one is given."""
@@ -79,6 +85,20 @@ def draw(seed, pair=None):
         max_iter = None if rng.random() < whole else int(rng.choice([1, 3, 10, 50]))
     is_ordinary = bool(is_ordinary and share > 0 and max_iter is None and tol != tight)
     return Case(seed, X, D, prior, transfer, solver, tol, max_iter, is_ordinary)
+
+
+def with_weights(case):
+    """A case of a linear transfer and an elastic net, with a weight for each atom; else None."""
+    if case.pair != PAIRS[0]:
+        return None
+    rng = np.random.default_rng([case.seed, 1])
+    p = len(case.dictionary)
+    apart = float(rng.choice([0.0, 1.0, 1.0, 4.0]))
+    lam = case.prior.lam * 10.0 ** rng.uniform(-apart, 0, p)
+    lam[rng.random(p) < rng.choice([0.0, 0.2, 0.5])] = 0.0
+    prior = ElasticNet(lam, case.prior.lam2, case.prior.positive)
+    is_ordinary = case.is_ordinary and bool(lam.all())
+    return replace(case, prior=prior, is_ordinary=is_ordinary)
 
 
 def _atoms(rng, p, m):
@@ -176,3 +196,6 @@ def _prior(rng, kind, transfer, X, D):
     powers = [1.01, 1.05, 1.1, 1.3, 1.5, 1.9, 1.99, 2.0] + [0.5, 0.9] * (transfer == "linear")
     power = float(rng.choice(powers))
     return Lp(share * top / size ** (power - 1), power), share
+
+
+CHANGES = (with_weights,)  # what else is judged of a case

@@ -102,7 +102,7 @@ class Judge:
         truth, found = self.excess, self.found
         if self.is_smooth:
             truth = self.residual
-        elif self.prior.lam == 0 and self.prior.lam2 == 0:  # by either of the two
+        elif np.all(self.prior.lam == 0) and self.prior.lam2 == 0:  # by either of the two
             truth = np.minimum(truth, self.residual)
         wrong = self._above(truth, np.full(len(truth), self.tol)) & self.finite
         return found.converged & (wrong | ~self.finite), np.full(len(truth), self.tol), truth

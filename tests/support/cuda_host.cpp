@@ -6,6 +6,7 @@
 // writes without a sync between them.
 #include <math.h>
 
+#include <algorithm>
 #include <barrier>
 #include <cstddef>
 #include <cstdio>
@@ -116,18 +117,20 @@ void with_team(int lanes, Work work) {
 template <class T>
 void elastic_net_codes(int lanes, Input &in, Output &out) {
     const int n = in.count(), p = in.count(), capacity = in.count(), max_changes = in.count();
-    const bool positive = in.count(), warm = in.count();
+    const bool positive = in.count(), warm = in.count(), weighted = in.count();
     const T lam = T(in.number()), lam2 = T(in.number()), tolerance = T(in.number());
     const auto gram = in.array<T>(size_t(p) * p), corr = in.array<T>(size_t(n) * p);
-    const auto init = in.array<T>(warm ? size_t(n) * p : 0);
+    const auto init = in.array<T>(warm ? size_t(n) * p : 0), weights = in.array<T>(weighted ? p : 0);
+    const bool has_free = std::count(weights.begin(), weights.end(), T(0)) > 0;
     std::vector<T> workspace(state_size(p, capacity)), code(size_t(n) * p), slope(size_t(n) * p);
     std::vector<int> indices(capacity), n_iter(n);
     with_team(lanes, [&](auto team) {
         State<T> s = state_at(workspace.data(), indices.data(), p, capacity);
         for (int i = 0; i < n; i++) {
             const size_t start = size_t(i) * p;
-            const Problem<T> problem = {gram.data(), corr.data() + start, p,     lam, lam2,
-                                        tolerance,   positive,            max_changes};
+            const T *each = weighted ? weights.data() : nullptr;
+            const Problem<T> problem = {gram.data(), corr.data() + start, p,    lam,     lam2,
+                                        tolerance,   positive, max_changes, each, has_free};
             int count;
             const bool fits = code_signal(team, problem, warm ? init.data() + start : nullptr, s,
                                           code.data() + start, slope.data() + start, count);

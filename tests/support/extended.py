@@ -135,7 +135,7 @@ class Point:
     def _penalty(self):
         """phi, and the sum of the magnitudes of its parts."""
         prior, w = self.terms.prior, self.code
-        size, lam = np.abs(w), np.longdouble(prior.lam)
+        size, lam = np.abs(w), extended(prior.lam)
         if isinstance(prior, ElasticNet):
             each = lam * size + np.longdouble(prior.lam2) * size**2 / 2
             return each.sum(axis=1), each.sum(axis=1)
@@ -181,7 +181,7 @@ class Point:
     def violation(self):
         """Distance of each entry to its optimality condition, less what rounding may add."""
         prior, w = self.terms.prior, self.code
-        lam = np.longdouble(prior.lam)
+        lam = extended(prior.lam)
         if isinstance(prior, ElasticNet):
             ridge = np.longdouble(prior.lam2) * w
             free = self.slope - ridge

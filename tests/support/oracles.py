@@ -1,6 +1,6 @@
 """What codes have to satisfy, in plain float64 NumPy and independent of the package.
 
-The problem is min_w 1/2 ||x - w D||^2 + lam ||w||_1 + lam2/2 ||w||^2, optionally over w >= 0.
+The problem is min_w 1/2 ||x - w D||^2 + <lam, |w|> + lam2/2 ||w||^2, optionally over w >= 0.
 A `prior` is read for its numbers lam, lam2 and positive alone.
 """
 
@@ -20,7 +20,7 @@ def objective(X, dictionary, prior, code):
     residual = X - code @ dictionary
     value = (
         0.5 * (residual**2).sum(axis=1)
-        + prior.lam * np.abs(code).sum(axis=1)
+        + (prior.lam * np.abs(code)).sum(axis=1)
         + 0.5 * prior.lam2 * (code**2).sum(axis=1)
     )
     return np.where(prior.positive & (code < 0).any(axis=1), np.inf, value)
@@ -95,16 +95,17 @@ def brute_force(X, dictionary, prior):
     """
     X, dictionary = double(X), double(dictionary)
     n_components = len(dictionary)
+    lam = np.broadcast_to(prior.lam, n_components)
     best = np.zeros((len(X), n_components))
     lowest = objective(X, dictionary, prior, best)
     for size in range(1, n_components + 1):
         for support in combinations(range(n_components), size):
-            atoms = dictionary[list(support)]
+            atoms, weights = dictionary[list(support)], lam[list(support)]
             H = atoms @ atoms.T + prior.lam2 * np.eye(size)
             if np.linalg.matrix_rank(H, hermitian=True) < size:
                 continue
             for signs in product((1.0,) if prior.positive else (1.0, -1.0), repeat=size):
-                entries = np.linalg.solve(H, (X @ atoms.T - prior.lam * np.array(signs)).T).T
+                entries = np.linalg.solve(H, (X @ atoms.T - weights * np.array(signs)).T).T
                 code = np.zeros_like(best)
                 code[:, support] = entries
                 consistent = (entries * signs >= 0).all(axis=1)

@@ -12,6 +12,11 @@ struct Problem {
     T lam, lam2, tolerance;  // tolerance: largest relative pivot of a dependent atom
     bool positive;
     int max_changes;  // largest number of changes of the support
+    // (p,), or null for ones: atom j has the bound lam * weights[j]
+    const T *weights;
+    bool has_free;  // whether some atoms have weight zero
+
+    DEVICE T weight(int j) const { return weights ? weights[j] : T(1); }
 };
 
 template <class T>
@@ -21,7 +26,9 @@ struct State {
     T min_pivot;  // smallest relative pivot since the active set was empty
     int *active;  // (capacity,)
     T *inverse;  // (capacity, capacity)
-    T *values, *signs, *direction;  // (capacity,): entries of the code, their signs, H^-1 signs
+    // (capacity,): entries of the code, their signs (0 for entries without penalty, whose sign may
+    // change), weights times signs, and H^-1 pulls
+    T *values, *signs, *pulls, *direction;
     // (capacity,): new column of H, H^-1 column, and its change by refinement
     T *column, *solution, *correction;
     // (p,): corr - (G + lam2 I) code, its derivative in lam, and 1 for atoms that may enter
@@ -30,7 +37,7 @@ struct State {
 
 // Length of the work space of a team.
 DEVICE size_t state_size(int p, int capacity) {
-    return size_t(capacity) * (capacity + 6) + 3 * size_t(p);
+    return size_t(capacity) * (capacity + 7) + 3 * size_t(p);
 }
 
 // State with its arrays in the work space of a team.
@@ -43,7 +50,8 @@ DEVICE State<T> state_at(T *workspace, int *indices, int p, int capacity) {
     s.active = indices;
     s.inverse = workspace;
     T *next = workspace + size_t(capacity) * capacity;
-    T **vectors[] = {&s.values, &s.signs, &s.direction, &s.column, &s.solution, &s.correction};
+    T **vectors[] = {&s.values, &s.signs,    &s.pulls,     &s.direction,
+                     &s.column, &s.solution, &s.correction};
     for (T **vector : vectors) {
         *vector = next;
         next += capacity;
@@ -160,14 +168,16 @@ DEVICE bool add_atom(const Team &team, const Problem<T> &problem, int j, T sign,
         s.solution[k] = T(-1);
         s.active[k] = j;
         s.values[k] = s.direction[k] = T(0);
-        s.signs[k] = sign;
+        const T weight = problem.weight(j);
+        s.signs[k] = weight > T(0) || problem.positive ? sign : T(0);
+        s.pulls[k] = weight * sign;
     }
     for (int r = team.lane; r <= k; r += team.size)
         s.inverse[size_t(k) * s.capacity + r] = s.inverse[size_t(r) * s.capacity + k] = T(0);
     team.sync();
     rank_one_update(team, s, k + 1, T(1) / pivot, s.solution);
     T along = T(0);
-    for (int r = team.lane; r <= k; r += team.size) along += s.solution[r] * s.signs[r];
+    for (int r = team.lane; r <= k; r += team.size) along += s.solution[r] * s.pulls[r];
     along = team.sum(along) / pivot;
     for (int r = team.lane; r <= k; r += team.size) s.direction[r] += along * s.solution[r];
     s.k = k + 1;
@@ -196,6 +206,7 @@ DEVICE void remove_atom(const Team &team, int d, State<T> &s) {
         s.active[d] = s.active[last];
         s.values[d] = s.values[last];
         s.signs[d] = s.signs[last];
+        s.pulls[d] = s.pulls[last];
         s.direction[d] = s.direction[last];
     }
     s.k = last;

@@ -6,7 +6,7 @@
 // some 2 MB for 38.
 #include "descent.cuh"
 
-// First atom whose |u| meets the bound as the bound decreases by less than `step`, or -1.
+// First atom whose |u| meets its bound as mu decreases by less than `step`, or -1.
 //
 // Replaces `step` by the decrease at which it does.
 template <class T, class Team>
@@ -17,10 +17,11 @@ DEVICE int first_contact(const Team &team, const Problem<T> &problem, T mu, Stat
         s.du[j] = change;
         if (s.may_enter[j] == T(0)) return;
         // whether the upper bound comes first
+        const T weight = problem.weight(j);
         const bool upper = problem.positive || mu * change < s.u[j];
-        const T closing = T(1) - (upper ? change : -change);
-        const T gap = mu - (upper ? s.u[j] : -s.u[j]);
-        if (closing <= min_speed || gap >= step * closing) return;
+        const T closing = weight - (upper ? change : -change);
+        const T gap = mu * weight - (upper ? s.u[j] : -s.u[j]);
+        if (weight == T(0) || closing <= min_speed * weight || gap >= step * closing) return;
         const Indexed<T> here = {-gap / closing, j};
         if (precedes(here, nearest)) nearest = here;
     });
@@ -30,7 +31,7 @@ DEVICE int first_contact(const Team &team, const Problem<T> &problem, T mu, Stat
     return nearest.index;
 }
 
-// First entry of the code to reach zero as the bound decreases by less than `step`, or -1.
+// First entry of the code to reach zero as mu decreases by less than `step`, or -1.
 //
 // Replaces `step` by the decrease at which it does.
 template <class T, class Team>
@@ -48,12 +49,25 @@ DEVICE int first_zero_crossing(const Team &team, const State<T> &s, T &step) {
     return nearest.index;
 }
 
-// Follow the path of the code from lam = mu to lam = end; false if the path cycles.
+// Largest |u| over its weight, and the atom.
+template <class T, class Team>
+DEVICE Indexed<T> largest_ratio(const Team &team, const Problem<T> &problem, const State<T> &s) {
+    Indexed<T> best = {T(0), -1};
+    for (int j = team.lane; j < problem.p; j += team.size) {
+        const T weight = problem.weight(j);
+        const T abs_u = problem.positive ? s.u[j] : magnitude(s.u[j]);
+        const Indexed<T> here = {weight == T(0) ? T(0) : abs_u / weight, j};
+        if (precedes(here, best)) best = here;
+    }
+    return team.argmax(best);
+}
+
+// Follow the path of the code from mu to end; false if the path cycles.
 template <class T, class Team>
 DEVICE bool follow_path(const Team &team, const Problem<T> &problem, T mu, T end, int &n_changes,
                         State<T> &s) {
-    allow_inactive(team, problem, s);
-    int entrant = s.k ? -1 : largest_candidate(team, problem, s).index, n_dropped = 0;
+    allow_inactive(team, problem, false, s);
+    int entrant = s.k ? -1 : largest_ratio(team, problem, s).index, n_dropped = 0;
     while (n_changes < problem.max_changes && s.k < s.capacity) {
         if (entrant >= 0) {
             n_changes++;
@@ -77,7 +91,7 @@ DEVICE bool follow_path(const Team &team, const Problem<T> &problem, T mu, T end
             remove_atom(team, leaver, s);
             if (++n_dropped > 16 + 2 * s.k) return false;
             // an atom that leaves at zero entered by a tie: it may not enter again
-            if (step > T(0)) allow_inactive(team, problem, s);
+            if (step > T(0)) allow_inactive(team, problem, false, s);
         } else if (entrant < 0) {
             break;
         }
@@ -105,7 +119,8 @@ DEVICE bool code_signal(const Team &team, const Problem<T> &problem, const T *in
         }
     }
     if (s.k == 0) {
-        T mu = larger(largest_candidate(team, problem, s).value, T(0));
+        if (problem.has_free) is_trusted = descend(team, problem, T(0), true, n_changes, s);
+        T mu = larger(largest_ratio(team, problem, s).value, T(0));
         const T min_mu = mu * Limits<T>::eps();  // from below this, a single stage goes to lam
         while (mu > problem.lam && n_changes < problem.max_changes && s.k < s.capacity &&
                is_trusted) {
@@ -115,12 +130,12 @@ DEVICE bool code_signal(const Team &team, const Problem<T> &problem, const T *in
             is_trusted = follow_path(team, problem, mu, end, n_changes, s);
             mu = end;
             if (mu > problem.lam && is_trusted && s.k < s.capacity)
-                is_trusted = descend(team, problem, mu, n_changes, s);
+                is_trusted = descend(team, problem, mu, false, n_changes, s);
         }
     }
     for (int round = 0; round < 2 && s.k < s.capacity; round++) {
         if (!is_trusted) s.k = 0;  // retry from zero
-        is_trusted = descend(team, problem, problem.lam, n_changes, s);
+        is_trusted = descend(team, problem, problem.lam, false, n_changes, s);
         if (is_trusted) break;
     }
     if (s.k == s.capacity && s.capacity <= p) return false;
@@ -144,8 +159,8 @@ template <class T>
 __launch_bounds__(32, 16)
 __global__ void elastic_net_codes(const T *gram, const T *corr, const T *init, int n, int p, T lam,
                                   T lam2, T tolerance, int positive, int max_changes,
-                                  int capacity, T *workspace, int *indices, T *code, T *slope,
-                                  int *n_iter) {
+                                  int capacity, const T *weights, int has_free, T *workspace,
+                                  int *indices, T *code, T *slope, int *n_iter) {
     const Warp team;
     const int warps = blockDim.x / 32, mine = blockIdx.x * warps + threadIdx.x / 32;
     State<T> s = state_at(workspace + mine * state_size(p, capacity),
@@ -153,8 +168,8 @@ __global__ void elastic_net_codes(const T *gram, const T *corr, const T *init, i
     for (int i = mine; i < n; i += gridDim.x * warps) {
         if (n_iter[i] >= 0) continue;
         const size_t start = size_t(i) * p;
-        const Problem<T> problem = {gram, corr + start, p,  lam, lam2, tolerance,
-                                    positive != 0,      max_changes};
+        const Problem<T> problem = {gram,          corr + start, p,       lam,          lam2, tolerance,
+                                    positive != 0, max_changes,  weights, has_free != 0};
         int n_changes;
         const bool fits = code_signal(team, problem, init ? init + start : nullptr, s, code + start,
                                       slope + start, n_changes);

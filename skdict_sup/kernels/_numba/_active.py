@@ -17,28 +17,42 @@ from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 N_DROPPED = 0  # number of atoms that left the active set on the path
 UNTRUSTED = 1  # 1 if the active set is too inaccurate: the signal is coded again from zero
 
+Penalty = namedtuple(
+    "Penalty",
+    (
+        "weights",  # weights of the l1 norm: atom j has the bound mu * weights[j]
+        "inverse_weights",  # 1 / weights; 0 for atoms without penalty
+        "has_free",  # whether some atoms have no penalty
+        "lam2",
+        "min_pivot",  # smallest pivot, relative to its diagonal entry, of an independent atom
+        "positive",
+        "max_changes",  # maximum number of changes of the support of one signal
+    ),
+)
+
 State = namedtuple(
     "State",
     (
         "active",  # indices of the k active atoms; the next arrays have one entry for each
         "inverse",  # H^-1, padded by zeros to the next pair of vectors
         "values",  # entries of the code
-        "signs",  # signs of these entries
-        "direction",  # H^-1 signs: minus the derivative of the code with respect to lam
+        "signs",  # signs of these entries; 0 for atoms without penalty, whose sign may change
+        "pulls",  # weights of the l1 norm times signs
+        "direction",  # H^-1 pulls: minus the derivative of the code with respect to mu
         "column",  # new column of H, or the right-hand side of a system
         "solution",  # H^-1 column
         "correction",  # change of a solution by iterative refinement
         "min_pivot",  # smallest relative pivot since the active set was empty
         "status",  # integers, by N_DROPPED and UNTRUSTED
         "u",  # corr - (G + lam2 I) code, for all atoms
-        "may_enter",  # 1 for atoms that may enter, 0 for others
-        "candidates",  # |u| of the atoms that may enter, 0 for others
+        "bounds",  # bounds on |u| of the atoms that may enter, infinity for others
+        "candidates",  # |u| minus its bound, or u over its weight
         "tracked",  # atoms that a stage of the path follows; the arrays tracked_* are for these
         "tracked_index",  # index in `tracked` of each atom that is in it
-        "tracked_u",  # u relative to mu, the lam at which the stage begins
-        "tracked_du",  # derivative of u with respect to lam
+        "tracked_u",  # u over its weight, relative to the mu at which the stage begins
+        "tracked_du",  # derivative of u over its weight with respect to mu
         "tracked_may_enter",  # 1 for atoms that may enter, 0 for others
-        "gram_rows",  # rows of G of active atoms, columns `tracked`: flat, times gram_scale
+        "gram_rows",  # rows of G of active atoms, `tracked` columns over their weights: flat
         "gram_row_index",  # which of these rows is that of each active atom
         "scaled_direction",  # the direction over gram_scale
     ),
@@ -68,6 +82,7 @@ def allocate_state(p, dtype, capacity):
         inverse=floats((capacity + 1, row_stride * lanes_ + 2 * lanes_)),
         values=floats(n_active_padded),
         signs=floats(n_active_padded),
+        pulls=floats(n_active_padded),
         direction=floats(n_active_padded),
         column=floats(n_active_padded),
         solution=floats(n_active_padded),
@@ -75,7 +90,7 @@ def allocate_state(p, dtype, capacity):
         min_pivot=floats(1),
         status=integers(2),
         u=u,
-        may_enter=floats(n_atoms_padded),
+        bounds=floats(n_atoms_padded),
         candidates=floats(n_atoms_padded),
         tracked=integers(n_atoms_padded + 8),
         tracked_index=np.zeros(n_atoms_padded, np.int64),
@@ -86,6 +101,21 @@ def allocate_state(p, dtype, capacity):
         gram_row_index=integers(n_active_padded),
         scaled_direction=float32s(n_active_padded),
     )
+
+
+def make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes):
+    """Penalty of p atoms, for weights of each or None, which are padded like atoms."""
+    padded = p + 2 * BYTES // dtype.itemsize
+    all_weights, inverse_weights = aligned(padded, dtype), aligned(padded, dtype)
+    all_weights[:], inverse_weights[:] = 1, 1
+    if weights is not None:
+        all_weights[:p] = weights
+        is_free = all_weights == 0
+        np.divide(1, all_weights, out=inverse_weights, where=~is_free)
+        inverse_weights[is_free] = 0
+    has_free, number = bool((all_weights == 0).any()), dtype.type
+    scalars = has_free, number(lam2), number(min_pivot), bool(positive), int(max_changes)
+    return Penalty(all_weights, inverse_weights, *scalars)
 
 
 @compiled(**INTERNAL)
@@ -152,20 +182,22 @@ def _refined_pivot(gram, lam2, j, k, state):
 
 
 @compiled(**INTERNAL)
-def add_atom(gram, lam2, tolerance, j, sign, k, state):
+def add_atom(gram, penalty, j, sign, k, state):
     """Make atom j active, with value zero; False if it is linearly dependent on active atoms.
 
     Leaves the combination of active atoms that is closest to atom j in `solution`.
     """
     inverse, column, solution = state.inverse, state.column, state.solution
-    active, direction = state.active, state.direction
+    active, direction, lam2 = state.active, state.direction, penalty.lam2
     L = lanes(column)
     zero, one = column.dtype.type(0), column.dtype.type(1)
     if k % (2 * L) == 0:  # the rows grow by another pair of vectors
         for r in range(k):
             store_row(inverse, r, k, splat(zero))
             store_row(inverse, r, k + L, splat(zero))
-        for array in (column, solution, state.values, state.signs, direction, state.correction):
+        for array in (column, solution, state.values, direction, state.correction):
+            fill(array[k:], 2 * L, zero)
+        for array in (state.signs, state.pulls):
             fill(array[k:], 2 * L, zero)
     for c in range(0, k + 1, 2 * L):
         store_row(inverse, k, c, splat(zero))
@@ -181,13 +213,16 @@ def add_atom(gram, lam2, tolerance, j, sign, k, state):
     min_pivot = one if k == 0 else state.min_pivot[0]
     if pivot < max(32 * np.sqrt(eps), 1024 * eps / min_pivot) * diagonal:
         pivot = _refined_pivot(gram, lam2, j, k, state)
-    if not pivot > tolerance * diagonal:
+    if not pivot > penalty.min_pivot * diagonal:
         return False
     state.min_pivot[0] = min(min_pivot, pivot / diagonal)
     solution[k] = -one
     _rank_one_update(inverse, k + 1, one / pivot, solution)
-    active[k], state.values[k], state.signs[k], direction[k] = j, zero, sign, zero
-    axpy(dot(solution, state.signs, k + 1) / pivot, solution, direction, k + 1)
+    weight = penalty.weights[j]
+    active[k], state.values[k], direction[k] = j, zero, zero
+    state.signs[k] = sign if weight > zero or penalty.positive else zero
+    state.pulls[k] = weight * sign
+    axpy(dot(solution, state.pulls, k + 1) / pivot, solution, direction, k + 1)
     return True
 
 
@@ -209,7 +244,7 @@ def remove_atom(d, k, state):
     for r in range(k):
         inverse[r, d] = inverse[r, last]
         inverse[r, last] = zero
-    for array in (state.values, state.signs, direction):
+    for array in (state.values, state.signs, state.pulls, direction):
         array[d] = array[last]
         array[last] = zero
     state.active[d], state.gram_row_index[d], state.gram_row_index[last] = (

@@ -4,45 +4,49 @@ import numpy as np
 
 from ._active import UNTRUSTED, add_atom, apply_inverse, remove_atom
 from ._compile import INTERNAL, compiled
-from ._rows import axpy, fill, index_of, slope_from_active
+from ._rows import axpy, index_of, slope_from_active
 from ._vectors import lanes, less, load, magnitude, reduce_max, select, splat, store
 
 
 @compiled(**INTERNAL)
-def _allow_inactive(p, k, state):
-    """Allow every inactive atom to enter."""
-    may_enter = state.may_enter
-    fill(may_enter, p, may_enter.dtype.type(1))
+def _allow_inactive(p, mu, only_free, penalty, k, state):
+    """Allow every inactive atom to enter, or with `only_free` those without penalty."""
+    bounds, scale = state.bounds, splat(mu)
+    for j in range(0, p, lanes(bounds)):
+        store(bounds, j, scale * load(penalty.weights, j))
+    if only_free:
+        for j in range(p):
+            if penalty.weights[j] > 0:
+                bounds[j] = np.inf
     for r in range(k):
-        may_enter[state.active[r]] = 0
+        bounds[state.active[r]] = np.inf
 
 
 @compiled(**INTERNAL)
-def _find_candidates(u, may_enter, p, positive, out):
-    """Write |u| of the atoms that may enter to out, zero for others; returns the largest."""
+def _find_candidates(u, bounds, p, positive, out):
+    """Write |u| minus its bounds to out; returns the largest, or zero."""
     top = splat(u.dtype.type(0))
     for j in range(0, p, lanes(u)):
         entry = load(u, j)
         if not positive:
             entry = magnitude(entry)
-        entry = entry * load(may_enter, j)
+        entry = entry - load(bounds, j)
         store(out, j, entry)
         top = select(less(top, entry), entry, top)
     return reduce_max(top)
 
 
 @compiled(**INTERNAL)
-def _active_residual(lam, lam2, k, state):
+def _active_residual(mu, lam2, k, state):
     """Write the optimality residuals of active atoms to `column`; returns the largest.
 
     Subtracts lam2 times the code from `u` first.
     """
-    zero = lam - lam
-    worst = zero
+    worst = mu - mu
     for r in range(k):
         j = state.active[r]
         state.u[j] -= lam2 * state.values[r]
-        state.column[r] = state.u[j] - lam * state.signs[r]
+        state.column[r] = state.u[j] - mu * state.pulls[r]
         worst = max(worst, abs(state.column[r]))
     return worst
 
@@ -57,7 +61,7 @@ def _step_to_sign_change(k, state):
     zero, one = values.dtype.type(0), values.dtype.type(1)
     step, leaver = one, -1
     for r in range(k):
-        if (values[r] + move[r]) * signs[r] <= zero:
+        if signs[r] != zero and (values[r] + move[r]) * signs[r] <= zero:
             ratio = -values[r] / move[r] if values[r] != zero else zero
             if leaver < 0 or ratio < step:
                 step, leaver = ratio, r
@@ -66,19 +70,19 @@ def _step_to_sign_change(k, state):
 
 
 @compiled(**INTERNAL)
-def _exchange_step(lam, sign, floor, k, state):
+def _exchange_step(mu, sign, weight, floor, k, state):
     """Move the code until an entry is zero, so that a dependent atom can replace its atom.
 
     The dependent atom is the combination `solution` of active atoms, and the code moves along the
     direction that does not change the reconstruction. Returns the position of the zero entry and
     the magnitude of the new one, or -1 where the objective would not decrease.
     """
-    values, signs, combination = state.values, state.signs, state.solution
+    values, combination = state.values, state.solution
     zero = values.dtype.type(0)
-    leaver, value, gain = -1, zero, -lam
+    leaver, value, gain = -1, zero, -mu * weight
     for r in range(k):
-        shrinkage = sign * combination[r] * signs[r]
-        gain += lam * shrinkage
+        shrinkage = sign * combination[r] * state.signs[r]
+        gain += mu * sign * combination[r] * state.pulls[r]
         if shrinkage > zero and (leaver < 0 or abs(values[r]) < value * shrinkage):
             leaver, value = r, abs(values[r]) / shrinkage
     if leaver < 0 or gain <= floor:
@@ -88,25 +92,27 @@ def _exchange_step(lam, sign, floor, k, state):
 
 
 @compiled(**INTERNAL)
-def descend(gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_changes, k, state):
+def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
     """Change the active set of signal i until its code is optimal; returns k and the changes.
 
+    The bounds are mu times the weights; with `only_free`, only atoms without penalty may enter.
     Each iteration refines the values on the support, removes an atom, adds one, or exchanges two.
     `state.u` belongs to the code at the end. `status[UNTRUSTED]` is set if the inverse is too
     inaccurate to make the active atoms stationary.
     """
-    u, may_enter, p = state.u, state.may_enter, gram.shape[0]
+    u, bounds, p = state.u, state.bounds, gram.shape[0]
+    positive, max_changes = penalty.positive, penalty.max_changes
     zero, one = u.dtype.type(0), u.dtype.type(1)
     top = zero
     for j in range(p):
         top = max(top, abs(corr[i, j]))
     # the rounding of the sum to dtype, and a few roundings of its float64 terms
     floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
-    _allow_inactive(p, k, state)
+    _allow_inactive(p, mu, only_free, penalty, k, state)
     n_refined, previous_worst, is_last = 0, top, False
     while True:
         slope_from_active(gram, corr, i, state.active, k, state.values, u)
-        worst = _active_residual(lam, lam2, k, state)
+        worst = _active_residual(mu, penalty.lam2, k, state)
         if is_last:
             break
         if worst > floor and (n_refined == 0 or worst + worst < previous_worst):
@@ -121,7 +127,7 @@ def descend(gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_change
                 remove_atom(leaver, k, state)
                 k -= 1
                 if step > zero:
-                    _allow_inactive(p, k, state)
+                    _allow_inactive(p, mu, only_free, penalty, k, state)
                 # an entry removed at zero was added because of rounding: it may not enter again
                 n_changes += 1
                 n_refined = 0
@@ -129,26 +135,27 @@ def descend(gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_change
         if worst > 1024 * floor:
             state.status[UNTRUSTED] = 1
             break
-        largest = _find_candidates(u, may_enter, p, positive, state.candidates)
-        if largest - lam <= floor or n_changes >= max_changes or k >= state.inverse.shape[0] - 1:
+        largest = _find_candidates(u, bounds, p, positive, state.candidates)
+        if largest <= floor or n_changes >= max_changes or k >= state.inverse.shape[0] - 1:
             break
         n_changes += 1
         n_refined = 0
         entrant = index_of(state.candidates, p, largest)
         if entrant < 0:
             break
-        may_enter[entrant] = zero
+        bounds[entrant] = np.inf
         sign = one if u[entrant] > zero else -one
-        if not add_atom(gram, lam2, tolerance, entrant, sign, k, state):
-            leaver, value = _exchange_step(lam, sign, floor, k, state)
+        if not add_atom(gram, penalty, entrant, sign, k, state):
+            weight = penalty.weights[entrant]
+            leaver, value = _exchange_step(mu, sign, weight, floor, k, state)
             if leaver < 0:
                 continue
             remove_atom(leaver, k, state)
             k -= 1
             if value > zero:
-                _allow_inactive(p, k, state)
-                may_enter[entrant] = zero
-            if not add_atom(gram, lam2, tolerance, entrant, sign, k, state):
+                _allow_inactive(p, mu, only_free, penalty, k, state)
+                bounds[entrant] = np.inf
+            if not add_atom(gram, penalty, entrant, sign, k, state):
                 continue
             state.values[k] = sign * value
         k += 1

@@ -10,12 +10,15 @@ _WIDTH = 64  # columns of a range are a multiple of this
 
 
 def nonzeros(code, other):
-    """Nonzeros of codes in CSR form, or None where codes are not sparse.
+    """Nonzeros of codes or of another array in CSR form, or None where these are not sparse.
 
     These are (starts, atoms, values, values of `other` at the same places).
     """
     # counting booleans is many times faster than counting floats
-    count = np.count_nonzero(code != 0)
+    is_nonzero = code != 0
+    if other is not code:
+        is_nonzero |= other != 0
+    count = np.count_nonzero(is_nonzero)
     if count > _SPARSE * code.size:
         return None
     starts, atoms = np.zeros(code.shape[0] + 1, np.int64), np.empty(count, np.int64)
@@ -33,11 +36,11 @@ def over_columns(function, n_columns, n_jobs):
 
 @compiled(**OPTIONS)
 def _collect(code, other, starts, atoms, values, others):
-    """Write the nonzeros of codes, and the values of `other` at the same places."""
+    """Write the entries where one of two arrays is not zero."""
     zero, count = code.dtype.type(0), 0
     for i in range(code.shape[0]):
         for atom in range(code.shape[1]):
-            if code[i, atom] != zero:
+            if code[i, atom] != zero or other[i, atom] != zero:
                 atoms[count], values[count] = atom, code[i, atom]
                 others[count] = other[i, atom]
                 count += 1

@@ -1,8 +1,9 @@
 """Homotopy (LARS-lasso): follow the code of one signal from its lam_max down to lam.
 
-The current lam of the path, mu, decreases in stages. A stage tracks the correlations of the atoms
-that may become active in it, in float32 and relative to mu at its beginning. At the end of a stage
-all correlations are computed again, and atoms that it missed are found.
+Atom j has the bound mu times its weight. The factor mu of the path decreases in stages. A stage
+tracks the correlations of the atoms that may become active in it, in float32 and relative to mu at
+its beginning. At the end of a stage all correlations are computed again, and atoms that it missed
+are found.
 """
 
 import numpy as np
@@ -18,6 +19,7 @@ from ._rows import (
     index_of,
     indices_above,
     largest,
+    multiply,
     slope_from_active,
     weighted_row_sum,
 )
@@ -42,15 +44,13 @@ def _round_up(count, array):
 
 
 @compiled(**INTERNAL)
-def _track_atoms(gram, gram_scale, mu, threshold, positive, k, state):
-    """Select the atoms with |u| above a threshold for a stage, and gather their Gram columns.
+def _track_atoms(gram, gram_scale, mu, threshold, penalty, k, state):
+    """Select the atoms with |u| over its weight above a threshold, and gather their Gram columns.
 
-    Returns their number, which includes all active atoms.
+    `candidates` has u over the weights. Returns the number, which includes all active atoms.
     """
-    u, tracked, tracked_u = state.u, state.tracked, state.tracked_u
-    tracked_may_enter = state.tracked_may_enter
-    zero, one = np.float32(0), np.float32(1)
-    n_tracked = indices_above(u, gram.shape[0], threshold, positive, tracked)
+    u, tracked, tracked_u = state.candidates, state.tracked, state.tracked_u
+    n_tracked = indices_above(u, gram.shape[0], threshold, penalty.positive, tracked)
     unit = u.dtype.type(1) / mu
     for h in range(n_tracked):
         state.tracked_index[tracked[h]] = h
@@ -62,32 +62,49 @@ def _track_atoms(gram, gram_scale, mu, threshold, positive, k, state):
     width = _round_up(n_tracked, tracked_u)
     for h in range(n_tracked):
         tracked_u[h] = u[tracked[h]] * unit
-    fill(tracked_may_enter, width, one)
     for h in range(n_tracked, width):
-        tracked[h], tracked_u[h], tracked_may_enter[h] = 0, zero, zero
+        tracked[h], tracked_u[h] = 0, np.float32(0)
     for r in range(state.gram_row_index.shape[0]):
         state.gram_row_index[r] = r
     for r in range(k):
-        _copy_gram_row(gram, gram_scale, state.active[r], r, n_tracked, state)
-        tracked_may_enter[state.tracked_index[state.active[r]]] = zero
+        _copy_gram_row(gram, gram_scale, state.active[r], r, n_tracked, penalty, state)
+    _allow_tracked(n_tracked, width, penalty, k, state)
     return n_tracked
 
 
 @compiled(**INTERNAL)
-def _copy_gram_row(gram, gram_scale, j, row, n_tracked, state):
-    """Write the tracked columns of row j of G, scaled, to a row of `gram_rows`."""
+def _allow_tracked(n_tracked, width, penalty, k, state):
+    """Allow tracked atoms to enter, but for those that are active or have no penalty."""
+    may_enter = state.tracked_may_enter
+    fill(may_enter, n_tracked, np.float32(1))
+    for h in range(n_tracked, width):
+        may_enter[h] = np.float32(0)
+    for r in range(k):
+        may_enter[state.tracked_index[state.active[r]]] = np.float32(0)
+    if penalty.has_free:
+        for h in range(n_tracked):
+            if penalty.inverse_weights[state.tracked[h]] == 0:
+                may_enter[h] = np.float32(0)
+
+
+@compiled(**INTERNAL)
+def _copy_gram_row(gram, gram_scale, j, row, n_tracked, penalty, state):
+    """Write the tracked columns of row j of G, over their weights, to a row of `gram_rows`."""
     tracked, gram_rows, p = state.tracked, state.gram_rows, gram.shape[0]
+    inverse_weights = penalty.inverse_weights
     width = _round_up(n_tracked, state.tracked_u)
     start = row * width
     L = 8  # lanes of float64
     if n_tracked < p or p < L or tracked[0] != 0:
         for h in range(width):
-            gram_rows[start + h] = gram[j, tracked[h]] * gram_scale
+            value = gram[j, tracked[h]] * gram_scale
+            gram_rows[start + h] = value * inverse_weights[tracked[h]]
         return
     scale = splat(np.float64(gram_scale))
     for h in range(0, p, L):  # all atoms are tracked: no gathering
         h = min(h, p - L)
-        store_wide(gram_rows, start + h, load_row_wide(gram, j, h) * scale)
+        row_values = load_row_wide(gram, j, h) * scale
+        store_wide(gram_rows, start + h, row_values * load_wide(inverse_weights, h))
     for h in range(p, width):
         gram_rows[start + h] = np.float32(0)
 
@@ -96,12 +113,9 @@ def _copy_gram_row(gram, gram_scale, j, row, n_tracked, state):
 def _follow_stage(
     gram,
     gram_scale,
-    lam2,
-    tolerance,
     mu,
     end,
-    positive,
-    max_changes,
+    penalty,
     n_changes,
     k,
     n_tracked,
@@ -110,6 +124,7 @@ def _follow_stage(
     """Follow the path from mu to end * mu on the tracked atoms; returns k and the changes."""
     values, signs, direction = state.values, state.signs, state.direction
     scaled_direction, tracked_may_enter = state.scaled_direction, state.tracked_may_enter
+    positive, max_changes = penalty.positive, penalty.max_changes
     tracked_u, tracked_du = state.tracked_u, state.tracked_du
     zero, one = values.dtype.type(0), values.dtype.type(1)
     width = _round_up(n_tracked, tracked_u)
@@ -127,8 +142,9 @@ def _follow_stage(
             j = state.tracked[entrant]
             tracked_may_enter[entrant] = np.float32(0)
             sign = one if tracked_u[entrant] > np.float32(0) else -one
-            if add_atom(gram, lam2, tolerance, j, sign, k, state):
-                _copy_gram_row(gram, gram_scale, j, state.gram_row_index[k], n_tracked, state)
+            if add_atom(gram, penalty, j, sign, k, state):
+                row = state.gram_row_index[k]
+                _copy_gram_row(gram, gram_scale, j, row, n_tracked, penalty, state)
                 k += 1
         for r in range(0, k, 8):
             store_wide(scaled_direction, r, load_wide(direction, r) * scale)
@@ -166,28 +182,32 @@ def _follow_stage(
                 break
             # an atom that leaves at zero entered by a tie: it may not enter again
             if step > zero:
-                fill(tracked_may_enter, n_tracked, np.float32(1))
-                for h in range(n_tracked, width):
-                    tracked_may_enter[h] = np.float32(0)
-                for r in range(k):
-                    tracked_may_enter[state.tracked_index[state.active[r]]] = np.float32(0)
+                _allow_tracked(n_tracked, width, penalty, k, state)
         elif entrant < 0:
             break
     return k, n_changes
 
 
 @compiled(**INTERNAL)
-def follow_path(gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_changes, state):
-    """Approximate active set and values of signal i at lam; returns k and the changes."""
-    u, p = state.u, gram.shape[0]
-    one = u.dtype.type(1)
+def follow_path(gram, gram_scale, corr, i, lam, penalty, state):
+    """Approximate active set and values of signal i at mu = lam; returns k and the changes."""
+    u, scaled_u, p = state.u, state.candidates, gram.shape[0]
+    positive, one = penalty.positive, u.dtype.type(1)
     for j in range(p):
         u[j] = corr[i, j]
-    mu = largest(u, p, positive)
-    min_mu = mu * np.finfo(u.dtype).eps  # from below this, a single stage goes down to lam
     k, n_changes, capacity = 0, 0, state.inverse.shape[0] - 1
     state.status[:] = 0
-    while mu > lam and n_changes < max_changes and k < capacity and not state.status[UNTRUSTED]:
+    if penalty.has_free:
+        k, n_changes = descend(gram, corr, i, lam - lam, True, penalty, n_changes, k, state)
+    multiply(u, penalty.inverse_weights, p, scaled_u)
+    mu = largest(scaled_u, p, positive)
+    min_mu = mu * np.finfo(u.dtype).eps  # from below this, a single stage goes down to lam
+    while (
+        mu > lam
+        and n_changes < penalty.max_changes
+        and k < capacity
+        and not state.status[UNTRUSTED]
+    ):
         end, threshold = FULL_STAGE_RATIO, u.dtype.type(-np.inf)
         if p > MAX_TRACK_ALL:
             end = SHORT_STAGE_RATIO
@@ -195,16 +215,13 @@ def follow_path(gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_c
         target = mu * u.dtype.type(end)
         if target < lam or target < min_mu:
             target = lam
-        n_tracked = _track_atoms(gram, gram_scale, mu, threshold, positive, k, state)
+        n_tracked = _track_atoms(gram, gram_scale, mu, threshold, penalty, k, state)
         k, n_changes = _follow_stage(
             gram,
             gram_scale,
-            lam2,
-            tolerance,
             mu,
             np.float32(target / mu),
-            positive,
-            max_changes,
+            penalty,
             n_changes,
             k,
             n_tracked,
@@ -214,9 +231,9 @@ def follow_path(gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_c
         if mu > lam:
             slope_from_active(gram, corr, i, state.active, k, state.values, u)
             for r in range(k):
-                u[state.active[r]] -= lam2 * state.values[r]
-            if largest(u, p, positive) > mu * (one + u.dtype.type(MAX_EXCESS)):
-                k, n_changes = descend(
-                    gram, corr, i, mu, lam2, tolerance, positive, max_changes, n_changes, k, state
-                )
+                u[state.active[r]] -= penalty.lam2 * state.values[r]
+            multiply(u, penalty.inverse_weights, p, scaled_u)
+            if largest(scaled_u, p, positive) > mu * (one + u.dtype.type(MAX_EXCESS)):
+                k, n_changes = descend(gram, corr, i, mu, False, penalty, n_changes, k, state)
+                multiply(u, penalty.inverse_weights, p, scaled_u)
     return k, n_changes

@@ -53,6 +53,13 @@ def axpy(alpha, x, out, n):
 
 
 @compiled(**INTERNAL)
+def multiply(x, y, n, out):
+    """Write the products of the first n entries of x and y to out."""
+    for j in range(0, n, lanes(x)):
+        store(out, j, load(x, j) * load(y, j))
+
+
+@compiled(**INTERNAL)
 def dot(x, y, n):
     """Inner product of the first n entries of x and y."""
     sum_ = splat(x.dtype.type(0))

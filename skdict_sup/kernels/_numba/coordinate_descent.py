@@ -19,7 +19,7 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
         gram,
         corr,
         sq_norm,
-        dtype(lam),
+        np.full(corr.shape[1], lam, corr.dtype),
         dtype(lam2),
         positive,
         dtype(tol),
@@ -53,11 +53,12 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
         if gram_jj == 0 or (only_support and w[j] == 0):
             continue
         correlation = u[j] + gram_jj * w[j]
-        value = lam * 0
-        if correlation > lam:
-            value = (correlation - lam) / (gram_jj + lam2)
-        elif correlation < -lam and not positive:
-            value = (correlation + lam) / (gram_jj + lam2)
+        bound = lam[j]
+        value = bound * 0
+        if correlation > bound:
+            value = (correlation - bound) / (gram_jj + lam2)
+        elif correlation < -bound and not positive:
+            value = (correlation + bound) / (gram_jj + lam2)
         change = value - w[j]
         if change != 0:
             w[j] = value
@@ -71,10 +72,12 @@ def _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
     """Whether the duality gap of signal i is above tol times the objective."""
     certificate = certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive)
     violation, gap, objective = certificate[0], certificate[2], certificate[3]
-    if lam == 0:  # the dual ball is a point: the optimality condition decides
-        gap = lam
-        for j in range(code.shape[1]):
-            gap += violation * abs(code[i, j])
+    is_flat, magnitude = False, violation * 0
+    for j in range(code.shape[1]):
+        is_flat = is_flat or lam[j] == 0
+        magnitude += violation * abs(code[i, j])
+    if is_flat:  # the dual ball is flat: the optimality condition decides
+        gap = magnitude
     return gap > tol * objective
 
 

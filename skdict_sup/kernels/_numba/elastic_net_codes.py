@@ -3,7 +3,8 @@
 import numpy as np
 
 from .._rank import min_relative_pivot
-from ._active import UNTRUSTED, add_atom, allocate_state
+from .._weights import split_weights
+from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
 from ._path import follow_path
@@ -20,11 +21,13 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
         np.maximum(init, 0, out=code) if positive else np.copyto(code, init)
     n_iter = np.zeros(corr.shape[0], np.int64)
     n, p = corr.shape
-    number = dtype.type
-    scalars = number(lam), number(lam2), number(min_relative_pivot(np.finfo(dtype).eps))
+    number, weights = dtype.type, None
+    if np.ndim(lam):
+        lam, weights = split_weights(lam)
+    min_pivot, max_changes = min_relative_pivot(np.finfo(dtype).eps), max_iter or 100 + 10 * p
+    penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)
     top = gram.diagonal().max(initial=0.0)
     gram_scale = number(1 / top) if top > 0 else number(1)
-    max_changes = max_iter or 100 + 10 * p
     n_done, capacity = 0, min(p, _CAPACITY)
     while n_done < n:
         state = allocate_state(p, dtype, capacity + 1)
@@ -32,10 +35,9 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
             gram,
             gram_scale,
             corr,
-            *scalars,
-            positive,
+            number(lam),
+            penalty,
             init is not None,
-            max_changes,
             n_done,
             state,
             code,
@@ -47,7 +49,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
 
 
 @compiled(**INTERNAL)
-def _add_nonzeros(gram, code, i, lam2, tolerance, state):
+def _add_nonzeros(gram, code, i, penalty, state):
     """Make the atoms of nonzeros of code i active, without those that depend on earlier ones.
 
     Returns the number of active atoms.
@@ -58,7 +60,7 @@ def _add_nonzeros(gram, code, i, lam2, tolerance, state):
         value = code[i, j]
         if value == zero or k == state.inverse.shape[0] - 1:
             continue
-        if add_atom(gram, lam2, tolerance, j, one if value > zero else -one, k, state):
+        if add_atom(gram, penalty, j, one if value > zero else -one, k, state):
             state.values[k] = value
             k += 1
     return k
@@ -70,11 +72,8 @@ def _codes(
     gram_scale,
     corr,
     lam,
-    lam2,
-    tolerance,
-    positive,
+    penalty,
     warm,
-    max_changes,
     first,
     state,
     code,
@@ -88,11 +87,9 @@ def _codes(
         n_changes, k = 0, 0
         if warm:
             state.status[UNTRUSTED] = 0
-            k = _add_nonzeros(gram, code, i, lam2, tolerance, state)
+            k = _add_nonzeros(gram, code, i, penalty, state)
         if k == 0:
-            k, n_changes = follow_path(
-                gram, gram_scale, corr, i, lam, lam2, tolerance, positive, max_changes, state
-            )
+            k, n_changes = follow_path(gram, gram_scale, corr, i, lam, penalty, state)
         capacity = state.inverse.shape[0] - 1
         for _ in range(2):
             if k == capacity and capacity <= p:
@@ -100,9 +97,7 @@ def _codes(
             if state.status[UNTRUSTED]:  # retry from zero
                 k = 0
                 state.status[UNTRUSTED] = 0
-            k, n_changes = descend(
-                gram, corr, i, lam, lam2, tolerance, positive, max_changes, n_changes, k, state
-            )
+            k, n_changes = descend(gram, corr, i, lam, False, penalty, n_changes, k, state)
             if not state.status[UNTRUSTED]:
                 break
         if k == capacity and capacity <= p:
@@ -115,5 +110,5 @@ def _codes(
         for r in range(k):
             j, value = state.active[r], state.values[r]
             code[i, j] = value
-            slope[i, j] = state.u[j] + lam2 * value
+            slope[i, j] = state.u[j] + penalty.lam2 * value
     return n
