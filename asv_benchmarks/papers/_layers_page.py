@@ -54,7 +54,7 @@ def _table(found):
         " (rot), with uniform noise behind them (rand), with patches of photographs behind them"
         " (img); they are not the files that the paper used. Every network has"
         f" {epochs} epochs; its learning rate, 0.01 or 0.03, is that of the best accuracy on 2000"
-        " training images held out, with 10000 for training. Dictionaries are first learned"
+        " training images of img held out, with 10000 for training. Dictionaries are first learned"
         " without labels on the training images (`initialise_from`); lam is relative to the"
         " signals: 0.2 of lam_max for CSF, 0.1 for SF, whose dictionary has ten times the"
         " learning rate; lam2 is 0.1.",
@@ -92,8 +92,8 @@ def _few(found):
         " of each method are chosen on 5000 training images held out, with two other draws of 100"
         " labels; lam is 0.5 of lam_max for CSF, 0.1 for SF. A learned start is learned without"
         " labels on the images of the training set; semi-supervised training adds the objectives"
-        " of the layers for batches of these images, with mu falling from 0.8 over 0.5 and 0.3 to 0, or with 0.03 of these"
-        " weights.",
+        " of the layers for batches of these images, with mu falling from 0.8 over 0.5 and 0.3 to"
+        " 0, or with 0.03 of these weights.",
         "",
         "![Accuracy by number of labels](layers.png)",
         "",

@@ -102,13 +102,15 @@ class Experiment:
         return choices[best], scores[best]
 
     def table(self):
-        """Accuracy by data set and network, with the learning rate that was chosen."""
-        results = {}
+        """Accuracy by data set and network, with the learning rate that was chosen on img."""
+        results, chosen = {}, {}
         for kind in KINDS[::-1]:  # the largest last
             *train, X_test, y_test = self._data(kind)
             for name, network in NETWORKS.items():
                 choices = [replace(network, learning_rate=rate, epochs=EPOCHS) for rate in RATES]
-                network, _ = self._chosen(f"validation {kind}", choices, [_split(*train)])
+                if name not in chosen:
+                    chosen[name], _ = self._chosen(f"validation {kind}", choices, [_split(*train)])
+                network = chosen[name]
                 found = self._fitted(f"test {kind}", network, *train, X_test, y_test, seed=0)
                 results[kind, name] = found, network
                 print(f"{kind} {name}: {found:.2f}", flush=True)
