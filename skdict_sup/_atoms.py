@@ -86,14 +86,17 @@ class Atoms:
         least = float(nonzero.min(initial=values[-1])) if len(nonzero) >= rank > 0 else 0.0
         return (least if len(nonzero) == values.shape[0] else 0.0), least
 
-    def curvature_of(self, atoms):
-        """Lower bound on the curvature of least squares in the entries of some atoms."""
-        gram = to_numpy(self.wide.gram)[np.ix_(atoms, atoms)]
-        if not len(atoms) or not np.isfinite(gram).all():
-            return 0.0
-        values = np.linalg.eigvalsh(gram)
-        error = 0.5 * eps(self.wide.gram) * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS)
-        return max(0.0, float(values[0]) - 2 * error * len(atoms) * float(values[-1]))
+    def curvature_of(self, atoms, entry_weight):
+        """Lower bound on the curvature of least squares in the entries of some atoms.
+
+        It is a 0-d array, or has an entry for each signal with weights.
+        """
+        D = to_numpy(self.wide.dictionary)[atoms]
+        weighted = D if entry_weight is None else D * to_numpy(entry_weight)[:, None, :]
+        values = np.linalg.eigvalsh(np.nan_to_num(weighted @ D.T, nan=0.0, posinf=0.0))
+        error = 0.5 * eps(self.wide.dictionary) * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS)
+        bound = values[..., 0] - 2 * error * len(atoms) * values[..., -1]
+        return astype_like(np.maximum(bound, 0.0), self.wide.dictionary)
 
     @cached_property
     def nonnegative_radius(self):

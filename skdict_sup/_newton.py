@@ -14,7 +14,8 @@ on a Gram matrix. The compiled versions of that kernel implement the same method
 a time, with the same constants.
 
 A `problem` has `prior` (a `SmoothPrior`), `slope(data, code)`, `objective(data, code, slope)`,
-`newton_system(code, rhs, tol)`, `product(direction, code)` and `diagonal(code)`.
+`newton_system(code, rhs, entry_weight, tol)`, `product(direction, code, entry_weight)` and
+`diagonal(code, entry_weight)`.
 
 References
 ----------
@@ -86,15 +87,15 @@ def _direction(problem, state, residual):
 
     Below that radius the prior has more curvature than the loss, and a step cannot overshoot.
     """
-    xp, code = namespace(state.code), state.code
-    move, curvature, support = problem.newton_system(code, residual, SYSTEM_TOL)
-    diagonal = problem.diagonal(code)
+    xp, code, weight = namespace(state.code), state.code, state.data.weight
+    move, curvature, support = problem.newton_system(code, residual, weight, SYSTEM_TOL)
+    diagonal = problem.diagonal(code, weight)
     # both expressions equal phi'' move: the first amplifies errors of the system where the
     # curvature is large, the second cancels where it is small
     direction = xp.where(
         support & (curvature < diagonal),
         curvature * move,
-        residual - problem.product(move, code),
+        residual - problem.product(move, code, weight),
     )
     inverse = 1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
     return direction, problem.prior.reach(inverse)

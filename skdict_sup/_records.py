@@ -66,6 +66,47 @@ def _join(first, others):
 
 
 @dataclass(frozen=True, eq=False)
+class Observations(Rows):
+    """A batch of signals with weights of their entries.
+
+    Attributes
+    ----------
+    values : array of shape (n_samples, n_features)
+        Signals, with zeros where the weight is zero.
+    weight : array of shape (n_samples, n_features) or None
+        Weights >= 0; None stands for ones.
+    """
+
+    values: Any
+    weight: Any = None
+
+    @property
+    def weighted(self):
+        """Signals times their weights."""
+        return self.values if self.weight is None else self.values * self.weight
+
+    @property
+    def shape(self):
+        """(n_samples, n_features)."""
+        return self.values.shape
+
+    def map(self, function):
+        """Apply a function to both arrays."""
+        return Observations(*(None if a is None else function(a) for a in self.parts()))
+
+    def filled(self, filling):
+        """Array of the signals with missing entries replaced by those of an array."""
+        if self.weight is None:
+            return self.values
+        return namespace(self.values).where(self.weight > 0, self.values, filling)
+
+
+def as_observations(X):
+    """Wrap an array of signals without weights; return `Observations` unchanged."""
+    return X if isinstance(X, Observations) else Observations(X)
+
+
+@dataclass(frozen=True, eq=False)
 class Data(Rows):
     """What solvers and certificates use of a batch of signals: correlations and offsets.
 
@@ -75,10 +116,21 @@ class Data(Rows):
         Inner products of signals and atoms.
     offset : array of shape (n_samples,)
         Part of the loss that does not depend on the code: squared norms for the linear transfer.
+    weight : array of shape (n_samples, n_features) or None
+        Weights of the entries of the signals; None stands for ones.
     """
 
     corr: Any
     offset: Any
+    weight: Any = None
+
+    @cached_property
+    def gain(self):
+        """Bound on the growth of norms of atoms by the weights: (n_samples,), or one."""
+        if self.weight is None:
+            return 1.0
+        xp = namespace(self.weight)
+        return xp.sqrt(xp.max(self.weight, axis=1))
 
     @cached_property
     def scale(self):

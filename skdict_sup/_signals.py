@@ -19,6 +19,7 @@ from ._array import (
     take_rows,
     to_numpy,
 )
+from ._records import Observations
 from ._threads import slices
 from ._validation import check_matrix, non_finite_rows, refuse_non_finite
 
@@ -35,6 +36,7 @@ class Signals(ABC):
 
     name: ClassVar = "X"  # in messages
     is_single_array: ClassVar = False  # whether the signals are already one dense array
+    has_weights: ClassVar = False  # whether entries may be missing or have weights
 
     @property
     @abstractmethod
@@ -62,6 +64,14 @@ class Signals(ABC):
     def batch(self, rows):
         """Array of the signals of a slice or at NumPy integer positions."""
         return self.rows(rows).dense()
+
+    def observations(self, rows):
+        """`Observations` of a slice or at NumPy integer positions."""
+        return self.rows(rows).observed()
+
+    def observed(self):
+        """All signals as `Observations`, with the weights of their entries if they have any."""
+        return Observations(self.dense())
 
     def on_host(self):
         """The signals in host memory, with NumPy batches."""
@@ -193,6 +203,11 @@ class HostSignals(Signals):
         return self.host.shape
 
     @property
+    def has_weights(self):
+        """Whether entries may be missing or have weights."""
+        return self.host.has_weights
+
+    @property
     def like(self):
         """The empty array on the device."""
         return self.empty
@@ -203,7 +218,12 @@ class HostSignals(Signals):
 
     def dense(self):
         """Array of all signals, on the device."""
-        return astype_like(np.array(self.host.dense()), self.like)  # torch would share the memory
+        return self.observed().values
+
+    def observed(self):
+        """All signals with their weights, on the device."""
+        # copied, since torch would share the memory
+        return self.host.observed().map(lambda array: astype_like(np.array(array), self.like))
 
     def on_host(self):
         """The signals in host memory."""

@@ -83,6 +83,15 @@ def warn_of_empty(n_rows):
         )
 
 
+def warn_of_unobserved(n_rows, n_all):
+    """Warn that signals have no observed entry."""
+    if n_rows:
+        warn(
+            f"{n_rows} of {n_all} signals have no observed entry: their codes minimise the prior "
+            "alone."
+        )
+
+
 def check_plain(value, name):
     """Raise TypeError for masked arrays and lazy arrays."""
     if isinstance(value, np.ma.MaskedArray):

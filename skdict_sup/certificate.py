@@ -13,7 +13,7 @@ from typing import Any
 
 from ._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times, to_float64
 from ._atoms import Atoms
-from ._records import Data, Rows
+from ._records import Data, Rows, as_observations
 from .kernels import elastic_net_certificate
 from .priors import (
     elastic_net_weights,
@@ -81,13 +81,15 @@ def certificate_from_residuals(problem, X, code, unit=None):
     objective. This takes two more matrix products than `certificate`.
     """
     with ignore_float_warnings():
+        X = as_observations(X)
         data = problem.observe(X)
         if not problem.reconstruction.quadratic:
             return certificate(problem, data, code, problem.slope(data, code), unit)
         xp, prior = namespace(code), problem.prior
-        residual = X - rows_times(code, problem.dictionary)
-        slope = rows_times(residual, problem.dictionary.T)
-        squares = xp.vecdot(residual, residual, axis=-1)
+        residual = X.values - rows_times(code, problem.dictionary)
+        weighted = residual if X.weight is None else residual * X.weight
+        slope = rows_times(weighted, problem.dictionary.T)
+        squares = xp.vecdot(weighted, residual, axis=-1)
         measures = _measures_from_terms(problem, 0.5 * squares, data, code, slope)
         bounds = _bound(problem, measures, data, code, slope, xp.sqrt(squares), unit, True)
         if prior.smooth or problem.atom_norms.rounding == 0.0:
@@ -107,10 +109,9 @@ def certificate_after_cast(problem, X, code, narrow_code):
     exact = certificate_from_residuals(problem, X, code)
     direct = certificate_from_residuals(problem, X, wide_code, unit)
     with ignore_float_warnings():
-        xp = namespace(code)
-        data = Data(
-            None, problem.reconstruction.offset(X)
-        )  # `_extent` and `_scale` need no correlations
+        xp, X = namespace(code), as_observations(X)
+        # `_extent` and `_scale` need no correlations
+        data = Data(None, problem.reconstruction.offset(X), X.weight)
         before, after = exact.objective, direct.objective
         gap = exact.duality_gap * _scale(before, data, code, None) + (after - before)
         for value, point in ((before, code), (after, wide_code)):
@@ -159,7 +160,7 @@ def _worst_slope(problem, data, code, slope):
     """
     xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
     gradient = prior.gradient(code)
-    error = atoms.rounding * xp.max(atoms.norms) * _extent(problem, data, code)
+    error = atoms.rounding * _longest(problem, data) * _extent(problem, data, code)
     error = error[:, None] + 4 * eps(code) * (xp.abs(gradient) + xp.abs(slope))
     deviation, ones = slope - gradient, xp.ones_like(slope)
     is_above = xp.where(xp.abs(deviation) >= error, deviation >= 0, code >= 0)
@@ -174,8 +175,8 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures)
     gap, error = xp.maximum(gap, xp.zeros_like(gap)), 0.0
     if counted and atoms.rounding > 0.0 and not prior.smooth:
-        longest = xp.max(atoms.norms)
-        parts = l1 * longest if atoms.are_similar else xp.sum(xp.abs(code) * atoms.norms, axis=-1)
+        longest = _longest(problem, data)
+        parts = l1 * longest if atoms.are_similar else _parts(problem, data, code)
         extent = problem.reconstruction.extent(data) + parts
         inner = extent if residual_norm is None else residual_norm
         error, dual_error = (atoms.rounding * longest * size for size in (extent, inner))
@@ -214,7 +215,7 @@ def _smallest_top(problem, data, top, counted):
     xp, atoms = namespace(top), problem.atom_norms
     lower = top
     if counted and atoms.rounding > 0.0:
-        error = atoms.rounding * xp.max(atoms.norms) * problem.reconstruction.extent(data)
+        error = atoms.rounding * _longest(problem, data) * problem.reconstruction.extent(data)
         lower = xp.maximum(top - error, xp.zeros_like(top))
     return xp.where(top > 0, lower, xp.ones_like(top))
 
@@ -229,8 +230,19 @@ def _has_no_gap(prior, code):
 
 def _extent(problem, data, code):
     """||x|| + sum_j |w_j| ||d_j||, the scale of rounding errors: (n_samples,)."""
+    return problem.reconstruction.extent(data) + _parts(problem, data, code)
+
+
+def _parts(problem, data, code):
+    """sum_j |w_j| ||d_j||, with the weights of entries if there are any: (n_samples,)."""
     xp, norms = namespace(code), problem.atom_norms.norms
-    return problem.reconstruction.extent(data) + xp.sum(xp.abs(code) * norms, axis=-1)
+    return data.gain * xp.sum(xp.abs(code) * norms, axis=-1)
+
+
+def _longest(problem, data):
+    """Largest norm of an atom: a 0-d array, or one entry for each signal with weights."""
+    norms = problem.atom_norms.norms
+    return namespace(norms).max(norms) * data.gain
 
 
 def _scale(objective, data, code, unit):
@@ -248,16 +260,18 @@ def _gap_with_free_atoms(problem, data, code, slope, measures):
     penalty that have w >= 0 only need u <= 0.
     """
     xp, prior, norms = namespace(code), problem.prior, problem.atom_norms
-    _, _, gap, objective, _, scale = measures
+    _, _, gap, objective, _, old_scale = measures
     atoms = free_atoms(prior)
-    curvature = problem.atoms.curvature_of(atoms) + prior.lam2
-    if curvature <= 0.0 or not problem.reconstruction.quadratic:
-        return gap, scale
+    if not problem.reconstruction.quadratic:
+        return gap, old_scale
+    curvature = problem.atoms.curvature_of(atoms, data.weight) + prior.lam2
+    is_known = curvature > 0.0
+    curvature = xp.where(is_known, curvature, xp.ones_like(curvature))
     zero, one = xp.zeros_like(code), xp.ones_like(code)
     lam = prior.weight(code)[None, :] + zero
     is_free, u = lam == 0, slope - prior.lam2 * code
     excess = xp.where(is_free, xp.maximum(u, zero) if prior.positive else u, zero)
-    longest = xp.max(norms.norms)
+    longest = _longest(problem, data)
     error = norms.rounding * longest * _extent(problem, data, code)
     part = xp.sqrt(xp.vecdot(excess, excess, axis=-1)) + len(atoms) ** 0.5 * error
     part = part / curvature**0.5
@@ -265,15 +279,16 @@ def _gap_with_free_atoms(problem, data, code, slope, measures):
     magnitude = (u if prior.positive else xp.abs(u)) + change
     is_infeasible = ~is_free & (magnitude > lam)
     scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, magnitude, one), one)
-    scale = xp.min(scale, axis=-1)
+    feasible_scale = xp.min(scale, axis=-1)
     penalty = xp.sum(lam * xp.abs(code), axis=-1)
     smooth = objective - penalty  # half the squares of the residual, with the ridge
     smooth = xp.maximum(smooth, xp.zeros_like(smooth))
-    terms = lam * xp.abs(code) - scale[:, None] * xp.where(is_free, zero, code * u)
+    terms = lam * xp.abs(code) - feasible_scale[:, None] * xp.where(is_free, zero, code * u)
     terms = terms + xp.where(is_free, xp.abs(code * (u - excess)), change * xp.abs(code))
-    shrinkage = 1.0 - scale
-    gap = shrinkage**2 * smooth + shrinkage * xp.sqrt(2 * smooth) * part + 0.5 * part**2
-    return gap + xp.sum(terms, axis=-1), scale
+    shrinkage = 1.0 - feasible_scale
+    bound = shrinkage**2 * smooth + shrinkage * xp.sqrt(2 * smooth) * part + 0.5 * part**2
+    bound = bound + xp.sum(terms, axis=-1)
+    return xp.where(is_known, bound, gap), xp.where(is_known, feasible_scale, old_scale)
 
 
 def _strong_gap(problem, data, code, slope, error=None):
@@ -281,13 +296,13 @@ def _strong_gap(problem, data, code, slope, error=None):
     xp, prior, norms, atoms = namespace(code), problem.prior, problem.atom_norms, problem.atoms
     violation = prior.stationarity(code, slope)
     if error is None:
-        error = norms.rounding * xp.max(norms.norms) * _extent(problem, data, code)
+        error = norms.rounding * _longest(problem, data) * _extent(problem, data, code)
     violation = violation + (error if isinstance(error, float) else error[:, None])
     squares = xp.sum(violation * violation, axis=-1)
     lam = weight_of(prior)
     curvature, within = uniform_curvature(prior, code), 0.0
     if lam == 0.0 or atoms.dictionary.shape[0] <= atoms.dictionary.shape[1]:
-        everywhere, within = problem.reconstruction.curvatures(atoms)
+        everywhere, within = problem.reconstruction.curvatures(atoms, data.weight)
         curvature = curvature + everywhere
     has_no_l1 = is_plain_elastic_net(prior) and lam == 0.0
     if curvature == 0.0 and has_no_l1 and not is_positive(prior):
@@ -296,7 +311,7 @@ def _strong_gap(problem, data, code, slope, error=None):
     if curvature > 0.0:
         return 0.5 * squares / curvature
     is_bounded = has_no_l1 and is_positive(prior) and problem.reconstruction.quadratic
-    if is_bounded and atoms.nonnegative_radius is not None:
+    if is_bounded and data.weight is None and atoms.nonnegative_radius is not None:
         extent = problem.reconstruction.extent(data)[:, None]
         distance = xp.abs(code) + extent * atoms.nonnegative_radius
         return xp.sum(violation * distance, axis=-1)

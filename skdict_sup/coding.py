@@ -4,7 +4,7 @@ from typing import Any
 
 from ._array import is_array, is_differentiated, namespace
 from ._atoms import Atoms
-from ._signals import check_signals
+from ._signals import Signals, check_signals
 from ._typing import Array
 from ._validation import (
     check_matrix,
@@ -14,7 +14,9 @@ from ._validation import (
     check_sparse,
     warn,
     warn_of_empty,
+    warn_of_unobserved,
 )
+from ._weighted_signals import weighted_signals
 from .execution import solve
 from .priors import Prior, as_prior, check_components, is_unresolved
 from .problem import Problem, resolve_prior
@@ -73,6 +75,8 @@ def encode(  # noqa: PLR0913 - keyword-only settings
     output: str = "dense",
     n_jobs: int | None = None,
     verbose: int = 0,
+    mask: Array | None = None,
+    entry_weight: Array | None = None,
 ) -> Solution:
     r"""Sparse codes of signals over a dictionary, each with a certificate.
 
@@ -115,6 +119,14 @@ def encode(  # noqa: PLR0913 - keyword-only settings
         The result does not depend on it.
     verbose : int, default=0
         Above 0, prints progress every two seconds.
+    mask : array or CSR matrix of bool of shape (n_samples, n_features) or None, default=None
+        True where an entry of X is observed. The loss of a signal is that of its observed
+        entries, 1/2 ||m * (x - w D)||^2; others may have any value, such as NaN. The code of a
+        signal without observed entries minimises the prior alone. Signals with equal masks share
+        the work that depends on the mask.
+    entry_weight : array or CSR matrix of shape (n_samples, n_features) or None, default=None
+        Weights v >= 0 of the entries, 1/2 sum_m v_m (x - w D)_m^2: inverse noise variances, in
+        inverse squared units of X. A mask is the case of weights 0 and 1.
 
     Returns
     -------
@@ -161,10 +173,20 @@ def encode(  # noqa: PLR0913 - keyword-only settings
             "but autograd cannot differentiate encode: the codes are returned detached. Use "
             "code_vjp for gradients through the codes, or detach the inputs."
         )
+    X = with_weights(X, mask, entry_weight)
     X, problem, settings = prepare_encoding(
         X, dictionary, prior, transfer, solver, tol, max_iter, init
     )
     return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
+
+
+def with_weights(X, mask, entry_weight):
+    """Signals of a user with a mask or with weights of entries; unchanged without."""
+    if mask is None and entry_weight is None:
+        return X
+    X = weighted_signals(X, mask, entry_weight)
+    warn_of_unobserved(X.n_empty(), X.shape[0])
+    return X
 
 
 def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
@@ -172,7 +194,7 @@ def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init
     codes = {"init": init} if init is None or is_array(init) else {}
     signals, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if init is not None and hasattr(init, "transform"):
-        init = init.transform(X)
+        init = init.transform(signals.dense() if isinstance(X, Signals) else X)
     if init is not None:
         init = _check_init(init, signals, problem)
     if tol is not None:

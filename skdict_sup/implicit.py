@@ -8,10 +8,11 @@ import scipy.sparse
 
 from ._array import ROWS, as_numpy_view, astype_like, dense, from_numpy_view, is_numpy, namespace
 from ._atoms import Atoms
+from ._records import as_observations
 from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
-from .coding import make_problem, prepare_encoding
+from .coding import make_problem, prepare_encoding, with_weights
 from .execution import solve
 from .priors import TO_DIFFERENTIATE, Prior, check_methods
 from .problem import Problem
@@ -24,13 +25,17 @@ _CHUNK_ROWS = 4096  # signals whose adjoints are in memory at the same time
 __all__ = ["code_vjp", "encode_with_vjp", "pull_back", "solve_adjoints", "vjp", "vjp_by_slices"]
 
 
-def solve_adjoints(problem, code, cotangent, n_jobs=None):
-    """Solve H_SS adjoint_S = cotangent_S for each signal, zero off the support S, on threads."""
+def solve_adjoints(problem, code, cotangent, entry_weight=None, n_jobs=None):
+    """Solve H_SS adjoint_S = cotangent_S for each signal, zero off the support S, on threads.
+
+    `entry_weight` are the weights of the entries of the signals, or None.
+    """
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
     problem.prepare()
 
     def work(rows):
-        return problem.newton_system(code[rows, :], cotangent[rows, :])[0]
+        weight = None if entry_weight is None else entry_weight[rows, :]
+        return problem.newton_system(code[rows, :], cotangent[rows, :], weight)[0]
 
     width = min(_SLICE_ROWS, ROWS * -(-n // (2 * ROWS * jobs)))
     if is_numpy(code) and jobs > 1 and width < n:
@@ -40,13 +45,14 @@ def solve_adjoints(problem, code, cotangent, n_jobs=None):
 
 def pull_back(problem, X, code, adjoint, n_jobs=None):
     """Gradients for the dictionary, the signals and the hyper-parameters, from the adjoints."""
-    dictionary, signals = problem.vjp(X, code, adjoint, effective_n_jobs(n_jobs))
-    return Gradients(dictionary, signals, problem.prior.pull_back(code, adjoint))
+    dictionary, signals, weights = problem.vjp(X, code, adjoint, effective_n_jobs(n_jobs))
+    return Gradients(dictionary, signals, problem.prior.pull_back(code, adjoint), weights)
 
 
 def vjp(problem, X, code, cotangent, n_jobs=None):
     """`code_vjp` for a problem and arrays that have been checked."""
-    adjoint = solve_adjoints(problem, code, cotangent, n_jobs)
+    X = as_observations(X)
+    adjoint = solve_adjoints(problem, code, cotangent, X.weight, n_jobs)
     return pull_back(problem, X, code, adjoint, n_jobs)
 
 
@@ -59,6 +65,8 @@ def code_vjp(
     *,
     prior: Prior | str = "elastic_net",
     transfer: str = "linear",
+    mask: Array | None = None,
+    entry_weight: Array | None = None,
 ) -> Gradients:
     r"""Gradients for dictionary, signals and hyper-parameters from gradients for the codes.
 
@@ -90,12 +98,17 @@ def code_vjp(
         Prior that the codes were computed with.
     transfer : {"linear", "softmax"}, default="linear"
         Transfer that the codes were computed with.
+    mask : array of bool, like X, or None, default=None
+        Observed entries that the codes were computed from, as in :func:`~skdict_sup.encode`.
+    entry_weight : array like X or None, default=None
+        Weights of entries that the codes were computed with.
 
     Returns
     -------
     Gradients
-        Record with the fields dictionary (summed over the batch), X (one row per signal) and prior
-        (a record with a field for each hyper-parameter, summed over the batch).
+        Record with the fields dictionary (summed over the batch), X (one row per signal), prior
+        (a record with a field for each hyper-parameter, summed over the batch) and entry_weight
+        (one row per signal, with a mask or weights of entries; else None).
 
     Raises
     ------
@@ -128,6 +141,7 @@ def code_vjp(
     sparse = scipy.sparse.issparse(code)
     code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")
+    X = with_weights(X, mask, entry_weight)
     X, problem = make_problem(X, dictionary, prior, transfer, cotangent=cotangent)
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     expected = (X.shape[0], problem.dictionary.shape[0])
@@ -149,6 +163,8 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     max_iter: int | None = None,
     init: Any = None,
     n_jobs: int | None = None,
+    mask: Array | None = None,
+    entry_weight: Array | None = None,
 ) -> tuple[Solution, Callable[[Array], Gradients]]:
     r"""Sparse codes of signals, and a function that computes gradients through the codes.
 
@@ -176,6 +192,10 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
         Initial codes, as in :func:`~skdict_sup.encode`.
     n_jobs : int or None, default=None
         Number of threads, for both functions.
+    mask : array of bool, like X, or None, default=None
+        Observed entries, as in :func:`~skdict_sup.encode`.
+    entry_weight : array like X or None, default=None
+        Weights of the entries of X, as in :func:`~skdict_sup.encode`.
 
     Returns
     -------
@@ -215,6 +235,7 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     >>> vjp(np.array([[1.0, 1.0]])).X
     array([[1., 0.]])
     """
+    X = with_weights(X, mask, entry_weight)
     X, problem, settings = prepare_encoding(
         X, dictionary, prior, transfer, solver, tol, max_iter, init
     )
@@ -242,8 +263,11 @@ def _gradients_like(gradients, like):
         return gradients
     prior = {name: astype_like(part, like) for name, part in vars(gradients.prior).items()}
     dictionary = from_numpy_view(gradients.dictionary, like)
-    X = from_numpy_view(gradients.X, like)
-    return Gradients(dictionary, X, type(gradients.prior)(**prior))
+    X, weight = (
+        None if a is None else from_numpy_view(a, like)
+        for a in (gradients.X, gradients.entry_weight)
+    )
+    return Gradients(dictionary, X, type(gradients.prior)(**prior), weight)
 
 
 def vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
@@ -251,13 +275,14 @@ def vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
     like, parts = problem.dictionary, []
     for rows in slices(X.shape[0], _CHUNK_ROWS):
         w, g = (astype_like(dense(a[rows, :]), like) for a in (code, cotangent))
-        parts.append(vjp(problem, astype_like(X.batch(rows), like), w, g, n_jobs))
+        observations = X.observations(rows).map(lambda array: astype_like(array, like))
+        parts.append(vjp(problem, observations, w, g, n_jobs))
     return parts[0] if len(parts) == 1 else _join(namespace(like), parts)
 
 
 def _join(xp, parts):
     """Join the gradients of consecutive slices."""
-    record = type(parts[0].prior)
+    record, first = type(parts[0].prior), parts[0].entry_weight
     fields = {
         name: sum(getattr(part.prior, name) for part in parts)
         for name in record.__dataclass_fields__
@@ -266,4 +291,5 @@ def _join(xp, parts):
         sum(part.dictionary for part in parts),
         xp.concat([part.X for part in parts], axis=0),
         record(**fields),
+        None if first is None else xp.concat([part.entry_weight for part in parts], axis=0),
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._array import eps, is_numpy, namespace, narrow, take_rows, to_float64
 from ._atoms import Atoms
-from ._records import Data
+from ._records import Data, as_observations
 from .certificate import AtomNorms, Certificate, certificate, certificate_from_residuals
 from .priors import (
     check_components,
@@ -79,11 +79,13 @@ class Problem:
         self.reconstruction.prepare(self.atoms)
 
     def observe(self, X):
-        """Correlations and offsets of signals (n_samples, n_features), as `Data`."""
-        return Data(self.correlations(X), self.reconstruction.offset(X))
+        """`Data` of signals, an array (n_samples, n_features) or `Observations`."""
+        X = as_observations(X)
+        return Data(self.correlations(X), self.reconstruction.offset(X), X.weight)
 
     def correlations(self, X):
-        """Inner products of signals and atoms: (n_samples, n_components)."""
+        """Inner products of signals and atoms, with the weights of entries if there are any."""
+        X = as_observations(X).weighted
         corr = self.atoms.correlations(X)
         is_relative = self.prior.smooth or weight_of(self.prior) == 0.0
         if is_relative and is_numpy(corr) and corr.dtype == np.float64:
@@ -117,30 +119,33 @@ class Problem:
         slope = self.slope(data, code) if slope is None else slope
         return self.loss(data, code, slope) + self.prior.value(code)
 
-    def product(self, direction, code):
+    def product(self, direction, code, entry_weight):
         """Hessian of the loss in the code times a direction."""
-        return self.reconstruction.product(direction, code, self.atoms)
+        return self.reconstruction.product(direction, code, self.atoms, entry_weight)
 
-    def diagonal(self, code):
+    def diagonal(self, code, entry_weight):
         """Diagonal of the Hessian of the loss, or an upper bound: like code, or one row."""
-        return self.reconstruction.diagonal(code, self.atoms)
+        return self.reconstruction.diagonal(code, self.atoms, entry_weight)
 
-    def newton_system(self, code, rhs, tol=None):
+    def newton_system(self, code, rhs, entry_weight, tol=None):
         """Solve (Hessian of P) x = rhs on the support: x (zero off it), curvature, support."""
         curvature, support = curvature_of(self.prior, code), self.prior.support(code)
-        terms = code, curvature, support, rhs, self.atoms, tol
+        terms = code, curvature, support, rhs, self.atoms, entry_weight, tol
         return self.reconstruction.solve(*terms), curvature, support
 
     def vjp(self, X, code, adjoint, n_jobs):
-        """Gradients for the dictionary (summed over the batch) and for the signals."""
-        return self.reconstruction.vjp(X, code, adjoint, self.atoms, n_jobs)
+        """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
+
+        The last is None where signals have no weights.
+        """
+        return self.reconstruction.vjp(as_observations(X), code, adjoint, self.atoms, n_jobs)
 
     def objective_vjp(self, X, code, weight):
         """Gradients of a weighted sum of objectives of optimal codes: dictionary, signals.
 
         At the minimum, the derivative of the objective in the code is zero: codes count as fixed.
         """
-        return self.reconstruction.loss_vjp(X, code, weight, self.atoms)
+        return self.reconstruction.loss_vjp(as_observations(X), code, weight, self.atoms)
 
     @cached_property
     def _is_flat(self):
@@ -153,7 +158,7 @@ class Problem:
 
     def certify(self, X, code):
         """Certificate of codes of X, computed in float64."""
-        return self.certify_wide(self.wide.observe(to_float64(X)), code)
+        return self.certify_wide(self.wide.observe(as_observations(X).map(to_float64)), code)
 
     def certify_wide(self, data, code):
         """Certificate of codes, given the `Data` of the float64 problem `wide`."""
@@ -163,7 +168,8 @@ class Problem:
 
     def certify_from_residuals(self, X, code):
         """Certificate of codes of X with smaller rounding errors, by two more products."""
-        wide = certificate_from_residuals(self.wide, to_float64(X), to_float64(code), eps(code))
+        X = as_observations(X).map(to_float64)
+        wide = certificate_from_residuals(self.wide, X, to_float64(code), eps(code))
         return cast_certificate(wide, code)
 
     def converged(self, certificate, tol):

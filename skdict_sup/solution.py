@@ -66,8 +66,12 @@ class Gradients:
         Gradient for the signals, one row for each.
     prior : record
         Gradients for the hyper-parameters of the prior, one field for each, summed over the batch.
+    entry_weight : array of shape (n_samples, n_features) or None
+        Gradient for the weights of the entries of the signals, zero where a weight is; None for
+        signals without weights.
     """
 
     dictionary: Array
     X: Array
     prior: Any
+    entry_weight: Array | None = None

@@ -2,6 +2,7 @@
 
 from .._array import astype_like, device_of, namespace, take_rows, to_numpy
 from .._linalg import unit_norm
+from .._weighted_signals import filled_by_means
 
 _PART = 2000  # signals, at least, that initial atoms are computed from if not from all
 INITS = ("data", "svd", "kmeans")
@@ -31,9 +32,9 @@ def initial_projection(X, n_projected, rng):
 def _array_of(X, n_vectors, rng):
     """Array of the signals, or of a random part if it would have to be made of many."""
     part = max(_PART, 4 * n_vectors)
-    if X.is_single_array or X.shape[0] <= part:
-        return X.dense()
-    return X.batch(rng.permutation(X.shape[0])[:part])
+    if not X.is_single_array and X.shape[0] > part:
+        X = X.rows(rng.permutation(X.shape[0])[:part])
+    return filled_by_means(X)
 
 
 def _rows(X, n_components, rng):

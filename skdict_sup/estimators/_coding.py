@@ -12,7 +12,14 @@ from .._atoms import Atoms
 from .._signals import Signals, as_signals, batches_on, check_signals
 from .._stored import restored_state, stored_state
 from .._typing import Array
-from .._validation import check_matrix, check_plain, check_shapes, warn_of_empty
+from .._validation import (
+    check_matrix,
+    check_plain,
+    check_shapes,
+    warn_of_empty,
+    warn_of_unobserved,
+)
+from .._weighted_signals import MissingSignals
 from ..coding import make_solver
 from ..execution import solve
 from ..priors import Prior, as_prior, is_positive
@@ -34,6 +41,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     transfer: str
     solver: str
     split_sign: bool
+    allow_nan = False  # a parameter of some
     device: str | None
     n_jobs: int | None
     verbose: int
@@ -115,13 +123,14 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = bool(self.allow_nan)
         return tags
 
     def _signals(self, X, *, reset):
         """Check signals; return `Signals` in their own library, or with batches on `device`."""
         check_plain(X, "X")
         if isinstance(X, Signals) or (is_array(X) and not is_numpy(X)):
-            X = check_signals(X)
+            X = check_signals(X, finite=not self.allow_nan)
             if reset:
                 self.n_features_in_ = X.shape[1]
             elif X.shape[1] != self.n_features_in_:
@@ -131,7 +140,13 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
                 )
         else:
             floats = [np.float64, np.float32]
-            X = as_signals(validate_data(self, X, reset=reset, dtype=floats, accept_sparse="csr"))
+            finite = "allow-nan" if self.allow_nan else True
+            options = {"dtype": floats, "accept_sparse": "csr", "ensure_all_finite": finite}
+            X = as_signals(validate_data(self, X, reset=reset, **options))
+        if self.allow_nan:
+            X = MissingSignals(X)
+            X.check_finite()
+            warn_of_unobserved(X.n_empty(), X.shape[0])
         reconstruction = as_reconstruction(self.transfer)
         reconstruction.check(X)
         if self.transfer == "softmax" and not reset and self._has_one_dictionary():

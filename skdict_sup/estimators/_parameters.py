@@ -121,6 +121,7 @@ RUNNING = {
     "n_jobs": Threads(),
     "split_sign": Switch(),
     "verbose": Number(low=0, integer=True, switch=True),
+    "allow_nan": Switch(),
 }
 OUTPUT = {"output": Option(("dense", "sparse"))}
 LEARNING = {

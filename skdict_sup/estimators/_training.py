@@ -19,6 +19,20 @@ def check_training(estimator):
     check_methods(prior, TO_DIFFERENTIATE, "to be learned through")
     if estimator.head == "bilinear" and _has_dictionary_per_output(estimator):
         raise ValueError("head='bilinear' requires multi_class='shared', got multi_class='ovr'.")
+    incomplete = [
+        f"{name}={value!r}"
+        for name, value, plain in (
+            ("n_projected", estimator.n_projected, None),
+            ("fit_linear", estimator.fit_linear, False),
+            ("head", estimator.head, "linear"),
+        )
+        if estimator.allow_nan and value != plain
+    ]
+    if incomplete:
+        raise ValueError(
+            f"allow_nan=True requires that only codes see the signals, got {incomplete[0]}, which "
+            "is a product with whole signals."
+        )
     if estimator.n_projected is not None and estimator.transfer == "softmax":
         raise ValueError(
             "n_projected requires transfer='linear': projections of distributions are none."

@@ -67,6 +67,9 @@ class OnlineDictionaryLearning(CodingEstimator):
         Whether transform returns the two halves of a signed code, w = plus - minus, side by side:
         its positive and negative parts, or for KL the code over [D, -D]. This doubles the number
         of features, and mostly helps linear models.
+    allow_nan : bool, default=False
+        Whether NaN in X is a missing entry: codes are then those of the observed entries, and
+        `inverse_transform` of codes fills in. False refuses NaN.
     device : str or None, default=None
         Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
         of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
@@ -147,6 +150,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         solver: str = "auto",
         output: str = "dense",
         split_sign: bool = False,
+        allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
@@ -165,6 +169,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.solver = solver
         self.output = output
         self.split_sign = split_sign
+        self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state

@@ -20,8 +20,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     r"""Classify signals by their sparse codes, dictionary and linear model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b)
-              + \frac{\nu}{2} \|W\|_F^2,
-              \quad \|d_j\|_2 \le 1
+              + \frac{\nu}{2} \|W\|_F^2, \quad \|d_j\|_2 \le 1
 
     with w(x, D) the sparse code of x. The dictionary is first learned without labels, W on its
     codes; then both are trained by gradients of the loss, with implicit derivatives of codes.
@@ -59,24 +58,22 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     fit_linear : bool, default=False
         Whether the head also has a linear model of the signals themselves beside that of codes.
     n_projected : int or None, default=None
-        Rows of a projection Z of the signals, of norm at most one, which is learned with the
-        dictionary; codes are those of Z x. Z starts from the leading singular vectors.
+        Rows, of norm at most one, of a projection Z of the signals, learned with the dictionary
+        from the leading singular vectors on; codes are those of Z x.
     multi_class : {"shared", "ovr"}, default="shared"
-        One dictionary for all classes, or n_components atoms for each class against the rest, with
-        the loss "logistic" unless given; two classes then have one score and one dictionary.
+        One dictionary for all classes, or n_components atoms for each class against the rest (one
+        dictionary for two classes), with the loss "logistic" unless given.
     label_smoothing : float, default=0.0
         Weight of the uniform distribution over classes in the targets; keeps scores small.
     init : {"data", "svd", "kmeans"} or array of shape (n_components, n_features), default="data"
         Initial atoms of the unsupervised start: a method or an array.
     init_max_iter : int or "auto", default="auto"
-        Passes of the unsupervised start over the signals. With "auto" it processes about 30 000
-        signals, or none if init is an array.
+        Passes of the unsupervised start; "auto": about 30 000 signals, none if init is an array.
     learning_rate : float, "auto" or "mairal", default="auto"
-        Initial length of a step of an atom, in units of its norm; steps of the head have an
-        eighth of it, on scaled codes. Both warm up and then decay along a cosine. "auto" is 0.16;
-        with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the start), chosen by the
-        score on a held-out quarter in a trial training. "mairal" takes plain gradient steps at a
-        rate chosen by trial, which decays like 1 / t after a tenth of the steps.
+        Initial length of a step of an atom, in units of its norm; the head takes an eighth of it.
+        Both warm up and then decay along a cosine. "auto" is 0.16; for at most 5000 samples 0.16,
+        0.01 or 0.001 (which keeps the start), by the score on a held-out quarter. "mairal": plain
+        gradient steps, whose rate decays as 1 / t after a tenth of them.
     batch_size : int or "auto", default="auto"
         Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
     max_iter : int, default=30
@@ -101,10 +98,11 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
         Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
+    allow_nan : bool, default=False
+        Whether NaN in X is a missing entry, of which codes and their gradients do not depend.
     device : str or None, default=None
-        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
-        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
-        (`numpy.memmap`). None computes where X is.
+        Array library, with a device after a colon ("cupy", "torch:cuda:0"), in which batches of
+        NumPy or SciPy signals are computed, which stay where they are. None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -189,6 +187,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         warm_start: bool = False,
         solver: str = "auto",
         split_sign: bool = False,
+        allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
@@ -221,6 +220,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self.warm_start = warm_start
         self.solver = solver
         self.split_sign = split_sign
+        self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state

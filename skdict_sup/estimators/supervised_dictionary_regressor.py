@@ -93,10 +93,11 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
         Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
+    allow_nan : bool, default=False
+        Whether NaN in X is a missing entry, of which codes and their gradients do not depend.
     device : str or None, default=None
-        Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
-        of NumPy or SciPy signals are computed; the signals stay in host memory or on disk
-        (`numpy.memmap`). None computes where X is.
+        Array library, with a device after a colon ("cupy", "torch:cuda:0"), in which batches of
+        NumPy or SciPy signals are computed, which stay where they are. None computes where X is.
     n_jobs : int or None, default=None
         Threads; None takes as many as threadpoolctl grants to BLAS.
     random_state : int, RandomState instance or None, default=None
@@ -175,6 +176,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         warm_start: bool = False,
         solver: str = "auto",
         split_sign: bool = False,
+        allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
@@ -204,6 +206,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.warm_start = warm_start
         self.solver = solver
         self.split_sign = split_sign
+        self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs
         self.random_state = random_state

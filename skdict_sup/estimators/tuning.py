@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from .._array import namespace, take_rows, to_numpy
+from .._records import Observations
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from .._validation import check_scalar
@@ -209,7 +210,9 @@ def _batch(model, X, y, rng):
     samples, _ = model._read_samples(take_rows(X, rows), y[rows], None, reset=False)
     batch = samples.batch(np.arange(len(rows)))
     target, weight = _as_float64(batch.target), _as_float64(batch.weight)
-    return replace(batch, X=_as_float64(batch.X), target=target, weight=weight)
+    X = batch.X
+    X = X.map(_as_float64) if isinstance(X, Observations) else _as_float64(X)
+    return replace(batch, X=X, target=target, weight=weight)
 
 
 def _as_float64(array):

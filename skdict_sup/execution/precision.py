@@ -24,7 +24,7 @@ from .._array import (
     to_numpy,
 )
 from .._atoms import Atoms
-from .._records import Data, Rows
+from .._records import Data, Observations, Rows
 from .._signals import Signals
 from ..certificate import (
     Certificate,
@@ -73,8 +73,17 @@ class Coder:
     def code(self, X, init):
         """Code a slice: `Coded`, n_iter, and whether some codes may not have converged.
 
-        X and init are arrays of the library of the dictionary.
+        X are `Observations` and init an array, of the library of the dictionary.
         """
+        if X.weight is not None:
+            has_ones = to_numpy(namespace(X.weight).all(X.weight == 1, axis=1))
+            if has_ones.any():  # they are coded like signals without weights, to the last bit
+                whole = lambda X, init: self._code(Observations(X.values), init)  # noqa: E731
+                return _by_groups(has_ones, whole, self._code, X, init)
+        return self._code(X, init)
+
+    def _code(self, X, init):
+        """Code a slice of signals that all have weights of entries, or that all have none."""
         if on_host(self.problem.dictionary):
             return self._code_in_memory(X, init)
         return self._code_on_device(X, init)
@@ -85,11 +94,12 @@ class Coder:
         The magnitudes of the signals and the codes that failed are read together. Before that,
         zeros replace the slice if it is out of range.
         """
-        xp = namespace(X)
-        sizes = xp.stack([self._atom_size, _magnitude(X)])
+        xp = namespace(X.values)
+        sizes = xp.stack([self._atom_size, _magnitude(X.values)])
         in_range = xp.isfinite(sizes)
         in_range = in_range & ~_is_extreme(sizes) if self._is_float32 else in_range
-        safe_X = xp.where(xp.all(in_range), X, xp.zeros_like(X))
+        is_safe = xp.all(in_range)
+        safe_X = replace(X, values=xp.where(is_safe, X.values, xp.zeros_like(X.values)))
         coded, n_iter, failed = self._solve(
             safe_X, self.problem.reconstruction.offset(safe_X), init
         )
@@ -110,24 +120,15 @@ class Coder:
         needs_float64 = np.zeros(1, bool)
         if self._is_float32:
             needs_float64 = _is_extreme(sizes) | _is_extreme(to_numpy(self._atom_size))
-        if needs_float64.all():
-            return self._code_in_float64(X, init)
         if not needs_float64.any():
             offset = self.problem.reconstruction.offset(X) if offset is None else offset
             return self._retry_failed(X, *self._solve(X, offset, init))
-        groups, parts = ((~needs_float64).nonzero()[0], needs_float64.nonzero()[0]), []
-        for rows in groups:
-            start = None if init is None else take_rows(init, rows)
-            parts.append(self._code_in_memory(take_rows(X, rows), start))
-        order = np.argsort(np.concatenate(groups))
-        (coded, *others), n_iter, may_fail = zip(*parts, strict=True)
-        n_iter = take_rows(namespace(X).concat(n_iter, axis=0), order)
-        return coded.join(others).rows(order), n_iter, any(may_fail)
+        return _by_groups(needs_float64, self._code_in_float64, self._code_in_memory, X, init)
 
     def _code_in_float64(self, X, init):
         """Code a slice in float64, and cast the codes to the dtype of the dictionary."""
         problem = self.problem.wide
-        X, init = (None if a is None else _cast(a, problem) for a in (X, init))
+        X, init = _cast(X, problem), None if init is None else _cast_array(init, problem)
         wide = replace(self, problem=problem)
         coded, n_iter, failed = wide._solve(X, problem.reconstruction.offset(X), init)
         coded, n_iter, may_fail = wide._retry_failed(X, coded, n_iter, failed)
@@ -140,15 +141,16 @@ class Coder:
 
         This does not synchronise with a device.
         """
-        xp, problem = namespace(X), self.problem
-        wide_X = to_float64(X)
+        xp, problem = namespace(X.values), self.problem
+        wide_X = X.map(to_float64)
         wide_corr = problem.wide.correlations(wide_X)
-        data = Data(astype_like(wide_corr, X), offset)
+        data = Data(astype_like(wide_corr, X.values), offset, X.weight)
         code, slope, n_iter = self.solver.codes(problem, data, _SOLVER_TOL * self.tol, init)
         if problem.wide is problem:
             certified = certificate(problem, data, code, slope)
         else:
-            wide_data = Data(wide_corr, problem.reconstruction.offset(wide_X))
+            offset = problem.reconstruction.offset(wide_X)
+            wide_data = Data(wide_corr, offset, wide_X.weight)
             certified = problem.certify_wide(wide_data, code)
         n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
         return Coded(code, certified), n_iter, ~problem.converged(certified, self.tol)
@@ -159,17 +161,17 @@ class Coder:
         rows = to_numpy(failed).nonzero()[0]
         if len(rows) and not problem.prior.smooth:
             code = take_rows(coded.code, rows)
-            again = Coded(code, problem.certify_from_residuals(take_rows(X, rows), code))
+            again = Coded(code, problem.certify_from_residuals(X.rows(rows), code))
             coded = coded.put(again, rows)
             rows = rows[to_numpy(~self._converged(again)).nonzero()[0]]
         if len(rows) and self.solver.max_iter is None:
-            coded = coded.put(self._solve_again(take_rows(X, rows)), rows)
+            coded = coded.put(self._solve_again(X.rows(rows)), rows)
         may_fail = len(rows) > 0
         if may_fail:
             rows = rows[~to_numpy(_are_finite(take_rows(coded.code, rows)))]
         if len(rows):  # return zeros, with their certificate, instead of NaN or infinity
-            zero = namespace(X).zeros_like(take_rows(coded.code, rows))
-            certified = problem.certify_from_residuals(take_rows(X, rows), zero)
+            zero = namespace(coded.code).zeros_like(take_rows(coded.code, rows))
+            certified = problem.certify_from_residuals(X.rows(rows), zero)
             coded = coded.put(Coded(zero, certified), rows)
         return coded, n_iter, may_fail
 
@@ -179,7 +181,7 @@ class Coder:
         Elastic-net codes that still fail, because of nearly dependent atoms, are computed by
         coordinate descent, which divides by no pivot: on the host, because it is sequential.
         """
-        xp, problem = namespace(X), self.problem
+        xp, problem = namespace(X.values), self.problem
         wide, X = problem.wide, _cast(X, problem.wide)
         coded = _solve_and_certify(wide, X, self.solver, self.tol)
         has_gap = coded.certificate.duality_gap < xp.inf
@@ -190,7 +192,7 @@ class Coder:
             rows = failed.nonzero()[0]
             atoms = Atoms(to_float64(to_numpy(wide.dictionary)))
             host = Problem(problem.reconstruction, wide.prior, atoms)
-            host_X = to_float64(to_numpy(take_rows(X, rows)))
+            host_X = X.rows(rows).map(lambda array: to_float64(to_numpy(array)))
             retry = _solve_and_certify(host, host_X, other, self.tol)
             # infinite gaps cannot be compared: compare objectives
             before = to_numpy(coded.certificate.objective)[rows]
@@ -222,7 +224,26 @@ def _move(coded, like):
     return Coded(astype_like(coded.code, like), Certificate(*parts))
 
 
-def _cast(array, problem):
+def _by_groups(where, first, other, X, init):
+    """Code the signals where a mask is true by one function, the others by another one."""
+    results, groups = [], (where.nonzero()[0], (~where).nonzero()[0])
+    for rows, code in zip(groups, (first, other), strict=True):
+        if len(rows) == len(where):
+            return code(X, init)
+        if len(rows):
+            results.append(code(X.rows(rows), None if init is None else take_rows(init, rows)))
+    order = np.argsort(np.concatenate(groups))
+    (coded, *others), n_iter, may_fail = zip(*results, strict=True)
+    n_iter = take_rows(namespace(n_iter[0]).concat(n_iter, axis=0), order)
+    return coded.join(others).rows(order), n_iter, any(may_fail)
+
+
+def _cast(X, problem):
+    """Cast `Observations` to the dtype of a problem."""
+    return X.map(lambda array: _cast_array(array, problem))
+
+
+def _cast_array(array, problem):
     """Cast an array to the dtype of a problem."""
     return namespace(array).astype(array, problem.dictionary.dtype, copy=False)
 
@@ -236,9 +257,10 @@ def _magnitude(array):
 
 
 def _row_sizes(X):
-    """Largest magnitude of each signal; not finite if the signal is not."""
-    xp = namespace(X)
-    return xp.maximum(xp.max(X, axis=1), -xp.min(X, axis=1))
+    """Largest magnitude of each signal, or of its weights; not finite if the signal is not."""
+    xp, values = namespace(X.values), X.values
+    size = xp.maximum(xp.max(values, axis=1), -xp.min(values, axis=1))
+    return size if X.weight is None else xp.maximum(size, xp.max(X.weight, axis=1))
 
 
 def _is_extreme(size):

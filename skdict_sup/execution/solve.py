@@ -61,7 +61,8 @@ def solve(  # noqa: PLR0913 - keyword-only settings
 
     def work(rows):
         start = None if init is None else astype_like(dense(init[rows, :]), like)
-        coded, n_iter, may_fail = coder.code(as_numpy_view(X.batch(rows)), start)
+        observations = X.observations(rows).map(as_numpy_view)
+        coded, n_iter, may_fail = coder.code(observations, start)
         part = coded.code
         if code is not None:
             code[rows], part = part, None

@@ -19,6 +19,9 @@ from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .support_solve import support_solve
 from .thresholded_product import thresholded_product
+from .weighted_coordinate_descent import weighted_coordinate_descent
+from .weighted_elastic_net_codes import weighted_elastic_net_codes
+from .weighted_support_solve import weighted_support_solve
 
 __all__ = [
     "atom_update",
@@ -30,4 +33,7 @@ __all__ = [
     "linear_vjp",
     "support_solve",
     "thresholded_product",
+    "weighted_coordinate_descent",
+    "weighted_elastic_net_codes",
+    "weighted_support_solve",
 ]

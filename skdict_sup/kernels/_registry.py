@@ -40,6 +40,9 @@ _HOST_KERNELS = (
     "support_solve",
     "thresholded_product",
     "atom_update",
+    "weighted_elastic_net_codes",
+    "weighted_support_solve",
+    "weighted_coordinate_descent",
 )
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 

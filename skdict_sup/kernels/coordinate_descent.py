@@ -62,13 +62,13 @@ def coordinate_descent(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, 
                 slope = slope - change[:, None] * gram[j, :][None, :]
         n_iter = n_iter + xp.astype(active, xp.int64)
         slope = corr - code @ gram
-        active = _is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol)
+        active = is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol)
         if not bool(xp.any(active)):
             break
     return code, slope, n_iter
 
 
-def _is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
+def is_gap_above(xp, code, slope, corr, sq_norm, lam, lam2, positive, tol):
     """Whether the duality gap is above tol times the objective.
 
     This is the stop test of `solvers._iterate`, for elastic nets.

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._array import device_of, eps, namespace, take_rows, to_numpy
 from ._dispatch import kernel
-from .support_solve import support_solve
+from ._systems import SharedSystem
 
 
 @kernel
@@ -48,13 +48,18 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     H. Lee et al., "Efficient sparse coding algorithms", 2007 (feature-sign search);
     M. Osborne et al., "A new approach to variable selection in least squares", 2000 (homotopy).
     """
+    return exact_codes(SharedSystem(gram), corr, lam, lam2, positive, init, max_iter)
+
+
+def exact_codes(system, corr, lam, lam2, positive, init, max_iter):
+    """`elastic_net_codes` for any system of atoms."""
     xp = namespace(corr)
     n, p = corr.shape
     code = xp.zeros_like(corr)
     if init is not None:
         code = xp.where(init > 0, init, code) if positive else init + code
     n_iter = np.zeros(n, np.int64)
-    remaining, state = list(range(n)), _initial_state(xp, gram, lam2, code)
+    remaining, state = list(range(n)), _initial_state(xp, system, lam2, code)
     floor = eps(corr) * xp.max(xp.abs(corr), axis=1)
     limit = max_iter or 100 + 10 * p
     finished = {}
@@ -62,7 +67,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     for iteration in range(limit):
         if not remaining:
             break
-        state, slope, done = _step(xp, gram, active_corr, lam, lam2, positive, floor, state)
+        state, slope, done = _step(xp, system, active_corr, lam, lam2, positive, floor, state)
         done = to_numpy(done)
         if iteration == limit - 1:
             done = done | True
@@ -73,6 +78,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
             rows_left = (~done).nonzero()[0]
             remaining = [remaining[row] for row in rows_left]
             active_corr, floor = take_rows(active_corr, rows_left), take_rows(floor, rows_left)
+            system = system.rows(rows_left)
             state = tuple(take_rows(part, rows_left) for part in state)
     n_iter = xp.asarray(n_iter, device=device_of(corr))
     if not n:
@@ -82,7 +88,7 @@ def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None)
     return code, slope, n_iter
 
 
-def _initial_state(xp, gram, lam2, code):
+def _initial_state(xp, system, lam2, code):
     """State at the start: code, its signs (nonzero on the support), barred atoms, refinements.
 
     Atoms of the initial code that depend on earlier ones are removed. Refinements are counted
@@ -90,38 +96,41 @@ def _initial_state(xp, gram, lam2, code):
     """
     device = device_of(code)
     if bool(xp.any(code != 0)):
-        code = xp.where(_dependent(xp, gram, lam2, code != 0), xp.zeros_like(code), code)
+        code = xp.where(
+            _dependent(xp, system, lam2, code != 0, code.dtype), xp.zeros_like(code), code
+        )
     barred = xp.zeros(code.shape, dtype=xp.bool, device=device)
     return code, xp.sign(code), barred, xp.zeros(code.shape[0], dtype=xp.int64, device=device)
 
 
-def _dependent(xp, gram, lam2, support):
+def _dependent(xp, system, lam2, support, dtype):
     """Atoms of each support that `support_solve` drops.
 
     These are the atoms whose solution is exactly zero for a generic right-hand side.
     """
-    generic = xp.cos(xp.arange(1, gram.shape[0] + 1, dtype=gram.dtype, device=device_of(gram)))
-    rhs = generic[None, :] + xp.zeros(support.shape, dtype=gram.dtype, device=device_of(gram))
-    return support & (support_solve.reference(gram, lam2, support, rhs) == 0)
+    kwargs = {"dtype": dtype, "device": device_of(support)}
+    generic = xp.cos(xp.arange(1, support.shape[1] + 1, **kwargs))
+    rhs = generic[None, :] + xp.zeros(support.shape, **kwargs)
+    return support & (system.solve(lam2, support, rhs) == 0)
 
 
-def _step(xp, gram, corr, lam, lam2, positive, floor, state):
+def _step(xp, system, corr, lam, lam2, positive, floor, state):
     """Refine the code of each signal, or remove an atom, add one, or exchange two.
 
     Returns the state, the slope before the step, and whether the code of a signal is optimal.
     """
     code, sign, barred, n_refined = state
-    p = gram.shape[0]
+    p = code.shape[1]
     atoms = xp.arange(p, device=device_of(code))[None, :]
     zero = xp.zeros_like(code)
     has_sign = (lam + zero > 0) | positive
-    slope = corr - code @ gram
+    slope = corr - system.times(code)
     support = sign != 0
     residual = xp.where(support, slope - lam2 * code - lam * sign, zero)
     refines = (xp.max(xp.abs(residual), axis=1) > floor) & (n_refined < 3)
 
     # refine: take a Newton step on the support, up to the first sign change
-    move = support_solve.reference(gram, lam2, support, residual)
+    move = system.solve(lam2, support, residual)
     target = code + move
     changes_sign = support & has_sign & (target * sign <= 0) & refines[:, None]
     is_moving = changes_sign & (code != target)
@@ -149,22 +158,20 @@ def _step(xp, gram, corr, lam, lam2, positive, floor, state):
     adds = ~refines & (xp.max(violation, axis=1) > floor)
     entrant = entrant & adds[:, None]
     code, sign, barred = _add(
-        xp, gram, lam, lam2, positive, floor, code, sign, barred, entrant, xp.sign(slope)
+        xp, system, lam, lam2, positive, floor, code, sign, barred, entrant, xp.sign(slope)
     )
     n_refined = xp.where(adds, xp.zeros_like(n_refined), n_refined)
     return (code, sign, barred, n_refined), slope, ~refines & ~adds
 
 
-def _add(xp, gram, lam, lam2, positive, floor, code, sign, barred, entrant, entrant_sign):
+def _add(xp, system, lam, lam2, positive, floor, code, sign, barred, entrant, entrant_sign):
     """Add an atom to each support, in exchange for another one where it depends on the support."""
     zero = xp.zeros_like(code)
     support = sign != 0
     indicator = xp.astype(entrant, code.dtype)
-    combination = support_solve.reference(
-        gram, lam2, support, xp.where(support, indicator @ gram, zero)
-    )
+    combination = system.solve(lam2, support, xp.where(support, system.times(indicator), zero))
     dependent = xp.any(entrant, axis=1) & xp.any(
-        _dependent(xp, gram, lam2, support | entrant), axis=1
+        _dependent(xp, system, lam2, support | entrant, code.dtype), axis=1
     )
     entrant_direction = xp.sum(indicator * entrant_sign, axis=1)[:, None]
     direction = -entrant_direction * combination

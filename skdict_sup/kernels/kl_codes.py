@@ -90,15 +90,15 @@ class _GramProblem:
         squares = data.offset - xp.sum(code * (data.corr + slope), axis=1)
         return 0.5 * xp.maximum(squares, xp.zeros_like(squares)) + self.prior.value(code)
 
-    def product(self, direction, code):
+    def product(self, direction, code, entry_weight):
         """Hessian of the loss times a direction."""
         return rows_times(direction, self.gram)
 
-    def diagonal(self, code):
+    def diagonal(self, code, entry_weight):
         """Diagonal of the Hessian of the loss."""
         return namespace(code).linalg.diagonal(self.gram)[None, :]
 
-    def newton_system(self, code, rhs, tol):
+    def newton_system(self, code, rhs, entry_weight, tol):
         """Solution of Newton's equation, with the curvature of the prior and the support."""
         curvature, support = self.prior.curvature(code), self.prior.support(code)
         return support_solve.reference(self.gram, curvature, support, rhs), curvature, support

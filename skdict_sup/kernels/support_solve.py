@@ -5,7 +5,7 @@ from .._threads import slices
 from ._dispatch import kernel
 from ._rank import min_relative_pivot
 
-_MAX_GATHERED_ENTRIES = 2**21  # entries of all systems that are gathered at once
+MAX_GATHERED_ENTRIES = 2**21  # entries of all systems that are gathered at once
 
 
 @kernel
@@ -34,12 +34,10 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     """
     xp = namespace(gram)
     n = rhs.shape[0]
-    # atoms of the support come first; a stable sort keeps the order of the atoms
-    order = xp.argsort(xp.astype(~support, xp.int64), axis=1, stable=True)
-    width = int(xp.max(xp.sum(xp.astype(support, xp.int64), axis=1))) if n else 0
+    order, width = support_first(support)
     if width == 0:
         return xp.zeros_like(rhs)
-    rows = max(1, _MAX_GATHERED_ENTRIES // width**2)
+    rows = max(1, MAX_GATHERED_ENTRIES // width**2)
     parts = []
     for part in slices(n, rows):
         systems = support[part, :], rhs[part, :], order[part, :], width
@@ -50,7 +48,16 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     return xp.concat(parts, axis=0)
 
 
-def _gather(xp, values, columns):
+def support_first(support):
+    """Order of the atoms with those of the support first, and the size of the largest support."""
+    xp = namespace(support)
+    members = xp.astype(support, xp.int64)
+    # a stable sort keeps the order of the atoms
+    order = xp.argsort(1 - members, axis=1, stable=True)
+    return order, int(xp.max(xp.sum(members, axis=1))) if support.shape[0] else 0
+
+
+def gather(xp, values, columns):
     """Array of values[i, columns[i, j]], by one flat `take`."""
     n, p = values.shape
     start = xp.arange(n, device=device_of(values))[:, None] * p
@@ -63,8 +70,8 @@ def _solve_uniform(gram, lam2, support, rhs, order, width):
     """Solutions for the same curvature lam2 of all entries."""
     xp = namespace(gram)
     H, mask = _gathered_systems(xp, gram, support, rhs, order, width)
-    x = _cholesky_solve(H, lam2, mask, _gather(xp, rhs, order[:, :width]) * mask)
-    return _scatter(xp, x, order)
+    x = cholesky_solve(H, lam2, mask, gather(xp, rhs, order[:, :width]) * mask)
+    return scatter(xp, x, order)
 
 
 def _solve_curved(gram, curvature, support, rhs, order, width):
@@ -74,35 +81,43 @@ def _solve_curved(gram, curvature, support, rhs, order, width):
     """
     xp = namespace(gram)
     H, mask = _gathered_systems(xp, gram, support, rhs, order, width)
-    scale = mask / xp.sqrt(_gather(xp, curvature, order[:, :width]))
+    columns = order[:, :width]
+    b = gather(xp, rhs, columns) * mask
+    return scatter(xp, solve_scaled(H, gather(xp, curvature, columns), mask, b), order)
+
+
+def solve_scaled(H, curvature, mask, rhs):
+    """Solutions of (H + diag(c)) x = rhs, by systems scaled to unit curvature."""
+    xp = namespace(H)
+    scale = mask / xp.sqrt(curvature)
     H = H * scale[:, :, None] * scale[:, None, :]
     # the rounding error of H is added to the identity: where H is so large that adding one does
     # not change it, H + I would be singular
     ones = 1.0 + eps(H) * xp.sum(xp.linalg.diagonal(H), axis=-1)
-    H = H + ones[:, None, None] * xp.eye(width, dtype=H.dtype, device=device_of(H))[None, :, :]
-    b = _gather(xp, rhs, order[:, :width]) * scale
-    return _scatter(xp, xp.linalg.solve(H, b[:, :, None])[:, :, 0] * scale, order)
+    identity = xp.eye(H.shape[1], dtype=H.dtype, device=device_of(H))
+    H = H + ones[:, None, None] * identity[None, :, :]
+    return xp.linalg.solve(H, (rhs * scale)[:, :, None])[:, :, 0] * scale
 
 
 def _gathered_systems(xp, gram, support, rhs, order, width):
     """Gram matrices of the supports, padded by zeros, and a mask that is 0 on the padding."""
     p = gram.shape[0]
     columns = order[:, :width]
-    mask = _gather(xp, xp.astype(support, rhs.dtype), columns)
+    mask = gather(xp, xp.astype(support, rhs.dtype), columns)
     pairs = xp.reshape(columns[:, :, None] * p + columns[:, None, :], (-1,))
     H = xp.reshape(xp.take(xp.reshape(gram, (-1,)), pairs), (columns.shape[0], width, width))
     return H * mask[:, :, None] * mask[:, None, :], mask
 
 
-def _scatter(xp, x, order):
+def scatter(xp, x, order):
     """Scatter the values of gathered entries to their atoms, with zeros elsewhere."""
     inverse = xp.argsort(order, axis=1, stable=True)
     n_zeros = order.shape[1] - x.shape[1]
     zeros = xp.zeros((x.shape[0], n_zeros), dtype=x.dtype, device=device_of(x))
-    return _gather(xp, xp.concat([x, zeros], axis=1), inverse)
+    return gather(xp, xp.concat([x, zeros], axis=1), inverse)
 
 
-def _cholesky_solve(H, lam2, mask, rhs):
+def cholesky_solve(H, lam2, mask, rhs):
     """Solutions by a batched Cholesky factorisation; entries of dependent columns are zero."""
     xp = namespace(H)
     width = H.shape[1]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .._atoms import Atoms
-from .._records import Data
+from .._records import Data, Observations
 from .._signals import Signals
 
 
@@ -12,7 +12,8 @@ class Reconstruction(Protocol):
     """Loss D_L(x || f(w D)), batched over rows and written for any array namespace.
 
     A term sees arrays and atoms, never the prior. `Data` holds the correlations and offsets of a
-    batch. `check` and `filled` get all signals, the other methods get batches, which are arrays.
+    batch, and `Observations` its signals; `entry_weight` are the weights of the entries of its
+    signals, or None. `check` and `filled` get all signals, the other methods get batches.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Reconstruction(Protocol):
         """Compute cached quantities before several threads need them."""
         ...
 
-    def offset(self, X: Any) -> Any:
+    def offset(self, X: Observations) -> Any:
         """Part of the loss that does not depend on the code: (n_samples,)."""
         ...
 
@@ -65,15 +66,15 @@ class Reconstruction(Protocol):
         """Fenchel-Young gap of the loss at s times the residual, which is nonnegative."""
         ...
 
-    def curvatures(self, atoms: Atoms) -> tuple[float, float]:
+    def curvatures(self, atoms: Atoms, entry_weight: Any) -> tuple[float, float]:
         """Lower bounds on the curvature in the code: in all directions, and in the row space."""
         ...
 
-    def product(self, direction: Any, code: Any, atoms: Atoms) -> Any:
+    def product(self, direction: Any, code: Any, atoms: Atoms, entry_weight: Any) -> Any:
         """Hessian in the code times a direction: like code."""
         ...
 
-    def diagonal(self, code: Any, atoms: Atoms) -> Any:
+    def diagonal(self, code: Any, atoms: Atoms, entry_weight: Any) -> Any:
         """Diagonal of the Hessian in the code, or an upper bound: like code, or one row."""
         ...
 
@@ -84,15 +85,21 @@ class Reconstruction(Protocol):
         support: Any,
         rhs: Any,
         atoms: Atoms,
+        entry_weight: Any,
         tol: float | None = None,
     ) -> Any:
         """Solve (Hessian + diag(curvature)) x = rhs on the support, with x = 0 off it."""
         ...
 
-    def vjp(self, X: Any, code: Any, adjoint: Any, atoms: Atoms, n_jobs: int) -> tuple[Any, Any]:
-        """Gradients for the dictionary (summed over the batch) and for the signals."""
+    def vjp(
+        self, X: Observations, code: Any, adjoint: Any, atoms: Atoms, n_jobs: int
+    ) -> tuple[Any, Any, Any]:
+        """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
+
+        The last is None where signals have no weights.
+        """
         ...
 
-    def loss_vjp(self, X: Any, code: Any, weight: Any, atoms: Atoms) -> tuple[Any, Any]:
+    def loss_vjp(self, X: Observations, code: Any, weight: Any, atoms: Atoms) -> tuple[Any, Any]:
         """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals."""
         ...

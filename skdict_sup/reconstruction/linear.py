@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .._array import is_numpy, namespace, rows_times
-from ..kernels import linear_vjp, support_solve
+from .._array import dense, is_numpy, namespace, rows_times
+from ..kernels import linear_vjp, support_solve, weighted_support_solve
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Linear:
 
     def offset(self, X):
         """Squared norms of the signals: (n_samples,); NaN where they underflow to zero."""
-        xp = namespace(X)
-        sq_norm = xp.vecdot(X, X, axis=-1)
+        xp, values = namespace(X.values), X.values
+        sq_norm = xp.vecdot(X.weighted, values, axis=-1)
         if is_numpy(sq_norm) and sq_norm.all():
             return sq_norm
-        underflows = (sq_norm == 0) & xp.any(X != 0, axis=-1)
+        underflows = (sq_norm == 0) & xp.any(values != 0, axis=-1)
         return xp.where(underflows, xp.full_like(sq_norm, xp.nan), sq_norm)
 
     def in_range(self, data):
@@ -55,8 +55,8 @@ class Linear:
         return code @ atoms.dictionary
 
     def slope(self, data, code, atoms):
-        """Minus the gradient of the loss in the code: (x - w D) D' = corr - w G."""
-        return data.corr - rows_times(code, atoms.gram)
+        """Minus the gradient of the loss in the code: (x - w D) diag(v) D' = corr - w G."""
+        return data.corr - self.product(code, code, atoms, data.weight)
 
     def value(self, data, code, slope, atoms):
         """Loss of each code, computed from squared norms and correlations: (n_samples,)."""
@@ -68,27 +68,45 @@ class Linear:
         """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""
         return (1.0 - scale) ** 2 * value
 
-    def curvatures(self, atoms):
+    def curvatures(self, atoms, entry_weight):
         """Lower bounds on the curvature in the code: in all directions, and in the row space."""
-        return atoms.curvatures
+        return atoms.curvatures if entry_weight is None else (0.0, 0.0)
 
-    def product(self, direction, code, atoms):
-        """Hessian in the code times a direction: direction G."""
-        return rows_times(direction, atoms.gram)
+    def product(self, direction, code, atoms, entry_weight):
+        """Hessian in the code times a direction: direction G, with G = D diag(v) D'."""
+        if entry_weight is None:
+            return rows_times(direction, atoms.gram)
+        D = atoms.dictionary
+        return rows_times(rows_times(dense(direction), D) * entry_weight, D.T)
 
-    def diagonal(self, code, atoms):
-        """Diagonal of the Gram matrix: (1, n_components)."""
-        return namespace(code).linalg.diagonal(atoms.gram)[None, :]
+    def diagonal(self, code, atoms, entry_weight):
+        """Diagonal of G: (1, n_components), or one row for each signal with weights."""
+        if entry_weight is None:
+            return namespace(code).linalg.diagonal(atoms.gram)[None, :]
+        return rows_times(entry_weight, (atoms.dictionary * atoms.dictionary).T)
 
-    def solve(self, code, curvature, support, rhs, atoms, tol=None):
+    def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (G + diag(curvature)) x = rhs on the support, with x = 0 off it."""
-        return support_solve(atoms.gram, curvature, support, rhs, tol)
+        if entry_weight is None:
+            return support_solve(atoms.gram, curvature, support, rhs, tol)
+        arrays = atoms.dictionary, entry_weight
+        return weighted_support_solve(*arrays, curvature, support, rhs, tol)
 
     def vjp(self, X, code, adjoint, atoms, n_jobs):
-        """Gradients for the dictionary (summed over the batch) and for the signals."""
-        return linear_vjp(X, atoms.dictionary, code, adjoint, n_jobs)
+        """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
+
+        With weights v, the adjoint a and the residual r, these are -w' (a D v) + a' (v r), a D v
+        and (a D) r, or zero where the weight is, since the entry of the signal is unknown.
+        """
+        D, v = atoms.dictionary, X.weight
+        if v is None:
+            return *linear_vjp(X.values, D, code, adjoint, n_jobs), None
+        image, residual = adjoint @ D, X.values - code @ D
+        grad_weight = namespace(v).where(v > 0, image * residual, namespace(v).zeros_like(v))
+        return adjoint.T @ (v * residual) - code.T @ (v * image), v * image, grad_weight
 
     def loss_vjp(self, X, code, weight, atoms):
         """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals."""
-        residual = weight[:, None] * (X - code @ atoms.dictionary)
+        residual = weight[:, None] * (X.values - code @ atoms.dictionary)
+        residual = residual if X.weight is None else X.weight * residual
         return -(code.T @ residual), residual

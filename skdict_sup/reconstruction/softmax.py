@@ -27,6 +27,11 @@ class Softmax:
 
     def check(self, X):
         """Raise ValueError unless every signal is a distribution or zero."""
+        if X.has_weights:
+            raise ValueError(
+                "transfer must be 'linear' for signals with missing entries or weights of entries,"
+                " got 'softmax', whose signals are whole distributions."
+            )
         X.check_finite()
         least = X.least()
         if least < 0:
@@ -65,6 +70,7 @@ class Softmax:
 
     def offset(self, X):
         """Negative entropies of the signals: (n_samples,)."""
+        X = X.values
         xp = namespace(X)
         is_positive = X > 0
         return xp.sum(X * xp.log(xp.where(is_positive, X, xp.ones_like(X))), axis=-1)
@@ -106,11 +112,11 @@ class Softmax:
         """Bound on KL((1 - s) x + s r || r), by convexity: (1 - s) times the loss."""
         return (1.0 - scale) * value
 
-    def curvatures(self, atoms):
+    def curvatures(self, atoms, entry_weight):
         """Zeros: the curvature vanishes where probabilities do."""
         return 0.0, 0.0
 
-    def product(self, direction, code, atoms):
+    def product(self, direction, code, atoms, entry_weight):
         """Hessian in the code times a direction: direction D (diag(r) - r r') D'."""
         probs = self.reconstruct(code, atoms)
         return rows_times(
@@ -118,18 +124,18 @@ class Softmax:
             atoms.dictionary.T,
         )
 
-    def diagonal(self, code, atoms):
+    def diagonal(self, code, atoms, entry_weight):
         """Diagonal of the Hessian, D (diag r - r r') D': like code."""
         probs = self.reconstruct(code, atoms)
         mean = rows_times(probs, atoms.dictionary.T)
         return rows_times(probs, (atoms.dictionary * atoms.dictionary).T) - mean * mean
 
-    def solve(self, code, curvature, support, rhs, atoms, tol=None):
+    def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (D (diag r - r r') D' + diag(curvature)) x = rhs on the support, zero off it."""
         xp = namespace(code)
         probs = self.reconstruct(code, atoms)
         D, zero = atoms.dictionary, xp.zeros_like(rhs)
-        diagonal = xp.where(support, self.diagonal(code, atoms) + curvature, zero + 1.0)
+        diagonal = xp.where(support, self.diagonal(code, atoms, None) + curvature, zero + 1.0)
 
         def product(x):
             hessian_x = rows_times(self._times_jacobian(probs, rows_times(x, D)), D.T)
@@ -139,7 +145,7 @@ class Softmax:
         return conjugate_gradients(product, xp.where(support, rhs, zero), diagonal, tol)
 
     def vjp(self, X, code, adjoint, atoms, n_jobs):
-        """Gradients for the dictionary (summed over the batch) and for the signals.
+        """Gradients for the dictionary (summed over the batch) and for the signals, and None.
 
         These are a'(x - r) - w' ((a D)(diag r - r r')) and a D, with a the adjoint. The latter is
         defined along the simplex: any multiple of ones may be added to each of its rows.
@@ -147,7 +153,7 @@ class Softmax:
         probs = self.reconstruct(code, atoms)
         grad_X = adjoint @ atoms.dictionary
         grad_scores = self._times_jacobian(probs, grad_X)
-        return adjoint.T @ (X - probs) - code.T @ grad_scores, grad_X
+        return adjoint.T @ (X.values - probs) - code.T @ grad_scores, grad_X, None
 
     def loss_vjp(self, X, code, weight, atoms):
         """Gradients of a weighted sum of losses at fixed codes, for dictionary and signals.
@@ -155,8 +161,8 @@ class Softmax:
         The latter, log(x / r), is defined along the simplex: any multiple of ones may be added to
         each of its rows. At x = 0, where it is -infinity, x is taken as the smallest normal float.
         """
-        xp = namespace(X)
-        scores = code @ atoms.dictionary
+        X = X.values
+        xp, scores = namespace(X), code @ atoms.dictionary
         probs, log_sum = _softmax(scores)
         least = float(xp.finfo(X.dtype).smallest_normal)
         log_ratio = xp.log(xp.maximum(X, xp.full_like(X, least))) - (scores - log_sum[:, None])

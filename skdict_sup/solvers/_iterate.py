@@ -9,7 +9,14 @@ from .._array import namespace
 from .._records import iterate
 from ..certificate import Certificate, certificate
 
-__all__ = ["gradient_step", "iterate", "iterate_to_tol", "residual_alone", "stopping_certificate"]
+__all__ = [
+    "gradient_step",
+    "iterate",
+    "iterate_to_tol",
+    "residual_alone",
+    "stopping_certificate",
+    "weighted_step",
+]
 
 
 def iterate_to_tol(problem, state, step, tol, max_iter, *, certify=None, is_stalled=None, every=1):
@@ -62,7 +69,18 @@ def residual_alone(kkt_residual):
 
 
 def gradient_step(problem):
-    """Step size of gradient methods: one over a Lipschitz constant of the gradient of the loss."""
+    """Step size of gradient methods: one over a Lipschitz constant of the gradient of the loss.
+
+    It is that of signals without weights of entries, see `weighted_step`.
+    """
     top = float(namespace(problem.gram).linalg.eigvalsh(problem.gram)[-1])
     bound = problem.reconstruction.smoothness * top * (1 + 1e-6)
     return 1.0 / max(bound, 1e-30)
+
+
+def weighted_step(step_size, data):
+    """Step sizes of the signals of a batch: a number, or an array (n_samples, 1) for weights."""
+    if data.weight is None:
+        return step_size
+    xp, squares = namespace(data.gain), data.gain * data.gain
+    return (step_size / xp.where(squares > 0, squares, xp.ones_like(squares)))[:, None]

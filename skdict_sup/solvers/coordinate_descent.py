@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..kernels import coordinate_descent
+from ..kernels import coordinate_descent, weighted_coordinate_descent
 from ..priors import elastic_net_weights, is_elastic_net
 
 
@@ -20,5 +20,7 @@ class CoordinateDescent:
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative duality gap of tol."""
         weights, max_iter = elastic_net_weights(problem.prior, data.corr), self.max_iter or 10_000
-        arrays = problem.gram, data.corr, data.offset
-        return coordinate_descent(*arrays, *weights, tol, max_iter, init)
+        settings = data.corr, data.offset, *weights, tol, max_iter, init
+        if data.weight is None:
+            return coordinate_descent(problem.gram, *settings)
+        return weighted_coordinate_descent(problem.dictionary, data.weight, *settings)

@@ -7,7 +7,7 @@ from typing import Any
 from .._array import eps, namespace
 from .._records import Data, Rows
 from ..priors import free_atoms, has_prox
-from ._iterate import gradient_step, iterate_to_tol
+from ._iterate import gradient_step, iterate_to_tol, weighted_step
 
 _TEST_EVERY = 10  # steps between two stopping tests, which take a product with the Gram matrix
 
@@ -68,6 +68,7 @@ def _is_stalled(state):
 def _step(problem, step_size, state):
     """One accelerated proximal-gradient step, with restart."""
     xp, momentum = namespace(state.code), state.momentum
+    step_size = weighted_step(step_size, state.data)
     slope = problem.slope(state.data, state.point)
     code = problem.prior.prox(state.point + step_size * slope, step_size)
     change = code - state.code

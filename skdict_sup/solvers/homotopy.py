@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .._array import is_numpy, namespace, rows_times, set_rows, take_rows, to_numpy
-from ..kernels import elastic_net_codes
+from .._array import is_numpy, namespace, set_rows, take_rows, to_numpy
+from ..kernels import elastic_net_codes, weighted_elastic_net_codes
 from ..priors import elastic_net_weights, is_elastic_net, weight_of
 
 _MAX_UNCHECKED_SUPPORT = 32  # size of supports up to which the check costs more than it saves
@@ -26,15 +26,18 @@ class Homotopy:
         prior = problem.prior
         init = None if init is None else _usable_start(problem, data, init)
         weights = elastic_net_weights(prior, data.corr)
-        code, slope, n_iter = elastic_net_codes(
-            problem.gram, data.corr, *weights, init, self.max_iter
-        )
+        settings = data.corr, *weights, init, self.max_iter
+        if data.weight is None:
+            code, slope, n_iter = elastic_net_codes(problem.gram, *settings)
+        else:
+            arrays = problem.dictionary, data.weight
+            code, slope, n_iter = weighted_elastic_net_codes(*arrays, *settings)
         if prior.positive:
-            code, slope = _clip_negative(problem, code, slope)
+            code, slope = _clip_negative(problem, data, code, slope)
         return code, slope, n_iter
 
 
-def _clip_negative(problem, code, slope):
+def _clip_negative(problem, data, code, slope):
     """Set negative entries to zero, and correct the slopes.
 
     A step that ends where an entry vanishes may round below zero. Slopes are corrected because
@@ -43,10 +46,13 @@ def _clip_negative(problem, code, slope):
     xp = namespace(code)
     negative_part = xp.minimum(code, xp.zeros_like(code))
     if not is_numpy(code):
-        return code - negative_part, slope + negative_part @ problem.gram
+        change = problem.product(negative_part, code, data.weight)
+        return code - negative_part, slope + change
     rows = negative_part.any(axis=1).nonzero()[0]
     if len(rows):
-        slope = set_rows(slope, slope[rows] + rows_times(negative_part[rows], problem.gram), rows)
+        weight = None if data.weight is None else data.weight[rows]
+        change = problem.product(negative_part[rows], code[rows], weight)
+        slope = set_rows(slope, slope[rows] + change, rows)
     return code - negative_part, slope
 
 

@@ -46,7 +46,8 @@ class Newton:
         elif is_positive(problem.prior):
             init = namespace(init).abs(init)
         max_iter, weights = self.max_iter or 1000, kl_weights(problem.prior, data.corr)
-        if weights is not None and problem.reconstruction.quadratic:  # the same, compiled
+        is_shared = problem.reconstruction.quadratic and data.weight is None
+        if weights is not None and is_shared:  # the same, compiled
             return kl_codes(problem.gram, data.corr, data.offset, *weights, tol, init, max_iter)
         state, n_iter = iterate_to_tol(
             problem,

@@ -7,7 +7,7 @@ from typing import Any
 from .._array import namespace
 from .._records import Data, Rows
 from ..priors import ElasticNet, is_convex, is_power
-from ._iterate import gradient_step, iterate_to_tol
+from ._iterate import gradient_step, iterate_to_tol, weighted_step
 from .homotopy import Homotopy
 
 _TEST_EVERY = 10  # steps between two stopping tests, which take a product with the Gram matrix
@@ -58,6 +58,7 @@ class _ReweightedState(Rows):
 def _step(problem, step_size, state):
     """One proximal-gradient step for the l1 norm weighted by the derivative of the prior."""
     xp, code = namespace(state.code), state.code
+    step_size = weighted_step(step_size, state.data)
     point = code + step_size * problem.slope(state.data, code)
     magnitude = xp.abs(point) - step_size * xp.abs(problem.prior.gradient(code))
     is_zero = (magnitude <= 0) | (code == 0)

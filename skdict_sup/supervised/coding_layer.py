@@ -10,7 +10,9 @@ from typing import Any
 
 from .._array import namespace, on_host
 from .._atoms import Atoms
+from .._records import as_observations
 from .._threads import effective_n_jobs, map_threads
+from .._weighted_signals import signals_of
 from ..execution import solve
 from ..implicit import pull_back, solve_adjoints
 from ..problem import Problem
@@ -55,7 +57,8 @@ def encode(parameters, X, settings):
     n_jobs_inside, n_jobs_outside = _thread_counts(settings, problems)
 
     def codes_for(problem):
-        return solve(problem, signals, settings.solver, n_jobs=n_jobs_inside).code
+        X = signals_of(signals)
+        return solve(problem, X, settings.solver, n_jobs=n_jobs_inside).code
 
     return Coded(signals, problems, map_threads(codes_for, problems, n_jobs_outside))
 
@@ -67,15 +70,15 @@ def vjp(coded, grad_code, parameters, X, settings):
     respect to the codes. It is at most 1 / lam2, and large where the atoms of a code are nearly
     linearly dependent.
     """
-    xp = namespace(X)
+    xp, signals = namespace(grad_code), as_observations(coded.signals)
     n_jobs_inside, n_jobs_outside = _thread_counts(settings, coded.problems)
     p = coded.problems[0].dictionary.shape[0]
 
     def block_vjp(k):
         problem, code = coded.problems[k], coded.codes[k]
         grad_block = grad_code[:, k * p : (k + 1) * p]
-        adjoint = solve_adjoints(problem, code, grad_block, n_jobs_inside)
-        block_gradients = pull_back(problem, coded.signals, code, adjoint, n_jobs_inside)
+        adjoint = solve_adjoints(problem, code, grad_block, signals.weight, n_jobs_inside)
+        block_gradients = pull_back(problem, signals, code, adjoint, n_jobs_inside)
         return block_gradients.dictionary, block_gradients.X, xp.sum(adjoint * adjoint)
 
     grad_dictionaries, grad_signals, sq_norms = zip(
@@ -97,11 +100,12 @@ def reconstruction_cost(coded, scale):
 
     By the envelope theorem the codes are constants in the gradient, -w' (x - f(w D)).
     """
-    xp = namespace(coded.signals)
-    weight = 1.0 / (scale * coded.signals.shape[0])
+    signals = as_observations(coded.signals)
+    xp, weight = namespace(signals.values), 1.0 / (scale * signals.shape[0])
     total, gradients = 0.0, []
     for problem, code in zip(coded.problems, coded.codes, strict=True):
-        total = total + weight * xp.sum(problem.objective(problem.observe(coded.signals), code))
-        residual = coded.signals - problem.reconstruct(code)
+        total = total + weight * xp.sum(problem.objective(problem.observe(signals), code))
+        residual = signals.values - problem.reconstruct(code)
+        residual = residual if signals.weight is None else signals.weight * residual
         gradients.append(-weight * (code.T @ residual))
     return total, gradients[0] if len(gradients) == 1 else xp.concat(gradients, axis=0)

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like
+from .._array import astype_like, namespace
+from .._records import Observations
 from .._signals import Signals
+from .._weighted_signals import without_nan
 
 _POOL_BATCH = 256  # signals of the reconstruction term in a step
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Mini-batch: signals, targets, weights, and optional inputs of the step."""
+    """Mini-batch: signals, targets, weights, and optional inputs of the step.
+
+    Signals are an array, or `Observations` where entries may be missing.
+    """
 
     X: Any
     target: Any
@@ -63,9 +68,9 @@ class Samples:
 
     def batch(self, numbers):
         """Batch of the samples at the given row numbers."""
-        X = self.X.batch(numbers)
+        X, like = batch_of(self.X, numbers), self.X.like
         target, weight = self.encode_labels(self.labels[numbers]), self.weight[numbers]
-        return Batch(X, astype_like(target, X), astype_like(weight, X))
+        return Batch(X, astype_like(target, like), astype_like(weight, like))
 
     def epoch_batches(self, rng):
         """Pairs of row numbers, of samples and of the pool, for each mini-batch of an epoch.
@@ -101,12 +106,18 @@ class Samples:
         host = self.X.on_host()
         if host.shape[1] > max_samples and not host.is_single_array:
             return self
-        rows = np.column_stack([host.dense().astype(np.float64), self.labels])
+        parts = [part for part in host.observed().parts() if part is not None]
+        rows = np.column_stack([*(part.astype(np.float64) for part in parts), self.labels])
         _, first_row, number_of_row = np.unique(
             rows, axis=0, return_index=True, return_inverse=True
         )
         weight = np.bincount(number_of_row.ravel(), weights=self.weight)
         return replace(self.subset(first_row), weight=weight)
+
+
+def batch_of(signals, rows):
+    """Array of some signals, or `Observations` where entries may be missing."""
+    return signals.observations(rows) if signals.has_weights else signals.batch(rows)
 
 
 def n_batches(n_samples, batch_size):
@@ -120,7 +131,13 @@ def mini_batches(n_samples, batch_size, rng):
 
 
 def augment_batch(X, augment, rng):
-    """Augmented signals, in the array library and dtype of X; raises if their shape differs."""
+    """Augmented signals, in the array library and dtype of X; raises if their shape differs.
+
+    Missing entries are NaN in what the function gets and returns.
+    """
+    if isinstance(X, Observations):
+        array = X.filled(namespace(X.values).full_like(X.values, np.nan))
+        return without_nan(augment_batch(array, augment, rng))
     augmented = astype_like(augment(X, rng), X)
     if augmented.shape != X.shape:
         raise ValueError(

@@ -6,8 +6,9 @@ import numpy as np
 
 from .._array import astype_like, namespace, to_numpy
 from .._linalg import unit_norm
+from .._records import as_observations
 from . import coding_layer, step
-from .data import augment_batch
+from .data import augment_batch, batch_of
 
 # lengths of the first step of the atom with the largest gradient, tried for plain gradient steps
 _TRIAL_MOVES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -62,9 +63,11 @@ def learn_labelled(state, samples, settings, learning_rates, rng, mu=0.0):
             X = augment_batch(X, samples.augment, rng)
         if settings.dropout:
             is_kept = rng.random((len(rows), n_features)) >= settings.dropout
-            batch = replace(batch, mask=astype_like(is_kept / (1 - settings.dropout), X))
+            batch = replace(
+                batch, mask=astype_like(is_kept / (1 - settings.dropout), samples.X.like)
+            )
         if mu and pool_rows is not None:
-            signals = samples.pool.batch(pool_rows)
+            signals = batch_of(samples.pool, pool_rows)
             batch = replace(batch, reconstruction_signals=signals)
         rates = learning_rates(state.moments["dictionary"].n_steps)
         batch = replace(batch, X=X)
@@ -125,7 +128,8 @@ def revive_atoms(state, samples, settings, n_uses, rng):
     rows = rng.permutation(samples.X.shape[0])[: max(1000, 4 * len(dead))]
     batch = samples.batch(rows)
     losses = to_numpy(step.sample_losses(state, batch, settings))
-    signals = to_numpy(coding_layer.project(state.parameters, batch.X))
+    signals = coding_layer.project(state.parameters, batch.X)
+    signals = to_numpy(as_observations(signals).values)
     order = np.argsort(-losses, kind="stable")
     order = order[np.abs(signals[order]).max(axis=1) > 0][: len(dead)]
     dead = dead[: len(order)]

@@ -34,10 +34,12 @@ class Case:
     tol: float | None
     max_iter: int | None
     is_ordinary: bool
+    mask: Any = None
+    entry_weight: Any = None
 
     @property
     def settings(self):
-        names = ("prior", "transfer", "solver", "tol", "max_iter")
+        names = ("prior", "transfer", "solver", "tol", "max_iter", "mask", "entry_weight")
         return {name: getattr(self, name) for name in names}
 
     def __repr__(self):
@@ -53,7 +55,9 @@ class Case:
     def kind(self):
         """The pair, and what else is special about the problem."""
         prior, transfer = self.pair
-        return prior + (" of each atom" if np.ndim(self.prior.lam) else ""), transfer
+        prior += " of each atom" if np.ndim(self.prior.lam) else ""
+        prior += "" if self.mask is None else ", masked"
+        return prior + ("" if self.entry_weight is None else ", weighted"), transfer
 
 
 def draw(seed, pair=None):
@@ -198,4 +202,22 @@ def _prior(rng, kind, transfer, X, D):
     return Lp(share * top / size ** (power - 1), power), share
 
 
-CHANGES = (with_weights,)  # what else is judged of a case
+def with_missing(case):
+    """A case of a linear transfer with missing entries, or with weights of entries; else None."""
+    if case.transfer != "linear":
+        return None
+    rng = np.random.default_rng([case.seed, 2])
+    if case.pair == PAIRS[0] and rng.random() < 0.3:
+        case = with_weights(case)
+    mask = rng.random(case.X.shape) < rng.choice([0.3, 0.7, 0.95])
+    mask[rng.integers(len(mask), size=3)] = mask[0]
+    X = np.where(mask, case.X, np.nan)
+    if rng.random() < 0.5:
+        return replace(case, X=X, mask=mask)
+    spread = float(rng.choice([0.0, 1.0, 3.0, 12.0]))
+    weight = mask * 10.0 ** rng.uniform(-spread, spread, mask.shape)
+    is_ordinary = case.is_ordinary and spread <= 1.0
+    return replace(case, X=X, entry_weight=weight.astype(X.dtype), is_ordinary=is_ordinary)
+
+
+CHANGES = (with_weights, with_missing)  # what else is judged of a case

@@ -50,7 +50,8 @@ class Judge:
         self.info = np.finfo(self.dtype)
         self.tol = DEFAULT_TOL[self.dtype.name] if case.tol is None else case.tol
         self.finite = np.isfinite(found.code).all(axis=1)
-        self.terms = Terms(case.X, case.dictionary, case.prior, case.transfer)
+        weight = case.mask if case.entry_weight is None else case.entry_weight
+        self.terms = Terms(case.X, case.dictionary, case.prior, case.transfer, weight)
         # codes that are not finite are judged by that alone
         self.code = extended(np.where(self.finite[:, None], found.code, 0))
         self.point = self.terms.at(self.code)
@@ -127,9 +128,8 @@ class Judge:
         terms, point = self.terms, self.point
         size, code = np.abs(self.code) @ np.abs(terms.D), np.abs(self.code)
         if terms.is_linear:
-            size = terms.energy + (code * ((np.abs(terms.X) + size) @ np.abs(terms.D).T)).sum(
-                axis=1
-            )
+            parts = (terms.weight * (np.abs(terms.X) + size)) @ np.abs(terms.D).T
+            size = terms.energy + (code * parts).sum(axis=1)
         else:
             log_x = np.abs(np.log(np.where(terms.X > 0, terms.X, 1)))
             size = (terms.X * (log_x + size)).sum(axis=1) + size.max(axis=1) + 1

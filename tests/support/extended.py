@@ -31,31 +31,29 @@ def extended(array):
 
 
 class Terms:
-    """Signals, atoms and a prior, in extended precision."""
+    """Signals, atoms and a prior, in extended precision; signals may have weights of entries."""
 
-    def __init__(self, X, dictionary, prior, transfer):
-        self.X, self.D, self.prior, self.transfer = (
-            extended(X),
-            extended(dictionary),
-            prior,
-            transfer,
-        )
+    def __init__(self, X, dictionary, prior, transfer, weight=None):
+        self.D, self.prior, self.transfer = extended(dictionary), prior, transfer
+        self.weight = np.ones(np.shape(X), np.longdouble) if weight is None else extended(weight)
+        self.X = np.where(self.weight > 0, extended(X), 0)
         self.ops = sum(self.D.shape) + 16
         self.least = least_of(np.asarray(X).dtype)
         self.is_linear = transfer == "linear"
 
     @cached_property
     def energy(self):
-        return (self.X**2).sum(axis=1)
+        return (self.weight * self.X**2).sum(axis=1)
 
     @cached_property
     def top(self):
         """Largest correlation of each signal, and a bound on its rounding."""
-        corr, size = self.X @ self.D.T, np.abs(self.X) @ np.abs(self.D).T
+        X = self.weight * self.X
+        corr, size = X @ self.D.T, np.abs(X) @ np.abs(self.D).T
         return np.abs(corr).max(axis=1), self.ops * e * size.max(axis=1)
 
     def at(self, code, rows=slice(None)):
-        return Point(self, extended(code), self.X[rows])
+        return Point(self, extended(code), self.X[rows], self.weight[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +63,7 @@ class Point:
     terms: Terms
     code: Any
     X: Any
+    weight: Any
 
     @cached_property
     def inside(self):
@@ -98,19 +97,19 @@ class Point:
 
     @cached_property
     def slope(self):
-        return (self.X - self.image) @ self.terms.D.T
+        return (self.weight * (self.X - self.image)) @ self.terms.D.T
 
     @cached_property
     def slope_rounding(self):
         size = self.terms.ops * e * (np.abs(self.X) + np.abs(self.image)) + self._image_rounding
-        return size @ np.abs(self.terms.D).T
+        return (self.weight * size) @ np.abs(self.terms.D).T
 
     @cached_property
     def hessian(self):
         """Of the loss in the codes: (n_samples, n_components, n_components)."""
         D = self.terms.D
         if self.terms.is_linear:
-            return np.broadcast_to(D @ D.T, (len(self.code), len(D), len(D)))
+            return (self.weight[:, None, :] * D) @ D.T
         mean = self.image @ D.T
         return (self.image[:, None, :] * D) @ D.T - mean[:, :, None] * mean[:, None, :]
 
@@ -119,8 +118,9 @@ class Point:
         ops = self.terms.ops * e
         if self.terms.is_linear:
             residual = np.abs(self.X - self.inside)
-            loss = (residual**2).sum(axis=1) / 2
-            return loss, (residual * self._blur + self._blur**2).sum(axis=1) + ops * loss
+            loss = (self.weight * residual**2).sum(axis=1) / 2
+            rounding = (self.weight * (residual * self._blur + self._blur**2)).sum(axis=1)
+            return loss, rounding + ops * loss
         log_x = np.log(np.where(self.X > 0, self.X, 1))
         log_r = self.inside - self._normaliser
         loss = (self.X * (log_x - log_r)).sum(axis=1)

@@ -10,6 +10,7 @@ from collections import namedtuple
 import numpy as np
 
 from ._compile import INTERNAL, compiled
+from ._gram import ensure_row
 from ._rows import aligned, axpy, dot, fill
 from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 
@@ -54,7 +55,7 @@ State = namedtuple(
         "tracked_may_enter",  # 1 for atoms that may enter, 0 for others
         "gram_rows",  # rows of G of active atoms, `tracked` columns over their weights: flat
         "gram_row_index",  # which of these rows is that of each active atom
-        "scaled_direction",  # the direction over gram_scale
+        "scaled_direction",  # the direction over the scale of G
     ),
 )
 
@@ -158,21 +159,21 @@ def _refined_pivot(gram, lam2, j, k, state):
     The pivot is the minimum of a quadratic form, computed up to <solution, residual> and to the
     rounding of its terms. Returns zero if it is not certain to be positive.
     """
-    active, column = state.active, state.column
+    rows, active, column = gram.rows, state.active, state.column
     solution, correction = state.solution, state.correction
-    diagonal = np.float64(gram[j, j]) + np.float64(lam2)
+    diagonal = np.float64(rows[j, j]) + np.float64(lam2)
     pivot = 0.0
     for _ in range(4):
         pivot, error_bound, norm_bound = diagonal, 0.0, np.sqrt(diagonal)
         for r in range(k):
             i, value = active[r], np.float64(solution[r])
-            residual = np.float64(gram[j, i]) - np.float64(lam2) * value
+            residual = np.float64(rows[j, i]) - np.float64(lam2) * value
             for c in range(k):
-                residual -= np.float64(solution[c]) * np.float64(gram[active[c], i])
+                residual -= np.float64(solution[c]) * np.float64(rows[active[c], i])
             column[r] = residual
-            pivot -= value * (np.float64(gram[j, i]) + residual)
+            pivot -= value * (np.float64(rows[j, i]) + residual)
             error_bound += abs(value * residual)
-            norm_bound += abs(value) * np.sqrt(np.float64(gram[i, i]) + np.float64(lam2))
+            norm_bound += abs(value) * np.sqrt(np.float64(rows[i, i]) + np.float64(lam2))
         error_bound += 4 * np.finfo(np.float64).eps * norm_bound * norm_bound
         if error_bound < 0.01 * pivot:
             break
@@ -202,11 +203,13 @@ def add_atom(gram, penalty, j, sign, k, state):
     for c in range(0, k + 1, 2 * L):
         store_row(inverse, k, c, splat(zero))
         store_row(inverse, k, c + L, splat(zero))
+    ensure_row(gram, j)
+    rows = gram.rows
     for r in range(k):
-        column[r] = gram[j, active[r]]
+        column[r] = rows[j, active[r]]
     column[k] = zero
     apply_inverse(inverse, k, column, solution)
-    diagonal = gram[j, j] + lam2
+    diagonal = rows[j, j] + lam2
     pivot = diagonal - dot(column, solution, k)
     # digits cancelled in this pivot, or in an earlier one and so in the inverse
     eps = np.finfo(column.dtype).eps

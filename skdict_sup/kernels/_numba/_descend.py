@@ -100,7 +100,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
     `state.u` belongs to the code at the end. `status[UNTRUSTED]` is set if the inverse is too
     inaccurate to make the active atoms stationary.
     """
-    u, bounds, p = state.u, state.bounds, gram.shape[0]
+    u, bounds, p = state.u, state.bounds, gram.rows.shape[0]
     positive, max_changes = penalty.positive, penalty.max_changes
     zero, one = u.dtype.type(0), u.dtype.type(1)
     top = zero
@@ -111,7 +111,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
     _allow_inactive(p, mu, only_free, penalty, k, state)
     n_refined, previous_worst, is_last = 0, top, False
     while True:
-        slope_from_active(gram, corr, i, state.active, k, state.values, u)
+        slope_from_active(gram.rows, corr, i, state.active, k, state.values, u)
         worst = _active_residual(mu, penalty.lam2, k, state)
         if is_last:
             break

@@ -44,13 +44,13 @@ def _round_up(count, array):
 
 
 @compiled(**INTERNAL)
-def _track_atoms(gram, gram_scale, mu, threshold, penalty, k, state):
+def _track_atoms(gram, mu, threshold, penalty, k, state):
     """Select the atoms with |u| over its weight above a threshold, and gather their Gram columns.
 
     `candidates` has u over the weights. Returns the number, which includes all active atoms.
     """
     u, tracked, tracked_u = state.candidates, state.tracked, state.tracked_u
-    n_tracked = indices_above(u, gram.shape[0], threshold, penalty.positive, tracked)
+    n_tracked = indices_above(u, gram.rows.shape[0], threshold, penalty.positive, tracked)
     unit = u.dtype.type(1) / mu
     for h in range(n_tracked):
         state.tracked_index[tracked[h]] = h
@@ -67,7 +67,7 @@ def _track_atoms(gram, gram_scale, mu, threshold, penalty, k, state):
     for r in range(state.gram_row_index.shape[0]):
         state.gram_row_index[r] = r
     for r in range(k):
-        _copy_gram_row(gram, gram_scale, state.active[r], r, n_tracked, penalty, state)
+        _copy_gram_row(gram, state.active[r], r, n_tracked, penalty, state)
     _allow_tracked(n_tracked, width, penalty, k, state)
     return n_tracked
 
@@ -88,22 +88,22 @@ def _allow_tracked(n_tracked, width, penalty, k, state):
 
 
 @compiled(**INTERNAL)
-def _copy_gram_row(gram, gram_scale, j, row, n_tracked, penalty, state):
+def _copy_gram_row(gram, j, row, n_tracked, penalty, state):
     """Write the tracked columns of row j of G, over their weights, to a row of `gram_rows`."""
-    tracked, gram_rows, p = state.tracked, state.gram_rows, gram.shape[0]
-    inverse_weights = penalty.inverse_weights
+    tracked, gram_rows, p = state.tracked, state.gram_rows, gram.rows.shape[0]
+    inverse_weights, rows, scale = penalty.inverse_weights, gram.rows, gram.scale[0]
     width = _round_up(n_tracked, state.tracked_u)
     start = row * width
     L = 8  # lanes of float64
     if n_tracked < p or p < L or tracked[0] != 0:
         for h in range(width):
-            value = gram[j, tracked[h]] * gram_scale
+            value = rows[j, tracked[h]] * scale
             gram_rows[start + h] = value * inverse_weights[tracked[h]]
         return
-    scale = splat(np.float64(gram_scale))
+    wide_scale = splat(np.float64(scale))
     for h in range(0, p, L):  # all atoms are tracked: no gathering
         h = min(h, p - L)
-        row_values = load_row_wide(gram, j, h) * scale
+        row_values = load_row_wide(rows, j, h) * wide_scale
         store_wide(gram_rows, start + h, row_values * load_wide(inverse_weights, h))
     for h in range(p, width):
         gram_rows[start + h] = np.float32(0)
@@ -112,7 +112,6 @@ def _copy_gram_row(gram, gram_scale, j, row, n_tracked, penalty, state):
 @compiled(**INTERNAL)
 def _follow_stage(
     gram,
-    gram_scale,
     mu,
     end,
     penalty,
@@ -128,7 +127,7 @@ def _follow_stage(
     tracked_u, tracked_du = state.tracked_u, state.tracked_du
     zero, one = values.dtype.type(0), values.dtype.type(1)
     width = _round_up(n_tracked, tracked_u)
-    scale = splat(1.0 / np.float64(gram_scale))
+    scale = splat(1.0 / np.float64(gram.scale[0]))
     bound = np.float32(1)
     entrant = -1
     if k == 0:  # the atom of the largest correlation enters first
@@ -144,7 +143,7 @@ def _follow_stage(
             sign = one if tracked_u[entrant] > np.float32(0) else -one
             if add_atom(gram, penalty, j, sign, k, state):
                 row = state.gram_row_index[k]
-                _copy_gram_row(gram, gram_scale, j, row, n_tracked, penalty, state)
+                _copy_gram_row(gram, j, row, n_tracked, penalty, state)
                 k += 1
         for r in range(0, k, 8):
             store_wide(scaled_direction, r, load_wide(direction, r) * scale)
@@ -189,9 +188,9 @@ def _follow_stage(
 
 
 @compiled(**INTERNAL)
-def follow_path(gram, gram_scale, corr, i, lam, penalty, state):
+def follow_path(gram, corr, i, lam, penalty, state):
     """Approximate active set and values of signal i at mu = lam; returns k and the changes."""
-    u, scaled_u, p = state.u, state.candidates, gram.shape[0]
+    u, scaled_u, p = state.u, state.candidates, gram.rows.shape[0]
     positive, one = penalty.positive, u.dtype.type(1)
     for j in range(p):
         u[j] = corr[i, j]
@@ -215,10 +214,9 @@ def follow_path(gram, gram_scale, corr, i, lam, penalty, state):
         target = mu * u.dtype.type(end)
         if target < lam or target < min_mu:
             target = lam
-        n_tracked = _track_atoms(gram, gram_scale, mu, threshold, penalty, k, state)
+        n_tracked = _track_atoms(gram, mu, threshold, penalty, k, state)
         k, n_changes = _follow_stage(
             gram,
-            gram_scale,
             mu,
             np.float32(target / mu),
             penalty,
@@ -229,7 +227,7 @@ def follow_path(gram, gram_scale, corr, i, lam, penalty, state):
         )
         mu = target
         if mu > lam:
-            slope_from_active(gram, corr, i, state.active, k, state.values, u)
+            slope_from_active(gram.rows, corr, i, state.active, k, state.values, u)
             for r in range(k):
                 u[state.active[r]] -= penalty.lam2 * state.values[r]
             multiply(u, penalty.inverse_weights, p, scaled_u)

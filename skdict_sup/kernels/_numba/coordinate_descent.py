@@ -68,7 +68,7 @@ def _sweep(gram, lam, lam2, positive, w, u, only_support):
 
 
 @compiled(**ALLOCATING)
-def _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
+def gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
     """Whether the duality gap of signal i is above tol times the objective."""
     certificate = certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive)
     violation, gap, objective = certificate[0], certificate[2], certificate[3]
@@ -93,5 +93,5 @@ def _codes(gram, corr, sq_norm, lam, lam2, positive, tol, max_iter, code, slope,
                 _sweep(gram, lam, lam2, positive, w, u, True)
             n_iter[i] += 1
             _compute_slope(gram, corr[i], w, u)
-            if not _gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
+            if not gap_above(corr, sq_norm, code, slope, i, lam, lam2, positive, tol):
                 break

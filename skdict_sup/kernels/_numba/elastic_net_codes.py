@@ -7,6 +7,7 @@ from .._weights import split_weights
 from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
+from ._gram import shared_gram, use_weights
 from ._path import follow_path
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
@@ -14,28 +15,35 @@ _CAPACITY = 64  # most active atoms at first; signals with more are coded with t
 
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
     """Compiled implementation; the docstring of the reference is the contract."""
-    dtype = corr.dtype
-    gram, corr = np.ascontiguousarray(gram), np.ascontiguousarray(corr)
+    order, unweighted = np.arange(corr.shape[0]), np.zeros((0, 0), corr.dtype)
+    weights = lam, lam2, positive
+    return codes_in_order(shared_gram(gram), unweighted, order, corr, *weights, init, max_iter)
+
+
+def codes_in_order(gram, entry_weight, order, corr, lam, lam2, positive, init, max_iter):
+    """Codes, slopes and iterations; signals are coded in an order, each with a weight of entries.
+
+    An array `entry_weight` without entries stands for no weights.
+    """
+    corr = np.ascontiguousarray(corr)
+    dtype, (n, p) = corr.dtype, corr.shape
     code, slope = np.zeros_like(corr), np.empty_like(corr)
     if init is not None:
         np.maximum(init, 0, out=code) if positive else np.copyto(code, init)
-    n_iter = np.zeros(corr.shape[0], np.int64)
-    n, p = corr.shape
-    number, weights = dtype.type, None
+    n_iter, weights = np.zeros(n, np.int64), None
     if np.ndim(lam):
         lam, weights = split_weights(lam)
     min_pivot, max_changes = min_relative_pivot(np.finfo(dtype).eps), max_iter or 100 + 10 * p
     penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)
-    top = gram.diagonal().max(initial=0.0)
-    gram_scale = number(1 / top) if top > 0 else number(1)
     n_done, capacity = 0, min(p, _CAPACITY)
     while n_done < n:
         state = allocate_state(p, dtype, capacity + 1)
         n_done = _codes(
             gram,
-            gram_scale,
+            entry_weight,
+            order,
             corr,
-            number(lam),
+            dtype.type(lam),
             penalty,
             init is not None,
             n_done,
@@ -69,7 +77,8 @@ def _add_nonzeros(gram, code, i, penalty, state):
 @compiled(**OPTIONS)
 def _codes(
     gram,
-    gram_scale,
+    entry_weight,
+    order,
     corr,
     lam,
     penalty,
@@ -80,16 +89,18 @@ def _codes(
     slope,
     n_iter,
 ):
-    """Code the signals from `first` on; returns the first with more active atoms than capacity."""
+    """Code signals in order from `first` on; returns the first that exceeds the capacity."""
     n, p = corr.shape
-    zero = code.dtype.type(0)
-    for i in range(first, n):
-        n_changes, k = 0, 0
+    zero, is_weighted = code.dtype.type(0), entry_weight.shape[0] > 0
+    for q in range(first, n):
+        i, n_changes, k = order[q], 0, 0
+        if is_weighted:
+            use_weights(gram, entry_weight, i)
         if warm:
             state.status[UNTRUSTED] = 0
             k = _add_nonzeros(gram, code, i, penalty, state)
         if k == 0:
-            k, n_changes = follow_path(gram, gram_scale, corr, i, lam, penalty, state)
+            k, n_changes = follow_path(gram, corr, i, lam, penalty, state)
         capacity = state.inverse.shape[0] - 1
         for _ in range(2):
             if k == capacity and capacity <= p:
@@ -101,7 +112,7 @@ def _codes(
             if not state.status[UNTRUSTED]:
                 break
         if k == capacity and capacity <= p:
-            return i
+            return q
         n_iter[i] = n_changes
         for j in range(p):
             code[i, j] = zero
