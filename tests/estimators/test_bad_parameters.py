@@ -34,6 +34,7 @@ TABLE = [
     (EVERY, "transfer", ["relu", None], ValueError, "linear"),
     (EVERY, "solver", ["lars", None], ValueError, "homotopy"),
     (EVERY, "split_sign", [1, "yes"], TypeError, "True or False"),
+    (EVERY, "allow_nan", [1, "yes"], TypeError, "True or False"),
     (EVERY, "n_jobs", [0], ValueError, "None"),
     (EVERY, "n_jobs", [1.5, "all"], TypeError, "an integer or None"),
     (EVERY, "device", ["nowhere", ""], ValueError, "an array library"),

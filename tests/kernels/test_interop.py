@@ -34,6 +34,11 @@ def calls():
         "support_solve": (gram, 0.1, code != 0, corr),
         "thresholded_product": (corr, code, gram, np.full(12, 0.1)),
         "atom_update": (D, code.T @ code + np.eye(12), code.T @ X, False),
+        "weighted_elastic_net_codes": (D, np.cos(X) ** 2, corr, 0.1, 0.0, False),
+        "weighted_support_solve": (D, np.cos(X) ** 2, 0.1, code != 0, corr),
+        "weighted_coordinate_descent": (
+            *(D, np.cos(X) ** 2, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),
+        ),
     }
 
 

@@ -217,7 +217,7 @@ def test_numpy_integers_are_sizes():
         ({"prior": ElasticNet}, TypeError, "prior must be one of"),
         ({"prior": ElasticNet(torch.tensor(-1.0))}, ValueError, "lam must"),
         ({"prior": ElasticNet(torch.tensor(torch.nan))}, ValueError, "lam must"),
-        ({"prior": ElasticNet(torch.ones(2))}, TypeError, "lam must"),
+        ({"prior": ElasticNet(torch.ones(2))}, ValueError, "lam must have one entry per atom"),
         ({"prior": ElasticNet("auto", torch.tensor(-1.0))}, ValueError, "lam2 must"),
         ({"prior": KL(0.1, torch.ones(3))}, ValueError, "p must have one entry per atom: got 3"),
         ({"prior": Lp(0.1, 3.0)}, ValueError, "exponent must"),

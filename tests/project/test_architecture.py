@@ -8,7 +8,7 @@
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
     0  _array   _atoms   _entropy   _linalg   _newton   _records   _signals   _stored
-       _validation   _threads   _typing   _versions
+       _validation   _threads   _typing   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -32,6 +32,7 @@ LAYERS = {
     "_newton": 0,
     "_records": 0,
     "_signals": 0,
+    "_weighted_signals": 0,
     "_stored": 0,
     "_validation": 0,
     "_threads": 0,
@@ -72,6 +73,11 @@ NEIGHBOURS = {
     ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
     ("_signals", "_array"): "batches are arrays of any library",
+    ("_signals", "_records"): "a batch of signals with weights is a record",
+    ("_weighted_signals", "_array"): "masks may be of any library",
+    ("_weighted_signals", "_records"): "a batch of signals with weights is a record",
+    ("_weighted_signals", "_signals"): "they are kinds of signals",
+    ("_weighted_signals", "_validation"): "masks and weights that users pass are checked",
     ("_signals", "_threads"): "a pass over signals is cut into slices as that of threads is",
     ("_signals", "_validation"): "signals that users pass are checked",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",

@@ -13,6 +13,7 @@ from smooth_gradients import quotient
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._atoms import Atoms
+from skdict_sup._records import Observations
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.reconstruction.softmax import Softmax
@@ -64,12 +65,13 @@ def test_products_with_the_hessian_are_derivatives_of_the_slope(seed):
         return oracles.slope(X, D, code + k * step * direction, "softmax")
 
     expected = -(slope(1) - slope(-1)) / (2 * step)
-    found = problem.product(direction, code)
+    found = problem.product(direction, code, None)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    diagonal = problem.diagonal(code)
+    diagonal = problem.diagonal(code, None)
     for j in range(code.shape[1]):
         one = np.eye(code.shape[1])[[j] * len(code)]
-        np.testing.assert_allclose(diagonal[:, j], problem.product(one, code)[:, j], atol=1e-12)
+        column = problem.product(one, code, None)[:, j]
+        np.testing.assert_allclose(diagonal[:, j], column, atol=1e-12)
     top = np.linalg.eigvalsh(problem.gram)[-1] * Softmax.smoothness
     assert ((direction * found).sum(axis=1) <= top * (direction**2).sum(axis=1) + 1e-9).all()
 
@@ -80,9 +82,9 @@ def test_systems_are_solved_on_their_supports(seed, share):
     rng = np.random.default_rng(seed)
     curvature, support = 10.0 ** rng.uniform(-2, 2, code.shape), rng.random(code.shape) < share
     rhs = rng.normal(size=code.shape)
-    x = Softmax().solve(code, curvature, support, rhs, problem.atoms)
+    x = Softmax().solve(code, curvature, support, rhs, problem.atoms, None)
     assert not x[~support].any()
-    left = problem.product(x, code) + curvature * x
+    left = problem.product(x, code, None) + curvature * x
     np.testing.assert_allclose(left[support], rhs[support], atol=1e-9)
 
 
@@ -96,7 +98,7 @@ def test_gradients_of_losses_are_derivatives_at_fixed_codes(seed):
         share = scipy.special.softmax(code @ D, axis=1)
         return float(weight @ scipy.special.rel_entr(X, share).sum(axis=1))
 
-    grad_dictionary, grad_X = Softmax().loss_vjp(X, code, weight, Atoms(D))
+    grad_dictionary, grad_X = Softmax().loss_vjp(Observations(X), code, weight, Atoms(D))
     direction = rng.normal(size=D.shape)
     expected = quotient(lambda k: loss(X, D + k * direction))
     found = (grad_dictionary * direction).sum()
@@ -111,7 +113,8 @@ def test_gradients_at_the_edge_of_the_simplex_are_finite():
     X, D, code, _ = terms(0)
     X = np.eye(7)[:6]
     for dtype in (np.float64, np.float32):
-        arrays = X.astype(dtype), 1e3 * code.astype(dtype), np.ones(6, dtype)
+        signals = Observations(X.astype(dtype))
+        arrays = signals, 1e3 * code.astype(dtype), np.ones(6, dtype)
         with np.errstate(all="raise", under="ignore"):
             found = Softmax().loss_vjp(*arrays, Atoms(D.astype(dtype)))
         for part in found:
