@@ -41,16 +41,8 @@ def learners():
 every_learner = pytest.mark.parametrize("model", learners(), ids=lambda m: type(m).__name__)
 
 
-@parametrize_with_checks(
-    [
-        OnlineDictionaryLearning(n_components=3, max_iter=2, allow_nan=True),
-        SparseCoder(np.eye(3)[:, :1], allow_nan=True).set_params(dictionary=np.eye(4)),
-        SupervisedDictionaryClassifier(n_components=4, max_iter=2, allow_nan=True),
-    ]
-)
+@parametrize_with_checks([OnlineDictionaryLearning(n_components=3, max_iter=2, allow_nan=True)])
 def test_conventions_of_scikit_learn(estimator, check):
-    if isinstance(estimator, SparseCoder):
-        pytest.skip("a coder has a dictionary of fixed width")
     check(estimator)
 
 

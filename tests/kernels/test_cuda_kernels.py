@@ -91,8 +91,7 @@ def objective(gram, corr, code, lam, lam2):
 @pytest.mark.parametrize("lanes", [1, 3])
 @every_dtype
 @pytest.mark.parametrize("kind", ["generic", "repeated", "alike", "zero", "grid"])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_codes_of_the_body_are_those_of_the_reference(program, weighted, kind, dtype, lanes):
+def test_codes_of_the_body_are_those_of_the_reference(program, kind, dtype, lanes):
     for seed in range(12 if lanes == 1 else 3):
         rng = np.random.default_rng(seed)
         p, m = rng.integers(4, 40, size=2)
@@ -102,6 +101,7 @@ def test_codes_of_the_body_are_those_of_the_reference(program, weighted, kind, d
         gram, corr = (D @ D.T).astype(dtype), (X @ D.T).astype(dtype)
         lam, lam2 = 10.0 ** rng.uniform(-3, 0), float(rng.choice([0.0, 0.1]))
         positive = bool(seed % 2)
+        weighted = seed % 4 >= 2
         if weighted:
             lam = (lam * rng.uniform(0.1, 1, p)).astype(dtype)
             lam[rng.random(p) < 0.1] = 0
