@@ -92,7 +92,8 @@ class Observations(Rows):
 
     def map(self, function):
         """Apply a function to both arrays."""
-        return Observations(*(None if a is None else function(a) for a in self.parts()))
+        weight = self.weight
+        return Observations(function(self.values), None if weight is None else function(weight))
 
     def filled(self, filling):
         """Array of the signals with missing entries replaced by those of an array."""

@@ -23,6 +23,7 @@ Penalty = namedtuple(
     (
         "weights",  # weights of the l1 norm: atom j has the bound mu * weights[j]
         "inverse_weights",  # 1 / weights; 0 for atoms without penalty
+        "is_weighted",  # whether weights are not all one
         "has_free",  # whether some atoms have no penalty
         "lam2",
         "min_pivot",  # smallest pivot, relative to its diagonal entry, of an independent atom
@@ -50,6 +51,7 @@ State = namedtuple(
         "candidates",  # |u| minus its bound, or u over its weight
         "tracked",  # atoms that a stage of the path follows; the arrays tracked_* are for these
         "tracked_index",  # index in `tracked` of each atom that is in it
+        "tracked_inverse",  # 1 / weights of the tracked atoms
         "tracked_u",  # u over its weight, relative to the mu at which the stage begins
         "tracked_du",  # derivative of u over its weight with respect to mu
         "tracked_may_enter",  # 1 for atoms that may enter, 0 for others
@@ -95,6 +97,7 @@ def allocate_state(p, dtype, capacity):
         candidates=floats(n_atoms_padded),
         tracked=integers(n_atoms_padded + 8),
         tracked_index=np.zeros(n_atoms_padded, np.int64),
+        tracked_inverse=float32s(n_atoms_padded + 8),
         tracked_u=float32s(n_atoms_padded + 8),
         tracked_du=float32s(n_atoms_padded + 8),
         tracked_may_enter=float32s(n_atoms_padded + 8),
@@ -106,17 +109,16 @@ def allocate_state(p, dtype, capacity):
 
 def make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes):
     """Penalty of p atoms, for weights of each or None, which are padded like atoms."""
-    padded = p + 2 * BYTES // dtype.itemsize
-    all_weights, inverse_weights = aligned(padded, dtype), aligned(padded, dtype)
-    all_weights[:], inverse_weights[:] = 1, 1
-    if weights is not None:
+    number, is_weighted, has_free = dtype.type, weights is not None, False
+    all_weights = inverse_weights = np.ones(p + 2 * BYTES // dtype.itemsize, dtype)
+    if is_weighted:
         all_weights[:p] = weights
         is_free = all_weights == 0
+        has_free = bool(is_free.any())
+        inverse_weights = np.zeros_like(all_weights)
         np.divide(1, all_weights, out=inverse_weights, where=~is_free)
-        inverse_weights[is_free] = 0
-    has_free, number = bool((all_weights == 0).any()), dtype.type
-    scalars = has_free, number(lam2), number(min_pivot), bool(positive), int(max_changes)
-    return Penalty(all_weights, inverse_weights, *scalars)
+    scalars = number(lam2), number(min_pivot), bool(positive), int(max_changes)
+    return Penalty(all_weights, inverse_weights, is_weighted, has_free, *scalars)
 
 
 @compiled(**INTERNAL)

@@ -32,23 +32,11 @@ Gram = namedtuple(
 
 def shared_gram(rows):
     """Gram matrix of all signals."""
-    rows = np.require(rows, requirements=("C", "W"))
+    rows = np.ascontiguousarray(rows)
+    rows = rows if rows.flags.writeable else rows.copy()
     top = rows.diagonal().max(initial=0.0)
-    scale = 1 / top if top > 0 else 1.0
-    no_floats, no_integers = np.zeros(0), np.zeros(0, np.int64)
-    return Gram(
-        rows,
-        np.ones(rows.shape[0], np.uint8),
-        np.full(1, scale, rows.dtype),
-        no_floats,
-        0,
-        0.0,
-        no_integers,
-        no_integers,
-        no_floats,
-        no_floats,
-        no_floats,
-    )
+    scale = np.array([1 / top if top > 0 else 1.0], rows.dtype)
+    return Gram(rows, np.ones(rows.shape[0], np.uint8), scale, *_NOT_USED)
 
 
 def weighted_gram(dictionary):
@@ -74,6 +62,13 @@ def weighted_gram(dictionary):
         factors,
         row,
     )
+
+
+_NO_FLOATS, _NO_INTEGERS = np.zeros(0), np.zeros(0, np.int64)
+_NOT_USED = (
+    *(_NO_FLOATS, 0, 0.0, _NO_INTEGERS, _NO_INTEGERS),
+    *(_NO_FLOATS, _NO_FLOATS, _NO_FLOATS),
+)
 
 
 @compiled(**INTERNAL)

@@ -23,7 +23,7 @@ from ._rows import (
     slope_from_active,
     weighted_row_sum,
 )
-from ._vectors import lanes, load_row_wide, load_wide, splat, store_wide
+from ._vectors import lanes, load, load_row_wide, load_wide, splat, store, store_wide
 
 MAX_TRACK_ALL = 384  # number of atoms up to which a stage tracks all of them
 # mu at the end of a stage over mu at its beginning: of stages that track few atoms, and of those
@@ -62,8 +62,11 @@ def _track_atoms(gram, mu, threshold, penalty, k, state):
     width = _round_up(n_tracked, tracked_u)
     for h in range(n_tracked):
         tracked_u[h] = u[tracked[h]] * unit
+    if penalty.is_weighted:
+        for h in range(n_tracked):
+            state.tracked_inverse[h] = penalty.inverse_weights[tracked[h]]
     for h in range(n_tracked, width):
-        tracked[h], tracked_u[h] = 0, np.float32(0)
+        tracked[h], tracked_u[h], state.tracked_inverse[h] = 0, np.float32(0), np.float32(0)
     for r in range(state.gram_row_index.shape[0]):
         state.gram_row_index[r] = r
     for r in range(k):
@@ -91,22 +94,24 @@ def _allow_tracked(n_tracked, width, penalty, k, state):
 def _copy_gram_row(gram, j, row, n_tracked, penalty, state):
     """Write the tracked columns of row j of G, over their weights, to a row of `gram_rows`."""
     tracked, gram_rows, p = state.tracked, state.gram_rows, gram.rows.shape[0]
-    inverse_weights, rows, scale = penalty.inverse_weights, gram.rows, gram.scale[0]
+    rows, scale = gram.rows, gram.scale[0]
     width = _round_up(n_tracked, state.tracked_u)
     start = row * width
     L = 8  # lanes of float64
     if n_tracked < p or p < L or tracked[0] != 0:
         for h in range(width):
-            value = rows[j, tracked[h]] * scale
-            gram_rows[start + h] = value * inverse_weights[tracked[h]]
-        return
-    wide_scale = splat(np.float64(scale))
-    for h in range(0, p, L):  # all atoms are tracked: no gathering
-        h = min(h, p - L)
-        row_values = load_row_wide(rows, j, h) * wide_scale
-        store_wide(gram_rows, start + h, row_values * load_wide(inverse_weights, h))
-    for h in range(p, width):
-        gram_rows[start + h] = np.float32(0)
+            gram_rows[start + h] = rows[j, tracked[h]] * scale
+    else:  # all atoms are tracked: no gathering
+        wide_scale = splat(np.float64(scale))
+        for h in range(0, p, L):
+            h = min(h, p - L)
+            store_wide(gram_rows, start + h, load_row_wide(rows, j, h) * wide_scale)
+        for h in range(p, width):
+            gram_rows[start + h] = np.float32(0)
+    if penalty.is_weighted:
+        for h in range(0, width, lanes(gram_rows)):
+            columns = load(gram_rows, start + h) * load(state.tracked_inverse, h)
+            store(gram_rows, start + h, columns)
 
 
 @compiled(**INTERNAL)

@@ -3,6 +3,8 @@
 They read and write whole vectors, so that arrays have padding up to the next one.
 """
 
+import math
+
 import numpy as np
 
 from ._compile import INTERNAL, compiled
@@ -30,10 +32,11 @@ from ._vectors import (
 
 def aligned(shape, dtype):
     """Uninitialised array whose address is a multiple of the length of a vector."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    buffer = np.empty(size + BYTES, np.uint8)
-    start = -buffer.ctypes.data % BYTES
-    return buffer[start : start + size].view(dtype).reshape(shape)
+    dtype = np.dtype(dtype)
+    count = shape if isinstance(shape, int) else math.prod(shape)
+    buffer = np.empty(count * dtype.itemsize + BYTES, np.uint8)
+    start = -buffer.__array_interface__["data"][0] % BYTES
+    return np.ndarray(shape, dtype, buffer, start)
 
 
 @compiled(**INTERNAL)

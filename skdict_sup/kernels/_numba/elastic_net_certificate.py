@@ -10,6 +10,7 @@ from ._vectors import (
     load,
     load_row,
     magnitude,
+    movemask,
     reduce_add,
     reduce_max,
     reduce_min,
@@ -58,8 +59,9 @@ def certify_row(corr, sq_norm, code, slope, i, lam, lam2, positive):
         sign = select(less(w, zero), zero - one, one)
         on_support = magnitude(correlation - bound * sign)
         distance = select(equal(w, zero), bounded - bound, on_support)
-        feasible_scale = select(less(bound, bounded), bound / bounded, one)
-        corrs, scales = _maximum(corrs, magnitude(c)), _minimum(scales, feasible_scale)
+        corrs, is_above = _maximum(corrs, magnitude(c)), less(bound, bounded)
+        if movemask(is_above):  # rarely: divisions take long
+            scales = _minimum(scales, select(is_above, bound / bounded, one))
         violations = _maximum(violations, distance)
         l1s, penalties, squares = l1s + abs_w, penalties + bound * abs_w, squares + w * w
         fits, crosses = fits + w * (c + u), crosses + w * correlation
