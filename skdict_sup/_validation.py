@@ -92,6 +92,15 @@ def warn_of_unobserved(n_rows, n_all):
         )
 
 
+def warn_of_low_bounds(n_rows, n_all):
+    """Warn that bounds on residuals cannot be met."""
+    if n_rows:
+        warn(
+            f"max_residual is below the residual of least squares for {n_rows} of {n_all} "
+            "signals: their codes are those of least squares, and do not count as converged."
+        )
+
+
 def check_plain(value, name):
     """Raise TypeError for masked arrays and lazy arrays."""
     if isinstance(value, np.ma.MaskedArray):

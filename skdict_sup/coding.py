@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ._array import is_array, is_differentiated, namespace
+import numpy as np
+
+from ._array import is_array, is_differentiated, namespace, to_numpy
 from ._atoms import Atoms
 from ._signals import Signals, check_signals
 from ._typing import Array
@@ -17,8 +19,16 @@ from ._validation import (
     warn_of_unobserved,
 )
 from ._weighted_signals import weighted_signals
-from .execution import solve
-from .priors import Prior, as_prior, check_components, is_unresolved
+from .execution import Limits, solve
+from .priors import (
+    ElasticNet,
+    Prior,
+    as_prior,
+    check_components,
+    is_per_atom,
+    is_plain_elastic_net,
+    is_unresolved,
+)
 from .problem import Problem, resolve_prior
 from .reconstruction import as_reconstruction
 from .solution import Solution
@@ -77,6 +87,8 @@ def encode(  # noqa: PLR0913 - keyword-only settings
     verbose: int = 0,
     mask: Array | None = None,
     entry_weight: Array | None = None,
+    max_residual: Any = None,
+    max_nonzeros: int | None = None,
 ) -> Solution:
     r"""Sparse codes of signals over a dictionary, each with a certificate.
 
@@ -127,6 +139,17 @@ def encode(  # noqa: PLR0913 - keyword-only settings
     entry_weight : array or CSR matrix of shape (n_samples, n_features) or None, default=None
         Weights v >= 0 of the entries, 1/2 sum_m v_m (x - w D)_m^2: inverse noise variances, in
         inverse squared units of X. A mask is the case of weights 0 and 1.
+    max_residual : float, array of shape (n_samples,) or None, default=None
+        Bound on the norm of the residual, ||x - w D||_2 (with weights of entries the weighted
+        one), in place of lam, in the units of X: the code is the sparsest one of the path, that
+        of the largest lam whose residual is within the bound. `prior` is an elastic net whose lam
+        is "auto" or has weights of atoms. Signals whose bound is below the residual of least
+        squares get the code of least squares, and do not count as converged.
+    max_nonzeros : int or None, default=None
+        Largest number of nonzeros (among atoms with a penalty): the path of elastic nets stops
+        where another atom would enter, or at lam (unless it is "auto"), whichever is first. These
+        are codes of elastic nets, whose entries are shrunk, not those of orthogonal matching
+        pursuit.
 
     Returns
     -------
@@ -174,9 +197,11 @@ def encode(  # noqa: PLR0913 - keyword-only settings
             "code_vjp for gradients through the codes, or detach the inputs."
         )
     X = with_weights(X, mask, entry_weight)
+    prior, least_lam = prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver)
     X, problem, settings = prepare_encoding(
         X, dictionary, prior, transfer, solver, tol, max_iter, init
     )
+    settings["limits"] = check_limits(max_residual, max_nonzeros, least_lam, X)
     return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
 
 
@@ -187,6 +212,52 @@ def with_weights(X, mask, entry_weight):
     X = weighted_signals(X, mask, entry_weight)
     warn_of_unobserved(X.n_empty(), X.shape[0])
     return X
+
+
+def prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver):
+    """Prior for codes to limits, of weight one, and the weight where paths end in any case."""
+    if max_residual is None and max_nonzeros is None:
+        return prior, 0.0
+    name = "max_nonzeros" if max_residual is None else "max_residual"
+    checked: Any = as_prior(prior)
+    if not is_plain_elastic_net(checked) or transfer != "linear":
+        raise ValueError(
+            f"{name} requires an ElasticNet and transfer='linear', got prior {checked!r} and "
+            f"transfer={transfer!r}."
+        )
+    if solver not in ("auto", "homotopy"):
+        raise ValueError(f"{name} requires solver='auto' or 'homotopy', got {solver!r}.")
+    if is_per_atom(checked.lam):
+        return checked, 1.0
+    if max_residual is not None and not is_unresolved(checked):
+        raise ValueError(
+            "max_residual takes the place of lam: lam must be 'auto' (or have weights of atoms), "
+            f"got lam={checked.lam!r} beside max_residual."
+        )
+    least_lam = 0.0 if is_unresolved(checked) else checked.lam
+    return ElasticNet(1.0, checked.lam2, checked.positive), least_lam
+
+
+def check_limits(max_residual, max_nonzeros, least_lam, X):
+    """`Limits` from arguments of a user, or None."""
+    if max_nonzeros is not None:
+        max_nonzeros = int(check_scalar(max_nonzeros, "max_nonzeros", low=1, integer=True))
+    if max_residual is None:
+        return None if max_nonzeros is None else Limits(None, max_nonzeros, least_lam)
+    bound = to_numpy(max_residual)
+    if bound.dtype.kind not in "fiu":
+        raise TypeError(f"max_residual must be a number or an array, got {max_residual!r}.")
+    if bound.shape not in ((), (X.shape[0],)):
+        raise ValueError(
+            f"max_residual must be a number or have one entry per signal, ({X.shape[0]},), got "
+            f"shape {bound.shape}."
+        )
+    if not (np.isfinite(bound) & (bound >= 0)).all():
+        raise ValueError(
+            f"max_residual must be finite and >= 0, got entries from {bound.min():g} to "
+            f"{bound.max():g}."
+        )
+    return Limits(np.broadcast_to(bound.astype(np.float64), (X.shape[0],)), max_nonzeros)
 
 
 def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):

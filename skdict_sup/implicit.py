@@ -12,8 +12,15 @@ from ._records import as_observations
 from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
 from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
-from .coding import make_problem, prepare_encoding, with_weights
+from .coding import (
+    check_limits,
+    make_problem,
+    prepare_encoding,
+    prior_to_limits,
+    with_weights,
+)
 from .execution import solve
+from .limit_gradients import limited_vjp
 from .priors import TO_DIFFERENTIATE, Prior, check_methods
 from .problem import Problem
 from .solution import Gradients, Solution
@@ -57,7 +64,7 @@ def vjp(problem, X, code, cotangent, n_jobs=None):
 
 
 @one_blas_thread()
-def code_vjp(
+def code_vjp(  # noqa: PLR0913 - the settings of encode
     X: Array,
     dictionary: Array,
     code: Array,
@@ -67,6 +74,8 @@ def code_vjp(
     transfer: str = "linear",
     mask: Array | None = None,
     entry_weight: Array | None = None,
+    max_residual: Any = None,
+    max_nonzeros: int | None = None,
 ) -> Gradients:
     r"""Gradients for dictionary, signals and hyper-parameters from gradients for the codes.
 
@@ -102,13 +111,21 @@ def code_vjp(
         Observed entries that the codes were computed from, as in :func:`~skdict_sup.encode`.
     entry_weight : array like X or None, default=None
         Weights of entries that the codes were computed with.
+    max_residual : float, array of shape (n_samples,) or None, default=None
+        Bound on the residual that the codes were computed to: the gradients count that the weight
+        lam of a code follows from it. Codes of least squares, and zeros, have those at a fixed
+        weight.
+    max_nonzeros : int or None, default=None
+        Number of nonzeros that the codes were computed to; the weight then follows from the atom
+        that is the next to enter.
 
     Returns
     -------
     Gradients
         Record with the fields dictionary (summed over the batch), X (one row per signal), prior
         (a record with a field for each hyper-parameter, summed over the batch) and entry_weight
-        (one row per signal, with a mask or weights of entries; else None).
+        (one row per signal, with a mask or weights of entries; else None), and max_residual (one
+        number per signal, with a bound; else None).
 
     Raises
     ------
@@ -142,14 +159,16 @@ def code_vjp(
     code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")
     X = with_weights(X, mask, entry_weight)
+    prior, least = prior_to_limits(prior, max_residual, max_nonzeros, transfer, "auto")
     X, problem = make_problem(X, dictionary, prior, transfer, cotangent=cotangent)
+    limits = check_limits(max_residual, max_nonzeros, least, X)
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     expected = (X.shape[0], problem.dictionary.shape[0])
     if sparse:
         code = check_sparse(code, "code", expected)
     else:
         check_shapes(X, problem.dictionary, code=code)
-    return vjp_by_slices(problem, X, code, cotangent)
+    return vjp_by_slices(problem, X, code, cotangent, limits=limits)
 
 
 def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
@@ -165,6 +184,8 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     n_jobs: int | None = None,
     mask: Array | None = None,
     entry_weight: Array | None = None,
+    max_residual: Any = None,
+    max_nonzeros: int | None = None,
 ) -> tuple[Solution, Callable[[Array], Gradients]]:
     r"""Sparse codes of signals, and a function that computes gradients through the codes.
 
@@ -196,6 +217,10 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
         Observed entries, as in :func:`~skdict_sup.encode`.
     entry_weight : array like X or None, default=None
         Weights of the entries of X, as in :func:`~skdict_sup.encode`.
+    max_residual : float, array of shape (n_samples,) or None, default=None
+        Bound on the residual in place of lam, as in :func:`~skdict_sup.encode`.
+    max_nonzeros : int or None, default=None
+        Largest number of nonzeros, as in :func:`~skdict_sup.encode`.
 
     Returns
     -------
@@ -236,14 +261,16 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     array([[1., 0.]])
     """
     X = with_weights(X, mask, entry_weight)
+    prior, least = prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver)
     X, problem, settings = prepare_encoding(
         X, dictionary, prior, transfer, solver, tol, max_iter, init
     )
+    limits = check_limits(max_residual, max_nonzeros, least, X)
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     like = problem.dictionary
     # tensors in host memory use the compiled NumPy code, forward and backward
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
-    solution = solve(problem, X, n_jobs=n_jobs, **settings)
+    solution = solve(problem, X, n_jobs=n_jobs, limits=limits, **settings)
     code = namespace(solution.code).asarray(solution.code, copy=True)  # users may modify theirs
 
     @one_blas_thread()
@@ -251,9 +278,10 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
         """Gradients of a scalar function whose gradient for the codes is `cotangent`."""
         cotangent = check_matrix(cotangent, "cotangent")
         check_shapes(X, like, cotangent=cotangent)
-        return _gradients_like(vjp_by_slices(problem, X, code, cotangent, n_jobs), like)
+        found = vjp_by_slices(problem, X, code, cotangent, n_jobs, limits)
+        return _gradients_like(found, like)
 
-    fields = {name: from_numpy_view(part, like) for name, part in vars(solution).items()}
+    fields = {name: from_numpy_view(part, like) for name, part in solution.arrays().items()}
     return Solution(**fields), vjp
 
 
@@ -263,33 +291,43 @@ def _gradients_like(gradients, like):
         return gradients
     prior = {name: astype_like(part, like) for name, part in vars(gradients.prior).items()}
     dictionary = from_numpy_view(gradients.dictionary, like)
-    X, weight = (
+    X, weight, bound = (
         None if a is None else from_numpy_view(a, like)
-        for a in (gradients.X, gradients.entry_weight)
+        for a in (gradients.X, gradients.entry_weight, gradients.max_residual)
     )
-    return Gradients(dictionary, X, type(gradients.prior)(**prior), weight)
+    return Gradients(dictionary, X, type(gradients.prior)(**prior), weight, bound)
 
 
-def vjp_by_slices(problem, X, code, cotangent, n_jobs=None):
+def vjp_by_slices(problem, X, code, cotangent, n_jobs=None, limits=None):
     """`vjp` slice by slice, to limit the memory for adjoints."""
     like, parts = problem.dictionary, []
     for rows in slices(X.shape[0], _CHUNK_ROWS):
         w, g = (astype_like(dense(a[rows, :]), like) for a in (code, cotangent))
         observations = X.observations(rows).map(lambda array: astype_like(array, like))
-        parts.append(vjp(problem, observations, w, g, n_jobs))
+        if limits is None:
+            parts.append(vjp(problem, observations, w, g, n_jobs))
+            continue
+        bound = None if limits.max_residual is None else astype_like(limits.max_residual[rows], w)
+        parts.append(limited_vjp(problem, observations, w, g, bound, limits.least_lam))
     return parts[0] if len(parts) == 1 else _join(namespace(like), parts)
 
 
 def _join(xp, parts):
     """Join the gradients of consecutive slices."""
-    record, first = type(parts[0].prior), parts[0].entry_weight
+    record = type(parts[0].prior)
+
+    def joined(name):
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else xp.concat(arrays, axis=0)
+
     fields = {
         name: sum(getattr(part.prior, name) for part in parts)
         for name in record.__dataclass_fields__
     }
     return Gradients(
         sum(part.dictionary for part in parts),
-        xp.concat([part.X for part in parts], axis=0),
+        joined("X"),
         record(**fields),
-        None if first is None else xp.concat([part.entry_weight for part in parts], axis=0),
+        joined("entry_weight"),
+        joined("max_residual"),
     )

@@ -32,6 +32,11 @@ class Solution:
         tolerance.
     objective : array of shape (n_samples,)
         Value of the sparse-coding objective at the code, in squared units of the signals.
+    lam : array of shape (n_samples,) or None
+        With `max_residual` or `max_nonzeros`, the weight that a code is for, in the units of the
+        signals (times the norm of an atom), or the factor of weights of atoms; else None.
+    residual_norm : array of shape (n_samples,) or None
+        With `max_residual` or `max_nonzeros`, the norm of each residual x - w D; else None.
     """
 
     code: Array
@@ -40,6 +45,18 @@ class Solution:
     n_iter: Array
     converged: Array
     objective: Array
+    lam: Array | None = None
+    residual_norm: Array | None = None
+
+    def arrays(self) -> dict[str, Array]:
+        """Arrays by name, without those that are None.
+
+        Returns
+        -------
+        dict
+            Names of attributes, and their arrays.
+        """
+        return {name: part for name, part in vars(self).items() if part is not None}
 
     def __repr__(self) -> str:
         """Shape of the codes, number of converged codes and largest duality gap."""
@@ -69,9 +86,12 @@ class Gradients:
     entry_weight : array of shape (n_samples, n_features) or None
         Gradient for the weights of the entries of the signals, zero where a weight is; None for
         signals without weights.
+    max_residual : array of shape (n_samples,) or None
+        Gradient for the bounds on the residuals, one for each signal; None without bounds.
     """
 
     dictionary: Array
     X: Array
     prior: Any
     entry_weight: Array | None = None
+    max_residual: Array | None = None

@@ -1,5 +1,6 @@
 """Coding a whole batch: slices, threads, precision, and the assembled solution."""
 
+from .limits import Limits
 from .solve import solve
 
-__all__ = ["solve"]
+__all__ = ["Limits", "solve"]

@@ -45,10 +45,11 @@ _MAX_MAGNITUDE = 2.0**40  # sums of squares of larger numbers may overflow in fl
 
 @dataclass(frozen=True, eq=False)
 class Coded(Rows):
-    """Codes with their certificates."""
+    """Codes with their certificates, and where paths to a limit have ended."""
 
     code: Any
     certificate: Certificate
+    reached: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class Coder:
 
     @cached_property
     def _atom_size(self):
-        return _magnitude(self.problem.dictionary)
+        return magnitude(self.problem.dictionary)
 
     @cached_property
     def _is_float32(self):
@@ -70,7 +71,7 @@ class Coder:
         like = self.problem.dictionary
         return like.dtype == namespace(like).float32 and has_float64(like)
 
-    def code(self, X, init):
+    def code(self, X, init, rows):
         """Code a slice: `Coded`, n_iter, and whether some codes may not have converged.
 
         X are `Observations` and init an array, of the library of the dictionary.
@@ -95,9 +96,9 @@ class Coder:
         zeros replace the slice if it is out of range.
         """
         xp = namespace(X.values)
-        sizes = xp.stack([self._atom_size, _magnitude(X.values)])
+        sizes = xp.stack([self._atom_size, magnitude(X.values)])
         in_range = xp.isfinite(sizes)
-        in_range = in_range & ~_is_extreme(sizes) if self._is_float32 else in_range
+        in_range = in_range & ~is_extreme(sizes) if self._is_float32 else in_range
         is_safe = xp.all(in_range)
         safe_X = replace(X, values=xp.where(is_safe, X.values, xp.zeros_like(X.values)))
         coded, n_iter, failed = self._solve(
@@ -107,19 +108,19 @@ class Coder:
         sizes, failed = answer[:2], answer[2:] > 0
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
-        if self._is_float32 and _is_extreme(sizes).any():
+        if self._is_float32 and is_extreme(sizes).any():
             return self._code_in_float64(X, init)
         return self._retry_failed(X, coded, n_iter, failed)
 
     def _code_in_memory(self, X, init):
         """Code a slice in host memory; each signal in float32 or float64 by its magnitude."""
         offset = None if self._is_float32 else self.problem.reconstruction.offset(X)
-        sizes = to_numpy(_row_sizes(X) if self._is_float32 else offset)
+        sizes = to_numpy(row_sizes(X) if self._is_float32 else offset)
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
         needs_float64 = np.zeros(1, bool)
         if self._is_float32:
-            needs_float64 = _is_extreme(sizes) | _is_extreme(to_numpy(self._atom_size))
+            needs_float64 = is_extreme(sizes) | is_extreme(to_numpy(self._atom_size))
         if not needs_float64.any():
             offset = self.problem.reconstruction.offset(X) if offset is None else offset
             return self._retry_failed(X, *self._solve(X, offset, init))
@@ -248,7 +249,7 @@ def _cast_array(array, problem):
     return namespace(array).astype(array, problem.dictionary.dtype, copy=False)
 
 
-def _magnitude(array):
+def magnitude(array):
     """Largest magnitude as a 0-d array; not finite if the array is not."""
     xp = namespace(array)
     if 0 in array.shape:
@@ -256,14 +257,14 @@ def _magnitude(array):
     return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy the array
 
 
-def _row_sizes(X):
+def row_sizes(X):
     """Largest magnitude of each signal, or of its weights; not finite if the signal is not."""
     xp, values = namespace(X.values), X.values
     size = xp.maximum(xp.max(values, axis=1), -xp.min(values, axis=1))
     return size if X.weight is None else xp.maximum(size, xp.max(X.weight, axis=1))
 
 
-def _is_extreme(size):
+def is_extreme(size):
     """Whether sums of squares of this magnitude overflow or underflow in float32."""
     return (size > _MAX_MAGNITUDE) | ((size > 0) & (size < 1 / _MAX_MAGNITUDE))
 

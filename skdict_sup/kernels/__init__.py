@@ -15,6 +15,7 @@ from .code_moments import code_moments
 from .coordinate_descent import coordinate_descent
 from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
+from .elastic_net_until import elastic_net_until
 from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .support_solve import support_solve
@@ -29,6 +30,7 @@ __all__ = [
     "coordinate_descent",
     "elastic_net_certificate",
     "elastic_net_codes",
+    "elastic_net_until",
     "kl_codes",
     "linear_vjp",
     "support_solve",

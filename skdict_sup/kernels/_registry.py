@@ -43,6 +43,7 @@ _HOST_KERNELS = (
     "weighted_elastic_net_codes",
     "weighted_support_solve",
     "weighted_coordinate_descent",
+    "elastic_net_until",
 )
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 

@@ -50,7 +50,7 @@ def signals(name):
 def test_codes_and_gradients_are_where_signals_are(name, prior):
     X, there, _ = signals(name)
     found = encode(there, there[:12, :], prior=prior)
-    for array in vars(found).values():
+    for array in found.arrays().values():
         assert device_of(array) == DEVICES[name]
     assert found.code.dtype == strict.float32
     assert bool(strict.all(found.converged))
@@ -222,7 +222,7 @@ def test_signals_that_a_solver_gives_up_come_from_the_host(name):
     problem = Problem(as_reconstruction("linear"), ElasticNet(0.2), Atoms(D))
     found = solve(problem, X, Lazy())
     assert bool(strict.all(found.converged))
-    for array in vars(found).values():
+    for array in found.arrays().values():
         assert device_of(array) == DEVICES[name]
     best = encode(X, D, prior=ElasticNet(0.2)).objective
     assert bool(strict.all(strict.abs(found.objective - best) <= 2e-5 * best))

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from claim_cases import PAIRS, draw, with_missing, with_weights
+from claim_cases import PAIRS, draw, with_limits, with_missing, with_weights
 from claims import Judge, code_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +37,13 @@ def test_no_claim_is_false_with_weights_of_atoms(seed):
 @given(seed=seeds, kind=st.sampled_from(["elastic_net", "kl", "lp"]))
 def test_no_claim_is_false_with_missing_entries(seed, kind):
     case = with_missing(draw(seed, (kind, "linear")))
+    violations = Judge(case, code_of(case, encode)).violations
+    assert not violations, f"{case}: {violations}"
+
+
+@given(seed=seeds)
+def test_no_claim_is_false_at_limits(seed):
+    case = with_limits(draw(seed, PAIRS[0]))
     violations = Judge(case, code_of(case, encode)).violations
     assert not violations, f"{case}: {violations}"
 

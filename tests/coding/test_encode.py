@@ -210,7 +210,7 @@ def test_a_caller_may_report_codes_that_have_not_converged(batch, library):
     with pytest.warns(ConvergenceWarning, match="of 300 codes have not converged"):
         told = solve(problem, X, solver)
     assert not silent.converged.all()
-    for name, part in vars(told).items():
+    for name, part in told.arrays().items():
         np.testing.assert_array_equal(getattr(silent, name), part)
 
 

@@ -63,7 +63,7 @@ def test_float32_signals_of_extreme_sizes_change_nothing_for_others(prior, size)
     together = encode(X, D, prior=prior)
     for row in range(len(X)):
         alone = encode(X[row : row + 1], D, prior=prior)
-        for name, part in vars(alone).items():
+        for name, part in alone.arrays().items():
             np.testing.assert_array_equal(part[0], getattr(together, name)[row], err_msg=name)
 
 

@@ -35,6 +35,7 @@ def calls():
         "thresholded_product": (corr, code, gram, np.full(12, 0.1)),
         "atom_update": (D, code.T @ code + np.eye(12), code.T @ X, False),
         "weighted_elastic_net_codes": (D, np.cos(X) ** 2, corr, 0.1, 0.0, False),
+        "elastic_net_until": (gram, corr, sq_norm, 0.0, 0.0, False, 0.25 * sq_norm, 9),
         "weighted_support_solve": (D, np.cos(X) ** 2, 0.1, code != 0, corr),
         "weighted_coordinate_descent": (
             *(D, np.cos(X) ** 2, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),
@@ -109,7 +110,7 @@ def test_batches_of_tensors_have_the_codes_of_numpy_bit_for_bit(dtype):
         found = encode(
             torch.from_numpy(X), torch.from_numpy(D), prior=ElasticNet(0.1), n_jobs=n_jobs
         )
-        for name, array in vars(expected).items():
+        for name, array in expected.arrays().items():
             theirs = getattr(found, name)
             assert isinstance(theirs, torch.Tensor)
             np.testing.assert_array_equal(theirs.numpy(), array)

@@ -70,7 +70,7 @@ def test_nothing_is_computed_in_numpy_elsewhere(kind, elsewhere, monkeypatch):
 
     def watched_solve(problem, X, *args, **kwargs):
         solution = solve(problem, X, *args, **kwargs)
-        seen.append((problem.dictionary, problem.gram, X.dense(), *vars(solution).values()))
+        seen.append((problem.dictionary, problem.gram, X.dense(), *solution.arrays().values()))
         return solution
 
     def watched_vjp(problem, X, *args):

@@ -4,7 +4,7 @@
     6  nn   parallel   image   plotting      edges: nobody below imports them
     5  estimators
     4  dictionary   supervised   encoders
-    3  solvers   execution   coding   implicit
+    3  solvers   execution   coding   implicit   limit_gradients
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
     0  _array   _atoms   _entropy   _linalg   _newton   _records   _signals   _stored
@@ -49,6 +49,7 @@ LAYERS = {
     "execution": 3,
     "coding": 3,
     "implicit": 3,
+    "limit_gradients": 3,
     "optim": 1,
     "dictionary": 4,
     "supervised": 4,
@@ -87,6 +88,7 @@ NEIGHBOURS = {
     ("execution", "solvers"): "codes that fall short are computed again by another solver",
     ("coding", "execution"): "`encode` codes a batch",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
+    ("implicit", "limit_gradients"): "codes at limits have adjoints of their own",
     ("implicit", "execution"): "`encode_with_vjp` codes a batch",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
     ("encoders", "supervised"): "both learn by the same steps",

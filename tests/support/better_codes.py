@@ -66,12 +66,12 @@ def _toward_kinked(point):
 
 def _sweep(H, code, slope, prior):
     """One round of coordinate descent, in place."""
-    lam = np.broadcast_to(extended(prior.lam), code.shape[1])
+    lam = np.broadcast_to(extended(prior.lam), code.shape)
     for j in range(code.shape[1]):
         diagonal = H[:, j, j]
         bend = diagonal + np.longdouble(prior.lam2)
         pull = slope[:, j] + diagonal * code[:, j]
-        size = np.maximum((pull if prior.positive else np.abs(pull)) - lam[j], 0)
+        size = np.maximum((pull if prior.positive else np.abs(pull)) - lam[:, j], 0)
         moved = np.sign(pull) * size / np.where(bend > 0, bend, 1)
         change = np.where(bend > 0, moved, code[:, j]) - code[:, j]
         slope -= change[:, None] * H[:, j]

@@ -36,11 +36,22 @@ class Case:
     is_ordinary: bool
     mask: Any = None
     entry_weight: Any = None
+    max_residual: Any = None
+    max_nonzeros: int | None = None
 
     @property
     def settings(self):
         names = ("prior", "transfer", "solver", "tol", "max_iter", "mask", "entry_weight")
+        names = (*names, "max_residual", "max_nonzeros")
         return {name: getattr(self, name) for name in names}
+
+    def prior_of(self, found):
+        """Prior of a solution, with a weight for each signal at limits."""
+        if found.lam is None:
+            return self.prior
+        weights = self.prior.lam if np.ndim(self.prior.lam) else 1.0
+        lam = np.asarray(found.lam, np.float64)[:, None] * weights
+        return ElasticNet(lam, self.prior.lam2, self.prior.positive)
 
     def __repr__(self):
         sizes = f"{self.dictionary.shape[0]} atoms of {self.X.shape[1]} {self.X.dtype}"
@@ -56,6 +67,8 @@ class Case:
         """The pair, and what else is special about the problem."""
         prior, transfer = self.pair
         prior += " of each atom" if np.ndim(self.prior.lam) else ""
+        prior += "" if self.max_residual is None else ", bounded"
+        prior += "" if self.max_nonzeros is None else ", counted"
         prior += "" if self.mask is None else ", masked"
         return prior + ("" if self.entry_weight is None else ", weighted"), transfer
 
@@ -220,4 +233,25 @@ def with_missing(case):
     return replace(case, X=X, entry_weight=weight.astype(X.dtype), is_ordinary=is_ordinary)
 
 
-CHANGES = (with_weights, with_missing)  # what else is judged of a case
+def with_limits(case):
+    """A case of an elastic net with a bound on residuals or on nonzeros, or both; else None."""
+    if case.pair != PAIRS[0]:
+        return None
+    rng = np.random.default_rng([case.seed, 3])
+    if rng.random() < 0.3:
+        case = with_missing(case)
+    prior, limits = case.prior, {}
+    values = np.where(np.isfinite(case.X), case.X, 0.0)
+    size = np.linalg.norm(values.astype(np.float64), axis=1)
+    form = rng.integers(3)
+    if form != 1:
+        limits["max_residual"] = size * rng.choice([1e-6, 1e-3, 0.1, 0.5, 0.9, 2.0], len(size))
+        if not np.ndim(prior.lam):
+            prior = ElasticNet("auto", prior.lam2, prior.positive)
+    if form != 0:
+        limits["max_nonzeros"] = int(rng.integers(1, len(case.dictionary) + 1))
+    settings = {"solver": "auto", "max_iter": None, "is_ordinary": False}
+    return replace(case, prior=prior, **limits, **settings)
+
+
+CHANGES = (with_weights, with_missing, with_limits)  # what else is judged of a case

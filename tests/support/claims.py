@@ -46,12 +46,12 @@ class Judge:
 
     def __init__(self, case, found):
         self.case, self.found = case, found
-        self.prior, self.dtype = case.prior, case.X.dtype
+        self.prior, self.dtype = case.prior_of(found), case.X.dtype
         self.info = np.finfo(self.dtype)
         self.tol = DEFAULT_TOL[self.dtype.name] if case.tol is None else case.tol
         self.finite = np.isfinite(found.code).all(axis=1)
         weight = case.mask if case.entry_weight is None else case.entry_weight
-        self.terms = Terms(case.X, case.dictionary, case.prior, case.transfer, weight)
+        self.terms = Terms(case.X, case.dictionary, self.prior, case.transfer, weight)
         # codes that are not finite are judged by that alone
         self.code = extended(np.where(self.finite[:, None], found.code, 0))
         self.point = self.terms.at(self.code)
@@ -106,7 +106,22 @@ class Judge:
         elif np.all(self.prior.lam == 0) and self.prior.lam2 == 0:  # by either of the two
             truth = np.minimum(truth, self.residual)
         wrong = self._above(truth, np.full(len(truth), self.tol)) & self.finite
+        wrong = wrong | self._misses_its_limits()
         return found.converged & (wrong | ~self.finite), np.full(len(truth), self.tol), truth
+
+    def _misses_its_limits(self):
+        """Whether residuals are not their bounds, or there are more nonzeros than allowed."""
+        case, terms = self.case, self.terms
+        wrong = np.zeros(len(self.finite), bool)
+        if case.max_nonzeros is not None:
+            counts = (self.code != 0) & (np.asarray(case.prior.lam) != 0)
+            wrong = counts.sum(axis=1) > case.max_nonzeros
+        if case.max_residual is not None:
+            rest = terms.X - self.point.inside
+            norm = np.sqrt((terms.weight * rest**2).sum(axis=1))
+            slack = self.tol * np.sqrt(terms.energy) * (1 + 1e-6)
+            wrong = wrong | (norm > case.max_residual + slack)
+        return wrong & self.finite
 
     def _gap(self):
         claimed = self.found.duality_gap

@@ -45,9 +45,11 @@ State = namedtuple(
         "solution",  # H^-1 column
         "correction",  # change of a solution by iterative refinement
         "min_pivot",  # smallest relative pivot since the active set was empty
-        "status",  # integers, by N_DROPPED and UNTRUSTED
+        "status",  # integers, by N_DROPPED, UNTRUSTED and the REASON of `_walk`
         "u",  # corr - (G + lam2 I) code, for all atoms
         "bounds",  # bounds on |u| of the atoms that may enter, infinity for others
+        "change",  # derivative of u with respect to mu, for all atoms, on a walk
+        "no_corr",  # zeros, one for each atom, as a row
         "candidates",  # |u| minus its bound, or u over its weight
         "tracked",  # atoms that a stage of the path follows; the arrays tracked_* are for these
         "tracked_index",  # index in `tracked` of each atom that is in it
@@ -91,9 +93,11 @@ def allocate_state(p, dtype, capacity):
         solution=floats(n_active_padded),
         correction=floats(n_active_padded),
         min_pivot=floats(1),
-        status=integers(2),
+        status=integers(3),
         u=u,
         bounds=floats(n_atoms_padded),
+        change=floats(n_atoms_padded),
+        no_corr=np.zeros((1, n_atoms_padded), dtype),
         candidates=floats(n_atoms_padded),
         tracked=integers(n_atoms_padded + 8),
         tracked_index=np.zeros(n_atoms_padded, np.int64),

@@ -9,7 +9,7 @@ from ._vectors import lanes, less, load, magnitude, reduce_max, select, splat, s
 
 
 @compiled(**INTERNAL)
-def _allow_inactive(p, mu, only_free, penalty, k, state):
+def allow_inactive(p, mu, only_free, penalty, k, state):
     """Allow every inactive atom to enter, or with `only_free` those without penalty."""
     bounds, scale = state.bounds, splat(mu)
     for j in range(0, p, lanes(bounds)):
@@ -108,7 +108,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
         top = max(top, abs(corr[i, j]))
     # the rounding of the sum to dtype, and a few roundings of its float64 terms
     floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
-    _allow_inactive(p, mu, only_free, penalty, k, state)
+    allow_inactive(p, mu, only_free, penalty, k, state)
     n_refined, previous_worst, is_last = 0, top, False
     while True:
         slope_from_active(gram.rows, corr, i, state.active, k, state.values, u)
@@ -127,7 +127,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
                 remove_atom(leaver, k, state)
                 k -= 1
                 if step > zero:
-                    _allow_inactive(p, mu, only_free, penalty, k, state)
+                    allow_inactive(p, mu, only_free, penalty, k, state)
                 # an entry removed at zero was added because of rounding: it may not enter again
                 n_changes += 1
                 n_refined = 0
@@ -153,7 +153,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
             remove_atom(leaver, k, state)
             k -= 1
             if value > zero:
-                _allow_inactive(p, mu, only_free, penalty, k, state)
+                allow_inactive(p, mu, only_free, penalty, k, state)
                 bounds[entrant] = np.inf
             if not add_atom(gram, penalty, entrant, sign, k, state):
                 continue

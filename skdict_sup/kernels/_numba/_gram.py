@@ -71,6 +71,12 @@ _NOT_USED = (
 )
 
 
+def by_weights(entry_weight):
+    """Order of the signals in which those of equal weights are neighbours."""
+    generic = np.cos(np.arange(1, entry_weight.shape[1] + 1, dtype=entry_weight.dtype))
+    return np.argsort(entry_weight @ generic, kind="stable")
+
+
 @compiled(**INTERNAL)
 def use_weights(gram, entry_weight, i):
     """Take the weights of signal i; rows of G are kept if they are those of the signal before."""

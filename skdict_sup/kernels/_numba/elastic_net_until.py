@@ -1,0 +1,111 @@
+"""Elastic-net codes to a limit on their residual or support, one signal after another."""
+
+import numpy as np
+
+from .._rank import min_relative_pivot
+from .._weights import split_weights
+from ._active import UNTRUSTED, allocate_state, make_penalty
+from ._compile import OPTIONS, compiled
+from ._gram import by_weights, shared_gram, use_weights, weighted_gram
+from ._walk import AT_COUNT, REASON, count_penalised, finish_walk, start_walk, walk
+
+_CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
+
+
+def elastic_net_until(
+    gram,
+    corr,
+    sq_norm,
+    lam,
+    lam2,
+    positive,
+    sq_bound=None,
+    max_nonzeros=None,
+    dictionary=None,
+    entry_weight=None,
+):
+    """Compiled implementation; the docstring of the reference is the contract."""
+    corr = np.ascontiguousarray(corr)
+    dtype, (n, p) = corr.dtype, corr.shape
+    end, weights = lam, None
+    if np.ndim(lam):
+        end, weights = split_weights(lam)
+    scale = end if np.ndim(lam) else 1.0
+    if sq_bound is not None:
+        end = 0.0
+    if entry_weight is None:
+        work, order = shared_gram(gram), np.arange(n)
+        entry_weight = np.zeros((0, 0), dtype)
+    else:
+        work, order = weighted_gram(dictionary), by_weights(entry_weight)
+        entry_weight = np.ascontiguousarray(entry_weight)
+    bounds = np.full(n, -1, dtype) if sq_bound is None else np.ascontiguousarray(sq_bound)
+    min_pivot, max_changes = min_relative_pivot(np.finfo(dtype).eps), 100 + 10 * p
+    penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)
+    code, slope, reached = np.zeros_like(corr), np.empty_like(corr), np.zeros(n, dtype)
+    n_iter, most = np.zeros(n, np.int64), p if max_nonzeros is None else int(max_nonzeros)
+    n_done, capacity = 0, min(p, _CAPACITY)
+    while n_done < n:
+        state = allocate_state(p, dtype, capacity + 1)
+        arrays = order, corr, np.ascontiguousarray(sq_norm), bounds
+        settings = most, dtype.type(end), penalty, n_done, state
+        n_done = _codes(work, entry_weight, *arrays, *settings, code, slope, reached, n_iter)
+        capacity = min(p, 2 * capacity)
+    return code, slope, reached / dtype.type(scale), n_iter
+
+
+@compiled(**OPTIONS)
+def _codes(
+    gram,
+    entry_weight,
+    order,
+    corr,
+    sq_norm,
+    sq_bound,
+    max_nonzeros,
+    end,
+    penalty,
+    first,
+    state,
+    code,
+    slope,
+    reached,
+    n_iter,
+):
+    """Code signals in order from `first` on; returns the first that exceeds the capacity."""
+    n, p = corr.shape
+    zero, is_weighted = code.dtype.type(0), entry_weight.shape[0] > 0
+    capacity = state.inverse.shape[0] - 1
+    for q in range(first, n):
+        i = order[q]
+        if is_weighted:
+            use_weights(gram, entry_weight, i)
+        mu, k, n_changes = start_walk(gram, corr, i, penalty, state)
+        norm, bound = np.float64(sq_norm[i]), np.float64(sq_bound[i])
+        mu, k, n_changes = walk(
+            gram, corr, i, mu, end, norm, bound, max_nonzeros, penalty, n_changes, k, state
+        )
+        if k == capacity and capacity <= p:
+            return q
+        growth = code.dtype.type(64 * np.finfo(code.dtype).eps)
+        for _ in range(40):
+            mu, k, n_changes = finish_walk(
+                gram, corr, i, mu, end, norm, bound, penalty, n_changes, k, state
+            )
+            # rounding may let more atoms in at a tie: back to where there are fewer
+            is_allowed = count_penalised(k, state) <= max_nonzeros
+            if state.status[REASON] != AT_COUNT or is_allowed or state.status[UNTRUSTED]:
+                break
+            mu += mu * growth
+            growth += growth + growth
+        if k == capacity and capacity <= p:
+            return q
+        n_iter[i], reached[i] = n_changes, mu
+        for j in range(p):
+            code[i, j] = zero
+            slope[i, j] = state.u[j]
+        for r in range(k):
+            j, value = state.active[r], state.values[r]
+            code[i, j] = value
+            slope[i, j] = state.u[j] + penalty.lam2 * value
+    return n

@@ -1,0 +1,131 @@
+r"""Gradients through codes at a limit on the residual or on the number of nonzeros.
+
+The weight mu of such a code is a function of the data too. With S the support, H the Hessian, c
+the weights of atoms times the signs of the code, t the slope on S, g the gradient for the code:
+
+- at a bound b on the residual r, its norm is b, beside the optimality condition. With
+  :math:`q = H^{-1} c` and :math:`\kappa = \langle g, q \rangle / \langle t, q \rangle`, the
+  adjoint is :math:`H^{-1} (g - \kappa t)`, signals get :math:`\kappa r` in addition, and the bound
+  gets :math:`-\kappa b`;
+- where another atom e would enter, its correlation equals its bound. The adjoint has an entry for
+  this atom, such that :math:`H a_S + G_{Se} a_e = g`,
+  :math:`\langle c, a_S \rangle + c_e a_e = 0`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ._array import device_of, eps, namespace
+from ._records import as_observations
+from .priors import ElasticNet, elastic_net_weights, is_per_atom
+from .solution import Gradients
+
+_TIE = 1e-5  # relative distance of a correlation to its bound that counts as none, in float64
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What the gradients of a batch are computed from."""
+
+    X: Any
+    code: Any
+    residual: Any  # weighted
+    slope: Any
+    pulls: Any  # weights of atoms times signs of the code
+    mu: Any
+
+
+def limited_vjp(problem, X, code, cotangent, bound, least_lam):
+    """`Gradients` of a batch of codes; `bound` is an array (n_samples,), or None for counts."""
+    X = as_observations(X)
+    terms = _terms(problem, X, code)
+    if bound is None:
+        adjoint, factor = _adjoint_at_count(problem, terms, cotangent, least_lam), None
+    else:
+        adjoint, factor = _adjoint_at_residual(problem, terms, cotangent)
+    dictionary, signals, weights = problem.vjp(X, code, adjoint, 1)
+    xp, grad_bound = namespace(code), None
+    if factor is not None:
+        residual = terms.residual
+        signals = signals + factor[:, None] * residual
+        dictionary = dictionary - code.T @ (factor[:, None] * residual)
+        if weights is not None:
+            plain = X.values - code @ problem.dictionary
+            extra = 0.5 * factor[:, None] * plain * plain
+            weights = weights + xp.where(X.weight > 0, extra, xp.zeros_like(extra))
+        grad_bound = -factor * bound
+    prior = _prior_gradients(problem.prior, terms, adjoint)
+    return Gradients(dictionary, signals, prior, weights, grad_bound)
+
+
+def _terms(problem, X, code):
+    """Residuals, slopes and weights mu of codes."""
+    xp, prior = namespace(code), problem.prior
+    residual = X.values - code @ problem.dictionary
+    residual = residual if X.weight is None else residual * X.weight
+    slope = residual @ problem.dictionary.T
+    lam, lam2, _ = elastic_net_weights(prior, code)
+    weights = lam if is_per_atom(prior.lam) else xp.ones_like(code[0, :])
+    pulls = weights * xp.sign(code)
+    squares = xp.vecdot(pulls, pulls, axis=-1)
+    along = xp.sum(pulls * (slope - lam2 * code), axis=1)
+    mu = along / xp.where(squares > 0, squares, xp.ones_like(squares))
+    return _Terms(X, code, residual, slope, pulls, xp.maximum(mu, xp.zeros_like(mu)))
+
+
+def _solve(problem, terms, rhs):
+    """Solutions of the systems of the supports."""
+    return problem.newton_system(terms.code, rhs, terms.X.weight)[0]
+
+
+def _adjoint_at_residual(problem, terms, cotangent):
+    """Adjoints of codes at a bound on the residual, and the factors of the residuals."""
+    xp, code = namespace(terms.code), terms.code
+    support = problem.prior.support(code)
+    t = xp.where(support, terms.slope, xp.zeros_like(code))
+    adjoint, q = _solve(problem, terms, cotangent), _solve(problem, terms, terms.pulls)
+    scale = xp.sum(t * q, axis=1)
+    # without a weight, the code is that of least squares, or zero whatever the bound
+    is_bound = (terms.mu > 0) & (scale > 0)
+    one = xp.ones_like(scale)
+    factor = xp.sum(cotangent * q, axis=1) / xp.where(is_bound, scale, one)
+    factor = xp.where(is_bound, factor, xp.zeros_like(factor))
+    return adjoint - factor[:, None] * _solve(problem, terms, t), factor
+
+
+def _adjoint_at_count(problem, terms, cotangent, least_lam):
+    """Adjoints of codes where another atom would enter; of others those at a fixed weight."""
+    xp, code, prior = namespace(terms.code), terms.code, problem.prior
+    zero = xp.zeros_like(code)
+    lam, lam2, positive = elastic_net_weights(prior, code)
+    weights = zero + (lam if is_per_atom(prior.lam) else 1.0)
+    u = terms.slope - lam2 * code
+    size = u if positive else xp.abs(u)
+    may_enter = (code == 0) & (weights > 0)
+    ratio = xp.where(may_enter, size / xp.where(weights > 0, weights, zero + 1), zero)
+    atoms = xp.arange(code.shape[1], device=device_of(code))[None, :]
+    entrant = atoms == xp.argmax(ratio, axis=1)[:, None]
+    tie = _TIE if eps(code) < 1e-10 else 1e-3
+    top = xp.max(xp.abs(terms.slope + code @ problem.gram), axis=1)
+    is_tied = (xp.max(ratio, axis=1) >= (1 - tie) * terms.mu) & (terms.mu > tie * tie * top)
+    is_tied = is_tied & (terms.mu > (1 + tie) * least_lam)
+    indicator = xp.where(entrant & is_tied[:, None], zero + 1, zero)
+    column = problem.product(indicator, code, terms.X.weight)
+    pull = xp.sum(indicator * weights * xp.sign(u), axis=1)
+    adjoint, q = _solve(problem, terms, cotangent), _solve(problem, terms, terms.pulls)
+    along = pull - xp.sum(q * column, axis=1)
+    is_tied = is_tied & (along != 0)
+    entry = -xp.sum(q * cotangent, axis=1) / xp.where(is_tied, along, xp.ones_like(along))
+    entry = xp.where(is_tied, entry, xp.zeros_like(entry))[:, None]
+    return adjoint + entry * (indicator - _solve(problem, terms, column))
+
+
+def _prior_gradients(prior, terms, adjoint):
+    """Gradients for the hyper-parameters; a number lam has none, since a limit takes its place."""
+    xp = namespace(adjoint)
+    found = ElasticNet(prior.lam, prior.lam2, prior.positive).pull_back(terms.code, adjoint)
+    if not is_per_atom(prior.lam):
+        return type(found)(lam=xp.zeros_like(found.lam), lam2=found.lam2)
+    signs = xp.sign(terms.slope - prior.lam2 * terms.code)
+    grad_lam = -xp.sum(terms.mu[:, None] * adjoint * signs, axis=0)
+    return type(found)(lam=grad_lam, lam2=found.lam2)

@@ -1,0 +1,275 @@
+"""Codes at a bound on the residual, or at a number of nonzeros, in place of lam."""
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import examples, unit_atoms
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import lars_path
+
+from skdict_sup import KL, ElasticNet, Lp, code_vjp, encode, encode_with_vjp, lam_max
+from skdict_sup.kernels import elastic_net_until
+
+CROSSED = ("encode",)
+SETTINGS = [
+    ElasticNet(),
+    ElasticNet(positive=True),
+    ElasticNet(lam2=0.1),
+    ElasticNet(np.linspace(0.2, 1.0, 20)),
+    ElasticNet(np.r_[0.0, np.linspace(0.2, 1.0, 19)]),
+]
+every_prior = pytest.mark.parametrize("prior", SETTINGS, ids=range(len(SETTINGS)))
+
+
+def generic(seed, p=20, m=15, n=12):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, m)), unit_atoms(rng, p, m), rng
+
+
+def at(prior, lam):
+    """Prior of one signal, at the weight that it has reached."""
+    weights = 1.0 if isinstance(prior.lam, str) else prior.lam
+    return ElasticNet(float(lam) * weights, prior.lam2, prior.positive)
+
+
+# --- bounds on the residual --------------------------------------------------------------------
+
+
+@every_prior
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("missing", [False, True])
+def test_residuals_are_their_bounds_and_codes_those_of_the_weight(prior, missing, dtype):
+    X, D, rng = generic(0)
+    mask = rng.random(X.shape) < 0.8 if missing else np.ones(X.shape, bool)
+    size = np.linalg.norm(X * mask, axis=1)
+    if prior.positive:
+        X = np.abs(rng.normal(size=(12, 20)) * (rng.random((12, 20)) < 0.3)) @ D
+        size = np.linalg.norm(X * mask, axis=1)
+    bound = 0.5 * size
+    found = encode(
+        X.astype(dtype), D.astype(dtype), prior=prior, max_residual=bound,
+        mask=mask if missing else None,
+    )  # fmt: skip
+    assert found.converged.all()
+    norm = np.linalg.norm(mask * (X - found.code.astype(float) @ D), axis=1)
+    tol = 1e-9 if dtype == np.float64 else 1e-5
+    assert (np.abs(norm - bound) <= tol * size).all()
+    np.testing.assert_allclose(found.residual_norm, norm, rtol=1e-5)
+    for x, m, code, lam in zip(X, mask, found.code, found.lam, strict=True):
+        part = x[None, m], D[:, m], at(prior, lam)
+        other = encode(*part[:2], prior=part[2])
+        np.testing.assert_allclose(code, other.code[0], atol=1e-7 if tol < 1e-6 else 2e-3)
+        assert oracles.kkt_residual(*part, code[None]) <= 10 * tol
+
+
+def test_codes_are_the_sparsest_within_the_bound():
+    X, D, _ = generic(1)
+    bound = 0.3 * np.linalg.norm(X, axis=1)
+    found = encode(X, D, prior=ElasticNet(), max_residual=bound)
+    least = np.abs(found.code).sum(axis=1)
+    for factor in (0.7, 0.9, 1.1, 1.5):
+        for i, lam in enumerate(found.lam):
+            other = encode(X[i : i + 1], D, prior=ElasticNet(float(factor * lam))).code
+            is_within = np.linalg.norm(X[i] - other @ D) <= bound[i] * (1 + 1e-12)
+            assert not is_within or np.abs(other).sum() >= least[i] * (1 - 1e-9)
+
+
+def test_a_bound_beyond_the_signal_gives_zero():
+    X, D, _ = generic(2)
+    size = np.linalg.norm(X, axis=1)
+    found = encode(X, D, prior=ElasticNet(), max_residual=1.5 * size)
+    assert not found.code.any()
+    assert found.converged.all()
+    np.testing.assert_allclose(found.lam, lam_max(X, D))
+    X[3] = 0
+    assert encode(X, D, prior=ElasticNet(), max_residual=0.5).converged[3]
+
+
+def test_bounds_below_least_squares_are_reported():
+    X, D, _ = generic(3, p=6, m=15)
+    with pytest.warns(UserWarning, match="below the residual of least squares for 12 of 12"):
+        found = encode(X, D, prior=ElasticNet(), max_residual=1e-3)
+    assert not found.converged.any()
+    assert not found.lam.any()
+    np.testing.assert_allclose(found.code, X @ np.linalg.pinv(D), atol=1e-10)
+
+
+@pytest.mark.numpy_alone
+def test_a_code_depends_on_its_signal_alone():
+    X, D, _ = generic(4, n=30)
+    bound = 0.4 * np.linalg.norm(X, axis=1)
+    whole = encode(X, D, prior=ElasticNet(), max_residual=bound, n_jobs=2)
+    for i in (0, 7, 29):
+        one = encode(X[i : i + 1], D, prior=ElasticNet(), max_residual=float(bound[i]))
+        np.testing.assert_array_equal(one.code[0], whole.code[i])
+        assert one.lam[0] == whole.lam[i]
+
+
+# --- numbers of nonzeros -----------------------------------------------------------------------
+
+
+@every_prior
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_supports_are_as_large_as_allowed(prior, most):
+    X, D, rng = generic(5)
+    if prior.positive:
+        X = np.abs(rng.normal(size=(12, 20))) @ D
+    found = encode(X, D, prior=prior, max_nonzeros=most)
+    n_free = int(np.ndim(prior.lam) > 0 and prior.lam[0] == 0)
+    count = (found.code[:, n_free:] != 0).sum(axis=1)
+    assert (count <= most).all()
+    assert found.converged.all()
+    for x, code, lam, k in zip(X, found.code, found.lam, count, strict=True):
+        alike = at(prior, lam)
+        np.testing.assert_allclose(code, encode(x[None], D, prior=alike).code[0], atol=1e-8)
+        lower = at(prior, lam * (1 - 1e-5))
+        if isinstance(prior.lam, str) and k == most:  # just below, another atom is in the code
+            assert (encode(x[None], D, prior=lower).code != 0).sum() == most + 1
+
+
+def test_it_is_the_path_of_scikit_learn():
+    X, D, _ = generic(6)
+    found = encode(X, D, prior=ElasticNet(), max_nonzeros=4)
+    for x, code, lam in zip(X, found.code, found.lam, strict=True):
+        alphas, _, codes = lars_path(D.T, x, method="lasso", alpha_min=1e-3)
+        counts = (codes != 0).sum(axis=0)
+        place = int(np.argmax(counts > 4)) - 1
+        np.testing.assert_allclose(lam, alphas[place] * len(x), rtol=1e-6)
+        np.testing.assert_allclose(code, codes[:, place], atol=1e-6)
+
+
+def test_a_number_lam_ends_paths_too():
+    X, D, _ = generic(7)
+    found = encode(X, D, prior=ElasticNet(1.0), max_nonzeros=3)
+    assert (found.lam >= 1.0).all()
+    plain = encode(X, D, prior=ElasticNet(1.0)).code
+    small = (plain != 0).sum(axis=1) <= 3
+    np.testing.assert_allclose(found.code[found.lam == 1.0], plain[found.lam == 1.0], atol=1e-10)
+    assert small[found.lam == 1.0].all()
+
+
+# --- gradients ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["residual", "count"])
+@every_prior
+@examples(5)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_gradients_are_those_of_finite_differences(prior, kind, seed):
+    X, D, rng = generic(seed, 20, 15, 2)
+    if prior.positive:
+        X = np.abs(rng.normal(size=(2, 20))) @ D
+    cotangent, size = rng.normal(size=(2, 20)), np.linalg.norm(X, axis=1)
+    limits = {"max_nonzeros": 4} if kind == "count" else {"max_residual": 0.5 * size}
+
+    def codes(**changed):
+        given_ = {"X": X, "dictionary": D, **limits} | changed
+        return encode(given_.pop("X"), given_.pop("dictionary"), prior=prior, **given_).code
+
+    code = codes()
+    found = code_vjp(X, D, code, cotangent, prior=prior, **limits)
+    names = {"X": (X, found.X), "dictionary": (D, found.dictionary)}
+    if kind == "residual":
+        names["max_residual"] = (limits["max_residual"], found.max_residual)
+    for name, (value, gradient) in names.items():
+        direction = rng.normal(size=value.shape)
+        ends = [codes(**{name: value + s * 1e-6 * direction}) for s in (1, -1)]
+        if any(((end != 0) != (code != 0)).any() for end in ends):
+            continue  # a kink
+        expected = ((ends[0] - ends[1]) * cotangent).sum() / 2e-6
+        assert abs((gradient * direction).sum() - expected) <= 2e-5 * (1 + abs(expected)), name
+
+
+@pytest.mark.parametrize("kind", ["residual", "count"])
+def test_gradients_with_weights_of_entries(kind):
+    X, D, rng = generic(11, 20, 15, 3)
+    weight = rng.uniform(0.3, 2, X.shape) * (rng.random(X.shape) < 0.8)
+    limits = {"max_nonzeros": 4} if kind == "count" else {"max_residual": np.full(3, 1.5)}
+    arguments = {"prior": ElasticNet(lam2=0.05), "entry_weight": weight, **limits}
+    solution, vjp = encode_with_vjp(X, D, **arguments)
+    cotangent = rng.normal(size=solution.code.shape)
+    found = vjp(cotangent)
+    values = {
+        "X": (X, found.X),
+        "D": (D, found.dictionary),
+        "weight": (weight, found.entry_weight),
+    }
+    for name, (value, gradient) in values.items():
+        direction = rng.normal(size=value.shape) * (1 if name == "D" else weight > 0)
+
+        def loss(step, name=name, value=value, direction=direction):
+            moved = {"X": X, "D": D, "weight": weight} | {name: value + step * direction}
+            changed = arguments | {"entry_weight": moved["weight"]}
+            return (encode(moved["X"], moved["D"], **changed).code * cotangent).sum()
+
+        expected = (loss(1e-6) - loss(-1e-6)) / 2e-6
+        np.testing.assert_allclose((gradient * direction).sum(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("limits", [{"max_residual": 2.0}, {"max_nonzeros": 4}], ids=str)
+def test_in_every_library(xp, limits):
+    X, D, _ = generic(12)
+    prior = ElasticNet(lam2=0.05)
+    expected = encode(X, D, prior=prior, **limits)
+    found = encode(xp.asarray(X), xp.asarray(D), prior=prior, **limits)
+    for name in ("code", "lam", "residual_norm"):
+        assert xp.is_mine(getattr(found, name))
+        np.testing.assert_allclose(
+            xp.to_numpy(getattr(found, name)), getattr(expected, name), atol=1e-8
+        )
+    cotangent = np.cos(expected.code)
+    whole = code_vjp(X, D, expected.code, cotangent, prior=prior, **limits)
+    there = [xp.asarray(a) for a in (X, D, expected.code, cotangent)]
+    part = code_vjp(*there, prior=prior, **limits)
+    for name in ("dictionary", "X", *(["max_residual"] if "max_residual" in limits else [])):
+        np.testing.assert_allclose(
+            xp.to_numpy(getattr(part, name)), getattr(whole, name), atol=1e-7
+        )
+
+
+# --- kernels, bad input ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("lam2", [0.0, 0.2])
+def test_the_compiled_kernel_is_the_reference(lam2, positive):
+    X, D, _ = generic(8)
+    sq_norm = (X**2).sum(axis=1)
+    for limits in ((0.25 * sq_norm, None), (None, 4), (0.1 * sq_norm, 5)):
+        arguments = D @ D.T, X @ D.T, sq_norm, 0.0, lam2, positive, *limits
+        for one, other in zip(
+            elastic_net_until(*arguments)[:3], elastic_net_until.reference(*arguments)[:3],
+            strict=True,
+        ):  # fmt: skip
+            np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"max_residual": -1.0}, ValueError, "max_residual must be finite and >= 0"),
+        ({"max_residual": np.nan}, ValueError, "max_residual must be finite and >= 0"),
+        ({"max_residual": np.ones(3)}, ValueError, "one entry per signal"),
+        ({"max_residual": "small"}, TypeError, "max_residual must be a number"),
+        ({"max_residual": 1.0, "prior": ElasticNet(0.1)}, ValueError, "takes the place of lam"),
+        ({"max_residual": 1.0, "prior": KL()}, ValueError, "max_residual requires an ElasticNet"),
+        ({"max_nonzeros": 2, "prior": Lp()}, ValueError, "max_nonzeros requires an ElasticNet"),
+        ({"max_nonzeros": 0}, ValueError, "max_nonzeros must be an integer >= 1"),
+        ({"max_nonzeros": 2.5}, TypeError, "max_nonzeros must be an integer >= 1"),
+        ({"max_nonzeros": 2, "solver": "fista"}, ValueError, "max_nonzeros requires solver"),
+        ({"max_residual": 1.0, "transfer": "softmax"}, ValueError, "transfer='linear'"),
+    ],
+    ids=str,
+)
+def test_bad_limits_are_refused(settings, error, message):
+    X, D, _ = generic(9)
+    with pytest.raises(error, match=message):
+        encode(X, D, **{"prior": ElasticNet()} | settings)
+
+
+def test_codes_that_do_not_converge_are_reported():
+    X, D, _ = generic(10)
+    with pytest.warns(ConvergenceWarning):
+        encode(X, D, prior=ElasticNet(), max_residual=1.0, tol=1e-17)
