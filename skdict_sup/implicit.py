@@ -132,11 +132,13 @@ def code_vjp(  # noqa: PLR0913 - the settings of encode
     ValueError, TypeError
         If shapes do not match or values are not finite.
 
-    Notes ----- Elastic-net codes are differentiable where ``|slope_j| < lam`` for all atoms off
-    the support. Elsewhere, at kinks, the result is the derivative with the support held fixed. If
-    an atom depends linearly on other atoms of the support, its entry is held fixed. Codes of
-    smooth priors are differentiable everywhere. For the softmax transfer, the gradient for X is
-    defined along the simplex: any multiple of ones may be added to a row.
+    Notes
+    -----
+    Elastic-net codes are differentiable where ``|slope_j| < lam`` for all atoms off the support.
+    Elsewhere, at kinks, the result is the derivative with the support held fixed. If an atom
+    depends linearly on other atoms of the support, its entry is held fixed. Codes of smooth priors
+    are differentiable everywhere. For the softmax transfer, the gradient for X is defined along
+    the simplex: any multiple of ones may be added to a row.
 
     References
     ----------

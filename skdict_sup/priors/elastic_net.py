@@ -136,7 +136,7 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         return xp.min(scale, axis=-1)
 
     def zero_excess(self, slope: Array) -> Array:
-        """Largest difference of |slope| to its bound lam, at most zero for a zero code."""
+        """Largest excess of a slope over its bound lam, at most zero for a zero code."""
         xp = namespace(slope)
         magnitude = slope if self.positive else xp.abs(slope)
         return xp.max(magnitude - self.weight(slope), axis=-1)
