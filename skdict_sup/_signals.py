@@ -78,8 +78,8 @@ class Signals(ABC):
         return self if is_numpy(self.like) else Dense(to_numpy(self.dense()))
 
     def __matmul__(self, matrix):
-        """Product with a matrix (n_features, n), as a dense array."""
-        parts = [self.batch(rows) @ matrix for rows in self._slices()]
+        """Product with a matrix (n_features, n), with the weights of entries, as a dense array."""
+        parts = [self.observations(rows).weighted @ matrix for rows in self._slices()]
         return namespace(self.like).concat(parts, axis=0)
 
     def least(self):
@@ -231,20 +231,28 @@ class HostSignals(Signals):
 
 
 @dataclass(frozen=True, eq=False)
-class _Replaced(Signals):
-    """Signals with those where a mask is true replaced by one signal (1, n_features)."""
+class Wrapped(Signals):
+    """Base of signals that are those of a source, with other values."""
 
     source: Signals
-    where: np.ndarray
-    signal: Any
 
     @property
     def shape(self):
+        """(n_samples, n_features)."""
         return self.source.shape
 
     @property
     def like(self):
+        """An array with the library, device and dtype of the batches."""
         return self.source.like
+
+
+@dataclass(frozen=True, eq=False)
+class _Replaced(Wrapped):
+    """Signals with those where a mask is true replaced by one signal (1, n_features)."""
+
+    where: np.ndarray
+    signal: Any
 
     def rows(self, rows):
         return _Replaced(self.source.rows(rows), self.where[rows], self.signal)

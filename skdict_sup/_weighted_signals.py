@@ -7,12 +7,12 @@ import numpy as np
 
 from ._array import astype_like, is_array, is_sparse, namespace, take_rows, to_numpy
 from ._records import Observations
-from ._signals import Dense, Signals, as_signals, check_signals
+from ._signals import Dense, Wrapped, as_signals, check_signals
 from ._validation import check_matrix
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedSignals(Signals):
+class WeightedSignals(Wrapped):
     """Signals with weights >= 0 of their entries: an array, or a mask of the observed entries.
 
     Entries of weight zero are missing: whatever their value, batches have zeros there. Products
@@ -20,18 +20,7 @@ class WeightedSignals(Signals):
     """
 
     has_weights: ClassVar = True
-    source: Signals
     weight: Any  # an array like the signals or a CSR matrix, of booleans or numbers
-
-    @property
-    def shape(self):
-        """(n_samples, n_features)."""
-        return self.source.shape
-
-    @property
-    def like(self):
-        """An array with the library, device and dtype of the batches."""
-        return self.source.like
 
     def rows(self, rows):
         """Select signals with their weights."""
@@ -64,30 +53,12 @@ class WeightedSignals(Signals):
         weight = self.weight if is_sparse(self.weight) else to_numpy(self.weight)
         return WeightedSignals(self.source.on_host(), weight)
 
-    def __matmul__(self, matrix):
-        parts = []
-        for rows in self._slices():
-            observed = self.rows(rows).observed()
-            parts.append((observed.values * observed.weight) @ matrix)
-        return namespace(self.like).concat(parts, axis=0)
-
 
 @dataclass(frozen=True, eq=False)
-class MissingSignals(Signals):
+class MissingSignals(Wrapped):
     """Signals with NaN in place of missing entries, where batches have zeros."""
 
     has_weights: ClassVar = True
-    source: Signals
-
-    @property
-    def shape(self):
-        """(n_samples, n_features)."""
-        return self.source.shape
-
-    @property
-    def like(self):
-        """An array with the library, device and dtype of the batches."""
-        return self.source.like
 
     def rows(self, rows):
         """Select signals."""

@@ -79,9 +79,12 @@ class Coder:
         if X.weight is not None:
             has_ones = to_numpy(namespace(X.weight).all(X.weight == 1, axis=1))
             if has_ones.any():  # they are coded like signals without weights, to the last bit
-                whole = lambda X, init: self._code(Observations(X.values), init)  # noqa: E731
-                return _by_groups(has_ones, whole, self._code, X, init)
+                return _by_groups(has_ones, self._code_whole, self._code, X, init)
         return self._code(X, init)
+
+    def _code_whole(self, X, init):
+        """Code a slice of signals whose weights are all one, without them."""
+        return self._code(Observations(X.values), init)
 
     def _code(self, X, init):
         """Code a slice of signals that all have weights of entries, or that all have none."""
