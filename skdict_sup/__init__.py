@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers only
         tune_prior,
     )
     from .implicit import code_vjp, encode_with_vjp
+    from .path import codes_path
     from .priors import KL, ElasticNet, Lp
     from .solution import Gradients, Solution
 
@@ -40,6 +41,7 @@ _HOMES = {
     "SupervisedDictionaryRegressor": "estimators",
     "TunedPrior": "estimators",
     "code_vjp": "implicit",
+    "codes_path": "path",
     "encode": "coding",
     "encode_with_vjp": "implicit",
     "lam_max": "coding",
@@ -61,6 +63,7 @@ __all__ = [
     "SupervisedDictionaryRegressor",
     "TunedPrior",
     "code_vjp",
+    "codes_path",
     "encode",
     "encode_with_vjp",
     "lam_max",

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from ._array import is_array, is_differentiated, namespace, to_numpy
+from ._array import is_array, is_differentiated, namespace
 from ._atoms import Atoms
 from ._signals import Signals, check_signals
 from ._typing import Array
@@ -20,13 +18,11 @@ from ._validation import (
 )
 from ._weighted_signals import weighted_signals
 from .execution import Limits, solve
+from .limit_arguments import check_length, make_limits, without_lam
 from .priors import (
-    ElasticNet,
     Prior,
     as_prior,
     check_components,
-    is_per_atom,
-    is_plain_elastic_net,
     is_unresolved,
 )
 from .problem import Problem, resolve_prior
@@ -113,7 +109,8 @@ def encode(  # noqa: PLR0913 - keyword-only settings
         "auto" is the best solver for the problem: the exact "homotopy" for elastic-net codes,
         "newton" for smooth priors, "fista" for an elastic net with the softmax transfer,
         "reweighted" for powers below one. "coordinate_descent" (elastic net) and
-        "exponentiated_gradient" (KL) are provided for comparison.
+        "exponentiated_gradient" (KL) are provided for comparison. "omp" is orthogonal matching
+        pursuit to `max_nonzeros` or `max_residual`: greedy codes, which have no gradients.
     tol : float or None, default=None
         Tolerance on the relative duality gap, or for smooth priors on the relative optimality
         residual, at which a code counts as converged and iterative solvers stop; None means 1e-9
@@ -145,11 +142,12 @@ def encode(  # noqa: PLR0913 - keyword-only settings
         of the largest lam whose residual is within the bound. `prior` is an elastic net whose lam
         is "auto" or has weights of atoms. Signals whose bound is below the residual of least
         squares get the code of least squares, and do not count as converged.
+        With solver="omp", the pursuit ends at the first residual within the bound.
     max_nonzeros : int or None, default=None
         Largest number of nonzeros (among atoms with a penalty): the path of elastic nets stops
         where another atom would enter, or at lam (unless it is "auto"), whichever is first. These
-        are codes of elastic nets, whose entries are shrunk, not those of orthogonal matching
-        pursuit.
+        are codes of elastic nets, whose entries are shrunk; solver="omp" takes this number of
+        greedy steps instead.
 
     Returns
     -------
@@ -197,11 +195,10 @@ def encode(  # noqa: PLR0913 - keyword-only settings
             "code_vjp for gradients through the codes, or detach the inputs."
         )
     X = with_weights(X, mask, entry_weight)
-    prior, least_lam = prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver)
+    limits = make_limits(prior, transfer, solver, max_residual, max_nonzeros)
     X, problem, settings = prepare_encoding(
-        X, dictionary, prior, transfer, solver, tol, max_iter, init
+        X, dictionary, prior, transfer, limits or solver, tol, max_iter, init
     )
-    settings["limits"] = check_limits(max_residual, max_nonzeros, least_lam, X)
     return solve(problem, X, output=output, n_jobs=n_jobs, verbose=verbose, **settings)
 
 
@@ -214,54 +211,12 @@ def with_weights(X, mask, entry_weight):
     return X
 
 
-def prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver):
-    """Prior for codes to limits, of weight one, and the weight where paths end in any case."""
-    if max_residual is None and max_nonzeros is None:
-        return prior, 0.0
-    name = "max_nonzeros" if max_residual is None else "max_residual"
-    checked: Any = as_prior(prior)
-    if not is_plain_elastic_net(checked) or transfer != "linear":
-        raise ValueError(
-            f"{name} requires an ElasticNet and transfer='linear', got prior {checked!r} and "
-            f"transfer={transfer!r}."
-        )
-    if solver not in ("auto", "homotopy"):
-        raise ValueError(f"{name} requires solver='auto' or 'homotopy', got {solver!r}.")
-    if is_per_atom(checked.lam):
-        return checked, 1.0
-    if max_residual is not None and not is_unresolved(checked):
-        raise ValueError(
-            "max_residual takes the place of lam: lam must be 'auto' (or have weights of atoms), "
-            f"got lam={checked.lam!r} beside max_residual."
-        )
-    least_lam = 0.0 if is_unresolved(checked) else checked.lam
-    return ElasticNet(1.0, checked.lam2, checked.positive), least_lam
-
-
-def check_limits(max_residual, max_nonzeros, least_lam, X):
-    """`Limits` from arguments of a user, or None."""
-    if max_nonzeros is not None:
-        max_nonzeros = int(check_scalar(max_nonzeros, "max_nonzeros", low=1, integer=True))
-    if max_residual is None:
-        return None if max_nonzeros is None else Limits(None, max_nonzeros, least_lam)
-    bound = to_numpy(max_residual)
-    if bound.dtype.kind not in "fiu":
-        raise TypeError(f"max_residual must be a number or an array, got {max_residual!r}.")
-    if bound.shape not in ((), (X.shape[0],)):
-        raise ValueError(
-            f"max_residual must be a number or have one entry per signal, ({X.shape[0]},), got "
-            f"shape {bound.shape}."
-        )
-    if not (np.isfinite(bound) & (bound >= 0)).all():
-        raise ValueError(
-            f"max_residual must be finite and >= 0, got entries from {bound.min():g} to "
-            f"{bound.max():g}."
-        )
-    return Limits(np.broadcast_to(bound.astype(np.float64), (X.shape[0],)), max_nonzeros)
-
-
 def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init: Any):
-    """Check the arguments of `encode`; return `Signals`, a problem and the settings of `solve`."""
+    """Check the arguments of `encode`; return `Signals`, a problem and the settings of `solve`.
+
+    `solver` is a name, or `Limits`.
+    """
+    prior = without_lam(prior) if isinstance(solver, Limits) else prior
     codes = {"init": init} if init is None or is_array(init) else {}
     signals, problem = make_problem(X, dictionary, prior, transfer, finite=False, **codes)
     if init is not None and hasattr(init, "transform"):
@@ -270,8 +225,11 @@ def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init
         init = _check_init(init, signals, problem)
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
-    chosen = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
-    return signals, problem, {"solver": chosen, "tol": tol, "init": init}
+    if isinstance(solver, Limits):
+        check_length(solver, signals.shape[0])
+    else:
+        solver = make_solver(solver, problem.reconstruction, problem.prior, max_iter)
+    return signals, problem, {"solver": solver, "tol": tol, "init": init}
 
 
 def _check_init(init, X, problem):

@@ -3,64 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import scipy.sparse
 
-from ._array import ROWS, as_numpy_view, astype_like, dense, from_numpy_view, is_numpy, namespace
+from ._array import as_numpy_view, astype_like, dense, from_numpy_view, is_numpy, namespace
 from ._atoms import Atoms
-from ._records import as_observations
-from ._threads import effective_n_jobs, map_threads, one_blas_thread, slices
+from ._threads import one_blas_thread, slices
 from ._typing import Array
 from ._validation import check_matrix, check_shapes, check_sparse
-from .coding import (
-    check_limits,
-    make_problem,
-    prepare_encoding,
-    prior_to_limits,
-    with_weights,
-)
+from .adjoints import vjp
+from .coding import make_problem, prepare_encoding, with_weights
 from .execution import solve
-from .limit_gradients import limited_vjp
+from .limit_arguments import GREEDY, check_length, make_limits, without_lam
+from .limit_gradients import limited_adjoints
 from .priors import TO_DIFFERENTIATE, Prior, check_methods
 from .problem import Problem
 from .solution import Gradients, Solution
 
-_SLICE_ROWS = 10 * ROWS  # signals whose systems a thread solves in one call
 _PURPOSE = "to be differentiated"
 _CHUNK_ROWS = 4096  # signals whose adjoints are in memory at the same time
 
-__all__ = ["code_vjp", "encode_with_vjp", "pull_back", "solve_adjoints", "vjp", "vjp_by_slices"]
-
-
-def solve_adjoints(problem, code, cotangent, entry_weight=None, n_jobs=None):
-    """Solve H_SS adjoint_S = cotangent_S for each signal, zero off the support S, on threads.
-
-    `entry_weight` are the weights of the entries of the signals, or None.
-    """
-    jobs, n = effective_n_jobs(n_jobs), code.shape[0]
-    problem.prepare()
-
-    def work(rows):
-        weight = None if entry_weight is None else entry_weight[rows, :]
-        return problem.newton_system(code[rows, :], cotangent[rows, :], weight)[0]
-
-    width = min(_SLICE_ROWS, ROWS * -(-n // (2 * ROWS * jobs)))
-    if is_numpy(code) and jobs > 1 and width < n:
-        return np.concatenate(map_threads(work, slices(n, width), jobs))
-    return work(slice(None))
-
-
-def pull_back(problem, X, code, adjoint, n_jobs=None):
-    """Gradients for the dictionary, the signals and the hyper-parameters, from the adjoints."""
-    dictionary, signals, weights = problem.vjp(X, code, adjoint, effective_n_jobs(n_jobs))
-    return Gradients(dictionary, signals, problem.prior.pull_back(code, adjoint), weights)
-
-
-def vjp(problem, X, code, cotangent, n_jobs=None):
-    """`code_vjp` for a problem and arrays that have been checked."""
-    X = as_observations(X)
-    adjoint = solve_adjoints(problem, code, cotangent, X.weight, n_jobs)
-    return pull_back(problem, X, code, adjoint, n_jobs)
+__all__ = ["code_vjp", "encode_with_vjp", "vjp_by_slices"]
 
 
 @one_blas_thread()
@@ -161,9 +123,11 @@ def code_vjp(  # noqa: PLR0913 - the settings of encode
     code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")
     X = with_weights(X, mask, entry_weight)
-    prior, least = prior_to_limits(prior, max_residual, max_nonzeros, transfer, "auto")
+    limits = make_limits(prior, transfer, "auto", max_residual, max_nonzeros)
+    prior = prior if limits is None else without_lam(prior)
     X, problem = make_problem(X, dictionary, prior, transfer, cotangent=cotangent)
-    limits = check_limits(max_residual, max_nonzeros, least, X)
+    if limits is not None:
+        check_length(limits, X.shape[0])
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     expected = (X.shape[0], problem.dictionary.shape[0])
     if sparse:
@@ -263,16 +227,20 @@ def encode_with_vjp(  # noqa: PLR0913 - the settings of encode
     array([[1., 0.]])
     """
     X = with_weights(X, mask, entry_weight)
-    prior, least = prior_to_limits(prior, max_residual, max_nonzeros, transfer, solver)
+    if solver == GREEDY:
+        raise ValueError(
+            f"solver={GREEDY!r} has no gradients: use encode, or max_nonzeros and max_residual "
+            "with solver='auto'."
+        )
+    limits = make_limits(prior, transfer, solver, max_residual, max_nonzeros)
     X, problem, settings = prepare_encoding(
-        X, dictionary, prior, transfer, solver, tol, max_iter, init
+        X, dictionary, prior, transfer, limits or solver, tol, max_iter, init
     )
-    limits = check_limits(max_residual, max_nonzeros, least, X)
     check_methods(problem.prior, TO_DIFFERENTIATE, _PURPOSE)
     like = problem.dictionary
     # tensors in host memory use the compiled NumPy code, forward and backward
     problem = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
-    solution = solve(problem, X, n_jobs=n_jobs, limits=limits, **settings)
+    solution = solve(problem, X, n_jobs=n_jobs, **settings)
     code = namespace(solution.code).asarray(solution.code, copy=True)  # users may modify theirs
 
     @one_blas_thread()
@@ -309,8 +277,10 @@ def vjp_by_slices(problem, X, code, cotangent, n_jobs=None, limits=None):
         if limits is None:
             parts.append(vjp(problem, observations, w, g, n_jobs))
             continue
-        bound = None if limits.max_residual is None else astype_like(limits.max_residual[rows], w)
-        parts.append(limited_vjp(problem, observations, w, g, bound, limits.least_lam))
+        bound = limits.bounds(rows, X.shape[0])
+        bound = None if bound is None else astype_like(bound, w)
+        adjoints = limited_adjoints(problem, observations, w, g, limits, bound, n_jobs)
+        parts.append(adjoints.pull_back(n_jobs))
     return parts[0] if len(parts) == 1 else _join(namespace(like), parts)
 
 

@@ -17,48 +17,83 @@ from typing import Any
 
 from ._array import device_of, eps, namespace
 from ._records import as_observations
+from ._threads import effective_n_jobs
+from .adjoints import solve_adjoints
 from .priors import ElasticNet, elastic_net_weights, is_per_atom
 from .solution import Gradients
 
 _TIE = 1e-5  # relative distance of a correlation to its bound that counts as none, in float64
 
 
+def _tie(code):
+    """`_TIE` for the dtype of a code."""
+    return _TIE if eps(code) < 1e-10 else 1e-3
+
+
 @dataclass(frozen=True, eq=False)
 class _Terms:
     """What the gradients of a batch are computed from."""
 
+    problem: Any
     X: Any
     code: Any
     residual: Any  # weighted
     slope: Any
     pulls: Any  # weights of atoms times signs of the code
     mu: Any
+    n_jobs: Any
+
+    @property
+    def has_weight(self):
+        """Whether the weight of a code is above rounding."""
+        xp = namespace(self.code)
+        corr = self.problem.correlations(self.X)
+        top = xp.max(xp.abs(corr), axis=1)
+        return self.mu > _tie(self.code) ** 2 * top
+
+    def solve(self, rhs):
+        """Solutions of the systems of the supports."""
+        return solve_adjoints(self.problem, self.code, rhs, self.X.weight, self.n_jobs)
 
 
-def limited_vjp(problem, X, code, cotangent, bound, least_lam):
-    """`Gradients` of a batch of codes; `bound` is an array (n_samples,), or None for counts."""
-    X = as_observations(X)
-    terms = _terms(problem, X, code)
+@dataclass(frozen=True, eq=False)
+class LimitedAdjoints:
+    """Adjoints of codes at limits, from which all gradients follow."""
+
+    terms: _Terms
+    adjoint: Any  # like the codes
+    factor: Any = None  # the factor of each residual in the gradients; None without bounds
+    bound: Any = None
+
+    def pull_back(self, n_jobs=None):
+        """`Gradients` of the batch."""
+        terms, factor = self.terms, self.factor
+        problem, X, code = terms.problem, terms.X, terms.code
+        found = problem.vjp(X, code, self.adjoint, effective_n_jobs(n_jobs))
+        dictionary, signals, weights = found
+        xp, grad_bound = namespace(code), None
+        if factor is not None:
+            residual = terms.residual
+            signals = signals + factor[:, None] * residual
+            dictionary = dictionary - code.T @ (factor[:, None] * residual)
+            if weights is not None:
+                plain = X.values - code @ problem.dictionary
+                extra = 0.5 * factor[:, None] * plain * plain
+                weights = weights + xp.where(X.weight > 0, extra, xp.zeros_like(extra))
+            grad_bound = -factor * self.bound
+        prior = _prior_gradients(problem.prior, terms, self.adjoint)
+        return Gradients(dictionary, signals, prior, weights, grad_bound)
+
+
+def limited_adjoints(problem, X, code, cotangent, limits, bound, n_jobs=None):
+    """Adjoints of a batch of codes at `Limits`; `bound` is an array (n_samples,), or None."""
+    terms = _terms(problem, as_observations(X), code, n_jobs)
     if bound is None:
-        adjoint, factor = _adjoint_at_count(problem, terms, cotangent, least_lam), None
-    else:
-        adjoint, factor = _adjoint_at_residual(problem, terms, cotangent)
-    dictionary, signals, weights = problem.vjp(X, code, adjoint, 1)
-    xp, grad_bound = namespace(code), None
-    if factor is not None:
-        residual = terms.residual
-        signals = signals + factor[:, None] * residual
-        dictionary = dictionary - code.T @ (factor[:, None] * residual)
-        if weights is not None:
-            plain = X.values - code @ problem.dictionary
-            extra = 0.5 * factor[:, None] * plain * plain
-            weights = weights + xp.where(X.weight > 0, extra, xp.zeros_like(extra))
-        grad_bound = -factor * bound
-    prior = _prior_gradients(problem.prior, terms, adjoint)
-    return Gradients(dictionary, signals, prior, weights, grad_bound)
+        return LimitedAdjoints(terms, _adjoint_at_count(terms, cotangent, limits.least_lam))
+    return LimitedAdjoints(terms, *_adjoint_at_residual(terms, cotangent), bound)
 
 
-def _terms(problem, X, code):
+def _terms(problem, X, code, n_jobs):
     """Residuals, slopes and weights mu of codes."""
     xp, prior = namespace(code), problem.prior
     residual = X.values - code @ problem.dictionary
@@ -70,32 +105,29 @@ def _terms(problem, X, code):
     squares = xp.vecdot(pulls, pulls, axis=-1)
     along = xp.sum(pulls * (slope - lam2 * code), axis=1)
     mu = along / xp.where(squares > 0, squares, xp.ones_like(squares))
-    return _Terms(X, code, residual, slope, pulls, xp.maximum(mu, xp.zeros_like(mu)))
+    mu = xp.maximum(mu, xp.zeros_like(mu))
+    return _Terms(problem, X, code, residual, slope, pulls, mu, n_jobs)
 
 
-def _solve(problem, terms, rhs):
-    """Solutions of the systems of the supports."""
-    return problem.newton_system(terms.code, rhs, terms.X.weight)[0]
-
-
-def _adjoint_at_residual(problem, terms, cotangent):
+def _adjoint_at_residual(terms, cotangent):
     """Adjoints of codes at a bound on the residual, and the factors of the residuals."""
     xp, code = namespace(terms.code), terms.code
-    support = problem.prior.support(code)
+    support = terms.problem.prior.support(code)
     t = xp.where(support, terms.slope, xp.zeros_like(code))
-    adjoint, q = _solve(problem, terms, cotangent), _solve(problem, terms, terms.pulls)
+    adjoint, q = terms.solve(cotangent), terms.solve(terms.pulls)
     scale = xp.sum(t * q, axis=1)
     # without a weight, the code is that of least squares, or zero whatever the bound
-    is_bound = (terms.mu > 0) & (scale > 0)
+    is_bound = terms.has_weight & (scale > 0)
     one = xp.ones_like(scale)
     factor = xp.sum(cotangent * q, axis=1) / xp.where(is_bound, scale, one)
     factor = xp.where(is_bound, factor, xp.zeros_like(factor))
-    return adjoint - factor[:, None] * _solve(problem, terms, t), factor
+    return adjoint - factor[:, None] * terms.solve(t), factor
 
 
-def _adjoint_at_count(problem, terms, cotangent, least_lam):
+def _adjoint_at_count(terms, cotangent, least_lam):
     """Adjoints of codes where another atom would enter; of others those at a fixed weight."""
-    xp, code, prior = namespace(terms.code), terms.code, problem.prior
+    xp, code, problem = namespace(terms.code), terms.code, terms.problem
+    prior = problem.prior
     zero = xp.zeros_like(code)
     lam, lam2, positive = elastic_net_weights(prior, code)
     weights = zero + (lam if is_per_atom(prior.lam) else 1.0)
@@ -105,19 +137,18 @@ def _adjoint_at_count(problem, terms, cotangent, least_lam):
     ratio = xp.where(may_enter, size / xp.where(weights > 0, weights, zero + 1), zero)
     atoms = xp.arange(code.shape[1], device=device_of(code))[None, :]
     entrant = atoms == xp.argmax(ratio, axis=1)[:, None]
-    tie = _TIE if eps(code) < 1e-10 else 1e-3
-    top = xp.max(xp.abs(terms.slope + code @ problem.gram), axis=1)
-    is_tied = (xp.max(ratio, axis=1) >= (1 - tie) * terms.mu) & (terms.mu > tie * tie * top)
+    tie = _tie(code)
+    is_tied = (xp.max(ratio, axis=1) >= (1 - tie) * terms.mu) & terms.has_weight
     is_tied = is_tied & (terms.mu > (1 + tie) * least_lam)
     indicator = xp.where(entrant & is_tied[:, None], zero + 1, zero)
     column = problem.product(indicator, code, terms.X.weight)
     pull = xp.sum(indicator * weights * xp.sign(u), axis=1)
-    adjoint, q = _solve(problem, terms, cotangent), _solve(problem, terms, terms.pulls)
+    adjoint, q = terms.solve(cotangent), terms.solve(terms.pulls)
     along = pull - xp.sum(q * column, axis=1)
     is_tied = is_tied & (along != 0)
     entry = -xp.sum(q * cotangent, axis=1) / xp.where(is_tied, along, xp.ones_like(along))
     entry = xp.where(is_tied, entry, xp.zeros_like(entry))[:, None]
-    return adjoint + entry * (indicator - _solve(problem, terms, column))
+    return adjoint + entry * (indicator - terms.solve(column))
 
 
 def _prior_gradients(prior, terms, adjoint):

@@ -6,7 +6,7 @@ from .._array import to_numpy
 from .._atoms import Atoms
 from .._records import Observations
 from .._signals import Dense
-from ..execution import solve
+from ..execution import Limits, solve
 from ..problem import Problem
 
 
@@ -29,7 +29,7 @@ def learn_from(accumulate, update, state, X, settings):
         if not signals.has_weights:
             signals = Dense(signals.dense())
         solution = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs)
-        objectives.append(to_numpy(solution.objective))
+        objectives.append(to_numpy(_objective(problem, solution, settings.solver)))
         piece = signals.observed()
         if piece.weight is not None:
             piece = Observations(piece.filled(problem.reconstruct(solution.code)))
@@ -39,3 +39,8 @@ def learn_from(accumulate, update, state, X, settings):
             state = update(state, settings)
         first += piece.shape[0]
     return state, np.concatenate(objectives)
+
+
+def _objective(problem, solution, solver):
+    """What learning lowers, for each signal: the objective of the codes, or the cost of limits."""
+    return solver.cost(problem, solution) if isinstance(solver, Limits) else solution.objective

@@ -1,5 +1,6 @@
 """Base class of all estimators: checks of signals, and codes."""
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,13 +22,14 @@ from .._validation import (
 )
 from .._weighted_signals import MissingSignals
 from ..coding import make_solver
-from ..execution import solve
+from ..execution import Limits, solve
+from ..limit_arguments import make_limits
 from ..priors import Prior, as_prior, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..supervised.step import code_features
 from ._moving import convert_arrays
-from ._parameters import RUNNING, check_parameters
+from ._parameters import LIMITS, RUNNING, check_parameters
 
 
 class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -41,7 +43,10 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     transfer: str
     solver: str
     split_sign: bool
-    allow_nan = False  # a parameter of some
+    # parameters of some
+    max_residual: float | None = None
+    max_nonzeros: int | None = None
+    allow_nan = False
     device: str | None
     n_jobs: int | None
     verbose: int
@@ -191,24 +196,40 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             params = params | {"prior": self._prior_by_name(prior)}
         return super().set_params(**params)
 
+    def _unresolved_prior(self):
+        """The parameter `prior` as a prior object."""
+        return (
+            self._prior_by_name(self.prior)
+            if isinstance(self.prior, str)
+            else as_prior(self.prior)
+        )
+
     def _prior_by_name(self, name):
         """Prior object for a name."""
         return as_prior(name)
 
     def _check_terms(self):
-        """Check the parameters, and return (reconstruction, prior, solver)."""
+        """Check the parameters, and return (reconstruction, prior, solver) for learning."""
         reconstruction = as_reconstruction(self.transfer)
-        is_name = isinstance(self.prior, str)
-        prior = self._prior_by_name(self.prior) if is_name else as_prior(self.prior)
+        prior = self._unresolved_prior()
         if self.split_sign and is_positive(prior):
             raise ValueError(
                 "split_sign=True requires signed codes, got a prior with positive=True."
             )
-        return reconstruction, prior, self._check_solver(reconstruction, prior)
+        solver = self._check_solver(reconstruction, prior)
+        if isinstance(solver, Limits):  # atoms that are being learned may not reach a bound
+            solver = replace(solver, warns_of_low_bounds=False)
+        return reconstruction, prior, solver
 
     def _check_solver(self, reconstruction, prior):
-        """Check the parameter `solver`, and return the solver."""
-        return make_solver(self.solver, reconstruction, prior)
+        """Check the parameter `solver`, and return the solver, or the limits of codes."""
+        return self._limits() or make_solver(self.solver, reconstruction, prior)
+
+    def _limits(self):
+        """Limits of codes from the parameters, or None."""
+        check_parameters(self, LIMITS)
+        terms = self._unresolved_prior(), self.transfer, self.solver
+        return make_limits(*terms, self.max_residual, self.max_nonzeros)
 
     def _encode(self, X, **options):
         """Solution (codes with certificates) for checked signals."""

@@ -116,13 +116,17 @@ class FractionSchedule:
 
 POSITIVE_INTEGER = Number(low=1, integer=True)
 
+LIMITS = {
+    "max_residual": Number(low=0.0, none=True),
+    "max_nonzeros": Number(low=1, integer=True, none=True),
+}
 # parameters of coding, not of learning: also checked before codes are computed
 RUNNING = {
     "n_jobs": Threads(),
     "split_sign": Switch(),
     "verbose": Number(low=0, integer=True, switch=True),
     "allow_nan": Switch(),
-}
+} | LIMITS
 OUTPUT = {"output": Option(("dense", "sparse"))}
 LEARNING = {
     "n_components": Number(low=1, high=MOST_COMPONENTS, integer=True),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from ..limit_arguments import GREEDY
 from ..priors import TO_DIFFERENTIATE, check_methods, is_unresolved
 from ..supervised import heads, start
 from ..supervised.step import SupervisedSettings
@@ -15,6 +16,7 @@ from ._parameters import check_parameters
 def check_training(estimator):
     """Raise unless all parameters of the training are in range."""
     check_parameters(estimator, estimator._learning)
+    _check_limits(estimator)
     prior = estimator._check_terms()[1]
     check_methods(prior, TO_DIFFERENTIATE, "to be learned through")
     if estimator.head == "bilinear" and _has_dictionary_per_output(estimator):
@@ -36,6 +38,20 @@ def check_training(estimator):
     if estimator.n_projected is not None and estimator.transfer == "softmax":
         raise ValueError(
             "n_projected requires transfer='linear': projections of distributions are none."
+        )
+
+
+def _check_limits(estimator):
+    """Raise if the limits of codes do not go with the other parameters."""
+    if estimator.solver == GREEDY:
+        raise ValueError(
+            f"solver={GREEDY!r} has no gradients to learn through: use max_nonzeros or "
+            "max_residual with solver='auto', got 'omp'."
+        )
+    if estimator._limits() is not None and estimator._uses_unlabelled():
+        raise ValueError(
+            "max_residual and max_nonzeros require mu=0: codes at limits do not minimise one "
+            f"objective, got mu={estimator.mu!r}."
         )
 
 

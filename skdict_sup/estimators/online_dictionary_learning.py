@@ -67,6 +67,12 @@ class OnlineDictionaryLearning(CodingEstimator):
         Whether transform returns the two halves of a signed code, w = plus - minus, side by side:
         its positive and negative parts, or for KL the code over [D, -D]. This doubles the number
         of features, and mostly helps linear models.
+    max_residual : float or None, default=None
+        Bound on the norm of the residual of each signal, in the units of X, in place of lam: see
+        :func:`~skdict_sup.encode`. `prior` is then an elastic net with lam="auto" (which is not
+        used) or with weights of atoms.
+    max_nonzeros : int or None, default=None
+        Largest number of nonzeros of a code, in place of lam or beside it.
     allow_nan : bool, default=False
         Whether NaN in X is a missing entry: codes are then those of the observed entries, and
         `inverse_transform` of codes fills in. False refuses NaN.
@@ -150,6 +156,8 @@ class OnlineDictionaryLearning(CodingEstimator):
         solver: str = "auto",
         output: str = "dense",
         split_sign: bool = False,
+        max_residual: float | None = None,
+        max_nonzeros: int | None = None,
         allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
@@ -169,6 +177,8 @@ class OnlineDictionaryLearning(CodingEstimator):
         self.solver = solver
         self.output = output
         self.split_sign = split_sign
+        self.max_residual = max_residual
+        self.max_nonzeros = max_nonzeros
         self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs

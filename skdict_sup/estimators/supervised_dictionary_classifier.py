@@ -80,24 +80,22 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Number of epochs of supervised learning.
     early_stopping : bool, default=False
         Whether to stop when the score of held-out samples no longer rises; keeps the best epoch.
-    validation_fraction : float, default=0.1
-        Fraction of the samples that early stopping holds out.
-    n_iter_no_change : int, default=10
-        Epochs without a better validation score after which early stopping ends the fit.
-    tol : float, default=1e-4
-        Increase of the validation score that counts as better.
+    validation_fraction, n_iter_no_change, tol : float, int and float, default=0.1, 10, 1e-4
+        Fraction of the samples that early stopping holds out, epochs without a better validation
+        score after which it ends the fit, and the increase that counts as better.
     augment : callable or None, default=None
         Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to new signals.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
-    positive_dictionary : bool, default=False
-        Whether atoms are nonnegative.
-    warm_start : bool, default=False
-        Whether fit continues from the last fit, with the current prior and nu.
+    positive_dictionary, warm_start : bool, default=False
+        Whether atoms are nonnegative; whether fit continues from the last fit, with the current
+        prior and nu.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
         Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
+    max_residual, max_nonzeros : float or None and int or None, default=None
+        Limits in place of lam, as in :func:`~skdict_sup.encode`; they require mu=0.
     allow_nan : bool, default=False
         Whether NaN in X is a missing entry, of which codes and their gradients do not depend.
     device : str or None, default=None
@@ -133,12 +131,10 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     See Also
     --------
     SupervisedDictionaryRegressor : The same for regression.
-    OnlineDictionaryLearning : Learns the dictionary without labels.
 
     References
     ----------
-    J. Mairal, "Backpropagation rules for sparse coding", sections "Main result", "Practical
-    Implementation" and "Application - Classification".
+    J. Mairal, "Backpropagation rules for sparse coding", section "Application - Classification".
 
     Examples
     --------
@@ -187,6 +183,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         warm_start: bool = False,
         solver: str = "auto",
         split_sign: bool = False,
+        max_residual: float | None = None,
+        max_nonzeros: int | None = None,
         allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
@@ -220,6 +218,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self.warm_start = warm_start
         self.solver = solver
         self.split_sign = split_sign
+        self.max_residual = max_residual
+        self.max_nonzeros = max_nonzeros
         self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs

@@ -93,6 +93,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
         Whether the head sees positive and negative parts of a code; for KL that over [D, -D].
+    max_residual, max_nonzeros : float or None and int or None, default=None
+        Bound on the residual of each signal in place of lam, and largest number of nonzeros of a
+        code, as in :func:`~skdict_sup.encode`; they require mu=0.
     allow_nan : bool, default=False
         Whether NaN in X is a missing entry, of which codes and their gradients do not depend.
     device : str or None, default=None
@@ -176,6 +179,8 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         warm_start: bool = False,
         solver: str = "auto",
         split_sign: bool = False,
+        max_residual: float | None = None,
+        max_nonzeros: int | None = None,
         allow_nan: bool = False,
         device: str | None = None,
         n_jobs: int | None = None,
@@ -206,6 +211,8 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.warm_start = warm_start
         self.solver = solver
         self.split_sign = split_sign
+        self.max_residual = max_residual
+        self.max_nonzeros = max_nonzeros
         self.allow_nan = allow_nan
         self.device = device
         self.n_jobs = n_jobs

@@ -124,6 +124,13 @@ def tune_prior(
             f"estimator must be a SupervisedDictionaryRegressor or -Classifier, got "
             f"{type(estimator).__name__}."
         )
+    for name in ("max_residual", "max_nonzeros"):
+        value = getattr(estimator, name)
+        if value is not None:
+            raise ValueError(
+                f"tune_prior chooses lam, but {name}={value!r} takes the place of lam: use a grid "
+                f"search over {name}."
+            )
     check_scalar(n_rounds, "n_rounds", low=1, integer=True)
     check_scalar(max_iter, "max_iter", low=1, integer=True)
     check_scalar(validation_fraction, "validation_fraction", low=0.0, high=0.99, strict=True)

@@ -3,39 +3,64 @@
 The path of a signal is followed to where it reaches the limit. There the code is that of an
 elastic net with a weight of its own, mu. Dividing signal and code by mu makes it a code for the
 weight one: gaps and residuals, which are relative, do not change, so that one problem certifies
-all signals.
+all signals. The greedy codes of orthogonal matching pursuit (`pursuit`) have the same limits, and
+the same retries in float64.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._array import astype_like, eps, namespace, narrow, take_rows, to_float64, to_numpy
-from .._records import Observations, Rows
+import numpy as np
+
+from .._array import astype_like, eps, namespace, narrow, set_rows, take_rows, to_float64, to_numpy
+from .._records import Data, Observations, Rows
 from .._signals import Signals
 from ..certificate import Certificate, certificate_from_residuals
 from ..kernels import elastic_net_until
-from ..priors import ElasticNet, elastic_net_weights, is_per_atom
+from ..priors import ElasticNet, is_per_atom
 from ..problem import Problem, cast_certificate
 from .precision import Coded, is_extreme, magnitude, row_sizes
+
+# roundings of the correlations up to which a weight counts as zero, in float64 and float32
+_VANISHED, _VANISHED_32 = 512, 16
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on the norms of residuals (a NumPy array, one for each signal) and on nonzeros."""
+    """Limits that determine codes, in place of a solver: bounds on residuals, and on nonzeros."""
 
-    max_residual: Any = None
+    max_residual: Any = None  # a number, or a NumPy array with one entry for each signal
     max_nonzeros: int | None = None
     least_lam: float = 0.0  # smallest weight, where the path ends in any case
+    is_greedy: bool = False  # whether codes are those of orthogonal matching pursuit
+    warns_of_low_bounds: bool = True
+
+    def bounds(self, rows, n_samples):
+        """Bounds on the norms of the residuals of a slice of the signals, in float64, or None."""
+        if self.max_residual is None:
+            return None
+        return np.broadcast_to(np.asarray(self.max_residual, np.float64), (n_samples,))[rows]
+
+    def cost(self, problem, solution):
+        """What a dictionary is to lower: the l1 norm of codes within bounds, else the residual."""
+        xp, code = namespace(solution.code), solution.code
+        if self.max_residual is None:
+            return 0.5 * solution.residual_norm**2
+        if self.is_greedy:
+            return xp.sum(xp.astype(code != 0, code.dtype), axis=1)
+        weights = problem.prior.weight(code) if is_per_atom(problem.prior.lam) else 1.0
+        return xp.sum(weights * xp.abs(code), axis=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Reached(Rows):
-    """Where the paths of signals have ended."""
+    """Where the codes of signals have ended."""
 
-    mu: Any  # the weight lam of the code, or the factor of weights of atoms
+    # the weight lam of the code, or the factor of weights of atoms; None for greedy codes
+    mu: Any
     residual_norm: Any
-    # whether the residual is its bound, to the tolerance, or below it with the zero code
-    is_feasible: Any
+    is_feasible: Any  # whether the code is at a limit, to the tolerance, or zero within it
+    is_low: Any  # whether the bound is below the residual of least squares
     n_iter: Any
 
 
@@ -50,8 +75,8 @@ class LimitCoder:
 
     def code(self, X, init, rows):
         """Code a slice: `Coded`, n_iter, and whether some codes may not have converged."""
-        bound = self.limits.max_residual
-        bound = None if bound is None else astype_like(bound[rows], to_float64(X.values))
+        bound = self.limits.bounds(rows, self.signals.shape[0])
+        bound = None if bound is None else astype_like(bound, to_float64(X.values))
         xp, wide, is_wide = namespace(X.values), self.problem.wide, False
         if not bool(xp.all(xp.isfinite(X.values))):
             self.signals.check_finite()
@@ -60,68 +85,153 @@ class LimitCoder:
             is_wide = is_extreme(row_sizes(X)) | is_extreme(magnitude(self.problem.dictionary))
             safe = replace(X, values=xp.where(is_wide[:, None], xp.zeros_like(X.values), X.values))
         coded = self._solve(self.problem, safe, bound)
-        failed = to_numpy(is_wide | ~self._succeeded(coded)).nonzero()[0]
+        fails = is_wide | ~self.converged(coded.certificate, coded.reached)
+        if not self.limits.is_greedy:  # paths that end at the rounding of float32 go on
+            fails = fails | (coded.reached.mu == 0)
+        failed = to_numpy(fails).nonzero()[0]
         if len(failed) and wide is not self.problem:
-            part = X.rows(failed)
-            low = None if bound is None else take_rows(bound, failed)
-            again = self._solve(wide, part.map(to_float64), low)
-            dtype, reached = self.problem.dictionary.dtype, again.reached
-            code, mu = narrow(again.code, dtype), narrow(reached.mu, dtype)
-            again = self._certified(part, code, mu, reached.n_iter, low)
-            coded = coded.put(again, failed)
-        is_finite = xp.all(xp.isfinite(coded.code), axis=1) & xp.isfinite(coded.reached.mu)
+            coded = coded.put(self._solve_wide(X.rows(failed), _take(bound, failed)), failed)
+        is_finite, mu = xp.all(xp.isfinite(coded.code), axis=1), coded.reached.mu
+        is_finite = is_finite if mu is None else is_finite & xp.isfinite(mu)
         bad = (~to_numpy(is_finite)).nonzero()[0]
         if len(bad):  # zeros, which do not count as converged, instead of NaN or infinity
+            n_iter = take_rows(coded.reached.n_iter, bad)
             zero = xp.zeros_like(take_rows(coded.code, bad))
-            mu, n_iter = zero[:, 0], take_rows(coded.reached.n_iter, bad)
-            low = None if bound is None else take_rows(bound, bad)
-            again = self._certified(X.rows(bad), zero, mu, n_iter, low)
+            mu = None if self.limits.is_greedy else zero[:, 0]
+            again = self._certified(X.rows(bad), zero, mu, n_iter, _take(bound, bad))
             never = replace(again.reached, is_feasible=again.reached.is_feasible & False)
             coded = coded.put(replace(again, reached=never), bad)
-        may_fail = bool((~to_numpy(self._succeeded(coded))).any())
+        may_fail = bool((~to_numpy(self.converged(coded.certificate, coded.reached))).any())
         return coded, coded.reached.n_iter, may_fail
 
-    def _succeeded(self, coded):
-        converged = self.problem.converged(coded.certificate, self.tol)
-        return converged & coded.reached.is_feasible
+    @property
+    def is_by_residual(self):
+        """Whether the optimality residual, not the duality gap, decides on convergence."""
+        return False
+
+    def converged(self, certificate, reached):
+        """Whether codes are within the tolerance, and at their limits."""
+        least = self._with_lam(0.0)
+        is_least = (reached.mu == 0) & least.converged(certificate, self.tol)
+        return (self.problem.converged(certificate, self.tol) | is_least) & reached.is_feasible
 
     def _solve(self, problem, X, bound):
         """Codes of the kernel, certified."""
-        xp, values = namespace(X.values), X.values
-        corr = astype_like(problem.wide.correlations(X.map(to_float64)), values)
-        sq_norm = problem.reconstruction.offset(X)
-        lam, lam2, positive = elastic_net_weights(problem.prior, corr)
-        weights = lam if is_per_atom(lam) else self.limits.least_lam, lam2, positive
-        sq_bound = None if bound is None else astype_like(bound * bound, values)
-        gram = problem.gram if X.weight is None else None
-        entries = (None, None) if X.weight is None else (problem.dictionary, X.weight)
-        limits = sq_bound, self.limits.max_nonzeros
-        code, _, mu, n_iter = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
-        if problem.prior.positive:  # a step that ends at zero may round below
-            code = xp.maximum(code, xp.zeros_like(code))
+        code, mu, n_iter = self._codes(problem, X, bound)
         return self._certified(X, code, mu, n_iter, bound)
+
+    def _solve_wide(self, X, bound):
+        """Codes computed in float64, cast to the dtype of the dictionary."""
+        dtype = self.problem.dictionary.dtype
+        code, mu, n_iter = self._codes(self.problem.wide, X.map(to_float64), bound)
+        mu = None if mu is None else narrow(mu, dtype)
+        return self._certified(X, narrow(code, dtype), mu, n_iter, bound)
+
+    def _codes(self, problem, X, bound):
+        """Codes where the paths of signals end, the weights there, and the iterations."""
+        xp, prior = namespace(X.values), problem.prior
+        corr, sq_norm, arrays = self._kernel_input(problem, X)
+        lam = prior.weight(corr) if is_per_atom(prior.lam) else self.limits.least_lam
+        weights, sq_bound = (lam, prior.lam2, prior.positive), squared(bound, corr)
+        limits = sq_bound, self.limits.max_nonzeros
+        gram, *entries = arrays
+        code, _, mu, n_iter = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
+        if prior.positive:  # a step that ends at zero may round below
+            code = xp.maximum(code, xp.zeros_like(code))
+        if bound is not None or not (is_per_atom(prior.lam) or lam):
+            if bound is not None:
+                code, mu = self._at_tiny_bounds(problem, X, code, mu, bound)
+            unit = eps(self.problem.dictionary)
+            least = (_VANISHED if unit < 1e-10 else _VANISHED_32) * unit
+            mu = xp.where(mu <= least * self._largest_weight(prior, corr), 0 * mu, mu)
+        return code, mu, n_iter
+
+    def _at_tiny_bounds(self, problem, X, code, mu, bound):
+        """Codes whose bounds are lost in the rounding of squares, moved along their segments."""
+        size = namespace(code).sqrt(problem.reconstruction.offset(X))
+        is_tiny = (astype_like(bound, code) <= eps(code) ** 0.5 * size) & (mu > 0)
+        rows = to_numpy(is_tiny).nonzero()[0]
+        if problem is not self.problem.wide or not len(rows):
+            return code, mu
+        part, old, bound = X.rows(rows), take_rows(code, rows), take_rows(bound, rows)
+        xp, prior, top = namespace(old), problem.prior, take_rows(mu, rows)
+        weights = prior.weight(old) if is_per_atom(prior.lam) else 1.0
+        pulls = weights * xp.sign(old)
+        direction = problem.newton_system(old, pulls, part.weight)[0]
+        linear = xp.sum(direction * (top[:, None] * pulls + prior.lam2 * old), axis=1)
+        square = xp.sum(direction * (prior.lam2 * direction - pulls), axis=1)
+        excess = self._residual_norm(part, old) ** 2 - bound**2
+        root = linear * linear + square * excess
+        root = linear + xp.sqrt(xp.maximum(root, xp.zeros_like(root)))
+        step = excess / xp.where(root > 0, root, xp.ones_like(root))
+        step = xp.minimum(xp.where(root > 0, step, xp.zeros_like(root)), top)
+        new = old + step[:, None] * direction
+        is_rounding = xp.abs(new) <= _VANISHED * eps(old) * xp.max(xp.abs(old), axis=1)[:, None]
+        flips = xp.sign(new) * xp.sign(old) < 0
+        new = xp.where(flips & is_rounding, xp.zeros_like(new), new)
+        keeps = ~xp.any(flips & ~is_rounding, axis=1)
+        new, step = xp.where(keeps[:, None], new, old), xp.where(keeps, step, 0 * step)
+        return set_rows(code, new, rows), set_rows(mu, top - step, rows)
+
+    def _largest_weight(self, prior, corr):
+        """Weights above which codes are zero, if no atom is without penalty."""
+        xp = namespace(corr)
+        weights = prior.weight(corr) + xp.zeros_like(corr[:1, :])
+        has_weight = weights > 0
+        weights = xp.where(has_weight, weights, xp.ones_like(weights))
+        ratio = xp.where(has_weight, xp.abs(corr) / weights, xp.zeros_like(corr))
+        return xp.max(ratio, axis=1)
+
+    def _kernel_input(self, problem, X):
+        """Correlations, squared norms, and the Gram matrix or what it is computed from."""
+        corr = astype_like(problem.wide.correlations(X.map(to_float64)), X.values)
+        has_weights = X.weight is not None
+        entries = (None, problem.dictionary, X.weight) if has_weights else (problem.gram,)
+        return corr, problem.reconstruction.offset(X), entries
 
     def _certified(self, X, code, mu, n_iter, bound):
         """Codes with certificates for weights mu of their own, in float64."""
-        problem, wide = self.problem, self.problem.wide
-        X, wide_code, wide_mu = X.map(to_float64), to_float64(code), to_float64(mu)
-        xp = namespace(wide_code)
-        residual = X.values - wide_code @ wide.dictionary
-        weighted = residual if X.weight is None else residual * X.weight
-        norm = xp.sqrt(xp.vecdot(weighted, residual, axis=-1))
+        X, wide_code = X.map(to_float64), to_float64(code)
+        wide_mu, norm = _wide(mu), self._residual_norm(X, wide_code)
         certificate = self._certificate(X, wide_code, wide_mu, eps(code))
-        is_feasible = wide_mu >= 0
-        if bound is not None:
-            size = xp.sqrt(wide.reconstruction.offset(X))
-            slack = (self.tol - wide.atoms.rounding) * size
-            is_zero = ~xp.any(wide_code != 0, axis=1)
-            is_feasible = (norm <= bound + slack) & ((norm >= bound - slack) | is_zero)
-        if self.limits.max_nonzeros is not None:
-            weights = problem.prior.weight(wide_code)
-            counted = xp.astype((wide_code != 0) & (wide_code * 0 + weights > 0), xp.int64)
-            is_feasible = is_feasible & (xp.sum(counted, axis=1) <= self.limits.max_nonzeros)
-        reached = Reached(mu, narrow(norm, problem.dictionary.dtype), is_feasible, n_iter)
+        reached = self._reached(X, wide_code, wide_mu, norm, n_iter, bound)
+        norm = narrow(norm, self.problem.dictionary.dtype)
+        reached = replace(reached, mu=mu, residual_norm=norm)
         return Coded(code, cast_certificate(certificate, code), reached)
+
+    def _reached(self, X, code, mu, norm, n_iter, bound):
+        """Where codes have ended, all in float64."""
+        xp = namespace(code)
+        is_feasible, is_low = self._is_within_count(code) & (mu >= 0), mu < 0
+        if bound is not None:
+            slack, is_zero = self._slack(X), ~xp.any(code != 0, axis=1)
+            is_feasible = is_feasible & (norm <= bound + slack)
+            is_feasible = is_feasible & ((norm >= bound - slack) | is_zero)
+            is_low = (mu == 0) & ~is_feasible
+        return Reached(mu, norm, is_feasible, is_low, n_iter)
+
+    def _residual_norm(self, X, code):
+        """Norms of the residuals of codes in float64."""
+        residual = X.values - code @ self.problem.wide.dictionary
+        weighted = residual if X.weight is None else residual * X.weight
+        return namespace(code).sqrt(namespace(code).vecdot(weighted, residual, axis=-1))
+
+    def _slack(self, X):
+        """Distance of the norm of a residual from its bound that counts as none."""
+        wide = self.problem.wide
+        size = namespace(X.values).sqrt(wide.reconstruction.offset(X))
+        return (self.tol - wide.atoms.rounding) * size
+
+    def _is_within_count(self, code):
+        """Whether codes have no more nonzeros than they may have."""
+        most = self.limits.max_nonzeros
+        return self._count(code) <= (code.shape[1] if most is None else most)
+
+    def _count(self, code):
+        """Numbers of nonzeros with a penalty."""
+        xp = namespace(code)
+        is_counted = (code != 0) & (code * 0 + self.problem.prior.weight(code) > 0)
+        return xp.sum(xp.astype(is_counted, xp.int64), axis=1)
 
     def _certificate(self, X, code, mu, unit):
         """Certificate of codes for weights mu, of signals and codes divided by mu."""
@@ -136,11 +246,43 @@ class LimitCoder:
         found = replace(found, objective=found.objective * squares)
         if bool(xp.all(is_positive)):
             return found
-        least = certificate_from_residuals(self._with_lam(0.0), X, code, unit)
+        least = self._certificate_of_least_squares(X, code, unit)
         pairs = zip(found.parts(), least.parts(), strict=True)
         return Certificate(*(xp.where(is_positive, a, b) for a, b in pairs))
+
+    def _certificate_of_least_squares(self, X, code, unit):
+        """Certificate of codes without a weight.
+
+        The minimum is at least zero: where the residual has vanished, this bounds the gap, also
+        if there are more atoms than features.
+        """
+        problem, xp = self._with_lam(0.0), namespace(code)
+        found = certificate_from_residuals(problem, X, code, unit)
+        sq_norm, atoms = problem.reconstruction.offset(X), problem.atom_norms
+        size = xp.sqrt(sq_norm) + xp.vecdot(xp.abs(code), atoms.norms + 0 * code, axis=-1)
+        rounding = atoms.rounding * size * Data(None, None, X.weight).gain
+        root = xp.sqrt(2 * found.objective) + rounding
+        scale = xp.maximum(found.objective, unit * sq_norm)
+        bound = 0.5 * root * root / xp.where(scale > 0, scale, xp.ones_like(scale))
+        is_better = (bound < found.duality_gap) & (scale > found.objective)
+        return replace(found, duality_gap=xp.where(is_better, bound, found.duality_gap))
 
     def _with_lam(self, lam):
         """The problem in float64 with another weight."""
         prior = self.problem.prior
         return self.problem.wide.with_prior(ElasticNet(lam, prior.lam2, prior.positive))
+
+
+def squared(bound, like):
+    """Squares of bounds, as an array like another one; None without bounds."""
+    return None if bound is None else astype_like(bound * bound, like)
+
+
+def _wide(array):
+    """Array in float64, or None."""
+    return None if array is None else to_float64(array)
+
+
+def _take(bound, rows):
+    """Bounds of some signals; None without bounds."""
+    return None if bound is None else take_rows(bound, rows)

@@ -10,6 +10,7 @@ _MIN_ENTRIES = 2**16  # minimum entries in a slice, to amortise its fixed cost f
 _MIN_ROWS = 10 * ROWS  # enough for fast matrix products, few enough for the caches
 _REPORT_ROWS = 8 * _MIN_ROWS  # minimum number of signals between two progress reports
 _REPORT_SECONDS = 2.0
+_MAX_ENTRIES = 2**22  # entries of one array in host memory, with several codes for each signal
 _MAX_DEVICE_ROWS = 2**16
 _MAX_DEVICE_ENTRIES = 2**28  # entries of one array
 
@@ -39,15 +40,21 @@ class Plan:
         return results
 
 
-def plan(problem, X, n_jobs):
-    """Choose slices and threads for the signals X; codes do not depend on the choice."""
+def plan(problem, X, n_jobs, n_codes=1):
+    """Choose slices and threads for the signals X, each of which has a number of codes.
+
+    Codes do not depend on the choice.
+    """
     dictionary, n_rows = problem.dictionary, X.shape[0]
     n_jobs = effective_n_jobs(n_jobs)
     widest = max(X.shape[1], dictionary.shape[0])
     if not on_host(dictionary):
-        rows = max(_MIN_ROWS, min(_MAX_DEVICE_ROWS, _MAX_DEVICE_ENTRIES // widest))
+        most = _MAX_DEVICE_ENTRIES // (widest * n_codes)
+        rows = max(_MIN_ROWS, min(_MAX_DEVICE_ROWS, most))
         return Plan(n_rows, rows, rows, 1)
     rows = max(_MIN_ROWS, ROWS * (_MIN_ENTRIES // (ROWS * widest)))
+    if n_codes > 1:
+        rows = max(ROWS, min(rows, ROWS * (_MAX_ENTRIES // (ROWS * n_codes * widest))))
     rows, report = min(rows, ROWS * -(-n_rows // (4 * ROWS))), max(_REPORT_ROWS, 4 * rows)
     return Plan(n_rows, rows, report, n_jobs if is_numpy(dictionary) else 1)
 

@@ -71,6 +71,15 @@ class Coder:
         like = self.problem.dictionary
         return like.dtype == namespace(like).float32 and has_float64(like)
 
+    @property
+    def is_by_residual(self):
+        """Whether the optimality residual, not the duality gap, decides on convergence."""
+        return self.problem.prior.smooth
+
+    def converged(self, certificate, reached=None):
+        """Whether codes are within the tolerance."""
+        return self.problem.converged(certificate, self.tol)
+
     def code(self, X, init, rows):
         """Code a slice: `Coded`, n_iter, and whether some codes may not have converged.
 
@@ -137,8 +146,25 @@ class Coder:
         coded, n_iter, failed = wide._solve(X, problem.reconstruction.offset(X), init)
         coded, n_iter, may_fail = wide._retry_failed(X, coded, n_iter, failed)
         coded = cast_codes(self.problem, X, coded.code)
-        may_fail = may_fail or bool((~to_numpy(self._converged(coded))).any())
+        may_fail = may_fail or bool((~to_numpy(self.converged(coded.certificate))).any())
         return coded, n_iter, may_fail
+
+    def is_in_range(self, X):
+        """Whether all signals of a slice can be coded in their own dtype."""
+        size = to_numpy(row_sizes(X))
+        if not np.isfinite(size).all():
+            self.signals.check_finite()
+        is_wide = is_extreme(size) | is_extreme(to_numpy(self._atom_size))
+        return not (self._is_float32 and is_wide.any())
+
+    def observe(self, X):
+        """`Data` of a slice that is in range, and the correlations in float64 they come from."""
+        return self._observe(X, self.problem.reconstruction.offset(X))
+
+    def accept(self, X, observed, code, slope, n_iter):
+        """Certify codes that were computed elsewhere: the result of `code` for them."""
+        coded = self._certified(X, observed, code, slope)
+        return self._retry_failed(X, coded, n_iter, ~self.converged(coded.certificate))
 
     def _solve(self, X, offset, init):
         """Call the solver on a slice: `Coded`, n_iter, and which codes have not converged.
@@ -146,18 +172,28 @@ class Coder:
         This does not synchronise with a device.
         """
         xp, problem = namespace(X.values), self.problem
-        wide_X = X.map(to_float64)
-        wide_corr = problem.wide.correlations(wide_X)
-        data = Data(astype_like(wide_corr, X.values), offset, X.weight)
-        code, slope, n_iter = self.solver.codes(problem, data, _SOLVER_TOL * self.tol, init)
+        observed = self._observe(X, offset)
+        code, slope, n_iter = self.solver.codes(problem, observed[0], _SOLVER_TOL * self.tol, init)
+        n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
+        coded = self._certified(X, observed, code, slope)
+        return coded, n_iter, ~self.converged(coded.certificate)
+
+    def _observe(self, X, offset):
+        """`Data` of a slice, and the correlations in float64 that they come from."""
+        wide_corr = self.problem.wide.correlations(X.map(to_float64))
+        return Data(astype_like(wide_corr, X.values), offset, X.weight), wide_corr
+
+    def _certified(self, X, observed, code, slope):
+        """Codes of a slice with their certificates."""
+        problem, (data, wide_corr) = self.problem, observed
         if problem.wide is problem:
             certified = certificate(problem, data, code, slope)
         else:
+            wide_X = X.map(to_float64)
             offset = problem.reconstruction.offset(wide_X)
             wide_data = Data(wide_corr, offset, wide_X.weight)
             certified = problem.certify_wide(wide_data, code)
-        n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
-        return Coded(code, certified), n_iter, ~problem.converged(certified, self.tol)
+        return Coded(code, certified)
 
     def _retry_failed(self, X, coded, n_iter, failed):
         """Certify failed codes again, then recompute those that still fail."""
@@ -167,7 +203,7 @@ class Coder:
             code = take_rows(coded.code, rows)
             again = Coded(code, problem.certify_from_residuals(X.rows(rows), code))
             coded = coded.put(again, rows)
-            rows = rows[to_numpy(~self._converged(again)).nonzero()[0]]
+            rows = rows[to_numpy(~self.converged(again.certificate)).nonzero()[0]]
         if len(rows) and self.solver.max_iter is None:
             coded = coded.put(self._solve_again(X.rows(rows)), rows)
         may_fail = len(rows) > 0
@@ -189,7 +225,7 @@ class Coder:
         wide, X = problem.wide, _cast(X, problem.wide)
         coded = _solve_and_certify(wide, X, self.solver, self.tol)
         has_gap = coded.certificate.duality_gap < xp.inf
-        failed = to_numpy(~self._converged(coded) | ~has_gap)
+        failed = to_numpy(~self.converged(coded.certificate) | ~has_gap)
         has_fallback = CoordinateDescent.handles(problem.reconstruction, problem.prior)
         if has_fallback and failed.any():
             other = Homotopy() if isinstance(self.solver, CoordinateDescent) else _FALLBACK
@@ -200,14 +236,11 @@ class Coder:
             retry = _solve_and_certify(host, host_X, other, self.tol)
             # infinite gaps cannot be compared: compare objectives
             before = to_numpy(coded.certificate.objective)[rows]
-            better = self._converged(retry) | ~(retry.certificate.objective >= before)
+            better = self.converged(retry.certificate) | ~(retry.certificate.objective >= before)
             coded = coded.put(_move(retry.rows(better.nonzero()[0]), coded.code), rows[better])
         if coded.code.dtype != problem.dictionary.dtype:
             return cast_codes(problem, X, coded.code)
         return coded
-
-    def _converged(self, coded):
-        return self.problem.converged(coded.certificate, self.tol)
 
 
 def cast_codes(problem, X, code):

@@ -15,9 +15,11 @@ from .code_moments import code_moments
 from .coordinate_descent import coordinate_descent
 from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
+from .elastic_net_path import elastic_net_path
 from .elastic_net_until import elastic_net_until
 from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
+from .matching_pursuit_codes import matching_pursuit_codes
 from .support_solve import support_solve
 from .thresholded_product import thresholded_product
 from .weighted_coordinate_descent import weighted_coordinate_descent
@@ -30,9 +32,11 @@ __all__ = [
     "coordinate_descent",
     "elastic_net_certificate",
     "elastic_net_codes",
+    "elastic_net_path",
     "elastic_net_until",
     "kl_codes",
     "linear_vjp",
+    "matching_pursuit_codes",
     "support_solve",
     "thresholded_product",
     "weighted_coordinate_descent",

@@ -44,6 +44,8 @@ _HOST_KERNELS = (
     "weighted_support_solve",
     "weighted_coordinate_descent",
     "elastic_net_until",
+    "matching_pursuit_codes",
+    "elastic_net_path",
 )
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 

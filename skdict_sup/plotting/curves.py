@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import to_numpy
 from .._typing import Array
 from .._validation import check_matrix, check_scalar
-from ..coding import encode, lam_max
+from ..coding import lam_max
+from ..path import codes_path
 from ._axes import axes_or_new
 
 _MIN_LAM = 1e-2  # end of a path, as a fraction of lam_max
@@ -192,10 +193,9 @@ class LamPathDisplay:
             top = top if 0 < top < np.inf else 1.0
             lams = np.geomspace(top, _MIN_LAM * top, n_lams)
         lams = np.sort(np.asarray(lams, float))[::-1]
-        weights = settings["lam"] if np.ndim(settings["lam"]) else 1.0
-        priors = [type(estimator.prior_)(**settings | {"lam": lam * weights}) for lam in lams]
-        codes = [encode(signal, dictionary, prior=prior).code for prior in priors]
-        return cls(lams, np.concatenate(codes)).plot(ax=ax, **kwargs)
+        path = codes_path(signal, dictionary, lams, prior=estimator.prior_)
+        codes = np.concatenate([solution.code for solution in path])
+        return cls(lams, codes).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the display.

@@ -33,11 +33,11 @@ class Homotopy:
             arrays = problem.dictionary, data.weight
             code, slope, n_iter = weighted_elastic_net_codes(*arrays, *settings)
         if prior.positive:
-            code, slope = _clip_negative(problem, data, code, slope)
+            code, slope = clip_negative(problem, data, code, slope)
         return code, slope, n_iter
 
 
-def _clip_negative(problem, data, code, slope):
+def clip_negative(problem, data, code, slope):
     """Set negative entries to zero, and correct the slopes.
 
     A step that ends where an entry vanishes may round below zero. Slopes are corrected because

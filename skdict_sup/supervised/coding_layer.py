@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .._array import namespace, on_host
+from .._array import astype_like, namespace, on_host
 from .._atoms import Atoms
 from .._records import as_observations
 from .._threads import effective_n_jobs, map_threads
 from .._weighted_signals import signals_of
-from ..execution import solve
-from ..implicit import pull_back, solve_adjoints
+from ..adjoints import pull_back, solve_adjoints
+from ..execution import Limits, solve
+from ..limit_gradients import limited_adjoints
 from ..problem import Problem
 
 
@@ -66,7 +67,7 @@ def encode(parameters, X, settings):
 def vjp(coded, grad_code, parameters, X, settings):
     """Gradients with respect to dictionary and projection, and the amplification.
 
-    The amplification is the norm of the solve_adjoints over that of `grad_code`, the gradient with
+    The amplification is the norm of the adjoints over that of `grad_code`, the gradient with
     respect to the codes. It is at most 1 / lam2, and large where the atoms of a code are nearly
     linearly dependent.
     """
@@ -77,8 +78,9 @@ def vjp(coded, grad_code, parameters, X, settings):
     def block_vjp(k):
         problem, code = coded.problems[k], coded.codes[k]
         grad_block = grad_code[:, k * p : (k + 1) * p]
-        adjoint = solve_adjoints(problem, code, grad_block, signals.weight, n_jobs_inside)
-        block_gradients = pull_back(problem, signals, code, adjoint, n_jobs_inside)
+        adjoint, block_gradients = _block_gradients(
+            problem, signals, code, grad_block, settings.solver, n_jobs_inside
+        )
         return block_gradients.dictionary, block_gradients.X, xp.sum(adjoint * adjoint)
 
     grad_dictionaries, grad_signals, sq_norms = zip(
@@ -93,6 +95,17 @@ def vjp(coded, grad_code, parameters, X, settings):
     sq_norm = xp.sum(grad_code * grad_code)
     ratio = sum(sq_norms) / xp.where(sq_norm > 0, sq_norm, xp.ones_like(sq_norm))
     return gradients, xp.sqrt(ratio)
+
+
+def _block_gradients(problem, signals, code, grad_code, solver, n_jobs):
+    """Adjoints of codes over one dictionary, and the gradients from them."""
+    if not isinstance(solver, Limits):
+        adjoint = solve_adjoints(problem, code, grad_code, signals.weight, n_jobs)
+        return adjoint, pull_back(problem, signals, code, adjoint, n_jobs)
+    bound = solver.bounds(slice(None), code.shape[0])
+    bound = None if bound is None else astype_like(bound, code)
+    limited = limited_adjoints(problem, signals, code, grad_code, solver, bound, n_jobs)
+    return limited.adjoint, limited.pull_back(n_jobs)
 
 
 def reconstruction_cost(coded, scale):

@@ -18,7 +18,7 @@ F. Pedregosa, "Hyperparameter optimization with approximate gradient", 2016.
 import numpy as np
 
 from .._array import to_numpy
-from ..implicit import vjp
+from ..adjoints import vjp
 from .coding_layer import encode
 from .head_fit import DIFFERENCE_STEP, HeadProblem
 from .step import code_gradient, make_head_input

@@ -273,3 +273,22 @@ def test_codes_that_do_not_converge_are_reported():
     X, D, _ = generic(10)
     with pytest.warns(ConvergenceWarning):
         encode(X, D, prior=ElasticNet(), max_residual=1.0, tol=1e-17)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("p", [10, 40])
+@pytest.mark.parametrize("limits", [{"max_nonzeros": 6}, {"max_residual": 0.0}], ids=str)
+def test_signals_that_atoms_represent_exactly(limits, p, dtype):
+    X, D, rng = generic(13, p, 15)
+    code = np.zeros((12, p))
+    for row in code:
+        row[rng.permutation(p)[:2]] = rng.choice([-1, 1], 2) * rng.uniform(1, 2, 2)
+    X, D = (code @ D).astype(dtype), D.astype(dtype)
+    if p > 15:  # where l1 recovers all of these
+        X = X[:6] = D[:6].copy()
+    found = encode(X, D, prior=ElasticNet(), **limits)
+    assert found.converged.all()
+    eps = np.finfo(dtype).eps
+    size = np.linalg.norm(X, axis=1)
+    assert (found.residual_norm <= max(100 * eps, 1e-11) * size).all()
+    assert (found.lam <= 1e-6 * size).all()

@@ -35,6 +35,8 @@ def calls():
         "thresholded_product": (corr, code, gram, np.full(12, 0.1)),
         "atom_update": (D, code.T @ code + np.eye(12), code.T @ X, False),
         "weighted_elastic_net_codes": (D, np.cos(X) ** 2, corr, 0.1, 0.0, False),
+        "matching_pursuit_codes": (gram, corr, sq_norm, 3),
+        "elastic_net_path": (gram, corr, [2.0, 0.5, 0.1], 0.0, False),
         "elastic_net_until": (gram, corr, sq_norm, 0.0, 0.0, False, 0.25 * sq_norm, 9),
         "weighted_support_solve": (D, np.cos(X) ** 2, 0.1, code != 0, corr),
         "weighted_coordinate_descent": (

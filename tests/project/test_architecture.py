@@ -4,7 +4,8 @@
     6  nn   parallel   image   plotting      edges: nobody below imports them
     5  estimators
     4  dictionary   supervised   encoders
-    3  solvers   execution   coding   implicit   limit_gradients
+    3  solvers   execution   limit_arguments   coding   path
+       adjoints   limit_gradients   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
     0  _array   _atoms   _entropy   _linalg   _newton   _records   _signals   _stored
@@ -50,6 +51,9 @@ LAYERS = {
     "coding": 3,
     "implicit": 3,
     "limit_gradients": 3,
+    "limit_arguments": 3,
+    "adjoints": 3,
+    "path": 3,
     "optim": 1,
     "dictionary": 4,
     "supervised": 4,
@@ -88,6 +92,13 @@ NEIGHBOURS = {
     ("execution", "solvers"): "codes that fall short are computed again by another solver",
     ("coding", "execution"): "`encode` codes a batch",
     ("coding", "solvers"): "`encode` joins a problem and a solver by name",
+    ("coding", "limit_arguments"): "limits that users pass are checked",
+    ("limit_arguments", "execution"): "what is checked are the limits of an execution",
+    ("path", "execution"): "`codes_path` codes a batch",
+    ("path", "coding"): "`codes_path` checks and poses its problem as `encode` does",
+    ("limit_gradients", "adjoints"): "both solve the systems of the supports",
+    ("implicit", "adjoints"): "gradients follow from adjoints",
+    ("implicit", "limit_arguments"): "limits that users pass are checked",
     ("implicit", "limit_gradients"): "codes at limits have adjoints of their own",
     ("implicit", "execution"): "`encode_with_vjp` codes a batch",
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",

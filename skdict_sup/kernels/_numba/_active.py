@@ -59,6 +59,7 @@ State = namedtuple(
         "tracked_may_enter",  # 1 for atoms that may enter, 0 for others
         "gram_rows",  # rows of G of active atoms, `tracked` columns over their weights: flat
         "gram_row_index",  # which of these rows is that of each active atom
+        "gram_row_atom",  # whose row each of these is, in whole, or -1
         "scaled_direction",  # the direction over the scale of G
     ),
 )
@@ -107,6 +108,7 @@ def allocate_state(p, dtype, capacity):
         tracked_may_enter=float32s(n_atoms_padded + 8),
         gram_rows=float32s((capacity + 1) * (n_atoms_padded + 16)),
         gram_row_index=integers(n_active_padded),
+        gram_row_atom=integers(n_active_padded),
         scaled_direction=float32s(n_active_padded),
     )
 
@@ -261,3 +263,16 @@ def remove_atom(d, k, state):
         state.gram_row_index[last],
         state.gram_row_index[d],
     )
+
+
+@compiled(**INTERNAL)
+def write_code(code, slope, i, lam2, k, state):
+    """Write the code of signal i, and its slope, which follows from `u`."""
+    zero = code.dtype.type(0)
+    for j in range(code.shape[1]):
+        code[i, j] = zero
+        slope[i, j] = state.u[j]
+    for r in range(k):
+        j, value = state.active[r], state.values[r]
+        code[i, j] = value
+        slope[i, j] = state.u[j] + lam2 * value

@@ -67,10 +67,8 @@ def _track_atoms(gram, mu, threshold, penalty, k, state):
             state.tracked_inverse[h] = penalty.inverse_weights[tracked[h]]
     for h in range(n_tracked, width):
         tracked[h], tracked_u[h], state.tracked_inverse[h] = 0, np.float32(0), np.float32(0)
-    for r in range(state.gram_row_index.shape[0]):
-        state.gram_row_index[r] = r
     for r in range(k):
-        _copy_gram_row(gram, state.active[r], r, n_tracked, penalty, state)
+        _copy_gram_row(gram, state.active[r], state.gram_row_index[r], n_tracked, penalty, state)
     _allow_tracked(n_tracked, width, penalty, k, state)
     return n_tracked
 
@@ -98,7 +96,11 @@ def _copy_gram_row(gram, j, row, n_tracked, penalty, state):
     width = _round_up(n_tracked, state.tracked_u)
     start = row * width
     L = 8  # lanes of float64
-    if n_tracked < p or p < L or tracked[0] != 0:
+    is_whole = n_tracked == p and tracked[0] == 0
+    if is_whole and state.gram_row_atom[row] == j:
+        return
+    state.gram_row_atom[row] = j if is_whole else -1
+    if not is_whole or p < L:
         for h in range(width):
             gram_rows[start + h] = rows[j, tracked[h]] * scale
     else:  # all atoms are tracked: no gathering
@@ -193,18 +195,35 @@ def _follow_stage(
 
 
 @compiled(**INTERNAL)
-def follow_path(gram, corr, i, lam, penalty, state):
-    """Approximate active set and values of signal i at mu = lam; returns k and the changes."""
-    u, scaled_u, p = state.u, state.candidates, gram.rows.shape[0]
-    positive, one = penalty.positive, u.dtype.type(1)
-    for j in range(p):
+def start_path(gram, corr, i, penalty, state):
+    """Begin the path of signal i, with the atoms without penalty; returns k and the changes."""
+    u, k, n_changes = state.u, 0, 0
+    for j in range(gram.rows.shape[0]):
         u[j] = corr[i, j]
-    k, n_changes, capacity = 0, 0, state.inverse.shape[0] - 1
-    state.status[:] = 0
+    for r in range(state.gram_row_index.shape[0]):
+        state.gram_row_index[r], state.gram_row_atom[r] = r, -1
     if penalty.has_free:
-        k, n_changes = descend(gram, corr, i, lam - lam, True, penalty, n_changes, k, state)
-    multiply(u, penalty.inverse_weights, p, scaled_u)
-    mu = largest(scaled_u, p, positive)
+        mu = u.dtype.type(0)
+        k, n_changes = descend(gram, corr, i, mu, True, penalty, n_changes, k, state)
+    return k, n_changes
+
+
+@compiled(**INTERNAL)
+def top_of_path(mu, p, penalty, state):
+    """Largest factor up to mu at which the path of a code with slopes in `u` may change."""
+    multiply(state.u, penalty.inverse_weights, p, state.candidates)
+    state.status[N_DROPPED] = 0
+    return min(mu, largest(state.candidates, p, penalty.positive))
+
+
+@compiled(**INTERNAL)
+def follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state):
+    """Approximate active set and values of signal i at lam, from those at mu above it.
+
+    Returns k and the changes.
+    """
+    u, scaled_u, p = state.u, state.candidates, gram.rows.shape[0]
+    positive, one, capacity = penalty.positive, u.dtype.type(1), state.inverse.shape[0] - 1
     min_mu = mu * np.finfo(u.dtype).eps  # from below this, a single stage goes down to lam
     while (
         mu > lam

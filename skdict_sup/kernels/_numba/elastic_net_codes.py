@@ -4,11 +4,11 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from .._weights import split_weights
-from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty
+from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty, write_code
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
 from ._gram import shared_gram, use_weights
-from ._path import follow_path
+from ._path import follow_path, start_path, top_of_path
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
 
@@ -16,23 +16,32 @@ _CAPACITY = 64  # most active atoms at first; signals with more are coded with t
 def elastic_net_codes(gram, corr, lam, lam2, positive, init=None, max_iter=None):
     """Compiled implementation; the docstring of the reference is the contract."""
     order, unweighted = np.arange(corr.shape[0]), np.zeros((0, 0), corr.dtype)
-    weights = lam, lam2, positive
-    return codes_in_order(shared_gram(gram), unweighted, order, corr, *weights, init, max_iter)
+    settings = lam, lam2, positive, init, max_iter
+    return codes_for_one_weight(shared_gram(gram), unweighted, order, corr, *settings)
 
 
-def codes_in_order(gram, entry_weight, order, corr, lam, lam2, positive, init, max_iter):
-    """Codes, slopes and iterations; signals are coded in an order, each with a weight of entries.
-
-    An array `entry_weight` without entries stands for no weights.
-    """
-    corr = np.ascontiguousarray(corr)
-    dtype, (n, p) = corr.dtype, corr.shape
-    code, slope = np.zeros_like(corr), np.empty_like(corr)
-    if init is not None:
-        np.maximum(init, 0, out=code) if positive else np.copyto(code, init)
-    n_iter, weights = np.zeros(n, np.int64), None
+def codes_for_one_weight(gram, entry_weight, order, corr, lam, lam2, positive, init, max_iter):
+    """`codes_in_order` for a number lam, or for an array of weights of atoms."""
+    weights = None
     if np.ndim(lam):
         lam, weights = split_weights(lam)
+    settings = corr, [lam], weights, lam2, positive, init, max_iter
+    code, slope, n_iter = codes_in_order(gram, entry_weight, order, *settings)
+    return code[0], slope[0], n_iter[0]
+
+
+def codes_in_order(gram, entry_weight, order, corr, lams, weights, lam2, positive, init, max_iter):
+    """Codes, slopes and iterations for decreasing lams, along the first axis.
+
+    Signals are coded in an order, each with a weight of entries. An array `entry_weight` without
+    entries stands for no weights.
+    """
+    corr = np.ascontiguousarray(corr)
+    dtype, (n, p), shape = corr.dtype, corr.shape, (len(lams), *corr.shape)
+    code, slope = np.zeros(shape, dtype), np.empty(shape, dtype)
+    if init is not None:
+        np.maximum(init, 0, out=code[0]) if positive else np.copyto(code[0], init)
+    n_iter = np.zeros(shape[:2], np.int64)
     min_pivot, max_changes = min_relative_pivot(np.finfo(dtype).eps), max_iter or 100 + 10 * p
     penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)
     n_done, capacity = 0, min(p, _CAPACITY)
@@ -43,7 +52,7 @@ def codes_in_order(gram, entry_weight, order, corr, lam, lam2, positive, init, m
             entry_weight,
             order,
             corr,
-            dtype.type(lam),
+            np.asarray(lams, dtype),
             penalty,
             init is not None,
             n_done,
@@ -80,7 +89,7 @@ def _codes(
     entry_weight,
     order,
     corr,
-    lam,
+    lams,
     penalty,
     warm,
     first,
@@ -91,35 +100,36 @@ def _codes(
 ):
     """Code signals in order from `first` on; returns the first that exceeds the capacity."""
     n, p = corr.shape
-    zero, is_weighted = code.dtype.type(0), entry_weight.shape[0] > 0
+    infinity, is_weighted = corr.dtype.type(np.inf), entry_weight.shape[0] > 0
+    capacity = state.inverse.shape[0] - 1
     for q in range(first, n):
-        i, n_changes, k = order[q], 0, 0
+        i, k, mu = order[q], 0, infinity
         if is_weighted:
             use_weights(gram, entry_weight, i)
-        if warm:
-            state.status[UNTRUSTED] = 0
-            k = _add_nonzeros(gram, code, i, penalty, state)
-        if k == 0:
-            k, n_changes = follow_path(gram, corr, i, lam, penalty, state)
-        capacity = state.inverse.shape[0] - 1
-        for _ in range(2):
+        for h in range(lams.shape[0]):
+            lam, n_changes = lams[h], 0
+            is_new = h == 0 or state.status[UNTRUSTED] != 0
+            if is_new:
+                k, mu, state.status[:] = 0, infinity, 0
+            if warm:
+                k = _add_nonzeros(gram, code[h], i, penalty, state)
+            if k == 0 or not warm:
+                if is_new:
+                    k, n_changes = start_path(gram, corr, i, penalty, state)
+                mu = top_of_path(mu, p, penalty, state)
+                k, n_changes = follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state)
+            for _ in range(2):
+                if k == capacity and capacity <= p:
+                    break
+                if state.status[UNTRUSTED]:  # retry from zero
+                    k = 0
+                    state.status[UNTRUSTED] = 0
+                k, n_changes = descend(gram, corr, i, lam, False, penalty, n_changes, k, state)
+                if not state.status[UNTRUSTED]:
+                    break
             if k == capacity and capacity <= p:
-                break
-            if state.status[UNTRUSTED]:  # retry from zero
-                k = 0
-                state.status[UNTRUSTED] = 0
-            k, n_changes = descend(gram, corr, i, lam, False, penalty, n_changes, k, state)
-            if not state.status[UNTRUSTED]:
-                break
-        if k == capacity and capacity <= p:
-            return q
-        n_iter[i] = n_changes
-        for j in range(p):
-            code[i, j] = zero
-        for j in range(p):
-            slope[i, j] = state.u[j]
-        for r in range(k):
-            j, value = state.active[r], state.values[r]
-            code[i, j] = value
-            slope[i, j] = state.u[j] + penalty.lam2 * value
+                return q
+            mu = lam
+            n_iter[h, i] = n_changes if h == 0 else n_iter[h - 1, i] + n_changes
+            write_code(code[h], slope[h], i, penalty.lam2, k, state)
     return n

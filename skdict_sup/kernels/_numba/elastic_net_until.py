@@ -4,7 +4,7 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from .._weights import split_weights
-from ._active import UNTRUSTED, allocate_state, make_penalty
+from ._active import UNTRUSTED, allocate_state, make_penalty, write_code
 from ._compile import OPTIONS, compiled
 from ._gram import by_weights, shared_gram, use_weights, weighted_gram
 from ._walk import AT_COUNT, REASON, count_penalised, finish_walk, start_walk, walk
@@ -74,7 +74,7 @@ def _codes(
 ):
     """Code signals in order from `first` on; returns the first that exceeds the capacity."""
     n, p = corr.shape
-    zero, is_weighted = code.dtype.type(0), entry_weight.shape[0] > 0
+    is_weighted = entry_weight.shape[0] > 0
     capacity = state.inverse.shape[0] - 1
     for q in range(first, n):
         i = order[q]
@@ -101,11 +101,5 @@ def _codes(
         if k == capacity and capacity <= p:
             return q
         n_iter[i], reached[i] = n_changes, mu
-        for j in range(p):
-            code[i, j] = zero
-            slope[i, j] = state.u[j]
-        for r in range(k):
-            j, value = state.active[r], state.values[r]
-            code[i, j] = value
-            slope[i, j] = state.u[j] + penalty.lam2 * value
+        write_code(code, slope, i, penalty.lam2, k, state)
     return n

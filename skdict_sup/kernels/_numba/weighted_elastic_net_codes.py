@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._gram import by_weights, weighted_gram
-from .elastic_net_codes import codes_in_order
+from .elastic_net_codes import codes_for_one_weight
 
 
 def weighted_elastic_net_codes(
@@ -12,5 +12,5 @@ def weighted_elastic_net_codes(
     """Compiled implementation; the docstring of the reference is the contract."""
     gram, order = weighted_gram(dictionary), by_weights(entry_weight)
     entry_weight = np.ascontiguousarray(entry_weight)
-    weights = lam, lam2, positive
-    return codes_in_order(gram, entry_weight, order, corr, *weights, init, max_iter)
+    settings = lam, lam2, positive, init, max_iter
+    return codes_for_one_weight(gram, entry_weight, order, corr, *settings)
