@@ -61,8 +61,15 @@ def digits_to_encode(n=4096, dtype="float64"):
 
 
 @cache
-def patches(n_train=20_000, n_test=4096):
-    """Image patches as (name, signals to learn from, signals to encode)."""
+def patches(n_train=20_000, n_test=4096, side=PATCH):
+    """Image patches with norm one as (name, signals to learn from, signals to encode)."""
+    name, train, test = grey_patches(n_train, n_test, side)
+    return name, unit_rows(train), unit_rows(test)
+
+
+@cache
+def grey_patches(n_train=20_000, n_test=4096, side=PATCH):
+    """The same in grey levels, from 0 to 255 before their mean is removed."""
     path = data_file("images_train.npz")
     if path is None:
         name = "patches of sample images"
@@ -74,21 +81,21 @@ def patches(n_train=20_000, n_test=4096):
             images = [data[key] for key in sorted(data.files)]
         train, test = images[:50], images[50:]
     rng = np.random.default_rng(0)
-    return name, _draw(train, n_train, rng), _draw(test, n_test, rng)
+    return name, _draw(train, n_train, side, rng), _draw(test, n_test, side, rng)
 
 
-def _draw(images, n, rng):
-    """Patches at random places: mean removed, norm one, none of them nearly constant."""
+def _draw(images, n, side, rng):
+    """Patches at random places: mean removed, none of them nearly constant."""
     parts = []
     for image in images:
-        windows = np.lib.stride_tricks.sliding_window_view(image, (PATCH, PATCH))
+        windows = np.lib.stride_tricks.sliding_window_view(image, (side, side))
         rows, columns = (
-            rng.integers(side, size=2 * n // len(images)) for side in windows.shape[:2]
+            rng.integers(places, size=2 * n // len(images)) for places in windows.shape[:2]
         )
-        part = windows[rows, columns].reshape(-1, PATCH * PATCH).astype(np.float64)
+        part = windows[rows, columns].reshape(-1, side * side).astype(np.float64)
         part -= part.mean(axis=1, keepdims=True)
         parts.append(part[part.std(axis=1) >= FLAT])
-    return unit_rows(rng.permutation(np.concatenate(parts))[:n])
+    return rng.permutation(np.concatenate(parts))[:n]
 
 
 def learn(X, n_components, lam=0.15, max_iter=3):

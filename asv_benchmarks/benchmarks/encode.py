@@ -70,6 +70,29 @@ class EncodeAgain:
         encode(self.X, self.dictionary, prior=self.prior, init=self.init)
 
 
+class EncodeConstrained:
+    """Missing entries, weights of atoms, and limits in place of lam."""
+
+    params = (["float32", "float64"], ["mask", "atoms", "max_residual", "max_nonzeros"])
+    param_names = ("dtype", "constraint")
+
+    def setup(self, dtype, constraint):
+        self.X, self.dictionary = digits_to_encode(1024, dtype), learned(300, dtype)
+        rng = np.random.default_rng(0)
+        mask = rng.uniform(size=self.X.shape) > 0.3  # another one for each signal
+        weights = 0.15 * 2.0 ** rng.uniform(-1.0, 1.0, len(self.dictionary))
+        self.options = {
+            "mask": {"prior": ElasticNet(lam=0.15), "mask": mask},
+            "atoms": {"prior": ElasticNet(lam=weights.astype(dtype))},
+            "max_residual": {"max_residual": 0.5},  # signals have norm one
+            "max_nonzeros": {"max_nonzeros": 10},
+        }[constraint]
+        self.time_encode(dtype, constraint)  # compiles
+
+    def time_encode(self, dtype, constraint):
+        encode(self.X, self.dictionary, **self.options)
+
+
 class EncodeMany:
     """Codes that hold 400 MB when dense, and 10 MB when sparse."""
 

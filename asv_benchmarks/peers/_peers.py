@@ -80,18 +80,22 @@ if L1 is not None:
         return code
 
 
-def objective(X, D, code, lam):
-    """Sparse-coding objective of each signal, in float64."""
+def objective(X, D, code, lam, mask=1.0):
+    """Sparse-coding objective of each signal, in float64.
+
+    `lam` is a number, has one entry for each atom, or is a column with one for each signal.
+    """
     X, D, code = (np.asarray(a, dtype=np.float64) for a in (X, D, code))
-    return 0.5 * ((X - code @ D) ** 2).sum(axis=1) + lam * np.abs(code).sum(axis=1)
+    loss = 0.5 * (mask * (X - code @ D) ** 2).sum(axis=1)
+    return loss + (lam * np.abs(code)).sum(axis=1)
 
 
-def relative_gap(X, D, code, lam):
+def relative_gap(X, D, code, lam, mask=1.0):
     """Duality gap of each code relative to its objective, in float64, from the definition."""
     X, D, code = (np.asarray(a, dtype=np.float64) for a in (X, D, code))
-    residual = X - code @ D
-    pull = np.abs(residual @ D.T).max(axis=1)
-    dual_point = residual * np.minimum(1.0, lam / np.maximum(pull, 1e-300))[:, None]
-    dual = 0.5 * (X**2).sum(axis=1) - 0.5 * ((X - dual_point) ** 2).sum(axis=1)
-    primal = objective(X, D, code, lam)
+    residual = mask * (X - code @ D)
+    pull = (np.abs(residual @ D.T) / lam).max(axis=1)
+    dual_point = residual / np.maximum(1.0, pull)[:, None]
+    dual = 0.5 * (mask * X**2).sum(axis=1) - 0.5 * (mask * (X - dual_point) ** 2).sum(axis=1)
+    primal = objective(X, D, code, lam, mask)
     return (primal - dual) / np.maximum(primal, 1e-300)
