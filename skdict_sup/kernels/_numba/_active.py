@@ -17,6 +17,7 @@ from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 # entries of `State.status`
 N_DROPPED = 0  # number of atoms that left the active set on the path
 UNTRUSTED = 1  # 1 if the active set is too inaccurate: the signal is coded again from zero
+STOPPED = 3  # 1 if a path has stopped at a limit
 
 Penalty = namedtuple(
     "Penalty",
@@ -45,7 +46,7 @@ State = namedtuple(
         "solution",  # H^-1 column
         "correction",  # change of a solution by iterative refinement
         "min_pivot",  # smallest relative pivot since the active set was empty
-        "status",  # integers, by N_DROPPED, UNTRUSTED and the REASON of `_walk`
+        "status",  # integers, by N_DROPPED, UNTRUSTED, the REASON of `_walk` and STOPPED
         "u",  # corr - (G + lam2 I) code, for all atoms
         "bounds",  # bounds on |u| of the atoms that may enter, infinity for others
         "change",  # derivative of u with respect to mu, for all atoms, on a walk
@@ -94,7 +95,7 @@ def allocate_state(p, dtype, capacity):
         solution=floats(n_active_padded),
         correction=floats(n_active_padded),
         min_pivot=floats(1),
-        status=integers(3),
+        status=integers(4),
         u=u,
         bounds=floats(n_atoms_padded),
         change=floats(n_atoms_padded),

@@ -8,9 +8,10 @@ are found.
 
 import numpy as np
 
-from ._active import N_DROPPED, UNTRUSTED, add_atom, remove_atom
+from ._active import N_DROPPED, STOPPED, UNTRUSTED, add_atom, remove_atom
 from ._compile import INTERNAL, compiled
 from ._descend import descend
+from ._limits import residual_excess, step_to_residual
 from ._rows import (
     axpy,
     fill,
@@ -119,15 +120,22 @@ def _copy_gram_row(gram, j, row, n_tracked, penalty, state):
 @compiled(**INTERNAL)
 def _follow_stage(
     gram,
+    corr,
+    i,
     mu,
     end,
+    limit,
     penalty,
     n_changes,
     k,
     n_tracked,
     state,
 ):
-    """Follow the path from mu to end * mu on the tracked atoms; returns k and the changes."""
+    """Follow the path from mu to end * mu, or to a limit, on the tracked atoms.
+
+    Returns k, the changes, and where the path is relative to mu. At a limit, `status[STOPPED]` is
+    set: the path is where the atom has entered, or at the first change within the bound.
+    """
     values, signs, direction = state.values, state.signs, state.direction
     scaled_direction, tracked_may_enter = state.scaled_direction, state.tracked_may_enter
     positive, max_changes = penalty.positive, penalty.max_changes
@@ -152,6 +160,9 @@ def _follow_stage(
                 row = state.gram_row_index[k]
                 _copy_gram_row(gram, j, row, n_tracked, penalty, state)
                 k += 1
+                if k >= limit.most:
+                    state.status[STOPPED] = 1
+                    break
         for r in range(0, k, 8):
             store_wide(scaled_direction, r, load_wide(direction, r) * scale)
         weighted_row_sum(
@@ -172,6 +183,15 @@ def _follow_stage(
         if leaver >= 0:
             relative_step, entrant = np.float32(step / mu), -1
         relative_step = max(relative_step, np.float32(0))
+        if limit.sq_bound >= 0.0:
+            place, lam2 = np.float64(mu) * np.float64(bound), penalty.lam2
+            excess = max(residual_excess(corr, i, place, limit, lam2, k, state), 0.0)
+            length = step_to_residual(excess, place, lam2, k, state)
+            if length <= step:
+                axpy(values.dtype.type(length), direction, values, k)
+                bound -= np.float32(length / mu)
+                state.status[STOPPED] = 1
+                break
         axpy(step, direction, values, k)
         axpy(-relative_step, tracked_du, tracked_u, width)
         bound -= relative_step
@@ -191,7 +211,7 @@ def _follow_stage(
                 _allow_tracked(n_tracked, width, penalty, k, state)
         elif entrant < 0:
             break
-    return k, n_changes
+    return k, n_changes, bound
 
 
 @compiled(**INTERNAL)
@@ -217,10 +237,10 @@ def top_of_path(mu, p, penalty, state):
 
 
 @compiled(**INTERNAL)
-def follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state):
+def follow_path(gram, corr, i, mu, lam, limit, penalty, n_changes, k, state):
     """Approximate active set and values of signal i at lam, from those at mu above it.
 
-    Returns k and the changes.
+    Returns k, the changes, and lam, or the mu at which the path has stopped at a limit before.
     """
     u, scaled_u, p = state.u, state.candidates, gram.rows.shape[0]
     positive, one, capacity = penalty.positive, u.dtype.type(1), state.inverse.shape[0] - 1
@@ -239,16 +259,21 @@ def follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state):
         if target < lam or target < min_mu:
             target = lam
         n_tracked = _track_atoms(gram, mu, threshold, penalty, k, state)
-        k, n_changes = _follow_stage(
+        k, n_changes, place = _follow_stage(
             gram,
+            corr,
+            i,
             mu,
             np.float32(target / mu),
+            limit,
             penalty,
             n_changes,
             k,
             n_tracked,
             state,
         )
+        if state.status[STOPPED]:
+            return k, n_changes, max(mu * u.dtype.type(place), target)
         mu = target
         if mu > lam:
             slope_from_active(gram.rows, corr, i, state.active, k, state.values, u)
@@ -258,4 +283,4 @@ def follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state):
             if largest(scaled_u, p, positive) > mu * (one + u.dtype.type(MAX_EXCESS)):
                 k, n_changes = descend(gram, corr, i, mu, False, penalty, n_changes, k, state)
                 multiply(u, penalty.inverse_weights, p, scaled_u)
-    return k, n_changes
+    return k, n_changes, mu

@@ -1,7 +1,8 @@
 """The path of codes from event to event, to where the residual or the support reaches a limit.
 
-Unlike `_path`, which tracks correlations in float32 to reach one lam soon, this follows the path
-in full precision: all correlations are computed again at each change of the support.
+`approach` takes the fast path, which tracks correlations in float32, to near the limit. From there
+`walk` follows it in full precision: all correlations are computed again at each change of the
+support.
 """
 
 import numpy as np
@@ -9,51 +10,19 @@ import numpy as np
 from ._active import N_DROPPED, UNTRUSTED, add_atom, remove_atom
 from ._compile import INTERNAL, compiled
 from ._descend import allow_inactive, descend
+from ._limits import (
+    count_penalised,
+    exact_residual_excess,
+    residual_excess,
+    step_to_residual,
+)
+from ._path import follow_path, start_path, top_of_path
 from ._rows import axpy, largest, multiply, slope_from_active
 
 # reasons for which a path ends, in `status`
 REASON = 2
 AT_LAM, AT_RESIDUAL, AT_COUNT = 0, 1, 2
 _MAX_REFINEMENTS = 30
-
-
-@compiled(**INTERNAL)
-def _residual_excess(corr, i, sq_norm, sq_bound, lam2, k, state):
-    """Squared norm of the residual of a code with slopes in `u`, minus its bound."""
-    total = sq_norm - sq_bound
-    for r in range(k):
-        j, value = state.active[r], np.float64(state.values[r])
-        slope = np.float64(state.u[j]) + np.float64(lam2) * value
-        total -= value * (np.float64(corr[i, j]) + slope)
-    return total
-
-
-@compiled(**INTERNAL)
-def _step_to_residual(excess, mu, lam2, k, state):
-    """Decrease of mu at which the residual has lost `excess`, on the segment of the support.
-
-    The squared norm is a quadratic function of the decrease; infinite where it does not get there.
-    """
-    linear, square = 0.0, 0.0
-    for r in range(k):
-        d = np.float64(state.direction[r])
-        pull, value = np.float64(state.pulls[r]), np.float64(state.values[r])
-        linear += d * (np.float64(mu) * pull + np.float64(lam2) * value)
-        square += d * (np.float64(lam2) * d - pull)
-    # excess = 2 linear t + square t^2
-    root = linear * linear + square * excess
-    if linear <= 0.0 or root < 0.0:
-        return np.inf
-    return excess / (linear + np.sqrt(root))
-
-
-@compiled(**INTERNAL)
-def count_penalised(k, state):
-    """Number of active atoms with a penalty."""
-    count = 0
-    for r in range(k):
-        count += state.pulls[r] != 0
-    return count
 
 
 @compiled(**INTERNAL)
@@ -115,42 +84,61 @@ def start_walk(gram, corr, i, penalty, state):
 
 
 @compiled(**INTERNAL)
-def walk(
-    gram,
-    corr,
-    i,
-    mu,
-    end,
-    sq_norm,
-    sq_bound,
-    max_nonzeros,
-    penalty,
-    n_changes,
-    k,
-    state,
-):
+def approach(gram, corr, i, end, limit, penalty, state):
+    """Follow the path of signal i fast to near its limit; returns mu, k and the changes.
+
+    The code is exact at mu, which is above `end`, and has not more atoms than it may have. Where
+    the fast path fails, mu is where the path begins.
+    """
+    p = gram.rows.shape[0]
+    state.status[:] = 0
+    k, n_changes = start_path(gram, corr, i, penalty, state)
+    mu = top_of_path(corr.dtype.type(np.inf), p, penalty, state)
+    is_there = limit.most <= k + 1 or k == state.inverse.shape[0] - 1
+    if limit.sq_bound >= 0:
+        is_there = is_there or residual_excess(corr, i, mu, limit, penalty.lam2, k, state) <= 0
+    if is_there:
+        return start_walk(gram, corr, i, penalty, state)
+    k, n_changes, mu = follow_path(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
+    if k == state.inverse.shape[0] - 1:
+        return mu, k, n_changes
+    if not state.status[UNTRUSTED]:
+        k, n_changes = descend(gram, corr, i, mu, False, penalty, n_changes, k, state)
+    is_within = count_penalised(k, state) <= limit.most
+    if state.status[UNTRUSTED] or not is_within or n_changes >= penalty.max_changes:
+        return start_walk(gram, corr, i, penalty, state)
+    # an atom that float32 has let in too early has left, and may enter again
+    allow_inactive(p, mu, False, penalty, k, state)
+    return mu, k, n_changes
+
+
+@compiled(**INTERNAL)
+def walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
     """Follow the path from mu down to `end` or to a limit; returns mu, k and the changes.
 
-    A negative bound stands for none. `status[REASON]` says why the path ended.
+    `status[REASON]` says why the path ended.
     """
     p, lam2 = gram.rows.shape[0], penalty.lam2
     zero = mu - mu
     state.status[REASON] = AT_LAM
     while n_changes < penalty.max_changes and k < state.inverse.shape[0] - 1:
-        if not mu > end and sq_bound < 0:
+        if not mu > end and limit.sq_bound < 0:
             break
+        excess = 1.0
+        if limit.sq_bound >= 0:
+            excess = exact_residual_excess(corr, i, limit, lam2, k, state)
+            if excess <= 0:
+                state.status[REASON] = AT_RESIDUAL
+                break
         step, entrant, sign, leaver = _next_event(gram, mu, end, penalty, k, state)
-        if sq_bound >= 0:
-            excess = _residual_excess(corr, i, sq_norm, sq_bound, lam2, k, state)
-            length = 0.0
-            if excess > 0:
-                length = _step_to_residual(excess, mu, lam2, k, state)
+        if limit.sq_bound >= 0:
+            length = step_to_residual(excess, mu, lam2, k, state)
             if length <= step:
                 axpy(state.u.dtype.type(length), state.direction, state.values, k)
                 mu = max(mu - state.u.dtype.type(length), end)
                 state.status[REASON] = AT_RESIDUAL
                 break
-        is_full = count_penalised(k, state) >= max_nonzeros
+        is_full = count_penalised(k, state) >= limit.most
         if leaver < 0 and entrant >= 0 and is_full:
             axpy(step, state.direction, state.values, k)
             mu -= step
@@ -181,7 +169,7 @@ def walk(
 
 
 @compiled(**INTERNAL)
-def finish_walk(gram, corr, i, mu, end, sq_norm, sq_bound, penalty, n_changes, k, state):
+def finish_walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
     """Make the code at the end of a path exact, and mu that of the limit; returns mu, k, changes.
 
     On one support, one step reaches the bound on the residual; others follow if the support
@@ -192,12 +180,13 @@ def finish_walk(gram, corr, i, mu, end, sq_norm, sq_bound, penalty, n_changes, k
         k, state.status[UNTRUSTED] = 0, 0
     for _ in range(_MAX_REFINEMENTS):
         k, n_changes = descend(gram, corr, i, mu, False, penalty, n_changes, k, state)
-        if sq_bound < 0 or state.status[REASON] != AT_RESIDUAL or state.status[UNTRUSTED]:
+        at_residual = limit.sq_bound >= 0 and state.status[REASON] == AT_RESIDUAL
+        if not at_residual or state.status[UNTRUSTED]:
             break
-        excess = _residual_excess(corr, i, sq_norm, sq_bound, penalty.lam2, k, state)
-        if abs(excess) <= 4 * np.finfo(np.float64).eps * sq_norm or k == 0:
+        excess = exact_residual_excess(corr, i, limit, penalty.lam2, k, state)
+        if abs(excess) <= 4 * np.finfo(np.float64).eps * limit.sq_norm or k == 0:
             break
-        length = _step_to_residual(excess, mu, penalty.lam2, k, state)
+        length = step_to_residual(excess, mu, penalty.lam2, k, state)
         if not abs(length) < np.inf:
             break
         new = state.u.dtype.type(max(mu - length, np.float64(end)))

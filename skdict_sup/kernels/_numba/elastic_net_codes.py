@@ -8,6 +8,7 @@ from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty, write_co
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
 from ._gram import shared_gram, use_weights
+from ._limits import Limit
 from ._path import follow_path, start_path, top_of_path
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
@@ -101,7 +102,7 @@ def _codes(
     """Code signals in order from `first` on; returns the first that exceeds the capacity."""
     n, p = corr.shape
     infinity, is_weighted = corr.dtype.type(np.inf), entry_weight.shape[0] > 0
-    capacity = state.inverse.shape[0] - 1
+    capacity, no_limit = state.inverse.shape[0] - 1, Limit(p + 1, 0.0, -1.0)
     for q in range(first, n):
         i, k, mu = order[q], 0, infinity
         if is_weighted:
@@ -117,7 +118,9 @@ def _codes(
                 if is_new:
                     k, n_changes = start_path(gram, corr, i, penalty, state)
                 mu = top_of_path(mu, p, penalty, state)
-                k, n_changes = follow_path(gram, corr, i, mu, lam, penalty, n_changes, k, state)
+                k, n_changes, _ = follow_path(
+                    gram, corr, i, mu, lam, no_limit, penalty, n_changes, k, state
+                )
             for _ in range(2):
                 if k == capacity and capacity <= p:
                     break

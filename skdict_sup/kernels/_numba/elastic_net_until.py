@@ -7,7 +7,8 @@ from .._weights import split_weights
 from ._active import UNTRUSTED, allocate_state, make_penalty, write_code
 from ._compile import OPTIONS, compiled
 from ._gram import by_weights, shared_gram, use_weights, weighted_gram
-from ._walk import AT_COUNT, REASON, count_penalised, finish_walk, start_walk, walk
+from ._limits import Limit, count_penalised
+from ._walk import AT_COUNT, REASON, approach, finish_walk, walk
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
 
@@ -80,17 +81,17 @@ def _codes(
         i = order[q]
         if is_weighted:
             use_weights(gram, entry_weight, i)
-        mu, k, n_changes = start_walk(gram, corr, i, penalty, state)
-        norm, bound = np.float64(sq_norm[i]), np.float64(sq_bound[i])
-        mu, k, n_changes = walk(
-            gram, corr, i, mu, end, norm, bound, max_nonzeros, penalty, n_changes, k, state
-        )
+        limit = Limit(max_nonzeros, np.float64(sq_norm[i]), np.float64(sq_bound[i]))
+        mu, k, n_changes = approach(gram, corr, i, end, limit, penalty, state)
+        if k == capacity and capacity <= p:
+            return q
+        mu, k, n_changes = walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
         if k == capacity and capacity <= p:
             return q
         growth = code.dtype.type(64 * np.finfo(code.dtype).eps)
         for _ in range(40):
             mu, k, n_changes = finish_walk(
-                gram, corr, i, mu, end, norm, bound, penalty, n_changes, k, state
+                gram, corr, i, mu, end, limit, penalty, n_changes, k, state
             )
             # rounding may let more atoms in at a tie: back to where there are fewer
             is_allowed = count_penalised(k, state) <= max_nonzeros
