@@ -8,21 +8,35 @@ the same retries in float64.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, eps, namespace, narrow, set_rows, take_rows, to_float64, to_numpy
+from .._array import (
+    astype_like,
+    eps,
+    ignore_float_warnings,
+    namespace,
+    narrow,
+    set_rows,
+    take_rows,
+    to_float64,
+    to_numpy,
+)
 from .._records import Data, Observations, Rows
 from .._signals import Signals
-from ..certificate import Certificate, certificate_from_residuals
+from ..certificate import Certificate, certificate, certificate_from_residuals
 from ..kernels import elastic_net_until
 from ..priors import ElasticNet, is_per_atom
 from ..problem import Problem, cast_certificate
+from ..solvers.homotopy import clip_negative
 from .precision import Coded, is_extreme, magnitude, row_sizes
 
 # roundings of the correlations up to which a weight counts as zero, in float64 and float32
 _VANISHED, _VANISHED_32 = 512, 16
+# squared residual, relative to the signal, below which it is not computed as a difference
+_CANCELLED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -111,40 +125,61 @@ class LimitCoder:
 
     def converged(self, certificate, reached):
         """Whether codes are within the tolerance, and at their limits."""
-        least = self._with_lam(0.0)
-        is_least = (reached.mu == 0) & least.converged(certificate, self.tol)
+        is_least = (reached.mu == 0) & self._least.converged(certificate, self.tol)
         return (self.problem.converged(certificate, self.tol) | is_least) & reached.is_feasible
 
     def _solve(self, problem, X, bound):
-        """Codes of the kernel, certified."""
-        code, mu, n_iter = self._codes(problem, X, bound)
-        return self._certified(X, code, mu, n_iter, bound)
+        """Codes of the kernel, certified: by their slopes, or where this fails by residuals."""
+        data = problem.wide.observe(X.map(to_float64))
+        code, slope, mu, n_iter = self._codes(problem, X, data, bound)
+        wide_code, wide_mu = to_float64(code), _wide(mu)
+        if slope is None or problem is not problem.wide:
+            slope = problem.wide.slope(data, wide_code)
+        xp = namespace(wide_code)
+        squares = data.offset - xp.vecdot(wide_code, data.corr + slope, axis=-1)
+        norm = xp.sqrt(xp.maximum(squares, xp.zeros_like(squares)))
+        found = self._certificate(data, wide_code, wide_mu, slope, eps(code))
+        coded = self._joined(X, code, mu, n_iter, bound, norm, found)
+        is_lost = squares < _CANCELLED * data.offset  # digits of the norm cancel
+        is_lost = is_lost | ~self.converged(coded.certificate, coded.reached)
+        rows = to_numpy(is_lost).nonzero()[0]
+        if len(rows):
+            parts = (_take(part, rows) for part in (code, mu, n_iter, bound))
+            coded = coded.put(self._certified(X.rows(rows), *parts), rows)
+        return coded
 
     def _solve_wide(self, X, bound):
         """Codes computed in float64, cast to the dtype of the dictionary."""
-        dtype = self.problem.dictionary.dtype
-        code, mu, n_iter = self._codes(self.problem.wide, X.map(to_float64), bound)
+        dtype, wide_X = self.problem.dictionary.dtype, X.map(to_float64)
+        data = self.problem.wide.observe(wide_X)
+        code, _, mu, n_iter = self._codes(self.problem.wide, wide_X, data, bound)
         mu = None if mu is None else narrow(mu, dtype)
         return self._certified(X, narrow(code, dtype), mu, n_iter, bound)
 
-    def _codes(self, problem, X, bound):
-        """Codes where the paths of signals end, the weights there, and the iterations."""
+    def _codes(self, problem, X, data, bound):
+        """Codes where the paths of signals end, slopes, the weights there, and the iterations.
+
+        `data` are in float64. Slopes are None where they are not known.
+        """
         xp, prior = namespace(X.values), problem.prior
-        corr, sq_norm, arrays = self._kernel_input(problem, X)
+        corr, sq_norm, arrays = self._kernel_input(problem, X, data)
         lam = prior.weight(corr) if is_per_atom(prior.lam) else self.limits.least_lam
         weights, sq_bound = (lam, prior.lam2, prior.positive), squared(bound, corr)
         limits = sq_bound, self.limits.max_nonzeros
         gram, *entries = arrays
-        code, _, mu, n_iter = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
-        if prior.positive:  # a step that ends at zero may round below
-            code = xp.maximum(code, xp.zeros_like(code))
+        found = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
+        code, slope, mu, n_iter = found
+        if prior.positive:
+            narrow_data = Data(corr, sq_norm, X.weight)
+            code, slope = clip_negative(problem, narrow_data, code, slope)
         if bound is not None or not (is_per_atom(prior.lam) or lam):
             if bound is not None:
-                code, mu = self._at_tiny_bounds(problem, X, code, mu, bound)
+                moved, mu = self._at_tiny_bounds(problem, X, code, mu, bound)
+                slope, code = slope if moved is code else None, moved
             unit = eps(self.problem.dictionary)
             least = (_VANISHED if unit < 1e-10 else _VANISHED_32) * unit
             mu = xp.where(mu <= least * self._largest_weight(prior, corr), 0 * mu, mu)
-        return code, mu, n_iter
+        return code, slope, mu, n_iter
 
     def _at_tiny_bounds(self, problem, X, code, mu, bound):
         """Codes whose bounds are lost in the rounding of squares, moved along their segments."""
@@ -182,19 +217,24 @@ class LimitCoder:
         ratio = xp.where(has_weight, xp.abs(corr) / weights, xp.zeros_like(corr))
         return xp.max(ratio, axis=1)
 
-    def _kernel_input(self, problem, X):
+    def _kernel_input(self, problem, X, data):
         """Correlations, squared norms, and the Gram matrix or what it is computed from."""
-        corr = astype_like(problem.wide.correlations(X.map(to_float64)), X.values)
+        corr = astype_like(data.corr, X.values)
         has_weights = X.weight is not None
         entries = (None, problem.dictionary, X.weight) if has_weights else (problem.gram,)
         return corr, problem.reconstruction.offset(X), entries
 
     def _certified(self, X, code, mu, n_iter, bound):
-        """Codes with certificates for weights mu of their own, in float64."""
+        """Codes with certificates for weights mu of their own, from residuals in float64."""
         X, wide_code = X.map(to_float64), to_float64(code)
-        wide_mu, norm = _wide(mu), self._residual_norm(X, wide_code)
-        certificate = self._certificate(X, wide_code, wide_mu, eps(code))
-        reached = self._reached(X, wide_code, wide_mu, norm, n_iter, bound)
+        norm = self._residual_norm(X, wide_code)
+        found = self._certificate_from_residuals(X, wide_code, _wide(mu), eps(code))
+        return self._joined(X, code, mu, n_iter, bound, norm, found)
+
+    def _joined(self, X, code, mu, n_iter, bound, norm, certificate):
+        """`Coded` of codes, norms of residuals and certificates in float64."""
+        X = X.map(to_float64)
+        reached = self._reached(X, to_float64(code), _wide(mu), norm, n_iter, bound)
         norm = narrow(norm, self.problem.dictionary.dtype)
         reached = replace(reached, mu=mu, residual_norm=norm)
         return Coded(code, cast_certificate(certificate, code), reached)
@@ -233,15 +273,24 @@ class LimitCoder:
         is_counted = (code != 0) & (code * 0 + self.problem.prior.weight(code) > 0)
         return xp.sum(xp.astype(is_counted, xp.int64), axis=1)
 
-    def _certificate(self, X, code, mu, unit):
+    def _certificate(self, data, code, mu, slope, unit):
+        """Certificate of codes for weights mu, of data, codes and slopes divided by mu."""
+        xp = namespace(code)
+        scale = xp.where(mu > 0, mu, xp.ones_like(mu))
+        column, squares = scale[:, None], scale * scale
+        with ignore_float_warnings():
+            scaled = Data(data.corr / column, data.offset / squares, data.weight)
+            found = certificate(self._unit, scaled, code / column, slope / column, unit)
+            infinite = xp.full_like(scale, xp.inf)
+            gap = xp.where(mu > 0, found.duality_gap, infinite)
+            return Certificate(found.kkt_residual, gap, found.objective * squares)
+
+    def _certificate_from_residuals(self, X, code, mu, unit):
         """Certificate of codes for weights mu, of signals and codes divided by mu."""
-        xp, prior = namespace(code), self.problem.prior
-        weights = prior.lam if is_per_atom(prior.lam) else 1.0
-        is_positive = mu > 0
+        xp, is_positive = namespace(code), mu > 0
         scale = xp.where(is_positive, mu, xp.ones_like(mu))[:, None]
-        one = self._with_lam(weights)
         scaled = Observations(X.values / scale, X.weight)
-        found = certificate_from_residuals(one, scaled, code / scale, unit)
+        found = certificate_from_residuals(self._unit, scaled, code / scale, unit)
         squares = scale[:, 0] * scale[:, 0]
         found = replace(found, objective=found.objective * squares)
         if bool(xp.all(is_positive)):
@@ -256,7 +305,7 @@ class LimitCoder:
         The minimum is at least zero: where the residual has vanished, this bounds the gap, also
         if there are more atoms than features.
         """
-        problem, xp = self._with_lam(0.0), namespace(code)
+        problem, xp = self._least, namespace(code)
         found = certificate_from_residuals(problem, X, code, unit)
         sq_norm, atoms = problem.reconstruction.offset(X), problem.atom_norms
         size = xp.sqrt(sq_norm) + xp.vecdot(xp.abs(code), atoms.norms + 0 * code, axis=-1)
@@ -267,10 +316,16 @@ class LimitCoder:
         is_better = (bound < found.duality_gap) & (scale > found.objective)
         return replace(found, duality_gap=xp.where(is_better, bound, found.duality_gap))
 
-    def _with_lam(self, lam):
-        """The problem in float64 with another weight."""
+    @cached_property
+    def _unit(self):
+        """The problem in float64, of signals divided by their weights."""
+        return self.problem.wide.with_prior(self.problem.prior)
+
+    @cached_property
+    def _least(self):
+        """The problem in float64 without a weight."""
         prior = self.problem.prior
-        return self.problem.wide.with_prior(ElasticNet(lam, prior.lam2, prior.positive))
+        return self.problem.wide.with_prior(ElasticNet(0.0, prior.lam2, prior.positive))
 
 
 def squared(bound, like):

@@ -5,7 +5,7 @@ of least squares on the atoms so far. Codes are certified as such: no bound on t
 best support is known, so that their duality gap is NaN.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._array import namespace
 from ..certificate import Certificate
@@ -26,12 +26,12 @@ class PursuitCoder(LimitCoder):
         """Whether codes are those of least squares on their supports, and at their limits."""
         return (certificate.kkt_residual <= self.tol) & reached.is_feasible
 
-    def _codes(self, problem, X, bound):
-        """Greedy codes and their iterations; None stands for weights."""
-        corr, sq_norm, (gram, *entries) = self._kernel_input(problem, X)
+    def _codes(self, problem, X, data, bound):
+        """Greedy codes, their slopes and iterations; None stands for weights."""
+        corr, sq_norm, (gram, *entries) = self._kernel_input(problem, X, data)
         limits = self.limits.max_nonzeros, squared(bound, corr)
-        code, _, n_iter = matching_pursuit_codes(gram, corr, sq_norm, *limits, *entries)
-        return code, None, n_iter
+        code, slope, n_iter = matching_pursuit_codes(gram, corr, sq_norm, *limits, *entries)
+        return code, slope, None, n_iter
 
     def _reached(self, X, code, mu, norm, n_iter, bound):
         """Codes may stop at either limit, where the other one is met as well or not."""
@@ -43,14 +43,21 @@ class PursuitCoder(LimitCoder):
             is_low, is_feasible = ~is_within, is_feasible & is_within
         return Reached(None, norm, is_feasible, is_low, n_iter)
 
-    def _certificate(self, X, code, mu, unit):
+    def _certificate(self, data, code, mu, slope, unit):
         """Violation of the normal equations on the support, relative to the correlations."""
-        xp, wide = namespace(code), self.problem.wide
-        data = wide.observe(X)
+        xp = namespace(code)
+        violation = xp.where(code != 0, xp.abs(slope), xp.zeros_like(slope))
+        residual = data.relative_residual(violation)
+        objective = 0.5 * (data.offset - xp.vecdot(code, data.corr + slope, axis=-1))
+        nan, infinite = xp.full_like(residual, xp.nan), xp.full_like(residual, xp.inf)
+        return Certificate(xp.where(xp.isfinite(residual), residual, infinite), nan, objective)
+
+    def _certificate_from_residuals(self, X, code, mu, unit):
+        """The same with slopes and objectives from the residuals."""
+        wide = self.problem.wide
         residual = X.values - code @ wide.dictionary
         residual = residual if X.weight is None else residual * X.weight
         slope = residual @ wide.dictionary.T
-        violation = xp.where(code != 0, xp.abs(slope), xp.zeros_like(slope))
         norm = self._residual_norm(X, code)
-        gap = xp.full_like(norm, xp.nan)
-        return Certificate(data.relative_residual(violation), gap, 0.5 * norm * norm)
+        found = self._certificate(wide.observe(X), code, mu, slope, unit)
+        return replace(found, objective=0.5 * norm * norm)
