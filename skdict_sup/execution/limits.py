@@ -141,6 +141,8 @@ class LimitCoder:
         found = self._certificate(data, wide_code, wide_mu, slope, eps(code))
         coded = self._joined(X, code, mu, n_iter, bound, norm, found)
         is_lost = squares < _CANCELLED * data.offset  # digits of the norm cancel
+        if mu is not None:  # the certificate is that of a weight
+            is_lost = is_lost | (wide_mu == 0)
         is_lost = is_lost | ~self.converged(coded.certificate, coded.reached)
         rows = to_numpy(is_lost).nonzero()[0]
         if len(rows):

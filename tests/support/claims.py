@@ -103,11 +103,18 @@ class Judge:
         truth, found = self.excess, self.found
         if self.is_smooth:
             truth = self.residual
-        elif np.all(self.prior.lam == 0) and self.prior.lam2 == 0:  # by either of the two
-            truth = np.minimum(truth, self.residual)
+        elif self.prior.lam2 == 0:  # without a weight by either of the two
+            truth = np.where(self._is_least, np.minimum(truth, self.residual), truth)
         wrong = self._above(truth, np.full(len(truth), self.tol)) & self.finite
         wrong = wrong | self._misses_its_limits()
         return found.converged & (wrong | ~self.finite), np.full(len(truth), self.tol), truth
+
+    @property
+    def _is_least(self):
+        """Which codes are those of least squares: (n_samples,)."""
+        lam = np.asarray(self.prior.lam)
+        is_zero = (lam == 0).all(axis=1) if lam.ndim == 2 else np.all(lam == 0)
+        return np.broadcast_to(is_zero, len(self.finite))
 
     def _misses_its_limits(self):
         """Whether residuals are not their bounds, or there are more nonzeros than allowed."""
