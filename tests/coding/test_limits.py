@@ -1,9 +1,11 @@
 """Codes at a bound on the residual, or at a number of nonzeros, in place of lam."""
 
+import warnings
+
 import numpy as np
 import oracles
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from problems import examples, unit_atoms
 from sklearn.exceptions import ConvergenceWarning
@@ -20,12 +22,18 @@ SETTINGS = [
     ElasticNet(np.linspace(0.2, 1.0, 20)),
     ElasticNet(np.r_[0.0, np.linspace(0.2, 1.0, 19)]),
 ]
+STEP = 1e-4  # of finite differences
 every_prior = pytest.mark.parametrize("prior", SETTINGS, ids=range(len(SETTINGS)))
 
 
 def generic(seed, p=20, m=15, n=12):
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, m)), unit_atoms(rng, p, m), rng
+
+
+def derivative(ends):
+    """Central difference of the fourth order, of values at 2, 1, -1 and -2 steps."""
+    return (8 * (ends[1] - ends[2]) - (ends[0] - ends[3])) / (12 * STEP)
 
 
 def at(prior, lam):
@@ -107,6 +115,55 @@ def test_a_code_depends_on_its_signal_alone():
         assert one.lam[0] == whole.lam[i]
 
 
+@st.composite
+def small_problems(draw):
+    """A signal with missing entries, few atoms with weights, a ridge or none, of either sign."""
+    p, m = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x, D = rng.normal(size=(1, m)), unit_atoms(rng, p, m)
+    weights = rng.choice([0.0, 0.5, 1.0], p)
+    lam = weights if draw(st.booleans()) and weights.any() else "auto"
+    lam2, positive = draw(st.sampled_from([0.0, 0.3])), draw(st.booleans())
+    mask = rng.random((1, m)) < draw(st.sampled_from([0.6, 1.0]))
+    return x, D, ElasticNet(lam, lam2, positive), mask
+
+
+def brute_force_at(problem, lam):
+    """Code of the observed entries by brute force, and the norm of its residual."""
+    x, D, prior, mask = problem
+    x, D = x[:, mask[0]], D[:, mask[0]]
+    code = oracles.brute_force(x, D, at(prior, lam))[0]
+    return code, np.linalg.norm(x[0] - code @ D)
+
+
+@pytest.mark.parametrize("kind", ["residual", "count"])
+@examples(40)
+@given(problem=small_problems(), part=st.floats(0.05, 0.95))
+def test_brute_force_finds_the_same_limits(kind, problem, part):
+    x, D, prior, mask = problem
+    assume(mask.any())
+    limits = {"max_residual": part * np.linalg.norm(x * mask)}
+    if kind == "count":
+        limits = {"max_nonzeros": 1 + int(part * len(D))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = encode(x, D, prior=prior, mask=mask, **limits)
+    lam, code = float(found.lam[0]), found.code[0]
+    assume(lam > 1e-6)  # without a weight, codes need not be unique
+    best, norm = brute_force_at(problem, lam)
+    np.testing.assert_allclose(code @ D * mask[0], best @ D * mask[0], atol=1e-7)
+    penalised = np.broadcast_to(1.0 if isinstance(prior.lam, str) else prior.lam, len(D)) > 0
+    for factor in (1.0001, 1.1, 1.7):
+        other, before = brute_force_at(problem, factor * lam)
+        if kind == "residual":  # larger weights are not within the bound
+            is_zero = not code[penalised].any()
+            assert is_zero or before > limits["max_residual"] * (1 - 1e-9)
+        else:
+            assert (other[penalised] != 0).sum() <= limits["max_nonzeros"]
+    if kind == "residual":
+        np.testing.assert_allclose(norm, found.residual_norm[0], atol=1e-7)
+
+
 # --- numbers of nonzeros -----------------------------------------------------------------------
 
 
@@ -175,11 +232,12 @@ def test_gradients_are_those_of_finite_differences(prior, kind, seed):
         names["max_residual"] = (limits["max_residual"], found.max_residual)
     for name, (value, gradient) in names.items():
         direction = rng.normal(size=value.shape)
-        ends = [codes(**{name: value + s * 1e-6 * direction}) for s in (1, -1)]
+        direction = direction / np.linalg.norm(direction)
+        ends = [codes(**{name: value + s * STEP * direction}) for s in (2, 1, -1, -2)]
         if any(((end != 0) != (code != 0)).any() for end in ends):
             continue  # a kink
-        expected = ((ends[0] - ends[1]) * cotangent).sum() / 2e-6
-        assert abs((gradient * direction).sum() - expected) <= 2e-5 * (1 + abs(expected)), name
+        expected = (derivative(ends) * cotangent).sum()
+        assert abs((gradient * direction).sum() - expected) <= 1e-6 * (1 + abs(expected)), name
 
 
 @pytest.mark.parametrize("kind", ["residual", "count"])
@@ -204,8 +262,8 @@ def test_gradients_with_weights_of_entries(kind):
             changed = arguments | {"entry_weight": moved["weight"]}
             return (encode(moved["X"], moved["D"], **changed).code * cotangent).sum()
 
-        expected = (loss(1e-6) - loss(-1e-6)) / 2e-6
-        np.testing.assert_allclose((gradient * direction).sum(), expected, rtol=1e-5, atol=1e-6)
+        expected = derivative([loss(s * STEP) for s in (2, 1, -1, -2)])
+        np.testing.assert_allclose((gradient * direction).sum(), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("limits", [{"max_residual": 2.0}, {"max_nonzeros": 4}], ids=str)
