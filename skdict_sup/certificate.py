@@ -288,6 +288,10 @@ def _gap_with_free_atoms(problem, data, code, slope, measures):
     shrinkage = 1.0 - feasible_scale
     bound = shrinkage**2 * smooth + shrinkage * xp.sqrt(2 * smooth) * part + 0.5 * part**2
     bound = bound + xp.sum(terms, axis=-1)
+    # zero is dual feasible: the objective is a bound too, which is best where it vanishes
+    is_better = bound < objective
+    bound = xp.where(is_better, bound, objective)
+    feasible_scale = xp.where(is_better, feasible_scale, xp.zeros_like(objective))
     return xp.where(is_known, bound, gap), xp.where(is_known, feasible_scale, old_scale)
 
 

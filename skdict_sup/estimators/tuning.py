@@ -14,12 +14,13 @@ from .._records import Observations
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from .._validation import check_scalar
-from ..priors import is_per_atom
+from ..priors import is_per_atom, is_plain_elastic_net
 from ..supervised import head_fit, hypergradient
 from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
 
 _MOST_SAMPLES = 10_000  # training samples, and validation samples, of a validation loss, at most
+_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)  # of lam, among which a search chooses its start
 _RANGE = 100.0  # largest factor by which a hyper-parameter changes in a round
 
 
@@ -66,9 +67,10 @@ def tune_prior(
               \theta^*(h) = \arg\min_\theta L_\mathrm{train}(\theta, w(\cdot; h))
               + \tfrac{\nu}{2} \|\theta\|^2,
 
-    in the logarithms of the hyper-parameters h, by L-BFGS. The gradient is exact: it passes
-    through the codes (:func:`code_vjp`) and through the optimal head. Each round is one fit and
-    some ten codings, where a grid search needs a fit for each value and fold.
+    in the logarithms of the hyper-parameters h, by L-BFGS. With an elastic net it begins at the
+    best of some factors of lam, whose codes are those of one path. The gradient is exact: it
+    passes through the codes (:func:`code_vjp`) and through the optimal head. Each round is one fit
+    and some ten codings, where a grid search needs a fit for each value and fold.
 
     Parameters
     ----------
@@ -188,10 +190,16 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
                 best[:] = loss, trial
             return loss, np.array([np.sum(gradient[name] * values[name]) for name in names])
 
-        log_range = np.log(_RANGE)
+        log_range, start = np.log(_RANGE), np.zeros(len(names))
+        if "lam" in names and is_plain_elastic_net(prior) and settings.reconstruction.quadratic:
+            batches = train, validation
+            losses = hypergradient.losses_on_path(parameters, vector, *batches, settings, _FACTORS)
+            for factor, loss in zip(_FACTORS, losses, strict=True):
+                search.record(initial | {"lam": factor * initial["lam"]}, loss)
+            start[names.index("lam")] = np.log(_FACTORS[int(np.argmin(losses))])
         minimize(
             objective,
-            np.zeros(len(names)),
+            start,
             jac=True,
             method="L-BFGS-B",
             bounds=[(-log_range, log_range)] * len(names),

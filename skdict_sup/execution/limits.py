@@ -243,10 +243,9 @@ class LimitCoder:
 
     def _reached(self, X, code, mu, norm, n_iter, bound):
         """Where codes have ended, all in float64."""
-        xp = namespace(code)
         is_feasible, is_low = self._is_within_count(code) & (mu >= 0), mu < 0
         if bound is not None:
-            slack, is_zero = self._slack(X), ~xp.any(code != 0, axis=1)
+            slack, is_zero = self._slack(X), self._count(code) == 0
             is_feasible = is_feasible & (norm <= bound + slack)
             is_feasible = is_feasible & ((norm >= bound - slack) | is_zero)
             is_low = (mu == 0) & ~is_feasible

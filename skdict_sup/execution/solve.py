@@ -172,8 +172,9 @@ def _warn(failed, certificate, coder):
     else:
         errors, measure, cure = certificate.duality_gap, "duality gap", "max_iter, tol or lam2"
     worst = to_numpy(errors)[failed].max()
+    limits = ", or are not at their limits" if isinstance(coder, LimitCoder) else ""
     warn(
         f"{failed.sum()} of {failed.size} codes have not converged to a relative {measure} of "
-        f"{coder.tol:g} (largest {worst:.1e}); increase {cure}, or try another solver.",
+        f"{coder.tol:g} (largest {worst:.1e}){limits}; increase {cure}, or try another solver.",
         ConvergenceWarning,
     )

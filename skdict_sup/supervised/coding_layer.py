@@ -14,8 +14,9 @@ from .._records import as_observations
 from .._threads import effective_n_jobs, map_threads
 from .._weighted_signals import signals_of
 from ..adjoints import pull_back, solve_adjoints
-from ..execution import Limits, solve
+from ..execution import Limits, solve, solve_path
 from ..limit_gradients import limited_adjoints
+from ..priors import scaled
 from ..problem import Problem
 
 
@@ -49,12 +50,7 @@ def _thread_counts(settings, problems):
 
 def encode(parameters, X, settings):
     """Codes of signals, or of a batch of them, over each dictionary: a `Coded` record."""
-    signals, dictionary = project(parameters, X), parameters["dictionary"]
-    p = dictionary.shape[0] // settings.n_blocks
-    problems = tuple(
-        Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
-        for k in range(settings.n_blocks)
-    )
+    signals, problems = project(parameters, X), _problems(parameters, settings)
     n_jobs_inside, n_jobs_outside = _thread_counts(settings, problems)
 
     def codes_for(problem):
@@ -62,6 +58,30 @@ def encode(parameters, X, settings):
         return solve(problem, X, settings.solver, n_jobs=n_jobs_inside).code
 
     return Coded(signals, problems, map_threads(codes_for, problems, n_jobs_outside))
+
+
+def encode_path(parameters, X, settings, factors):
+    """A `Coded` for each of some decreasing factors of the weight lam, by one path."""
+    signals, problems = project(parameters, X), _problems(parameters, settings)
+    paths = [
+        solve_path(problem, signals_of(signals), settings.solver, factors, n_jobs=settings.n_jobs)
+        for problem in problems
+    ]
+    priors = [scaled(settings.prior, factor) for factor in factors]
+    return [
+        Coded(signals, tuple(p.with_prior(prior) for p in problems), [s.code for s in solutions])
+        for prior, *solutions in zip(priors, *paths, strict=True)
+    ]
+
+
+def _problems(parameters, settings):
+    """Coding problem for each dictionary."""
+    dictionary = parameters["dictionary"]
+    p = dictionary.shape[0] // settings.n_blocks
+    return tuple(
+        Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
+        for k in range(settings.n_blocks)
+    )
 
 
 def vjp(coded, grad_code, parameters, X, settings):

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._array import to_numpy
 from ..adjoints import vjp
-from .coding_layer import encode
+from .coding_layer import encode, encode_path
 from .head_fit import DIFFERENCE_STEP, HeadProblem
 from .step import code_gradient, make_head_input
 
@@ -48,6 +48,24 @@ def loss_and_gradient(parameters, start, train, validation, settings):
         for name, value in _grad_prior(codes, grad_features, settings).items():
             grad_prior[name] = grad_prior.get(name, 0.0) + value
     return loss, grad_prior, vector
+
+
+def losses_on_path(parameters, start, train, validation, settings, factors):
+    """Validation losses of the optimal heads for decreasing factors of the weight lam.
+
+    The codes of all factors are those of one path.
+    """
+    problem, vector, losses = HeadProblem(parameters, settings), start, []
+    paths = [encode_path(parameters, batch.X, settings, factors) for batch in (train, validation)]
+    for coded in zip(*paths, strict=True):
+        inputs = (
+            make_head_input(codes.code, batch, settings)
+            for codes, batch in zip(coded, (train, validation), strict=True)
+        )
+        train_input, validation_input = inputs
+        vector = problem.minimize_loss(vector, train_input)
+        losses.append(problem.loss_and_gradients(vector, validation_input, 0.0)[0])
+    return losses
 
 
 def _grad_prior(coded, grad_features, settings):

@@ -95,6 +95,16 @@ def test_a_bound_beyond_the_signal_gives_zero():
     assert encode(X, D, prior=ElasticNet(), max_residual=0.5).converged[3]
 
 
+def test_atoms_without_penalty_may_reach_the_bound_alone():
+    X, D, rng = generic(14, 20, 16, 5)
+    D = np.concatenate([np.full((1, 16), 0.25), D])
+    prior = ElasticNet(np.r_[0.0, np.ones(20)])
+    found = encode(2 + 0.01 * X, D, prior=prior, max_residual=0.5)
+    assert found.converged.all()
+    assert not found.code[:, 1:].any()
+    assert (found.residual_norm < 0.1).all()
+
+
 def test_bounds_below_least_squares_are_reported():
     X, D, _ = generic(3, p=6, m=15)
     with pytest.warns(UserWarning, match="below the residual of least squares for 12 of 12"):

@@ -174,6 +174,20 @@ def test_signals_without_observed_entries_get_zero_and_a_warning():
     np.testing.assert_allclose(found.code[[2, 5]], 0.1)
 
 
+@pytest.mark.parametrize("positive", [False, True])
+def test_an_atom_without_penalty_that_fits_what_is_observed(positive):
+    """The objective, which vanishes, bounds the gap."""
+    rng = np.random.default_rng(25)
+    D = np.concatenate([np.ones((1, 8)), rng.normal(size=(4, 8))])
+    D = D / np.linalg.norm(D, axis=1, keepdims=True)
+    X, mask = 1 + 0.3 * rng.normal(size=(20, 8)), rng.random((20, 8)) < 0.5
+    mask[:, 0] = True
+    prior = ElasticNet(np.r_[0.0, np.full(4, 0.2)], positive=positive)
+    found = encode(X, D, prior=prior, mask=mask)
+    assert (mask.sum(axis=1) == 1).any()
+    assert found.converged.all()
+
+
 def test_nan_in_an_observed_entry_is_refused():
     X, D, mask = generic(9)
     X[4, 3], mask[4, 3] = np.nan, True
