@@ -44,7 +44,8 @@ class ElasticNet(Stored, SignHalves, BaseEstimator):
         the signals: it is resolved once, in ``fit`` or in the call, to 0.2 times the median of
         :func:`~skdict_sup.lam_max` over the signals; "0.1*lam_max" is a tenth of that median, and
         so on. An array has a weight for each atom. Atoms of weight zero, such as a constant or
-        known regressors, are used without penalty: their entries are not sparse.
+        known regressors, are used without penalty: their entries are not sparse (but lam2, the
+        weight of all entries, shrinks them).
     lam2 : float, default=0.0
         Weight of the squared l2 norm, in the units of the squared norm of an atom,
         independent of the scale of the signals. If it is positive, the code is unique and

@@ -86,10 +86,10 @@ def test_a_code_depends_on_its_signal_alone():
 
 
 def test_sparse_codes_and_signals(xp):
-    X, D, _ = generic(3)
-    expected = codes_path(X, D, LAMS)
-    there = codes_path(xp.asarray(X), xp.asarray(D), LAMS)
-    sparse = codes_path(xp.asarray(X), xp.asarray(D), LAMS, output="sparse")
+    X, D, _ = generic(3, 8, 6, 3)
+    expected = codes_path(X, D, LAMS[:3])
+    there = codes_path(xp.asarray(X), xp.asarray(D), LAMS[:3])
+    sparse = codes_path(xp.asarray(X), xp.asarray(D), LAMS[:3], output="sparse")
     for part, other, solution in zip(there, sparse, expected, strict=True):
         assert xp.is_mine(part.code)
         np.testing.assert_allclose(xp.to_numpy(part.code), solution.code, atol=1e-8)

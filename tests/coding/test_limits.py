@@ -96,7 +96,7 @@ def test_a_bound_beyond_the_signal_gives_zero():
 
 
 def test_atoms_without_penalty_may_reach_the_bound_alone():
-    X, D, rng = generic(14, 20, 16, 5)
+    X, D, _ = generic(14, 20, 16, 5)
     D = np.concatenate([np.full((1, 16), 0.25), D])
     prior = ElasticNet(np.r_[0.0, np.ones(20)])
     found = encode(2 + 0.01 * X, D, prior=prior, max_residual=0.5)

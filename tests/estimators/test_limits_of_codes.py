@@ -24,7 +24,7 @@ from skdict_sup.supervised.step import loss_and_gradients
 
 X, LABELS = load_digits(return_X_y=True)
 X, LABELS = X[:300] / 16, LABELS[:300]
-LIMITS = [
+LIMITS: list[dict] = [
     {"max_nonzeros": 4},
     {"max_residual": 1.2},
     {"solver": "omp", "max_nonzeros": 4},
@@ -60,7 +60,9 @@ def test_learning_lowers_its_cost_and_keeps_the_limit(limits):
 
 @pytest.mark.parametrize("limits", [{"max_nonzeros": 4}, {"max_residual": 2.5}], ids=str)
 def test_supervised_learning_through_limits(limits):
-    model = SupervisedDictionaryClassifier(20, max_iter=8, random_state=0, **limits)
+    model = SupervisedDictionaryClassifier(
+        20, max_iter=4, learning_rate=0.05, nu=1e-3, init_max_iter=5, random_state=0, **limits
+    )
     model.fit(X[:200], LABELS[:200])
     start = clone(model).set_params(init=model.initial_components_, max_iter=1, learning_rate=1e-9)
     start.fit(X[:200], LABELS[:200])
