@@ -35,6 +35,7 @@ class Signals(ABC):
     """
 
     name: ClassVar = "X"  # in messages
+    cure: ClassVar[str | None] = None  # what to do about NaN, in messages; None is the usual one
     is_single_array: ClassVar = False  # whether the signals are already one dense array
     has_weights: ClassVar = False  # whether entries may be missing or have weights
 
@@ -100,7 +101,7 @@ class Signals(ABC):
 
     def check_finite(self):
         """Raise if an entry is NaN or infinite."""
-        refuse_non_finite(self.non_finite(), self.name)
+        refuse_non_finite(self.non_finite(), self.name, self.cure)
 
     def replaced(self, where, signal):
         """Replace signals, where a mask is true, by `signal` of shape (1, n_features)."""

@@ -101,13 +101,20 @@ def warn_of_low_bounds(n_rows, n_all):
         )
 
 
+_MISSING = (
+    "If NaN marks missing entries of signals, pass mask=~np.isnan(X) to encode and code_vjp, or "
+    "allow_nan=True to an estimator."
+)
+
+
 def check_plain(value, name):
     """Raise TypeError for masked arrays and lazy arrays."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} must be an array without a mask, got a masked array with "
             f"{np.ma.count_masked(value)} masked entries: the mask would be lost. Use "
-            f"{name}.filled(value), or remove the rows with masked entries."
+            f"{name}.filled(0), for signals with mask=~np.ma.getmaskarray({name}), or remove the "
+            "rows with masked entries."
         )
     if is_lazy(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -152,12 +159,13 @@ def non_finite_rows(array):
     return to_numpy(xp.any(~xp.isfinite(array), axis=1)).nonzero()[0]
 
 
-def refuse_non_finite(rows, name):
+def refuse_non_finite(rows, name, cure=None):
     """Raise ValueError if a list of non-finite rows is not empty."""
     if len(rows):
+        cure = _MISSING if cure is None and name == "X" else cure or ""
         raise ValueError(
             f"{name} must be finite, got NaN or infinity in {_count(len(rows))}, first in row "
-            f"{rows[0]}; missing values are not supported."
+            f"{rows[0]}. {cure}".rstrip()
         )
 
 

@@ -19,6 +19,11 @@ class WeightedSignals(Wrapped):
     are weighted.
     """
 
+    cure: ClassVar[str | None] = (
+        "These entries are marked as observed: mask must be False, or entry_weight zero, where "
+        "entries are missing."
+    )
+
     has_weights: ClassVar = True
     weight: Any  # an array like the signals or a CSR matrix, of booleans or numbers
 

@@ -7,7 +7,7 @@ import numpy as np
 from ._array import to_numpy
 from ._validation import check_scalar
 from .execution import Limits
-from .priors import ElasticNet, as_prior, is_per_atom, is_plain_elastic_net, is_unresolved
+from .priors import ElasticNet, as_prior, is_per_atom, is_plain_elastic_net
 
 __all__ = ["GREEDY", "check_length", "make_limits", "without_lam"]
 
@@ -34,11 +34,11 @@ def make_limits(prior, transfer, solver, max_residual, max_nonzeros):
         raise ValueError(
             f"{name} requires solver='auto', 'homotopy' or {GREEDY!r}, got {solver!r}."
         )
-    is_automatic = is_unresolved(checked)
+    is_automatic = isinstance(checked.lam, str) and checked.lam == "auto"
     if is_greedy and not (is_automatic and checked.lam2 == 0 and not checked.positive):
         raise ValueError(
-            f"solver={GREEDY!r} has no weights: prior must be ElasticNet(), with lam='auto', "
-            f"lam2=0 and positive=False, got {checked!r}."
+            f"solver={GREEDY!r} uses no prior: leave prior at its default, ElasticNet(), with "
+            f"lam='auto', lam2=0 and positive=False; got {checked!r}."
         )
     if max_residual is not None and not (is_automatic or is_per_atom(checked.lam)):
         raise ValueError(
@@ -47,9 +47,8 @@ def make_limits(prior, transfer, solver, max_residual, max_nonzeros):
         )
     if max_nonzeros is not None:
         max_nonzeros = int(check_scalar(max_nonzeros, "max_nonzeros", low=1, integer=True))
-    least_lam = 0.0 if is_automatic or is_per_atom(checked.lam) else checked.lam
-    least_lam = 1.0 if is_per_atom(checked.lam) and max_residual is None else least_lam
-    return Limits(_check_bound(max_residual), max_nonzeros, least_lam, is_greedy)
+    ends_at_lam = not (is_automatic or is_per_atom(checked.lam))
+    return Limits(_check_bound(max_residual), max_nonzeros, ends_at_lam, is_greedy)
 
 
 def _check_bound(max_residual):
@@ -78,8 +77,8 @@ def check_length(limits, n_samples):
 
 
 def without_lam(prior):
-    """Prior of codes at limits: an elastic net with lam="auto" has the weight one."""
+    """Prior of codes at limits: an elastic net with lam="auto", not used, has the weight one."""
     checked: Any = as_prior(prior)
-    if not is_unresolved(checked):
+    if not (isinstance(checked.lam, str) and checked.lam == "auto"):
         return checked
     return ElasticNet(1.0, checked.lam2, checked.positive)

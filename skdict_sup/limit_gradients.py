@@ -89,7 +89,8 @@ def limited_adjoints(problem, X, code, cotangent, limits, bound, n_jobs=None):
     """Adjoints of a batch of codes at `Limits`; `bound` is an array (n_samples,), or None."""
     terms = _terms(problem, as_observations(X), code, n_jobs)
     if bound is None:
-        return LimitedAdjoints(terms, _adjoint_at_count(terms, cotangent, limits.least_lam))
+        least_lam = problem.prior.lam if limits.ends_at_lam else 0.0
+        return LimitedAdjoints(terms, _adjoint_at_count(terms, cotangent, least_lam))
     return LimitedAdjoints(terms, *_adjoint_at_residual(terms, cotangent), bound)
 
 
@@ -157,6 +158,8 @@ def _prior_gradients(prior, terms, adjoint):
     found = ElasticNet(prior.lam, prior.lam2, prior.positive).pull_back(terms.code, adjoint)
     if not is_per_atom(prior.lam):
         return type(found)(lam=xp.zeros_like(found.lam), lam2=found.lam2)
+    # slopes of atoms without penalty are zero but for rounding, those of an entrant are not
     signs = xp.sign(terms.slope - prior.lam2 * terms.code)
+    signs = xp.where(terms.code != 0, xp.sign(terms.code), signs)
     grad_lam = -xp.sum(terms.mu[:, None] * adjoint * signs, axis=0)
     return type(found)(lam=grad_lam, lam2=found.lam2)

@@ -38,9 +38,8 @@ def codes_path(  # noqa: PLR0913 - the settings of encode
               \quad \lambda = \lambda_1, \dots, \lambda_L
 
     Codes of an elastic net are piecewise linear in lam. One homotopy for each signal follows them
-    from the largest lam to the smallest one, and stops at each to finish the code: fifty codes
-    take two or three times as long as the last one alone. Other priors start each code from that
-    of the next larger lam.
+    from the largest lam to the smallest one, and stops at each to finish the code. Other priors
+    start each code from that of the next larger lam.
 
     Parameters
     ----------

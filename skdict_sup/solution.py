@@ -28,13 +28,16 @@ class Solution:
         Iterations of the solver: changes of the support for "homotopy", rounds of sweeps
         for "coordinate_descent", steps for the others.
     converged : boolean array of shape (n_samples,)
-        Whether the duality gap, or for smooth priors the optimality residual, is at or below the
-        tolerance.
+        Whether the duality gap, or for smooth priors and greedy codes the optimality residual, is
+        at or below the tolerance; without a weight lam, of least squares, either of the two. With
+        `max_residual` or `max_nonzeros` also whether the code is at a limit: the residual is its
+        bound, within the tolerance relative to the norm of the signal.
     objective : array of shape (n_samples,)
         Value of the sparse-coding objective at the code, in squared units of the signals.
     lam : array of shape (n_samples,) or None
         With `max_residual` or `max_nonzeros`, the weight that a code is for, in the units of the
-        signals (times the norm of an atom), or the factor of weights of atoms; else None.
+        signals (times the norm of an atom), or the factor of weights of atoms; also of `codes_path`.
+        None for greedy codes and for `encode` without limits.
     residual_norm : array of shape (n_samples,) or None
         With `max_residual` or `max_nonzeros`, the norm of each residual x - w D; else None.
     """

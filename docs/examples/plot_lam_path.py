@@ -24,7 +24,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
 
-from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode
+from skdict_sup import ElasticNet, OnlineDictionaryLearning, codes_path
 
 X, y = load_digits(return_X_y=True)
 X = Normalizer().transform(X)
@@ -36,8 +36,8 @@ dictionary = learner.fit(X_train).components_
 
 path = np.geomspace(0.005, 0.8, 15)
 nonzeros, lost = [], []
-for lam in path:
-    code = encode(X_test, dictionary, prior=ElasticNet(lam=lam)).code
+for solution in codes_path(X_test, dictionary, path):
+    code = solution.code
     nonzeros.append((code != 0).sum(axis=1).mean())
     lost.append(100 * np.mean(np.sum((X_test - code @ dictionary) ** 2, axis=1)))
 
@@ -58,8 +58,8 @@ shown = [0.01, 0.05, 0.2, 0.5]
 figure, panels = plt.subplots(1, 5, figsize=(9, 2.3), layout="constrained")
 panels[0].imshow(chosen.reshape(8, 8), cmap="gray_r", vmin=0, vmax=chosen.max())
 panels[0].set_title("signal")
-for panel, lam in zip(panels[1:], shown, strict=True):
-    code = encode(chosen[None, :], dictionary, prior=ElasticNet(lam=lam)).code
+codes = [solution.code for solution in codes_path(chosen[None, :], dictionary, shown)]
+for panel, lam, code in zip(panels[1:], shown, codes, strict=True):
     image = (code @ dictionary).reshape(8, 8)
     panel.imshow(image, cmap="gray_r", vmin=0, vmax=chosen.max())
     panel.set_title(f"lam {lam:g}\n{np.count_nonzero(code)} atoms")

@@ -1,5 +1,6 @@
 """Base class of all estimators: checks of signals, and codes."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -147,7 +148,8 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             floats = [np.float64, np.float32]
             finite = "allow-nan" if self.allow_nan else True
             options = {"dtype": floats, "accept_sparse": "csr", "ensure_all_finite": finite}
-            X = as_signals(validate_data(self, X, reset=reset, **options))
+            with _naming_allow_nan(finite is True and "allow_nan" in self.get_params(deep=False)):
+                X = as_signals(validate_data(self, X, reset=reset, **options))
         if self.allow_nan:
             X = MissingSignals(X)
             X.check_finite()
@@ -253,3 +255,16 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def __sklearn_array_api_convert__(self, converter):
         """Copy with converted arrays, a hook of scikit-learn that `to_device` uses too."""
         return convert_arrays(self, converter, {})
+
+
+@contextmanager
+def _naming_allow_nan(is_parameter):
+    """Name the parameter `allow_nan` in errors that scikit-learn raises for NaN."""
+    try:
+        yield
+    except ValueError as error:
+        if not is_parameter or "NaN" not in str(error):
+            raise
+        raise ValueError(
+            f"{str(error).partition(chr(10))[0]} If NaN marks missing entries, set allow_nan=True."
+        ) from error

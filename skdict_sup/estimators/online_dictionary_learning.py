@@ -75,7 +75,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         Largest number of nonzeros of a code, in place of lam or beside it.
     allow_nan : bool, default=False
         Whether NaN in X is a missing entry: codes are then those of the observed entries, and
-        `inverse_transform` of codes fills in. False refuses NaN.
+        `inverse_transform` of codes gives whole signals. False refuses NaN.
     device : str or None, default=None
         Array library, with a device of it after a colon ("cupy", "torch:cuda:0"), in which batches
         of NumPy or SciPy signals are computed; the signals stay in host memory or on disk

@@ -34,7 +34,7 @@ from ..solvers.homotopy import clip_negative
 from .precision import Coded, is_extreme, magnitude, row_sizes
 
 # roundings of the correlations up to which a weight counts as zero, in float64 and float32
-_VANISHED, _VANISHED_32 = 512, 16
+_VANISHED, _VANISHED_32 = 512, 64
 # squared residual, relative to the signal, below which it is not computed as a difference
 _CANCELLED = 1e-6
 
@@ -45,7 +45,7 @@ class Limits:
 
     max_residual: Any = None  # a number, or a NumPy array with one entry for each signal
     max_nonzeros: int | None = None
-    least_lam: float = 0.0  # smallest weight, where the path ends in any case
+    ends_at_lam: bool = False  # whether paths end at the number lam of the prior in any case
     is_greedy: bool = False  # whether codes are those of orthogonal matching pursuit
     warns_of_low_bounds: bool = True
 
@@ -86,6 +86,7 @@ class LimitCoder:
     limits: Limits
     tol: float
     signals: Signals
+    least_lam: float = 0.0  # where paths end in any case
 
     def code(self, X, init, rows):
         """Code a slice: `Coded`, n_iter, and whether some codes may not have converged."""
@@ -165,7 +166,7 @@ class LimitCoder:
         """
         xp, prior = namespace(X.values), problem.prior
         corr, sq_norm, arrays = self._kernel_input(problem, X, data)
-        lam = prior.weight(corr) if is_per_atom(prior.lam) else self.limits.least_lam
+        lam = prior.weight(corr) if is_per_atom(prior.lam) else self.least_lam
         weights, sq_bound = (lam, prior.lam2, prior.positive), squared(bound, corr)
         limits = sq_bound, self.limits.max_nonzeros
         gram, *entries = arrays
@@ -174,7 +175,7 @@ class LimitCoder:
         if prior.positive:
             narrow_data = Data(corr, sq_norm, X.weight)
             code, slope = clip_negative(problem, narrow_data, code, slope)
-        if bound is not None or not (is_per_atom(prior.lam) or lam):
+        if bound is not None or is_per_atom(prior.lam) or not lam:
             if bound is not None:
                 moved, mu = self._at_tiny_bounds(problem, X, code, mu, bound)
                 slope, code = slope if moved is code else None, moved
@@ -245,10 +246,12 @@ class LimitCoder:
         """Where codes have ended, all in float64."""
         is_feasible, is_low = self._is_within_count(code) & (mu >= 0), mu < 0
         if bound is not None:
-            slack, is_zero = self._slack(X), self._count(code) == 0
-            is_feasible = is_feasible & (norm <= bound + slack)
-            is_feasible = is_feasible & ((norm >= bound - slack) | is_zero)
-            is_low = (mu == 0) & ~is_feasible
+            slack, count = self._slack(X), self._count(code)
+            is_above = norm > bound + slack
+            is_bound = ~is_above & ((norm >= bound - slack) | (count == 0))
+            is_full = is_above & (count == (self.limits.max_nonzeros or -1))
+            is_feasible = is_feasible & (is_bound | is_full)
+            is_low = (mu == 0) & is_above & ~is_full
         return Reached(mu, norm, is_feasible, is_low, n_iter)
 
     def _residual_norm(self, X, code):

@@ -38,7 +38,7 @@ class PursuitCoder(LimitCoder):
         is_feasible = self._is_within_count(code)
         is_low = is_feasible & False
         if bound is not None:
-            is_full = self._count(code) == (self.limits.max_nonzeros or code.shape[1] + 1)
+            is_full = self._count(code) == (self.limits.max_nonzeros or -1)
             is_within = (norm <= bound + self._slack(X)) | is_full
             is_low, is_feasible = ~is_within, is_feasible & is_within
         return Reached(None, norm, is_feasible, is_low, n_iter)

@@ -1,6 +1,6 @@
 """`solve`: divide a batch into slices, code and certify each, and assemble a `Solution`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,10 +85,14 @@ def solve_path(  # noqa: PLR0913 - keyword-only settings
         return [_piece(result, code, rows, output) for result, code in results]
 
     slices = plan(problem, X, n_jobs, len(coders)).map(work, verbose)
-    return [
+    found = [
         _solution(coder, code, pieces, X, output, warns)
         for coder, code, *pieces in zip(coders, codes, *slices, strict=True)
     ]
+    if factors is None:
+        return found
+    one = namespace(like).ones_like(found[0].objective)
+    return [replace(each, lam=factor * one) for each, factor in zip(found, factors, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +159,8 @@ def _coder(problem, solver, tol, X) -> Any:
     prior = problem.prior
     unit = ElasticNet(prior.lam if is_per_atom(prior.lam) else 1.0, prior.lam2, prior.positive)
     kind = PursuitCoder if solver.is_greedy else LimitCoder
-    return kind(problem.with_prior(unit), solver, tol, X)
+    least_lam = prior.lam if solver.ends_at_lam else 0.0
+    return kind(problem.with_prior(unit), solver, tol, X, least_lam)
 
 
 def _join(codes, output):
@@ -172,9 +177,16 @@ def _warn(failed, certificate, coder):
     else:
         errors, measure, cure = certificate.duality_gap, "duality gap", "max_iter, tol or lam2"
     worst = to_numpy(errors)[failed].max()
-    limits = ", or are not at their limits" if isinstance(coder, LimitCoder) else ""
+    if isinstance(coder, LimitCoder) and worst <= coder.tol:
+        warn(
+            f"{failed.sum()} of {failed.size} codes are optimal for their weights, but do not "
+            f"reach max_residual or max_nonzeros to a relative tolerance of {coder.tol:g}; "
+            "increase tol.",
+            ConvergenceWarning,
+        )
+        return
     warn(
         f"{failed.sum()} of {failed.size} codes have not converged to a relative {measure} of "
-        f"{coder.tol:g} (largest {worst:.1e}){limits}; increase {cure}, or try another solver.",
+        f"{coder.tol:g} (largest {worst:.1e}); increase {cure}, or try another solver.",
         ConvergenceWarning,
     )

@@ -39,8 +39,8 @@ def elastic_net_until(
     sq_norm : array (n_samples,)
         Squared norms of the signals.
     lam : float, or array (n_components,)
-        Smallest mu, for weights of one; an array has the weights c, and the smallest mu is one.
-        With `sq_bound` the path goes down to zero, whatever lam.
+        Smallest mu, for weights of one; an array has the weights c, and the path goes down to
+        zero. With `sq_bound` it goes down to zero, whatever lam.
     lam2 : float
     positive : bool
     sq_bound : array (n_samples,) or None
@@ -69,7 +69,7 @@ def elastic_net_until(
     system = WeightedSystem(dictionary, entry_weight) if weighted else SharedSystem(gram)
     is_array = not isinstance(lam, float | int)
     weights = xp.zeros_like(corr[0, :]) + (lam if is_array else 1.0)
-    end = 0.0 if sq_bound is not None else (1.0 if is_array else float(lam))
+    end = 0.0 if sq_bound is not None or is_array else float(lam)
     problem = _Problem(system, corr, sq_norm, weights, lam2, positive, end, sq_bound)
     most = p if max_nonzeros is None else max_nonzeros
     code, mu, at_residual, n_iter = problem.walk(most, 100 + 10 * p)

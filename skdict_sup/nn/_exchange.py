@@ -105,6 +105,12 @@ def atoms_of(estimator):
 
 def arguments_of(estimator, atoms) -> dict[str, Any]:
     """Arguments of a layer that an estimator with these atoms has too."""
+    for name in ("max_residual", "max_nonzeros"):
+        if getattr(estimator, name, None) is not None:
+            raise ValueError(
+                f"estimator must code with a weight lam, as a layer does, got "
+                f"{name}={getattr(estimator, name)!r}: set it to None and give its prior a lam."
+            )
     names = ("transfer", "solver", "tol", "max_iter", "n_jobs")
     if not isinstance(estimator, SparseCoder):
         names = ("transfer", "n_jobs")

@@ -50,6 +50,7 @@ def test_codes_are_those_of_encode(prior, dtype, kind):
         other = encode(X, D, prior=at(prior, lam), **options)
         assert solution.converged.all()
         assert solution.code.dtype == dtype
+        np.testing.assert_allclose(solution.lam, np.full(12, lam), rtol=1e-6)
         np.testing.assert_allclose(solution.code, other.code, atol=tol)
         np.testing.assert_allclose(solution.objective, other.objective, rtol=rtol)
 

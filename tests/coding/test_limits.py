@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from problems import examples, unit_atoms
+from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lars_path
 
@@ -192,8 +193,8 @@ def test_supports_are_as_large_as_allowed(prior, most):
         alike = at(prior, lam)
         np.testing.assert_allclose(code, encode(x[None], D, prior=alike).code[0], atol=1e-8)
         lower = at(prior, lam * (1 - 1e-5))
-        if isinstance(prior.lam, str) and k == most:  # just below, another atom is in the code
-            assert (encode(x[None], D, prior=lower).code != 0).sum() == most + 1
+        if k == most:  # just below, another atom is in the code
+            assert (encode(x[None], D, prior=lower).code[:, n_free:] != 0).sum() == most + 1
 
 
 def test_it_is_the_path_of_scikit_learn():
@@ -274,6 +275,70 @@ def test_gradients_with_weights_of_entries(kind):
 
         expected = derivative([loss(s * STEP) for s in (2, 1, -1, -2)])
         np.testing.assert_allclose((gradient * direction).sum(), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("limits", [{"max_residual": 2.0}, {"max_nonzeros": 4}], ids=str)
+@pytest.mark.parametrize("least", [0.0, 1e-4])
+def test_gradients_for_weights_of_atoms(limits, least):
+    """A weight of zero has that of a penalty that grows with the magnitude of the entry."""
+    X, D, rng = generic(15, 12, 10, 6)
+    weights = np.r_[least, rng.uniform(0.5, 1, 11)]
+    if "max_nonzeros" in limits and least:
+        limits = {"max_nonzeros": 5}
+    cotangent = rng.normal(size=(6, 12))
+
+    def loss(weights, k=None):
+        given_ = limits if k is None else {"max_nonzeros": k}
+        found = encode(X, D, prior=ElasticNet(weights, 0.05), **given_)
+        return (found.code * cotangent).sum(axis=1), found.code
+
+    code = loss(weights)[1]
+    # an atom counts as soon as it has a penalty
+    k = None if "max_residual" in limits or least else 5
+    for i in range(6):
+        arguments = X[i : i + 1], D, code[i : i + 1], cotangent[i : i + 1]
+        found = code_vjp(*arguments, prior=ElasticNet(weights, 0.05), **limits).prior.lam
+        for j in range(12):
+            if j == 0 and not least:
+                step = np.eye(12)[0] * 1e-6
+                ends = [loss(weights + s * step, k) for s in (1, 2)]
+                expected = (ends[1][0][i] - ends[0][0][i]) / 1e-6
+            else:
+                step = np.eye(12)[j] * 1e-5
+                ends = [loss(weights + s * step) for s in (1, -1)]
+                expected = (ends[0][0][i] - ends[1][0][i]) / 2e-5
+            if all(((end[1][i] != 0) == (code[i] != 0)).all() for end in ends):
+                assert abs(found[j] - expected) <= 1e-4 * (1 + abs(expected)), (i, j)
+
+
+def test_multiples_of_lam_max_end_paths_and_stand_for_no_bound():
+    X, D, _ = generic(16)
+    whole = encode(X, D, prior=ElasticNet("0.9*lam_max"))
+    found = encode(X, D, prior=ElasticNet("0.9*lam_max"), max_nonzeros=15)
+    np.testing.assert_allclose(found.code, whole.code, atol=1e-10)
+    assert (found.lam > 0.5).all()
+    with pytest.raises(ValueError, match="max_residual takes the place of lam"):
+        encode(X, D, prior=ElasticNet("0.9*lam_max"), max_residual=1.0)
+
+
+def test_paths_end_at_the_first_of_two_limits():
+    X, D, _ = generic(17)
+    found = encode(X, D, prior=ElasticNet(), max_residual=1.0, max_nonzeros=4)
+    count = (found.code != 0).sum(axis=1)
+    assert found.converged.all()
+    assert ((count == 4) | (np.abs(found.residual_norm - 1) < 1e-8)).all()
+    assert (count == 4).any()
+
+
+def test_without_a_residual_codes_have_the_least_norm():
+    """The limit for bounds that vanish is basis pursuit."""
+    X, D, _ = generic(18, 30, 12, 8)
+    found = encode(X, D, prior=ElasticNet(), max_residual=0.0)
+    assert found.converged.all()
+    np.testing.assert_allclose(found.code @ D, X, atol=1e-9)
+    for x, code in zip(X, found.code, strict=True):
+        parts = linprog(np.ones(60), A_eq=np.concatenate([D.T, -D.T], axis=1), b_eq=x)
+        np.testing.assert_allclose(np.abs(code).sum(), parts.fun, rtol=1e-8)
 
 
 @pytest.mark.parametrize("limits", [{"max_residual": 2.0}, {"max_nonzeros": 4}], ids=str)

@@ -165,9 +165,9 @@ def test_the_compiled_kernel_is_the_reference(weighted):
     ("settings", "message"),
     [
         ({}, "solver='omp' requires max_nonzeros or max_residual"),
-        ({"max_nonzeros": 2, "prior": ElasticNet(0.1)}, "solver='omp' has no weights"),
-        ({"max_nonzeros": 2, "prior": ElasticNet(lam2=0.1)}, "solver='omp' has no weights"),
-        ({"max_nonzeros": 2, "prior": ElasticNet(positive=True)}, "solver='omp' has no weights"),
+        ({"max_nonzeros": 2, "prior": ElasticNet(0.1)}, "solver='omp' uses no prior"),
+        ({"max_nonzeros": 2, "prior": ElasticNet(lam2=0.1)}, "solver='omp' uses no prior"),
+        ({"max_nonzeros": 2, "prior": ElasticNet(positive=True)}, "solver='omp' uses no prior"),
         ({"max_nonzeros": 2, "prior": KL()}, "requires an ElasticNet"),
         ({"max_nonzeros": 0}, "max_nonzeros must be an integer >= 1"),
     ],

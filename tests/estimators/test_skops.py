@@ -50,6 +50,7 @@ VARIANTS = {  # beside those of `EVERY`, for their types
     "descent": regressor(solver="coordinate_descent"),
     "fista": regressor(solver="fista", prior=ElasticNet(0.1, 0.1)),
     "exponentiated": regressor(solver="exponentiated_gradient", prior=KL(1.0, 0.1)),
+    "limits": classifier(max_nonzeros=3),
     "strings": classifier(),
 }
 

@@ -127,7 +127,10 @@ class Judge:
             rest = terms.X - self.point.inside
             norm = np.sqrt((terms.weight * rest**2).sum(axis=1))
             slack = self.tol * np.sqrt(terms.energy) * (1 + 1e-6)
-            wrong = wrong | (norm > case.max_residual + slack)
+            is_above = norm > case.max_residual + slack
+            if case.max_nonzeros is not None:  # where paths may end before
+                is_above = is_above & (counts.sum(axis=1) != case.max_nonzeros)
+            wrong = wrong | is_above
         return wrong & self.finite
 
     def _gap(self):

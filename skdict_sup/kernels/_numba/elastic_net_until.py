@@ -5,7 +5,7 @@ import numpy as np
 from .._rank import min_relative_pivot
 from .._weights import split_weights
 from ._active import UNTRUSTED, allocate_state, make_penalty, write_code
-from ._compile import OPTIONS, compiled
+from ._compile import INTERNAL, OPTIONS, compiled
 from ._gram import by_weights, shared_gram, use_weights, weighted_gram
 from ._limits import Limit, count_penalised
 from ._walk import AT_COUNT, REASON, approach, finish_walk, walk
@@ -32,7 +32,7 @@ def elastic_net_until(
     if np.ndim(lam):
         end, weights = split_weights(lam)
     scale = end if np.ndim(lam) else 1.0
-    if sq_bound is not None:
+    if sq_bound is not None or np.ndim(lam):
         end = 0.0
     if entry_weight is None:
         work, order = shared_gram(gram), np.arange(n)
@@ -55,6 +55,24 @@ def elastic_net_until(
     return code, slope, reached / dtype.type(scale), n_iter
 
 
+@compiled(**INTERNAL)
+def _limit(corr, i, sq_norm, sq_bound, max_nonzeros, least, penalty):
+    """Limit of the path of a signal, and the factor where it ends in any case.
+
+    A path that goes down to zero ends above the rounding of correlations. One whose bound is below
+    the rounding of the signal goes down to zero.
+    """
+    eps = np.finfo(corr.dtype).eps
+    end, norm, bound = least, np.float64(sq_norm[i]), np.float64(sq_bound[i])
+    if end == 0:
+        for j in range(corr.shape[1]):
+            end = max(end, abs(corr[i, j]) * penalty.inverse_weights[j])
+        end *= corr.dtype.type(32 * eps)
+    if bound <= (64 * eps) ** 2 * norm:
+        bound = -1.0
+    return Limit(max_nonzeros, norm, bound), end
+
+
 @compiled(**OPTIONS)
 def _codes(
     gram,
@@ -64,7 +82,7 @@ def _codes(
     sq_norm,
     sq_bound,
     max_nonzeros,
-    end,
+    least,
     penalty,
     first,
     state,
@@ -81,7 +99,7 @@ def _codes(
         i = order[q]
         if is_weighted:
             use_weights(gram, entry_weight, i)
-        limit = Limit(max_nonzeros, np.float64(sq_norm[i]), np.float64(sq_bound[i]))
+        limit, end = _limit(corr, i, sq_norm, sq_bound, max_nonzeros, least, penalty)
         mu, k, n_changes = approach(gram, corr, i, end, limit, penalty, state)
         if k == capacity and capacity <= p:
             return q
