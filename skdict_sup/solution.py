@@ -35,9 +35,9 @@ class Solution:
     objective : array of shape (n_samples,)
         Value of the sparse-coding objective at the code, in squared units of the signals.
     lam : array of shape (n_samples,) or None
-        With `max_residual` or `max_nonzeros`, the weight that a code is for, in the units of the
-        signals (times the norm of an atom), or the factor of weights of atoms; also of `codes_path`.
-        None for greedy codes and for `encode` without limits.
+        With `max_residual` or `max_nonzeros`, and for `codes_path`, the weight that a code is for,
+        in the units of the signals (times the norm of an atom), or the factor of weights of atoms.
+        None for greedy codes, and for `encode` without limits.
     residual_norm : array of shape (n_samples,) or None
         With `max_residual` or `max_nonzeros`, the norm of each residual x - w D; else None.
     """

@@ -20,7 +20,8 @@ from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
 
 _MOST_SAMPLES = 10_000  # training samples, and validation samples, of a validation loss, at most
-_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)  # of lam, among which a search chooses its start
+# factors of lam among which a search chooses its start
+_FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 _RANGE = 100.0  # largest factor by which a hyper-parameter changes in a round
 
 
