@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from .._array import namespace
 from ..certificate import Certificate
 from ..kernels import matching_pursuit_codes
-from .limits import LimitCoder, Reached, squared
+from .limit_coder import LimitCoder, squared
+from .limits import Reached
 
 
 @dataclass(frozen=True, eq=False)

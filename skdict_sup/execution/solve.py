@@ -24,7 +24,8 @@ from ..certificate import Certificate
 from ..priors import ElasticNet, is_per_atom, scaled
 from ..problem import Problem
 from ..solution import Solution
-from .limits import LimitCoder, Limits
+from .limit_coder import LimitCoder
+from .limits import Limits
 from .path import PathCoder
 from .plan import default_tol, plan
 from .precision import Coder
