@@ -8,7 +8,7 @@ import numpy as np
 from ._array import astype_like, is_array, is_sparse, namespace, take_rows, to_numpy
 from ._records import Observations
 from ._signals import Dense, Wrapped, as_signals, check_signals
-from ._validation import check_matrix
+from ._validation import check_matrix, check_plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +140,7 @@ def weighted_signals(X, mask, entry_weight):
 
 
 def _check_mask(mask):
+    check_plain(mask, "mask")
     if is_sparse(mask):
         if mask.dtype != np.bool_:
             raise TypeError(_wrong_mask(mask.dtype))

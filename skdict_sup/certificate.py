@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times, to_float64
+from ._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times
 from ._atoms import Atoms
 from ._records import Data, Rows, as_observations
 from .kernels import elastic_net_certificate
@@ -100,12 +100,11 @@ def certificate_from_residuals(problem, X, code, unit=None):
         return replace(bounds, duality_gap=gap)
 
 
-def certificate_after_cast(problem, X, code, narrow_code):
-    """Certificate of codes after a cast to a shorter dtype, by the dual point before the cast.
+def certificate_after_cast(problem, X, code, wide_code, unit):
+    """Certificate of codes after a cast to a dtype of epsilon `unit`, by the dual point before it.
 
-    X, `code` (before the cast) and the certificate are in float64.
+    X, `code` (before the cast), `wide_code` (after it) and the certificate are in float64.
     """
-    unit, wide_code = eps(narrow_code), to_float64(narrow_code)
     exact = certificate_from_residuals(problem, X, code)
     direct = certificate_from_residuals(problem, X, wide_code, unit)
     with ignore_float_warnings():

@@ -226,6 +226,11 @@ def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
     if isinstance(solver, Limits):
+        if max_iter is not None:
+            raise ValueError(
+                "max_iter must be None with max_residual or max_nonzeros, whose paths have "
+                f"a limit of their own, got {max_iter!r}."
+            )
         check_length(solver, signals.shape[0])
     else:
         solver = make_solver(solver, problem.reconstruction, problem.prior, max_iter)

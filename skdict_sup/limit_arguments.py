@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ._array import to_numpy
-from ._validation import check_scalar
+from ._validation import check_plain, check_scalar
 from .execution import Limits
 from .priors import ElasticNet, as_prior, is_per_atom, is_plain_elastic_net
 
@@ -47,6 +47,7 @@ def make_limits(prior, transfer, solver, max_residual, max_nonzeros):
         )
     if max_nonzeros is not None:
         max_nonzeros = int(check_scalar(max_nonzeros, "max_nonzeros", low=1, integer=True))
+        max_nonzeros = min(max_nonzeros, 2**31)
     ends_at_lam = not (is_automatic or is_per_atom(checked.lam))
     return Limits(_check_bound(max_residual), max_nonzeros, ends_at_lam, is_greedy)
 
@@ -55,13 +56,14 @@ def _check_bound(max_residual):
     """Bounds on residuals as a NumPy array, or None."""
     if max_residual is None:
         return None
+    check_plain(max_residual, "max_residual")
     bound = to_numpy(max_residual)
     if bound.dtype.kind not in "fiu":
         raise TypeError(f"max_residual must be a number or an array, got {max_residual!r}.")
     if not (np.isfinite(bound) & (bound >= 0)).all():
         raise ValueError(
-            f"max_residual must be finite and >= 0, got entries from {bound.min():g} to "
-            f"{bound.max():g}."
+            "max_residual must be finite and >= 0, got "
+            f"{bound[~(np.isfinite(bound) & (bound >= 0))][0]:g}."
         )
     return bound.astype(np.float64)
 

@@ -62,6 +62,7 @@ class LimitedAdjoints:
 
     terms: _Terms
     adjoint: Any  # like the codes
+    has_lam: Any  # which codes are for the number lam of the prior: (n_samples,)
     factor: Any = None  # the factor of each residual in the gradients; None without bounds
     bound: Any = None
 
@@ -81,17 +82,37 @@ class LimitedAdjoints:
                 extra = 0.5 * factor[:, None] * plain * plain
                 weights = weights + xp.where(X.weight > 0, extra, xp.zeros_like(extra))
             grad_bound = -factor * self.bound
-        prior = _prior_gradients(problem.prior, terms, self.adjoint)
+        prior = _prior_gradients(problem.prior, terms, self.adjoint, self.has_lam)
         return Gradients(dictionary, signals, prior, weights, grad_bound)
 
 
 def limited_adjoints(problem, X, code, cotangent, limits, bound, n_jobs=None):
     """Adjoints of a batch of codes at `Limits`; `bound` is an array (n_samples,), or None."""
     terms = _terms(problem, as_observations(X), code, n_jobs)
+    least_lam = problem.prior.lam if limits.ends_at_lam else 0.0
+    none = terms.mu < 0
     if bound is None:
-        least_lam = problem.prior.lam if limits.ends_at_lam else 0.0
-        return LimitedAdjoints(terms, _adjoint_at_count(terms, cotangent, least_lam))
-    return LimitedAdjoints(terms, *_adjoint_at_residual(terms, cotangent), bound)
+        adjoint, is_tied = _adjoint_at_count(terms, cotangent, least_lam)
+        return LimitedAdjoints(terms, adjoint, ~is_tied if limits.ends_at_lam else none)
+    adjoint, factor = _adjoint_at_residual(terms, cotangent)
+    if limits.max_nonzeros is not None:  # of those that end at the count, the bound is not met
+        xp = namespace(code)
+        is_full = _is_at_count(terms, limits.max_nonzeros, bound)
+        at_count, _ = _adjoint_at_count(terms, cotangent, least_lam)
+        adjoint = xp.where(is_full[:, None], at_count, adjoint)
+        factor = xp.where(is_full, xp.zeros_like(factor), factor)
+    return LimitedAdjoints(terms, adjoint, none, factor, bound)
+
+
+def _is_at_count(terms, max_nonzeros, bound):
+    """Whether codes have all nonzeros that they may have, and residuals above their bounds."""
+    xp, code = namespace(terms.code), terms.code
+    weights = terms.problem.prior.weight(code)
+    is_counted = (code != 0) & (code * 0 + weights > 0)
+    plain = terms.X.values - code @ terms.problem.dictionary
+    norm = xp.sqrt(xp.vecdot(terms.residual, plain, axis=-1))
+    count = xp.sum(xp.astype(is_counted, xp.int64), axis=1)
+    return (count == max_nonzeros) & (norm > (1 + _tie(code)) * bound)
 
 
 def _terms(problem, X, code, n_jobs):
@@ -126,7 +147,7 @@ def _adjoint_at_residual(terms, cotangent):
 
 
 def _adjoint_at_count(terms, cotangent, least_lam):
-    """Adjoints of codes where another atom would enter; of others those at a fixed weight."""
+    """Adjoints of codes where another atom would enter, or at a fixed weight; which is tied."""
     xp, code, problem = namespace(terms.code), terms.code, terms.problem
     prior = problem.prior
     zero = xp.zeros_like(code)
@@ -149,15 +170,17 @@ def _adjoint_at_count(terms, cotangent, least_lam):
     is_tied = is_tied & (along != 0)
     entry = -xp.sum(q * cotangent, axis=1) / xp.where(is_tied, along, xp.ones_like(along))
     entry = xp.where(is_tied, entry, xp.zeros_like(entry))[:, None]
-    return adjoint + entry * (indicator - terms.solve(column))
+    return adjoint + entry * (indicator - terms.solve(column)), is_tied
 
 
-def _prior_gradients(prior, terms, adjoint):
-    """Gradients for the hyper-parameters; a number lam has none, since a limit takes its place."""
+def _prior_gradients(prior, terms, adjoint, has_lam):
+    """Gradients for the hyper-parameters; a number lam has one of the codes that end at it."""
     xp = namespace(adjoint)
     found = ElasticNet(prior.lam, prior.lam2, prior.positive).pull_back(terms.code, adjoint)
     if not is_per_atom(prior.lam):
-        return type(found)(lam=xp.zeros_like(found.lam), lam2=found.lam2)
+        lam = -xp.sum(adjoint * xp.sign(terms.code), axis=1)
+        lam = xp.sum(xp.where(has_lam, lam, xp.zeros_like(lam)))
+        return type(found)(lam=lam, lam2=found.lam2)
     # slopes of atoms without penalty are zero but for rounding, those of an entrant are not
     signs = xp.sign(terms.slope - prior.lam2 * terms.code)
     signs = xp.where(terms.code != 0, xp.sign(terms.code), signs)

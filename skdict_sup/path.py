@@ -7,7 +7,7 @@ import numpy as np
 
 from ._array import to_numpy
 from ._typing import Array
-from ._validation import check_option
+from ._validation import check_option, check_plain
 from .coding import prepare_encoding, with_weights
 from .execution import solve_path
 from .priors import Prior, as_prior, is_per_atom, settings_of
@@ -117,6 +117,7 @@ def codes_path(  # noqa: PLR0913 - the settings of encode
 
 def _check_lams(lams):
     """Values of lam as an array in float64."""
+    check_plain(lams, "lams")
     values = to_numpy(lams) if hasattr(lams, "dtype") else np.asarray(lams)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(
@@ -126,7 +127,8 @@ def _check_lams(lams):
         raise TypeError(f"lams must be numbers, got dtype {values.dtype}.")
     if not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError(
-            f"lams must be finite and >= 0, got entries from {values.min():g} to {values.max():g}."
+            "lams must be finite and >= 0, got "
+            f"{values[~(np.isfinite(values) & (values >= 0))][0]:g}."
         )
     return values.astype(np.float64)
 

@@ -181,7 +181,13 @@ class SparseCoder(CodingEstimator):
         return tags
 
     def _check_solver(self, reconstruction, prior):
-        return self._limits() or make_solver(self.solver, reconstruction, prior, self.max_iter)
+        limits = self._limits()
+        if limits is not None and self.max_iter is not None:
+            raise ValueError(
+                "max_iter must be None with max_residual or max_nonzeros, whose paths have "
+                f"a limit of their own, got {self.max_iter!r}."
+            )
+        return limits or make_solver(self.solver, reconstruction, prior, self.max_iter)
 
     def _encode(self, X):
         return super()._encode(X, tol=self.tol, output=self.output, verbose=self.verbose)

@@ -23,7 +23,12 @@ from .._array import (
 )
 from .._records import Data, Observations
 from .._signals import Signals
-from ..certificate import Certificate, certificate, certificate_from_residuals
+from ..certificate import (
+    Certificate,
+    certificate,
+    certificate_after_cast,
+    certificate_from_residuals,
+)
 from ..kernels import elastic_net_until
 from ..priors import ElasticNet, is_per_atom
 from ..problem import Problem, cast_certificate
@@ -128,7 +133,7 @@ class LimitCoder:
         data = self.problem.wide.observe(wide_X)
         code, _, mu, n_iter = self._codes(self.problem.wide, wide_X, data, bound)
         mu = None if mu is None else narrow(mu, dtype)
-        return self._certified(X, narrow(code, dtype), mu, n_iter, bound)
+        return self._certified(X, narrow(code, dtype), mu, n_iter, bound, code)
 
     def _codes(self, problem, X, data, bound):
         """Codes where the paths of signals end, slopes, the weights there, and the iterations.
@@ -183,11 +188,12 @@ class LimitCoder:
         entries = (None, problem.dictionary, X.weight) if has_weights else (problem.gram,)
         return corr, problem.reconstruction.offset(X), entries
 
-    def _certified(self, X, code, mu, n_iter, bound):
+    def _certified(self, X, code, mu, n_iter, bound, before=None):
         """Codes with certificates for weights mu of their own, from residuals in float64."""
         X, wide_code = X.map(to_float64), to_float64(code)
         norm = self._residual_norm(X, wide_code)
-        found = self._certificate_from_residuals(X, wide_code, _wide(mu), eps(code))
+        arguments = wide_code, _wide(mu), eps(code), before
+        found = self._certificate_from_residuals(X, *arguments)
         return self._joined(X, code, mu, n_iter, bound, norm, found)
 
     def _joined(self, X, code, mu, n_iter, bound, norm, certificate):
@@ -245,12 +251,20 @@ class LimitCoder:
             gap = xp.where(mu > 0, found.duality_gap, infinite)
             return Certificate(found.kkt_residual, gap, found.objective * squares)
 
-    def _certificate_from_residuals(self, X, code, mu, unit):
-        """Certificate of codes for weights mu, of signals and codes divided by mu."""
+    def _certificate_from_residuals(self, X, code, mu, unit, before=None):
+        """Certificate of codes for weights mu, of signals and codes divided by mu.
+
+        `before` are the codes before a cast to a shorter dtype, or None.
+        """
         xp, is_positive = namespace(code), mu > 0
         scale = xp.where(is_positive, mu, xp.ones_like(mu))[:, None]
         scaled = Observations(X.values / scale, X.weight)
         found = certificate_from_residuals(self._unit, scaled, code / scale, unit)
+        if before is not None:
+            codes = before / scale, code / scale
+            better = certificate_after_cast(self._unit, scaled, *codes, unit)
+            gap = xp.minimum(found.duality_gap, better.duality_gap)
+            found = replace(found, duality_gap=gap)
         squares = scale[:, 0] * scale[:, 0]
         found = replace(found, objective=found.objective * squares)
         if bool(xp.all(is_positive)):

@@ -15,6 +15,7 @@ import numpy as np
 from .._array import (
     astype_like,
     device_of,
+    eps,
     has_float64,
     namespace,
     narrow,
@@ -246,7 +247,8 @@ class Coder:
 def cast_codes(problem, X, code):
     """Cast float64 codes to the dtype of the problem, and certify the result."""
     narrow_code = narrow(code, problem.dictionary.dtype)
-    wide = certificate_after_cast(problem.wide, X, code, narrow_code)
+    cast = to_float64(narrow_code), eps(narrow_code)
+    wide = certificate_after_cast(problem.wide, X, code, *cast)
     return Coded(narrow_code, cast_certificate(wide, narrow_code))
 
 
@@ -294,10 +296,16 @@ def magnitude(array):
 
 
 def row_sizes(X):
-    """Largest magnitude of each signal, or of its weights; not finite if the signal is not."""
+    """Largest magnitude of each signal, or of its weights if that is extreme.
+
+    It is not finite if the signal is not.
+    """
     xp, values = namespace(X.values), X.values
     size = xp.maximum(xp.max(values, axis=1), -xp.min(values, axis=1))
-    return size if X.weight is None else xp.maximum(size, xp.max(X.weight, axis=1))
+    if X.weight is None:
+        return size
+    weight = xp.max(X.weight, axis=1)
+    return xp.where(is_extreme(weight) & xp.isfinite(size), weight, size)
 
 
 def is_extreme(size):

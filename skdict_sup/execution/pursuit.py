@@ -35,14 +35,17 @@ class PursuitCoder(LimitCoder):
         return code, slope, None, n_iter
 
     def _reached(self, X, code, mu, norm, n_iter, bound):
-        """Codes may stop at either limit, where the other one is met as well or not."""
-        is_feasible = self._is_within_count(code)
-        is_low = is_feasible & False
+        """Codes stop at the first limit that they meet, or at least squares over all atoms."""
+        xp, is_full = namespace(code), self._count(code) == (self.limits.max_nonzeros or -1)
+        # no atom is left that would lower the residual
+        data = self.problem.wide.observe(X)
+        slope = self.problem.wide.slope(data, code)
+        is_least = data.relative_residual(xp.abs(slope)) <= self.tol
+        is_within, is_low = is_least, is_full & False
         if bound is not None:
-            is_full = self._count(code) == (self.limits.max_nonzeros or -1)
-            is_within = (norm <= bound + self._slack(X)) | is_full
-            is_low, is_feasible = ~is_within, is_feasible & is_within
-        return Reached(None, norm, is_feasible, is_low, n_iter)
+            is_within = norm <= bound + self._slack(X)
+            is_low = is_least & ~is_within & ~is_full
+        return Reached(None, norm, is_full | is_within, is_low, n_iter)
 
     def _certificate(self, data, code, mu, slope, unit):
         """Violation of the normal equations on the support, relative to the correlations."""
@@ -53,7 +56,7 @@ class PursuitCoder(LimitCoder):
         nan, infinite = xp.full_like(residual, xp.nan), xp.full_like(residual, xp.inf)
         return Certificate(xp.where(xp.isfinite(residual), residual, infinite), nan, objective)
 
-    def _certificate_from_residuals(self, X, code, mu, unit):
+    def _certificate_from_residuals(self, X, code, mu, unit, before=None):
         """The same with slopes and objectives from the residuals."""
         wide = self.problem.wide
         residual = X.values - code @ wide.dictionary

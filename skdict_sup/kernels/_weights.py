@@ -11,5 +11,5 @@ def split_weights(lam):
     The path of the codes goes down to the first, a number, at bounds of it times the weights.
     """
     largest = float(namespace(lam).max(lam)) if lam.shape[0] else 0.0
-    scale = 2.0 ** frexp(largest)[1]
+    scale = 2.0 ** min(frexp(largest)[1], 1023)
     return scale, lam / scale

@@ -72,8 +72,8 @@ def elastic_net_until(
     end = 0.0 if sq_bound is not None or is_array else float(lam)
     problem = _Problem(system, corr, sq_norm, weights, lam2, positive, end, sq_bound)
     most = p if max_nonzeros is None else max_nonzeros
-    code, mu, at_residual, n_iter = problem.walk(most, 100 + 10 * p)
-    return *problem.finish(code, mu, at_residual), n_iter
+    code, mu, at_residual, n_iter, support = problem.walk(most, 100 + 10 * p)
+    return *problem.finish(code, mu, at_residual, support), n_iter
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +119,12 @@ class _Problem:
         return exact_codes(self.system, self.corr, lam, self.lam2, self.positive, None, None)[0]
 
     def walk(self, most, limit):
-        """Codes where the paths end, the mu there, whether at the bound, and the changes."""
+        """Codes where paths end, the mu there, whether at the bound, changes and supports."""
         xp, zero, is_free = namespace(self.corr), self.corr * 0, self.is_free
         code = self.free_code()
         sign = xp.sign(code)
+        if not self.positive:  # free atoms are on the support, whatever their entries
+            sign = xp.where(is_free & (sign == 0), zero + 1, sign)
         u = self.correlation(code)
         size = u if self.positive else xp.abs(u)
         ratio = xp.where(is_free, zero, size / xp.where(is_free, zero + 1, self.weights + zero))
@@ -142,7 +144,7 @@ class _Problem:
                 length = xp.where(self.excess(code) <= 0, 0 * mu, length)
                 step = xp.where(crosses, length, step)
             is_full = xp.sum(xp.astype((sign != 0) & ~is_free, xp.int64), axis=1) >= most
-            stops = crosses | (is_full & xp.any(entrant, axis=1))
+            stops = crosses | (is_full & xp.any(entrant & ~is_free, axis=1))
             stops = stops | ~(xp.any(entrant, axis=1) | xp.any(leaver, axis=1))
             moves, goes_on = ~done[:, None], (~done & ~stops)[:, None]
             code = xp.where(moves, code + step[:, None] * direction, code)
@@ -159,7 +161,7 @@ class _Problem:
             at_residual = at_residual | crosses
             n_iter = n_iter + xp.astype(goes_on[:, 0], xp.int64)
             done = done | stops
-        return code, mu, at_residual, n_iter
+        return code, mu, at_residual, n_iter, sign != 0
 
     def is_dependent(self, sign, entrant):
         """Whether an atom that enters depends on the support."""
@@ -175,7 +177,8 @@ class _Problem:
         pulls = self.weights * sign
         direction = self.system.solve(self.lam2, sign != 0, pulls)
         speed, u = self.system.times(direction), self.correlation(code)
-        may_enter = (sign == 0) & ~barred & ~is_free
+        may_enter = (sign == 0) & ~barred
+        may_enter = may_enter if self.positive else may_enter & ~is_free
         tiny, times = 64 * eps(code) * self.weights, zero + xp.inf
         for side in (1.0,) if self.positive else (1.0, -1.0):
             closing, gap = self.weights - side * speed, mu[:, None] * self.weights - side * u
@@ -230,11 +233,15 @@ class _Problem:
         )
         return xp.where(positive, found * scale, least)
 
-    def finish(self, code, mu, at_residual):
+    def finish(self, code, mu, at_residual, support):
         """Exact codes, slopes and the mu at which residuals meet their bounds."""
         xp = namespace(code)
         for _ in range(_MAX_REFINEMENTS):
             code = self.exact(code, mu)
+            # at a tie, rounding may let in an atom that was about to enter
+            size = xp.max(xp.abs(code), axis=1)[:, None]
+            is_rounding = ~support & (xp.abs(code) <= 64 * eps(code) * size)
+            code = xp.where(is_rounding, xp.zeros_like(code), code)
             if self.sq_bound is None:
                 break
             sign = xp.sign(code)

@@ -239,6 +239,26 @@ def add_atom(gram, penalty, j, sign, k, state):
 
 
 @compiled(**INTERNAL)
+def add_free_atoms(gram, penalty, k, state):
+    """Make all atoms without penalty active that may have either sign; returns k.
+
+    Their entries may be zero where a path begins, and leave zero on it without an event.
+    """
+    if penalty.positive:
+        return k
+    one = state.u.dtype.type(1)
+    for j in range(gram.rows.shape[0]):
+        if penalty.weights[j] > 0 or k >= state.inverse.shape[0] - 1:
+            continue
+        is_active = False
+        for r in range(k):
+            is_active = is_active or state.active[r] == j
+        if not is_active and add_atom(gram, penalty, j, one, k, state):
+            k += 1
+    return k
+
+
+@compiled(**INTERNAL)
 def remove_atom(d, k, state):
     """Make the d-th active atom inactive; the last active atom takes its position."""
     inverse, solution, direction = state.inverse, state.solution, state.direction

@@ -64,3 +64,15 @@ def count_penalised(k, state):
     for r in range(k):
         count += state.pulls[r] != 0
     return count
+
+
+@compiled(**INTERNAL)
+def has_idle_atom(k, state):
+    """Whether an active atom with a penalty has an entry of zero: it has entered by a tie."""
+    largest, least = 0.0, np.inf
+    for r in range(k):
+        value = abs(np.float64(state.values[r]))
+        largest = max(largest, value)
+        if state.pulls[r] != 0:
+            least = min(least, value)
+    return least <= 64 * np.finfo(state.values.dtype).eps * largest

@@ -8,7 +8,14 @@ are found.
 
 import numpy as np
 
-from ._active import N_DROPPED, STOPPED, UNTRUSTED, add_atom, remove_atom
+from ._active import (
+    N_DROPPED,
+    STOPPED,
+    UNTRUSTED,
+    add_atom,
+    add_free_atoms,
+    remove_atom,
+)
 from ._compile import INTERNAL, compiled
 from ._descend import descend
 from ._limits import residual_excess, step_to_residual
@@ -225,6 +232,7 @@ def start_path(gram, corr, i, penalty, state):
     if penalty.has_free:
         mu = u.dtype.type(0)
         k, n_changes = descend(gram, corr, i, mu, True, penalty, n_changes, k, state)
+        k = add_free_atoms(gram, penalty, k, state)
     return k, n_changes
 
 

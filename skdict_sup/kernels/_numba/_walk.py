@@ -7,12 +7,13 @@ support.
 
 import numpy as np
 
-from ._active import N_DROPPED, UNTRUSTED, add_atom, remove_atom
+from ._active import N_DROPPED, UNTRUSTED, add_atom, add_free_atoms, remove_atom
 from ._compile import INTERNAL, compiled
 from ._descend import allow_inactive, descend
 from ._limits import (
     count_penalised,
     exact_residual_excess,
+    has_idle_atom,
     residual_excess,
     step_to_residual,
 )
@@ -21,7 +22,7 @@ from ._rows import axpy, largest, multiply, slope_from_active
 
 # reasons for which a path ends, in `status`
 REASON = 2
-AT_LAM, AT_RESIDUAL, AT_COUNT = 0, 1, 2
+AT_LAM, AT_RESIDUAL, AT_COUNT, AT_TIE = 0, 1, 2, 3
 _MAX_REFINEMENTS = 30
 
 
@@ -39,17 +40,20 @@ def _next_event(gram, mu, end, penalty, k, state):
     sign = one
     for j in range(p):
         weight = penalty.weights[j]
-        if state.bounds[j] == np.inf or weight == 0:
+        # nonnegative atoms without penalty enter where u rises to zero
+        is_barred = weight == 0 and not penalty.positive
+        if state.bounds[j] == np.inf or is_barred:
             continue
+        least = 64 * eps * (weight if weight > 0 else one)
         speed = -change[j]  # u decreases by this times the decrease of mu
         closing = weight - speed
         gap = mu * weight - u[j]
-        if closing > 64 * eps * weight and gap < step * closing:
+        if closing > least and gap < step * closing:
             step, entrant, sign = max(gap / closing, u.dtype.type(0)), j, one
         if penalty.positive:
             continue
         closing, gap = weight + speed, mu * weight + u[j]
-        if closing > 64 * eps * weight and gap < step * closing:
+        if closing > least and gap < step * closing:
             step, entrant, sign = max(gap / closing, u.dtype.type(0)), j, -one
     for r in range(k):
         d, value = state.direction[r], abs(state.values[r])
@@ -77,6 +81,7 @@ def start_walk(gram, corr, i, penalty, state):
     state.status[:] = 0
     if penalty.has_free:
         k, n_changes = descend(gram, corr, i, zero, True, penalty, n_changes, k, state)
+        k = add_free_atoms(gram, penalty, k, state)
     multiply(u, penalty.inverse_weights, p, state.candidates)
     mu = largest(state.candidates, p, penalty.positive)
     allow_inactive(p, mu, False, penalty, k, state)
@@ -97,7 +102,8 @@ def approach(gram, corr, i, end, limit, penalty, state):
     is_there = limit.most <= k + 1 or k == state.inverse.shape[0] - 1
     if limit.sq_bound >= 0:
         is_there = is_there or residual_excess(corr, i, mu, limit, penalty.lam2, k, state) <= 0
-    if is_there:
+    # nonnegative atoms without penalty may enter, which the fast path does not see
+    if is_there or (penalty.has_free and penalty.positive):
         return start_walk(gram, corr, i, penalty, state)
     k, n_changes, mu = follow_path(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
     if k == state.inverse.shape[0] - 1:
@@ -139,10 +145,13 @@ def walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
                 state.status[REASON] = AT_RESIDUAL
                 break
         is_full = count_penalised(k, state) >= limit.most
-        if leaver < 0 and entrant >= 0 and is_full:
+        is_full = is_full and entrant >= 0 and penalty.weights[entrant] > 0
+        if leaver < 0 and is_full:
             axpy(step, state.direction, state.values, k)
             mu -= step
             state.status[REASON] = AT_COUNT
+            if has_idle_atom(k, state):
+                state.status[REASON] = AT_TIE
             break
         axpy(step, state.direction, state.values, k)
         mu = max(mu - step, end)
@@ -178,7 +187,7 @@ def finish_walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
     top = mu
     if state.status[UNTRUSTED]:
         k, state.status[UNTRUSTED] = 0, 0
-    for _ in range(_MAX_REFINEMENTS):
+    for count in range(_MAX_REFINEMENTS):
         k, n_changes = descend(gram, corr, i, mu, False, penalty, n_changes, k, state)
         at_residual = limit.sq_bound >= 0 and state.status[REASON] == AT_RESIDUAL
         if not at_residual or state.status[UNTRUSTED]:
@@ -187,10 +196,11 @@ def finish_walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
         if abs(excess) <= 4 * np.finfo(np.float64).eps * limit.sq_norm or k == 0:
             break
         length = step_to_residual(excess, mu, penalty.lam2, k, state)
-        if not abs(length) < np.inf:
+        # the code and `u` must belong together at the end
+        if not abs(length) < np.inf or count == _MAX_REFINEMENTS - 1:
             break
         new = state.u.dtype.type(max(mu - length, np.float64(end)))
-        if new == mu or new > 2 * top:
+        if new == mu or new > 1024 * top:
             break
         step, leaver = mu - new, -1
         for r in range(k):  # up to the first change of a sign
@@ -204,3 +214,49 @@ def finish_walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
             k -= 1
             n_changes += 1
     return mu, k, n_changes
+
+
+@compiled(**INTERNAL)
+def pass_tie(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
+    """Follow the path on below a tie of atoms, if the code just below has few enough of them.
+
+    Else the path ends here. Returns mu, k and the changes.
+    """
+    below = mu - mu * (state.u.dtype.type(1024) * u_eps(state))
+    k, n_changes = descend(gram, corr, i, below, False, penalty, n_changes, k, state)
+    if state.status[UNTRUSTED] or count_penalised(k, state) > limit.most or not below > end:
+        state.status[REASON] = AT_COUNT
+        return mu, k, n_changes
+    allow_inactive(gram.rows.shape[0], below, False, penalty, k, state)
+    return walk(gram, corr, i, below, end, limit, penalty, n_changes, k, state)
+
+
+@compiled(**INTERNAL)
+def finish_within_count(gram, corr, i, mu, end, limit, penalty, n_changes, k, state):
+    """`finish_walk`, again from larger mu where rounding lets more atoms in at a tie."""
+    growth = u_eps(state) * state.u.dtype.type(64)
+    for _ in range(40):
+        mu, k, n_changes = finish_walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
+        is_within = count_penalised(k, state) <= limit.most
+        if state.status[REASON] != AT_COUNT or is_within or state.status[UNTRUSTED]:
+            break
+        mu += mu * growth
+        growth += growth + growth
+    return mu, k, n_changes
+
+
+@compiled(**INTERNAL)
+def u_eps(state):
+    """Epsilon of the dtype of a state."""
+    return state.u.dtype.type(np.finfo(state.u.dtype).eps)
+
+
+@compiled(**INTERNAL)
+def is_at_bound(corr, i, limit, penalty, k, state):
+    """Whether a path that has ended at a bound on the residual meets it, up to rounding."""
+    if state.status[REASON] != AT_RESIDUAL:
+        return True
+    if count_penalised(k, state) == 0:
+        return True
+    excess = exact_residual_excess(corr, i, limit, penalty.lam2, k, state)
+    return abs(excess) <= 1e-3 * limit.sq_bound + 64 * u_eps(state) * limit.sq_norm

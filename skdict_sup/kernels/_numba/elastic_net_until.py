@@ -4,11 +4,20 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from .._weights import split_weights
-from ._active import UNTRUSTED, allocate_state, make_penalty, write_code
+from ._active import allocate_state, make_penalty, write_code
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._gram import by_weights, shared_gram, use_weights, weighted_gram
-from ._limits import Limit, count_penalised
-from ._walk import AT_COUNT, REASON, approach, finish_walk, walk
+from ._limits import Limit
+from ._walk import (
+    AT_TIE,
+    REASON,
+    approach,
+    finish_within_count,
+    is_at_bound,
+    pass_tie,
+    start_walk,
+    walk,
+)
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
 
@@ -103,22 +112,26 @@ def _codes(
         mu, k, n_changes = approach(gram, corr, i, end, limit, penalty, state)
         if k == capacity and capacity <= p:
             return q
-        mu, k, n_changes = walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
-        if k == capacity and capacity <= p:
-            return q
-        growth = code.dtype.type(64 * np.finfo(code.dtype).eps)
-        for _ in range(40):
-            mu, k, n_changes = finish_walk(
+        for attempt in range(2):
+            mu, k, n_changes = walk(gram, corr, i, mu, end, limit, penalty, n_changes, k, state)
+            for _ in range(p):
+                is_tie = state.status[REASON] == AT_TIE
+                if not is_tie or (k == capacity and capacity <= p):
+                    break
+                mu, k, n_changes = pass_tie(
+                    gram, corr, i, mu, end, limit, penalty, n_changes, k, state
+                )
+            if k == capacity and capacity <= p:
+                return q
+            mu, k, n_changes = finish_within_count(
                 gram, corr, i, mu, end, limit, penalty, n_changes, k, state
             )
-            # rounding may let more atoms in at a tie: back to where there are fewer
-            is_allowed = count_penalised(k, state) <= max_nonzeros
-            if state.status[REASON] != AT_COUNT or is_allowed or state.status[UNTRUSTED]:
+            if k == capacity and capacity <= p:
+                return q
+            if attempt == 1 or is_at_bound(corr, i, limit, penalty, k, state):
                 break
-            mu += mu * growth
-            growth += growth + growth
-        if k == capacity and capacity <= p:
-            return q
+            # float32 has lost the way to a small bound: follow all of it in full precision
+            mu, k, n_changes = start_walk(gram, corr, i, penalty, state)
         n_iter[i], reached[i] = n_changes, mu
         write_code(code, slope, i, penalty.lam2, k, state)
     return n
