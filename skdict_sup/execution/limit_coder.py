@@ -41,6 +41,8 @@ from .tiny_bounds import move_to_bound
 _VANISHED, _VANISHED_32 = 512, 64
 # squared residual, relative to the signal, below which it is not computed as a difference
 _CANCELLED = 1e-6
+_SUM_ROUNDING = 4e-15  # rounding of a sum of some hundred terms, relative to their magnitudes
+_NORM_SHARE = 0.02  # share of the tolerance that the rounding of a norm may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +115,15 @@ class LimitCoder:
         if slope is None or problem is not problem.wide:
             slope = problem.wide.slope(data, wide_code)
         xp = namespace(wide_code)
-        squares = data.offset - xp.vecdot(wide_code, data.corr + slope, axis=-1)
+        products = wide_code * (data.corr + slope)
+        squares = data.offset - xp.sum(products, axis=-1)
         norm = xp.sqrt(xp.maximum(squares, xp.zeros_like(squares)))
         found = self._certificate(data, wide_code, wide_mu, slope, eps(code))
         coded = self._joined(X, code, mu, n_iter, bound, norm, found)
-        is_lost = squares < _CANCELLED * data.offset  # digits of the norm cancel
+        # digits of the norm cancel
+        error = _SUM_ROUNDING * (data.offset + xp.sum(xp.abs(products), axis=-1))
+        is_lost = error > _NORM_SHARE * self.tol * norm * xp.sqrt(data.offset)
+        is_lost = is_lost | (squares < _CANCELLED * data.offset)
         if mu is not None:  # the certificate is that of a weight
             is_lost = is_lost | (wide_mu == 0)
         is_lost = is_lost | ~self.converged(coded.certificate, coded.reached)
@@ -226,7 +232,7 @@ class LimitCoder:
         """Distance of the norm of a residual from its bound that counts as none."""
         wide = self.problem.wide
         size = namespace(X.values).sqrt(wide.reconstruction.offset(X))
-        return (self.tol - wide.atoms.rounding) * size
+        return ((1 - _NORM_SHARE) * self.tol - wide.atoms.rounding) * size
 
     def _is_within_count(self, code):
         """Whether codes have no more nonzeros than they may have."""
