@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from problems import examples
 
-from skdict_sup import KL, ElasticNet, Lp, encode
+from skdict_sup import KL, ElasticNet, Lp, codes_path, encode
 
 CROSSED = ("encode",)
 
@@ -54,6 +54,23 @@ def test_no_claim_is_false_with_missing_entries(seed, kind):
 def test_no_claim_is_false_at_limits(seed):
     case = with_limits(draw(seed, PAIRS[0]))
     violations = Judge(case, code_of(case, encode)).violations
+    assert not violations, f"{case}: {violations}"
+
+
+def along_path(X, dictionary, *, prior, **settings):
+    """The last codes of a path down to the lam of a prior."""
+    for name in ("max_iter", "max_residual", "max_nonzeros"):
+        settings.pop(name, None)
+    last = 1.0 if np.ndim(prior.lam) else prior.lam
+    path = codes_path(X, dictionary, [4 * last, last, 2 * last], prior=prior, **settings)
+    return replace(path[1], lam=None)  # which is rounded, as codes are
+
+
+@examples(12)
+@given(seed=seeds)
+def test_no_claim_is_false_along_a_path(seed):
+    case = replace(with_missing(draw(seed, PAIRS[0])), max_iter=None, solver="auto")
+    violations = Judge(case, code_of(case, along_path)).violations
     assert not violations, f"{case}: {violations}"
 
 
