@@ -102,8 +102,8 @@ def warn_of_low_bounds(n_rows, n_all):
 
 
 _MISSING = (
-    "If NaN marks missing entries of signals, pass mask=~np.isnan(X) to encode and code_vjp, or "
-    "allow_nan=True to an estimator."
+    "missing values of signals need mask=~np.isnan(X) in encode and code_vjp, or allow_nan=True "
+    "in an estimator."
 )
 
 
@@ -162,10 +162,11 @@ def non_finite_rows(array):
 def refuse_non_finite(rows, name, cure=None):
     """Raise ValueError if a list of non-finite rows is not empty."""
     if len(rows):
-        cure = _MISSING if cure is None and name == "X" else cure or ""
+        cure = _MISSING if cure is None and name == "X" else cure
+        cure = cure or "missing values are not supported."
         raise ValueError(
             f"{name} must be finite, got NaN or infinity in {_count(len(rows))}, first in row "
-            f"{rows[0]}. {cure}".rstrip()
+            f"{rows[0]}; {cure}"
         )
 
 

@@ -20,7 +20,7 @@ class WeightedSignals(Wrapped):
     """
 
     cure: ClassVar[str | None] = (
-        "These entries are marked as observed: mask must be False, or entry_weight zero, where "
+        "these entries are marked as observed: mask must be False, or entry_weight zero, where "
         "entries are missing."
     )
 

@@ -95,7 +95,7 @@ def limited_adjoints(problem, X, code, cotangent, limits, bound, n_jobs=None):
         adjoint, is_tied = _adjoint_at_count(terms, cotangent, least_lam)
         return LimitedAdjoints(terms, adjoint, ~is_tied if limits.ends_at_lam else none)
     adjoint, factor = _adjoint_at_residual(terms, cotangent)
-    if limits.max_nonzeros is not None:  # of those that end at the count, the bound is not met
+    if limits.max_nonzeros is not None:  # codes that end at the count do not meet the bound
         xp = namespace(code)
         is_full = _is_at_count(terms, limits.max_nonzeros, bound)
         at_count, _ = _adjoint_at_count(terms, cotangent, least_lam)

@@ -24,7 +24,7 @@ from .._validation import (
 from .._weighted_signals import MissingSignals
 from ..coding import make_solver
 from ..execution import Limits, solve
-from ..limit_arguments import make_limits
+from ..limit_arguments import GREEDY, make_limits
 from ..priors import Prior, as_prior, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
@@ -230,6 +230,8 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _limits(self):
         """Limits of codes from the parameters, or None."""
         check_parameters(self, LIMITS)
+        if self.max_residual is None and self.max_nonzeros is None and self.solver != GREEDY:
+            return None  # a fitted estimator encodes whatever has become of its parameter prior
         terms = self._unresolved_prior(), self.transfer, self.solver
         return make_limits(*terms, self.max_residual, self.max_nonzeros)
 
