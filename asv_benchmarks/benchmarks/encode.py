@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdict_sup import KL, ElasticNet, encode
+from skdict_sup import KL, ElasticNet, codes_path, encode
 
 from .common import digits_to_encode, learned
 
@@ -73,7 +73,7 @@ class EncodeAgain:
 class EncodeConstrained:
     """Missing entries, weights of atoms, and limits in place of lam."""
 
-    params = (["float32", "float64"], ["mask", "atoms", "max_residual", "max_nonzeros"])
+    params = (["float32", "float64"], ["mask", "atoms", "max_residual", "max_nonzeros", "omp"])
     param_names = ("dtype", "constraint")
 
     def setup(self, dtype, constraint):
@@ -86,11 +86,31 @@ class EncodeConstrained:
             "atoms": {"prior": ElasticNet(lam=weights.astype(dtype))},
             "max_residual": {"max_residual": 0.5},  # signals have norm one
             "max_nonzeros": {"max_nonzeros": 10},
+            "omp": {"solver": "omp", "max_nonzeros": 10},
         }[constraint]
         self.time_encode(dtype, constraint)  # compiles
 
     def time_encode(self, dtype, constraint):
         encode(self.X, self.dictionary, **self.options)
+
+
+class Path:
+    """Codes for fifty values of lam, beside one call for the smallest."""
+
+    params = (["float32", "float64"],)
+    param_names = ("dtype",)
+
+    def setup(self, dtype):
+        self.X, self.dictionary = digits_to_encode(512, dtype), learned(300, dtype)
+        self.lams = np.geomspace(0.8, 0.01, 50)
+        self.time_path(dtype)
+        self.time_smallest(dtype)
+
+    def time_path(self, dtype):
+        codes_path(self.X, self.dictionary, self.lams)
+
+    def time_smallest(self, dtype):
+        encode(self.X, self.dictionary, prior=ElasticNet(lam=0.01))
 
 
 class EncodeMany:

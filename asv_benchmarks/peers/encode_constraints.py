@@ -10,6 +10,7 @@ from _common import Contender, arguments, interleaved, machine, publish
 from _constraint_problems import AtomWeights, MissingEntries, NonzeroLimit, ResidualBound
 from _encode_constraints_page import BOUND, FAR, LIMIT, MASK, OURS, PEER, WEIGHTS, page
 from _peers import spams
+from _pursuit_and_paths import sections
 from benchmarks import common
 
 ATOMS = 256
@@ -154,7 +155,10 @@ def rows(quick):
 def main():
     options = arguments(__doc__.splitlines()[0], "encode_constraints")
     about = machine(PACKAGES, threads=" and ".join(map(str, THREADS)) + ", see the tables")
-    publish(page(list(rows(options.quick)), about, SETTINGS, options.quick), options.output)
+    lines = page(list(rows(options.quick)), about, SETTINGS, options.quick)
+    _, train, signals = common.patches()
+    D = common.learn(train[: 2000 if options.quick else 20_000], ATOMS, max_iter=2)
+    publish([*lines, *sections(signals, D, options.quick)], options.output)
 
 
 if __name__ == "__main__":
