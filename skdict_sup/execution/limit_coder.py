@@ -30,7 +30,7 @@ from ..certificate import (
     certificate_from_residuals,
 )
 from ..kernels import elastic_net_until
-from ..priors import ElasticNet, is_per_atom
+from ..priors import ElasticNet, is_per_atom, least_weight
 from ..problem import Problem, cast_certificate
 from ..solvers.homotopy import clip_negative
 from .limits import Limits, Reached
@@ -146,8 +146,9 @@ class LimitCoder:
 
         `data` are in float64. Slopes are None where they are not known.
         """
-        xp, prior = namespace(X.values), problem.prior
+        prior = problem.prior
         corr, sq_norm, arrays = self._kernel_input(problem, X, data)
+        narrow_data = Data(corr, sq_norm, X.weight)
         lam = prior.weight(corr) if is_per_atom(prior.lam) else self.least_lam
         weights, sq_bound = (lam, prior.lam2, prior.positive), squared(bound, corr)
         limits = sq_bound, self.limits.max_nonzeros
@@ -155,16 +156,27 @@ class LimitCoder:
         found = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
         code, slope, mu, n_iter = found
         if prior.positive:
-            narrow_data = Data(corr, sq_norm, X.weight)
             code, slope = clip_negative(problem, narrow_data, code, slope)
         if bound is not None or is_per_atom(prior.lam) or not lam:
             if bound is not None:
                 moved, mu = self._at_tiny_bounds(problem, X, code, mu, bound)
                 slope, code = slope if moved is code else None, moved
-            unit = eps(self.problem.dictionary)
-            least = (_VANISHED if unit < 1e-10 else _VANISHED_32) * unit
-            mu = xp.where(mu <= least * self._largest_weight(prior, corr), 0 * mu, mu)
+            mu = self._without_rounding(problem, narrow_data, mu)
         return code, slope, mu, n_iter
+
+    def _without_rounding(self, problem, data, mu):
+        """Weights with zero in place of those that are rounding of the correlations."""
+        xp, prior = namespace(mu), problem.prior
+        unit = eps(self.problem.dictionary)
+        least = (_VANISHED if unit < 1e-10 else _VANISHED_32) * unit
+        # a bound on the largest correlation tells where to look
+        longest = xp.max(problem.atom_norms.norms) * data.gain / least_weight(prior)
+        rows = to_numpy(mu <= 2 * least * longest * xp.sqrt(data.offset)).nonzero()[0]
+        if not len(rows):
+            return mu
+        part = take_rows(mu, rows)
+        top = self._largest_weight(prior, take_rows(data.corr, rows))
+        return set_rows(mu, xp.where(part <= least * top, xp.zeros_like(part), part), rows)
 
     def _at_tiny_bounds(self, problem, X, code, mu, bound):
         """Codes whose bounds are lost in the rounding of squares, moved along their segments."""
@@ -212,12 +224,15 @@ class LimitCoder:
 
     def _reached(self, X, code, mu, norm, n_iter, bound):
         """Where codes have ended, all in float64."""
-        is_feasible, is_low = self._is_within_count(code) & (mu >= 0), mu < 0
+        is_feasible, is_low, most = mu >= 0, mu < 0, self.limits.max_nonzeros
+        count = self._count(code)
+        if most is not None:
+            is_feasible = is_feasible & (count <= most)
         if bound is not None:
-            slack, count = self._slack(X), self._count(code)
+            slack = self._slack(X)
             is_above = norm > bound + slack
             is_bound = ~is_above & ((norm >= bound - slack) | (count == 0))
-            is_full = is_above & (count == (self.limits.max_nonzeros or -1))
+            is_full = is_above & (count == (most or -1))
             is_feasible = is_feasible & (is_bound | is_full)
             is_low = (mu == 0) & is_above & ~is_full
         return Reached(mu, norm, is_feasible, is_low, n_iter)
@@ -234,15 +249,12 @@ class LimitCoder:
         size = namespace(X.values).sqrt(wide.reconstruction.offset(X))
         return ((1 - _NORM_SHARE) * self.tol - wide.atoms.rounding) * size
 
-    def _is_within_count(self, code):
-        """Whether codes have no more nonzeros than they may have."""
-        most = self.limits.max_nonzeros
-        return self._count(code) <= (code.shape[1] if most is None else most)
-
     def _count(self, code):
         """Numbers of nonzeros with a penalty."""
         xp = namespace(code)
-        is_counted = (code != 0) & (code * 0 + self.problem.prior.weight(code) > 0)
+        is_counted, prior = code != 0, self.problem.prior
+        if is_per_atom(prior.lam):
+            is_counted = is_counted & (prior.weight(code) > 0)[None, :]
         return xp.sum(xp.astype(is_counted, xp.int64), axis=1)
 
     def _certificate(self, data, code, mu, slope, unit):
