@@ -18,7 +18,7 @@ from ._validation import (
 )
 from ._weighted_signals import weighted_signals
 from .execution import Limits, solve
-from .limit_arguments import check_length, make_limits, without_lam
+from .limit_arguments import check_length, make_limits, refuse_max_iter, without_lam
 from .priors import (
     Prior,
     as_prior,
@@ -226,11 +226,7 @@ def prepare_encoding(X, dictionary, prior, transfer, solver, tol, max_iter, init
     if tol is not None:
         check_scalar(tol, "tol", low=0.0, strict=True, also="or None")
     if isinstance(solver, Limits):
-        if max_iter is not None:
-            raise ValueError(
-                "max_iter must be None with max_residual or max_nonzeros, whose paths have "
-                f"a limit of their own, got {max_iter!r}."
-            )
+        refuse_max_iter(max_iter)
         check_length(solver, signals.shape[0])
     else:
         solver = make_solver(solver, problem.reconstruction, problem.prior, max_iter)

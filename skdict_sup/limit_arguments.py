@@ -9,7 +9,7 @@ from ._validation import check_plain, check_scalar
 from .execution import Limits
 from .priors import ElasticNet, as_prior, is_per_atom, is_plain_elastic_net
 
-__all__ = ["GREEDY", "check_length", "make_limits", "without_lam"]
+__all__ = ["GREEDY", "check_length", "make_limits", "refuse_max_iter", "without_lam"]
 
 GREEDY = "omp"  # the name of orthogonal matching pursuit among the solvers
 
@@ -75,6 +75,15 @@ def check_length(limits, n_samples):
         raise ValueError(
             f"max_residual must be a number or have one entry per signal, ({n_samples},), got "
             f"shape {shape}."
+        )
+
+
+def refuse_max_iter(max_iter):
+    """Raise if a number of iterations is given beside limits."""
+    if max_iter is not None:
+        raise ValueError(
+            "max_iter must be None with max_residual or max_nonzeros, whose paths have "
+            f"a limit of their own, got {max_iter!r}."
         )
 
 

@@ -37,7 +37,8 @@ class _Terms:
     problem: Any
     X: Any
     code: Any
-    residual: Any  # weighted
+    plain: Any  # residuals
+    residual: Any  # the same with the weights of entries
     slope: Any
     pulls: Any  # weights of atoms times signs of the code
     mu: Any
@@ -78,8 +79,7 @@ class LimitedAdjoints:
             signals = signals + factor[:, None] * residual
             dictionary = dictionary - code.T @ (factor[:, None] * residual)
             if weights is not None:
-                plain = X.values - code @ problem.dictionary
-                extra = 0.5 * factor[:, None] * plain * plain
+                extra = 0.5 * factor[:, None] * terms.plain * terms.plain
                 weights = weights + xp.where(X.weight > 0, extra, xp.zeros_like(extra))
             grad_bound = -factor * self.bound
         prior = _prior_gradients(problem.prior, terms, self.adjoint, self.has_lam)
@@ -109,8 +109,7 @@ def _is_at_count(terms, max_nonzeros, bound):
     xp, code = namespace(terms.code), terms.code
     weights = terms.problem.prior.weight(code)
     is_counted = (code != 0) & (code * 0 + weights > 0)
-    plain = terms.X.values - code @ terms.problem.dictionary
-    norm = xp.sqrt(xp.vecdot(terms.residual, plain, axis=-1))
+    norm = xp.sqrt(xp.vecdot(terms.residual, terms.plain, axis=-1))
     count = xp.sum(xp.astype(is_counted, xp.int64), axis=1)
     return (count == max_nonzeros) & (norm > (1 + _tie(code)) * bound)
 
@@ -118,8 +117,8 @@ def _is_at_count(terms, max_nonzeros, bound):
 def _terms(problem, X, code, n_jobs):
     """Residuals, slopes and weights mu of codes."""
     xp, prior = namespace(code), problem.prior
-    residual = X.values - code @ problem.dictionary
-    residual = residual if X.weight is None else residual * X.weight
+    plain = X.values - code @ problem.dictionary
+    residual = plain if X.weight is None else plain * X.weight
     slope = residual @ problem.dictionary.T
     lam, lam2, _ = elastic_net_weights(prior, code)
     weights = lam if is_per_atom(prior.lam) else xp.ones_like(code[0, :])
@@ -128,7 +127,7 @@ def _terms(problem, X, code, n_jobs):
     along = xp.sum(pulls * (slope - lam2 * code), axis=1)
     mu = along / xp.where(squares > 0, squares, xp.ones_like(squares))
     mu = xp.maximum(mu, xp.zeros_like(mu))
-    return _Terms(problem, X, code, residual, slope, pulls, mu, n_jobs)
+    return _Terms(problem, X, code, plain, residual, slope, pulls, mu, n_jobs)
 
 
 def _adjoint_at_residual(terms, cotangent):

@@ -9,6 +9,7 @@ from .._typing import Array
 from .._validation import check_matrix
 from ..coding import make_solver
 from ..dictionary.start import resolved_prior
+from ..limit_arguments import refuse_max_iter
 from ..priors import Prior
 from ._coding import CodingEstimator
 from ._fitting import restore_on_error
@@ -182,11 +183,8 @@ class SparseCoder(CodingEstimator):
 
     def _check_solver(self, reconstruction, prior):
         limits = self._limits()
-        if limits is not None and self.max_iter is not None:
-            raise ValueError(
-                "max_iter must be None with max_residual or max_nonzeros, whose paths have "
-                f"a limit of their own, got {self.max_iter!r}."
-            )
+        if limits is not None:
+            refuse_max_iter(self.max_iter)
         return limits or make_solver(self.solver, reconstruction, prior, self.max_iter)
 
     def _encode(self, X):

@@ -7,7 +7,7 @@ best support is known, so that their duality gap is NaN.
 
 from dataclasses import dataclass, replace
 
-from .._array import namespace
+from .._array import namespace, set_rows, take_rows, to_numpy
 from ..certificate import Certificate
 from ..kernels import matching_pursuit_codes
 from .limit_coder import LimitCoder, squared
@@ -36,16 +36,23 @@ class PursuitCoder(LimitCoder):
 
     def _reached(self, X, code, mu, norm, n_iter, bound):
         """Codes stop at the first limit that they meet, or at least squares over all atoms."""
-        xp, is_full = namespace(code), self._count(code) == (self.limits.max_nonzeros or -1)
-        # no atom is left that would lower the residual
+        is_done = self._count(code) == (self.limits.max_nonzeros or -1)
+        if bound is not None:
+            is_done = is_done | (norm <= bound + self._slack(X))
+        is_least, rows = is_done & False, to_numpy(~is_done).nonzero()[0]
+        if len(rows):
+            is_least = set_rows(
+                is_least, self._is_least(X.rows(rows), take_rows(code, rows)), rows
+            )
+        if bound is None:
+            return Reached(None, norm, is_done | is_least, is_done & False, n_iter)
+        return Reached(None, norm, is_done, is_least, n_iter)
+
+    def _is_least(self, X, code):
+        """Whether no atom is left that would lower the residual."""
         data = self.problem.wide.observe(X)
         slope = self.problem.wide.slope(data, code)
-        is_least = data.relative_residual(xp.abs(slope)) <= self.tol
-        is_within, is_low = is_least, is_full & False
-        if bound is not None:
-            is_within = norm <= bound + self._slack(X)
-            is_low = is_least & ~is_within & ~is_full
-        return Reached(None, norm, is_full | is_within, is_low, n_iter)
+        return data.relative_residual(namespace(code).abs(slope)) <= self.tol
 
     def _certificate(self, data, code, mu, slope, unit):
         """Violation of the normal equations on the support, relative to the correlations."""

@@ -77,6 +77,17 @@ def by_weights(entry_weight):
     return np.argsort(entry_weight @ generic, kind="stable")
 
 
+def prepare_gram(gram, corr, dictionary, entry_weight):
+    """Gram matrix or its work space, the order of the signals, and weights of their entries.
+
+    An array of weights without entries stands for none.
+    """
+    if entry_weight is None:
+        return shared_gram(gram), np.arange(corr.shape[0]), np.zeros((0, 0), corr.dtype)
+    order = by_weights(entry_weight)
+    return weighted_gram(dictionary), order, np.ascontiguousarray(entry_weight)
+
+
 @compiled(**INTERNAL)
 def use_weights(gram, entry_weight, i):
     """Take the weights of signal i; rows of G are kept if they are those of the signal before."""

@@ -7,7 +7,7 @@ support.
 
 import numpy as np
 
-from ._active import N_DROPPED, UNTRUSTED, add_atom, add_free_atoms, remove_atom
+from ._active import N_DROPPED, UNTRUSTED, add_atom, remove_atom
 from ._compile import INTERNAL, compiled
 from ._descend import allow_inactive, descend
 from ._limits import (
@@ -18,7 +18,7 @@ from ._limits import (
     step_to_residual,
 )
 from ._path import follow_path, start_path, top_of_path
-from ._rows import axpy, largest, multiply, slope_from_active
+from ._rows import axpy, slope_from_active
 
 # reasons for which a path ends, in `status`
 REASON = 2
@@ -73,17 +73,10 @@ def _refresh(gram, corr, i, lam2, k, state):
 @compiled(**INTERNAL)
 def start_walk(gram, corr, i, penalty, state):
     """Begin the path of signal i; returns mu, the number of active atoms and the changes."""
-    u, p = state.u, gram.rows.shape[0]
-    for j in range(p):
-        u[j] = corr[i, j]
-    zero = u.dtype.type(0)
-    k, n_changes = 0, 0
+    p = gram.rows.shape[0]
     state.status[:] = 0
-    if penalty.has_free:
-        k, n_changes = descend(gram, corr, i, zero, True, penalty, n_changes, k, state)
-        k = add_free_atoms(gram, penalty, k, state)
-    multiply(u, penalty.inverse_weights, p, state.candidates)
-    mu = largest(state.candidates, p, penalty.positive)
+    k, n_changes = start_path(gram, corr, i, penalty, state)
+    mu = top_of_path(corr.dtype.type(np.inf), p, penalty, state)
     allow_inactive(p, mu, False, penalty, k, state)
     return mu, k, n_changes
 

@@ -6,7 +6,7 @@ from .._rank import min_relative_pivot
 from .._weights import split_weights
 from ._active import allocate_state, make_penalty, write_code
 from ._compile import INTERNAL, OPTIONS, compiled
-from ._gram import by_weights, shared_gram, use_weights, weighted_gram
+from ._gram import prepare_gram, use_weights
 from ._limits import Limit
 from ._walk import (
     AT_TIE,
@@ -43,12 +43,7 @@ def elastic_net_until(
     scale = end if np.ndim(lam) else 1.0
     if sq_bound is not None or np.ndim(lam):
         end = 0.0
-    if entry_weight is None:
-        work, order = shared_gram(gram), np.arange(n)
-        entry_weight = np.zeros((0, 0), dtype)
-    else:
-        work, order = weighted_gram(dictionary), by_weights(entry_weight)
-        entry_weight = np.ascontiguousarray(entry_weight)
+    work, order, entry_weight = prepare_gram(gram, corr, dictionary, entry_weight)
     bounds = np.full(n, -1, dtype) if sq_bound is None else np.ascontiguousarray(sq_bound)
     min_pivot, max_changes = min_relative_pivot(np.finfo(dtype).eps), 100 + 10 * p
     penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)

@@ -6,7 +6,7 @@ from .._rank import min_relative_pivot
 from ..matching_pursuit_codes import squared_norms
 from ._active import add_atom, allocate_state, apply_inverse, make_penalty, write_code
 from ._compile import OPTIONS, compiled
-from ._gram import by_weights, shared_gram, use_weights, weighted_gram
+from ._gram import prepare_gram, use_weights
 from ._rows import axpy, index_of, largest, multiply, slope_from_active
 
 _CAPACITY = 64  # most active atoms at first; signals with more are coded with twice as many
@@ -21,12 +21,7 @@ def matching_pursuit_codes(
     squares = squared_norms(gram, dictionary, entry_weight)
     inverse_norm = np.zeros_like(squares)
     np.divide(1, np.sqrt(squares), out=inverse_norm, where=squares > 0)
-    if entry_weight is None:
-        work, order = shared_gram(gram), np.arange(n)
-        entry_weight = np.zeros((0, 0), dtype)
-    else:
-        work, order = weighted_gram(dictionary), by_weights(entry_weight)
-        entry_weight = np.ascontiguousarray(entry_weight)
+    work, order, entry_weight = prepare_gram(gram, corr, dictionary, entry_weight)
     bounds = np.full(n, -1, dtype) if sq_bound is None else np.ascontiguousarray(sq_bound)
     most = p if max_nonzeros is None else min(p, int(max_nonzeros))
     penalty = make_penalty(p, dtype, None, 0.0, min_relative_pivot(np.finfo(dtype).eps), False, p)
