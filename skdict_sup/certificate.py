@@ -186,10 +186,8 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         lost = (1.0 - scale) * (extent * inner + offset)
         lost = lost + 3 * parts * inner + atoms.rounding * parts * extent
         gap = gap + atoms.rounding * lost
-        is_zero = l1 == 0
-        if is_elastic_net(prior) and not (is_numpy(l1) and not is_zero.any()):
-            # a zero code with lam above lam_max has no rounding error
-            is_exact = is_zero & (prior.zero_excess(slope) + error <= 0)
+        if is_elastic_net(prior):
+            is_exact = _is_exact_zero(prior, l1, slope, error)
             gap, error = (xp.where(is_exact, xp.zeros_like(gap), a) for a in (gap, error))
     if is_elastic_net(prior) and weight_of(prior) == 0.0:
         strong = _strong_gap(problem, data, code, slope, error)
@@ -207,6 +205,16 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         xp.where(is_valid & ((gap >= 0) | _has_no_gap(prior, code)), gap, infinite),
         xp.where(is_valid, objective, infinite),
     )
+
+
+def _is_exact_zero(prior, l1, slope, error):
+    """Whether codes are zero with lam above lam_max, which has no rounding error."""
+    is_zero = l1 == 0
+    if not is_numpy(l1):
+        return is_zero & (prior.zero_excess(slope) + error <= 0)
+    rows = is_zero.nonzero()[0]  # few, most of the time
+    is_zero[rows] = prior.zero_excess(slope[rows]) + error[rows] <= 0
+    return is_zero
 
 
 def _smallest_top(problem, data, top, counted):
