@@ -20,6 +20,7 @@ from .elastic_net_until import elastic_net_until
 from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .matching_pursuit_codes import matching_pursuit_codes
+from .overlap_add import overlap_add
 from .support_solve import support_solve
 from .thresholded_product import thresholded_product
 from .weighted_coordinate_descent import weighted_coordinate_descent
@@ -37,6 +38,7 @@ __all__ = [
     "kl_codes",
     "linear_vjp",
     "matching_pursuit_codes",
+    "overlap_add",
     "support_solve",
     "thresholded_product",
     "weighted_coordinate_descent",

@@ -46,6 +46,7 @@ _HOST_KERNELS = (
     "elastic_net_until",
     "matching_pursuit_codes",
     "elastic_net_path",
+    "overlap_add",
 )
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 

@@ -1,0 +1,7 @@
+"""Images: patches, and estimators that take images and return images."""
+
+from .dictionary_denoiser import DictionaryDenoiser
+from .patch_regressor import PatchRegressor
+from .patches import average_patches, extract_patches
+
+__all__ = ["DictionaryDenoiser", "PatchRegressor", "average_patches", "extract_patches"]
