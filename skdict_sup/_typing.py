@@ -10,3 +10,6 @@ Array: TypeAlias = Any
 
 # what scikit-learn accepts as a source of randomness
 RandomState: TypeAlias = int | np.random.RandomState | None
+
+# sources of randomness of the functions for images: what np.random.default_rng takes
+Rng: TypeAlias = int | np.random.Generator | None

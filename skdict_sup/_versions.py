@@ -18,6 +18,8 @@ _PACKAGES = (
     "torch",
     "dask",
     "matplotlib",
+    "pillow",
+    "scikit-image",
 )
 
 

@@ -1,7 +1,14 @@
-"""Images: patches, and estimators that take images and return images."""
+"""Images: patches, degradations, and estimators that take images and return images."""
 
+from . import degradations
 from .dictionary_denoiser import DictionaryDenoiser
 from .patch_regressor import PatchRegressor
 from .patches import average_patches, extract_patches
 
-__all__ = ["DictionaryDenoiser", "PatchRegressor", "average_patches", "extract_patches"]
+__all__ = [
+    "DictionaryDenoiser",
+    "PatchRegressor",
+    "average_patches",
+    "degradations",
+    "extract_patches",
+]

@@ -61,11 +61,8 @@ def extract_patches(
     >>> bool(np.allclose(average_patches(patches, (3, 4), 2), image))
     True
     """
-    image = as_channels(check_image(image, finite=False))
+    image = as_channels(_check_image_or_mask(image))
     grid = make_grid(image.shape, patch_size, stride)
-    xp = namespace(image)
-    if xp.isdtype(image.dtype, "integral"):
-        image = xp.astype(image, xp.float32)
     return patches_of(image, grid)
 
 
@@ -128,6 +125,15 @@ def average_patches(
     for band in grid.bands():
         average.add(band, signals.batch(grid.rows(band)))
     return namespace(like).reshape(average.image(), tuple(image_shape))
+
+
+def _check_image_or_mask(image):
+    """Image of floats, or a boolean one of two or three dimensions."""
+    if is_array(image) and "bool" in str(image.dtype) and image.ndim in (2, 3):
+        return image
+    image = check_image(image, finite=False)
+    xp = namespace(image)
+    return xp.astype(image, xp.float32) if xp.isdtype(image.dtype, "integral") else image
 
 
 def as_channels(image):

@@ -47,6 +47,7 @@ _HOST_KERNELS = (
     "matching_pursuit_codes",
     "elastic_net_path",
     "overlap_add",
+    "error_diffusion",
 )
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 

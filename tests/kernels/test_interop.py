@@ -38,6 +38,8 @@ def calls():
         "matching_pursuit_codes": (gram, corr, sq_norm, 3),
         "elastic_net_path": (gram, corr, [2.0, 0.5, 0.1], 0.0, False),
         "elastic_net_until": (gram, corr, sq_norm, 0.0, 0.0, False, 0.25 * sq_norm, 9),
+        "overlap_add": (corr.reshape(-1, 2, 2)[:12], (0, 1, 3), (0, 2, 3, 4), 5, 6),
+        "error_diffusion": (np.cos(X)[:, :, None] ** 2,),
         "weighted_support_solve": (D, np.cos(X) ** 2, 0.1, code != 0, corr),
         "weighted_coordinate_descent": (
             *(D, np.cos(X) ** 2, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),

@@ -1,0 +1,31 @@
+"""What Pillow does: bicubic interpolation."""
+
+import numpy as np
+
+from ._images import channelwise, like_image, to_host
+
+__all__ = ["load_pillow", "resized"]
+
+
+def load_pillow():
+    """The module `PIL.Image`, imported at first use."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Bicubic resizing and image files need Pillow; install it with "
+            'pip install "skdict-sup[image]".'
+        ) from error
+    return Image
+
+
+def resized(image, height, width):
+    """Bicubic interpolation of an image at another size, with antialiasing if it is smaller."""
+    pillow = load_pillow()
+
+    def resize(channel):
+        picture = pillow.fromarray(channel.astype(np.float32))  # their mode is "F"
+        picture = picture.resize((int(width), int(height)), pillow.Resampling.BICUBIC)
+        return np.array(picture, dtype=np.float64)
+
+    return like_image(channelwise(resize, to_host(image)), image)
