@@ -11,6 +11,8 @@ from ._grid import PatchGrid
 from ._levels import at_pixels, without_levels
 from .patches import patches_of
 
+_LEAST_ERROR = 1e-3  # squared error of a pixel, relative to the largest, that bounds its weight
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -70,9 +72,10 @@ class Stage:
         xp, (height, width) = namespace(error), self.output_size
         squares = xp.mean(error * error, axis=0)
         squares = xp.mean(xp.reshape(squares, (height, width, -1)), axis=2)
-        least = 1e-3 * xp.max(squares)
-        weights = least / xp.where(squares > least, squares, least + 0 * squares)
-        window = weights if float(least) > 0 else xp.ones_like(squares)
+        largest = xp.max(squares)
+        if float(largest) == 0.0:
+            return replace(self, window=np.ones(self.output_size))
+        window = 1.0 / xp.maximum(squares / largest, xp.full_like(squares, _LEAST_ERROR))
         return replace(self, window=to_numpy(window))
 
     def apply(self, image, stride):
