@@ -2,11 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from .._array import astype_like, device_of, namespace
+from .._atoms import Atoms
 from .._validation import check_scalar
+from ..problem import Problem
+from ..reconstruction import as_reconstruction
 from ._average import PatchAverage
 from ._collections import check_size
 from ._grid import PatchGrid
@@ -58,11 +60,7 @@ class PatchRestorer(TransformerMixin, BaseEstimator):
                 )
 
     def _averaged(self, image, restored):
-        """Image from overlapping patches.
-
-        `restored(rows)` gives the restored patches of a slice of those of the image, and their
-        extraction is `patches.batch(rows)`.
-        """
+        """Image from its patches: `restored(rows)` gives those of a slice, restored."""
         grid = self._grid(image)
         xp = namespace(image)
         kind = {"dtype": image.dtype, "device": device_of(image)}
@@ -80,6 +78,10 @@ class PatchRestorer(TransformerMixin, BaseEstimator):
     def _patches(self, image):
         """`Patches` of an image."""
         return patches_of(image, self._grid(image))
+
+    def _problem(self, atoms, prior):
+        """Sparse coding over atoms, whose Gram matrix serves all slices of an image."""
+        return Problem(as_reconstruction("linear"), prior, Atoms(atoms))
 
     def _atoms_like(self, image):
         """The dictionary as an array like an image."""

@@ -17,7 +17,9 @@ def sample_patches(inputs, outputs, stage, n_patches, rng, symmetries=False):
     inner = [
         clean[top : clean.shape[0] - top, left : clean.shape[1] - left, :] for clean in outputs
     ]
-    places = random_places([(image.shape[:2], stage.patch_size) for image in inputs], n_patches, rng)
+    places = random_places(
+        [(image.shape[:2], stage.patch_size) for image in inputs], n_patches, rng
+    )
     patches = patches_at(inputs, stage.patch_size, places)
     clean = patches_at(inner, stage.output_size, places)
     if symmetries:

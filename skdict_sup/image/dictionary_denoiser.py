@@ -7,9 +7,10 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._typing import RandomState
 from .._validation import check_scalar
-from ..coding import encode
 from ..estimators import OnlineDictionaryLearning
 from ..estimators._fitting import as_generator, restore_on_error
+from ..execution import Limits, solve
+from ..priors import ElasticNet
 from ._collections import read_images
 from ._cosines import cosine_atoms
 from ._levels import at_pixels, without_levels
@@ -224,12 +225,13 @@ class DictionaryDenoiser(PatchRestorer):
             return image
         patches, atoms = self._patches(image), self._atoms_like(image)
         n_channels, n_features = image.shape[2], patches.shape[1]
-        bound, n_pixels = self._bound(sigma, n_features), n_features // n_channels
-        options = {"max_residual": bound, "solver": "omp", "n_jobs": self.n_jobs}
+        n_pixels = n_features // n_channels
+        problem = self._problem(atoms, ElasticNet(1.0))
+        limits = Limits(self._bound(sigma, n_features), is_greedy=True, warns_of_low_bounds=False)
 
         def restored(rows):
             features, levels = without_levels(patches.batch(rows), n_pixels, n_channels)
-            code = encode(features, atoms, **options).code
+            code = solve(problem, features, limits, n_jobs=self.n_jobs, warns=False).code
             return code @ atoms + at_pixels(levels, n_pixels)
 
         return self._averaged(image, restored)

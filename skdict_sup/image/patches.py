@@ -175,8 +175,7 @@ def as_pair(value, name):
 def _check_shape(shape):
     if not isinstance(shape, tuple | list) or len(shape) not in (2, 3):
         raise ValueError(
-            "image_shape must be (height, width) or (height, width, n_channels), got "
-            f"{shape!r}."
+            f"image_shape must be (height, width) or (height, width, n_channels), got {shape!r}."
         )
     shape = tuple(int(check_scalar(v, "image_shape", low=1, integer=True)) for v in shape)
     return shape if len(shape) == 3 else (*shape, 1)

@@ -95,7 +95,9 @@ def test_other_libraries_agree_with_numpy(xp):
 def test_neither_threads_nor_storage_change_a_bit():
     model = denoiser(n_jobs=1)
     found = model.fit_transform([NOISY, CLEAN])
-    for other, expected in zip(denoiser(n_jobs=2).fit_transform([NOISY, CLEAN]), found, strict=True):
+    for other, expected in zip(
+        denoiser(n_jobs=2).fit_transform([NOISY, CLEAN]), found, strict=True
+    ):
         np.testing.assert_array_equal(other, expected)
     stored = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(stored.transform(NOISY), found[0])

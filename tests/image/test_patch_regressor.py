@@ -93,7 +93,9 @@ def test_the_default_is_better_than_a_linear_model_on_other_images():
     other = [picture((24, 30), seed) for seed in (7, 8)]
     inputs = [add_noise(image, rng, sigma=0.15) for image in other]
     scores = [
-        PatchRegressor(regressor, patch_size=6, random_state=0).fit(noisy, CLEAN).score(inputs, other)
+        PatchRegressor(regressor, patch_size=6, random_state=0)
+        .fit(noisy, CLEAN)
+        .score(inputs, other)
         for regressor in (Ridge(), SupervisedDictionaryRegressor(32, max_iter=20, random_state=0))
     ]
     assert scores[1] > scores[0] + 0.5
@@ -194,7 +196,11 @@ def test_wrong_parameters_are_refused_and_a_fit_stays(parameters, message):
     ("X", "y", "message"),
     [
         (BLURRED, CLEAN[:2], "3 images in X and 2 in y"),
-        (BLURRED, [*CLEAN[:2], CLEAN[2][1:]], r"equal shapes, got \(24, 30, 1\) and \(23, 30, 1\)"),
+        (
+            BLURRED,
+            [*CLEAN[:2], CLEAN[2][1:]],
+            r"equal shapes, got \(24, 30, 1\) and \(23, 30, 1\)",
+        ),
         ([np.ones((9, 9)), np.ones((9, 9, 3))], [np.ones((9, 9)), np.ones((9, 9, 3))], "channels"),
         ([], [], "at least one image"),
         ("image.png", CLEAN, "X must be an image, or a list or stack"),

@@ -1,0 +1,57 @@
+"""Masks of the observed pixels of images."""
+
+from typing import Any
+
+import numpy as np
+
+from .._array import device_of, is_array, namespace, to_numpy
+from .._validation import check_plain
+
+
+def read_masks(masks, images):
+    """Boolean NumPy masks (height, width), True where a pixel is observed, one for each image.
+
+    `images` are `Images` and `masks` is in the same container. Without masks, missing pixels are
+    NaN.
+    """
+    if masks is None:
+        found = [~np.isnan(to_numpy(image)).any(axis=2) for image in images.arrays]
+    else:
+        parts: Any = [masks] if images.container == "image" else list(masks)
+        if len(parts) != len(images.arrays):
+            raise ValueError(
+                f"mask must have one mask for each image, got {len(parts)} for "
+                f"{len(images.arrays)} images."
+            )
+        found = [_checked(part, image) for part, image in zip(parts, images.arrays, strict=True)]
+    for i, mask in enumerate(found):
+        if not mask.any():
+            raise ValueError(f"mask must be True for at least one pixel, got none in image {i}.")
+    return found
+
+
+def _checked(mask, image):
+    """Boolean mask of an image, as a NumPy array."""
+    check_plain(mask, "mask")
+    mask = to_numpy(mask) if is_array(mask) else np.asarray(mask)
+    if mask.dtype != np.bool_:
+        raise TypeError(
+            f"mask must be boolean, True where a pixel is observed, got dtype {mask.dtype}; use "
+            "mask == 1 for zeros and ones."
+        )
+    if mask.shape != tuple(image.shape[:2]):
+        raise ValueError(
+            f"mask must have the height and width of its image, {tuple(image.shape[:2])}, got "
+            f"shape {mask.shape}."
+        )
+    values = to_numpy(image)[mask]
+    if not np.isfinite(values).all():
+        raise ValueError("X must be finite where mask is True, got NaN or infinity.")
+    return mask
+
+
+def without_missing(image, mask):
+    """Image with zeros in place of missing pixels."""
+    xp = namespace(image)
+    observed = xp.asarray(mask[:, :, None], device=device_of(image))
+    return xp.where(observed, image, xp.zeros_like(image))
