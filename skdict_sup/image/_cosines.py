@@ -19,7 +19,7 @@ def cosine_atoms(n_components, size, n_channels):
     spacings = zip(shape, (step, step, 1.0), strict=True)
     frequencies = list(product(*(np.arange(0, n, spacing) for n, spacing in spacings)))
     atoms: list[np.ndarray] = []
-    for place in sorted(frequencies, key=lambda k: sum((a / n) ** 2 for a, n in zip(k, shape))):
+    for place in sorted(frequencies, key=lambda place: np.sum((np.array(place) / shape) ** 2)):
         atom = np.ones(())
         for frequency, n in zip(place, shape, strict=True):
             wave = np.cos(np.pi * frequency * (np.arange(n) + 0.5) / n)

@@ -271,7 +271,9 @@ class DictionaryInpainter(PatchRestorer):
         image = without_missing(image, mask)
         values = to_numpy(image)
         if self.start == "nearest":
-            _, nearest = distance_transform_edt(~mask, return_indices=True)
+            nearest: Any = distance_transform_edt(
+                ~mask, return_distances=False, return_indices=True
+            )
             return astype_like(values[tuple(nearest)], image)
         fill = from_skimage("restoration").inpaint_biharmonic
         return astype_like(as_channels(fill(values, ~mask, channel_axis=-1)), image)

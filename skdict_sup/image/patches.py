@@ -147,7 +147,7 @@ def patches_of(image, grid, selected=None):
     return Patches(pixels, grid, range(grid.shape[0]) if selected is None else selected)
 
 
-def make_grid(shape, patch_size, stride=1):
+def make_grid(shape, patch_size: Any, stride: Any = 1):
     """`PatchGrid` of an image (height, width, n_channels), from arguments of a user."""
     size, step = as_pair(patch_size, "patch_size"), as_pair(stride, "stride")
     if any(a > b for a, b in zip(size, shape[:2], strict=True)):
@@ -160,16 +160,17 @@ def make_grid(shape, patch_size, stride=1):
             f"stride must be at most patch_size, {_words(size)} pixels, so that patches cover "
             f"the image, got {_words(step)}."
         )
-    return PatchGrid(tuple(map(int, shape[:2])), int(shape[2]), size, step)
+    return PatchGrid((int(shape[0]), int(shape[1])), int(shape[2]), size, step)
 
 
-def as_pair(value, name):
+def as_pair(value, name) -> tuple[int, int]:
     """Two positive integers, from one or two."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         value = (value, value)
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(f"{name} must be an integer or two, (height, width), got {value!r}.")
-    return tuple(int(check_scalar(v, name, low=1, integer=True)) for v in value)
+    first, second = (int(check_scalar(v, name, low=1, integer=True)) for v in value)
+    return first, second
 
 
 def _check_shape(shape):
