@@ -37,10 +37,10 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    regressor : regressor or None, default=None
+    regressor : regressor, list of regressors or None, default=None
         Regressor with several outputs, such as :class:`~skdict_sup.SupervisedDictionaryRegressor`
-        or those of scikit-learn. None is a `SupervisedDictionaryRegressor` of 256 atoms with
-        ``fit_linear=True``, trained for 5 epochs.
+        or those of scikit-learn; a list has one for each stage. None is a
+        `SupervisedDictionaryRegressor` of 256 atoms, trained for 5 epochs.
     patch_size : int or tuple of two int, default=10
         Height and width of the patches of the degraded image, in pixels; a number is for both.
     output_patch_size : int, tuple of two int or None, default=None
@@ -56,7 +56,8 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
         Patches on which the regressor is fitted, at random places of all images.
     n_stages : int, default=1
         Number of regressions in a cascade: those after the first have patches of the image that
-        the previous one has predicted as features, beside the patches of the degraded image.
+        the previous one has predicted as features, beside the patches of the degraded image. A
+        list of regressors has as many.
     window : {"precision", "equal"}, default="precision"
         Weights V of the pixels of a patch in the means of overlapping predictions: one over their
         mean squared error on training patches, or equal ones.
@@ -156,17 +157,17 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
         rng, stages = as_generator(self.random_state), []
         with restore_on_error(self):
             current = inputs
-            for number in range(self.n_stages):
+            for number, regressor in enumerate(self._new_regressors(rng)):
                 start = time.perf_counter()
                 if number:
                     current = [
                         _joined(stages[-1].apply(image, self._strides), degraded)
                         for image, degraded in zip(current, inputs, strict=True)
                     ]
-                stages.append(self._fitted_stage(current, outputs, rng))
+                stages.append(self._fitted_stage(regressor, current, outputs, rng))
                 if self.verbose:
                     seconds = time.perf_counter() - start
-                    print(f"stage {number + 1} of {self.n_stages}: {seconds:.0f} s", flush=True)
+                    print(f"stage {number + 1}: {seconds:.0f} s", flush=True)
             self.stages_, self.n_channels_in_ = stages, inputs[0].shape[2]
         return self
 
@@ -232,10 +233,10 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
             estimate = stage.apply(_joined(estimate, image), self._strides)
         return namespace(estimate).clip(estimate, 0.0, 1.0)
 
-    def _fitted_stage(self, inputs, outputs, rng):
+    def _fitted_stage(self, regressor, inputs, outputs, rng):
         """Stage fitted on patches of the inputs and the outputs."""
         n_targets = outputs[0].shape[2]
-        stage = Stage(self._new_regressor(rng), *self._sizes, n_targets, bool(self.center))
+        stage = Stage(regressor, *self._sizes, n_targets, bool(self.center))
         patches, clean = sample_patches(
             inputs, outputs, stage, self.n_patches, rng, bool(self.symmetries)
         )
@@ -245,13 +246,18 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
             stage = stage.weighted(patches[::step, :], clean[::step, :])
         return stage
 
-    def _new_regressor(self, rng):
-        """Regressor to fit."""
+    def _new_regressors(self, rng):
+        """Regressor of each stage, to be fitted."""
+        if isinstance(self.regressor, list | tuple):
+            return [clone(regressor) for regressor in self.regressor]
         if self.regressor is not None:
-            return clone(self.regressor)
-        seed = int(rng.integers(2**31))
-        settings = {"fit_linear": True, "max_iter": _MAX_ITER, "learning_rate": _LEARNING_RATE}
-        return SupervisedDictionaryRegressor(_N_COMPONENTS, **settings, random_state=seed)
+            return [clone(self.regressor) for _ in range(self.n_stages)]
+        settings = {"max_iter": _MAX_ITER, "learning_rate": _LEARNING_RATE}
+        seeds = rng.integers(2**31, size=self.n_stages)
+        return [
+            SupervisedDictionaryRegressor(_N_COMPONENTS, **settings, random_state=int(seed))
+            for seed in seeds
+        ]
 
     @property
     def _strides(self):
@@ -270,6 +276,14 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
         """Raise unless the parameters are in range, and fit the images."""
         for name in ("n_patches", "n_stages"):
             check_scalar(getattr(self, name), name, low=1, integer=True)
+        if isinstance(self.regressor, list | tuple) and self.n_stages not in (
+            1,
+            len(self.regressor),
+        ):
+            raise ValueError(
+                f"regressor must be a list of n_stages={self.n_stages} regressors, or n_stages "
+                f"be 1, got {len(self.regressor)} regressors."
+            )
         check_option(self.window, "window", ("equal", "precision"))
         for name in ("center", "symmetries"):
             if not isinstance(getattr(self, name), bool | np.bool_):

@@ -101,6 +101,17 @@ def test_the_default_is_better_than_a_linear_model_on_other_images():
     assert scores[1] > scores[0] + 0.5
 
 
+def test_a_list_has_a_regressor_for_each_stage():
+    model = PatchRegressor([Ridge(0.1), LinearRegression()], patch_size=3, random_state=0)
+    model.fit(BLURRED, CLEAN)
+    assert [type(stage.regressor) for stage in model.stages_] == [Ridge, LinearRegression]
+    first = ridge(patch_size=3).fit(BLURRED, CLEAN)
+    np.testing.assert_array_equal(model.stages_[0].regressor.coef_, first.stages_[0].regressor.coef_)
+    assert model.score(BLURRED, CLEAN) > first.score(BLURRED, CLEAN)
+    with pytest.raises(ValueError, match="list of n_stages=3 regressors"):
+        model.set_params(n_stages=3).fit(BLURRED, CLEAN)
+
+
 def test_the_score_is_the_mean_psnr():
     model = ridge().fit(BLURRED, CLEAN)
     found = model.predict(BLURRED)
@@ -166,7 +177,7 @@ def test_grid_search_over_sizes_and_parameters_of_the_regressor():
 
 def test_progress_is_printed(capsys):
     ridge(n_stages=2, verbose=1).fit(BLURRED, CLEAN)
-    assert "stage 2 of 2" in capsys.readouterr().out
+    assert "stage 2: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""Methods that restore photographs: each learns from pairs, and returns a function of an image."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import bm3d
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage import restoration
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryRegressor
+from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor
+from skdict_sup.image.degradations import blur
+
+QUICK = {"n_patches": 500, "stride": 4}
+
+
+@dataclass(frozen=True)
+class Given:
+    """The degraded image itself."""
+
+    def __call__(self, level, pairs):
+        return lambda image: image
+
+    def quick(self):
+        return self
+
+
+@dataclass(frozen=True)
+class Function(Given):
+    """A function of the image and the level, which learns nothing."""
+
+    function: Any
+    name: str
+
+    def __call__(self, level, pairs):
+        return partial(self.function, level=level)
+
+    def __repr__(self):
+        return self.name
+
+
+@dataclass(frozen=True)
+class BestGaussian(Given):
+    """A Gaussian filter of the width that is best on training photographs."""
+
+    def __call__(self, level, pairs):
+        def error(width):
+            return sum(np.mean((gaussian_filter(x, width) - y) ** 2) for x, y in pairs[:10])
+
+        best = min(np.arange(0.6, 2.6, 0.1), key=error)
+        return lambda image: gaussian_filter(image, best)
+
+
+@dataclass(frozen=True)
+class Patchwise(Given):
+    """A `PatchRegressor`, by the parameters of its regressor and its own."""
+
+    kind: str
+    regressor: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
+    second: bool = False  # whether a ridge regression of the first output follows
+
+    def __call__(self, level, pairs):
+        regressors = [self._regressor(), *([Ridge(1.0)] if self.second else [])]
+        model = PatchRegressor(regressors, random_state=0, **self.options)
+        model.fit([x for x, _ in pairs], [y for _, y in pairs])
+        return model.predict
+
+    def _regressor(self):
+        if self.kind == "ridge":
+            return Ridge(**self.regressor)
+        settings = dict(self.regressor)
+        prior = ElasticNet(settings.pop("lam"), settings.pop("lam2"))
+        if self.kind == "unsupervised":
+            atoms = OnlineDictionaryLearning(prior=prior, random_state=0, **settings)
+            return make_pipeline(atoms, Ridge(1e-3))
+        return SupervisedDictionaryRegressor(
+            prior=prior, learning_rate=0.16, random_state=0, **settings
+        )
+
+    def quick(self):
+        small = {} if self.kind == "ridge" else {"n_components": 16, "max_iter": 1}
+        options = {**self.options, **QUICK}
+        return replace(self, regressor={**self.regressor, **small}, options=options)
+
+
+@dataclass(frozen=True)
+class Denoiser(Given):
+    """`DictionaryDenoiser`, learned on each noisy image itself, with a known level of noise."""
+
+    options: dict = field(default_factory=dict)
+
+    def __call__(self, level, pairs):
+        return DictionaryDenoiser(sigma=level / 255, random_state=0, **self.options).fit_transform
+
+    def quick(self):
+        return replace(self, options={"n_components": 32, "max_iter": 1, "stride": 4})
+
+
+@dataclass(frozen=True)
+class Inpainter(Given):
+    """`DictionaryInpainter`, learned on each incomplete image itself or on whole photographs."""
+
+    alone: bool
+    options: dict = field(default_factory=dict)
+
+    def __call__(self, level, pairs):
+        model = DictionaryInpainter(random_state=0, **self.options)
+        return model.fit_transform if self.alone else model.fit([y for _, y in pairs]).transform
+
+    def quick(self):
+        return replace(self, options={"n_components": 32, "max_iter": 1, "stride": 4})
+
+
+def _bm3d(image, level):
+    return bm3d.bm3d(image.astype(float), level / 255)
+
+
+def _biharmonic(image, level):
+    return restoration.inpaint_biharmonic(np.nan_to_num(image), np.isnan(image))
+
+
+def _kernel(level):
+    """The blur of a level as a kernel: its answer to a single white pixel."""
+    from images import BLURS
+
+    point = np.zeros((17, 17))
+    point[8, 8] = 1.0
+    return blur(point, **BLURS[level])
+
+
+def _padded(restore, image, level):
+    """Deconvolution of a mirrored image, so that edges do not ring."""
+    wide = np.pad(image.astype(float), 24, mode="symmetric")
+    return restore(wide, _kernel(level))[24:-24, 24:-24]
+
+
+def _wiener(image, level):
+    def restore(wide, kernel):
+        return restoration.unsupervised_wiener(wide, kernel, rng=0)[0]
+
+    return _padded(restore, image, level)
+
+
+def _richardson_lucy(image, level):
+    def restore(wide, kernel):
+        return restoration.richardson_lucy(np.clip(wide, 1e-3, 1), kernel, num_iter=15)
+
+    return _padded(restore, image, level)
+
+
+def _unsupervised(lam, size):
+    regressor = {"lam": lam, "lam2": 0.1, "n_components": 512, "max_iter": 3}
+    return Patchwise("unsupervised", regressor, {"patch_size": size})
+
+
+def _ridge(size):
+    return Patchwise("ridge", {"alpha": 0.01}, {"patch_size": size})
+
+
+def _supervised(size, lam, lam2=0.1, linear=False, second=False):
+    regressor = {"lam": lam, "lam2": lam2, "n_components": 512, "max_iter": 6}
+    options = {"patch_size": size, "n_patches": 300_000}
+    return Patchwise("supervised", {**regressor, "fit_linear": linear}, options, second)
+
+
+METHODS = {
+    "halftone": {
+        "Gaussian filter": BestGaussian(),
+        "ridge": _ridge(10),
+        "linked dictionaries, unsupervised": _unsupervised(0.3, 10),
+        "supervised dictionary": _supervised(10, 0.3),
+        "supervised dictionary, then ridge": _supervised(10, 0.3, second=True),
+    },
+    "denoise": {
+        "Gaussian filter": BestGaussian(),
+        "BM3D": Function(_bm3d, "bm3d"),
+        "ridge": _ridge(8),
+        "DictionaryDenoiser": Denoiser(),
+        "supervised dictionary": _supervised(10, 0.3),
+    },
+    "zoom": {
+        "bicubic": Given(),
+        "ridge": _ridge(10),
+        "linked dictionaries, unsupervised": _unsupervised(0.1, 10),
+        "supervised dictionary": _supervised(8, 0.03, 0.03, linear=True),
+    },
+    "deblur": {
+        "blurred": Given(),
+        "unsupervised Wiener": Function(_wiener, "wiener"),
+        "Richardson-Lucy": Function(_richardson_lucy, "richardson_lucy 15"),
+        "ridge": _ridge(12),
+        "supervised dictionary": _supervised(10, 0.03, 0.03, linear=True),
+    },
+    "inpaint": {
+        "biharmonic": Function(_biharmonic, "biharmonic"),
+        "DictionaryInpainter": Inpainter(alone=True),
+        "DictionaryInpainter, learned on photographs": Inpainter(alone=False),
+    },
+}
