@@ -61,7 +61,10 @@ def _means(levels, six):
             rows.append(
                 [
                     *(str(level), name, *(f"{mean:.2f}" for mean in means)),
-                    *(f"{np.mean(some):.2f}", f"{np.mean(list(result.ssim['test'].values())):.3f}"),
+                    *(
+                        f"{np.mean(some):.2f}",
+                        f"{np.mean(list(result.ssim['test'].values())):.3f}",
+                    ),
                     *(f"{result.fit_seconds:.0f}", f"{result.seconds:.1f}"),
                 ]
             )

@@ -171,7 +171,9 @@ def run_part(part, images, keep, quick):
 def main():
     options = arguments(__doc__.splitlines()[0], "images", PARTS)
     if common.data_file("images_train.npz") is None:
-        sys.exit("images.py needs images_train.npz and images_test.npz: SKDICT_DATA names a folder")
+        sys.exit(
+            "images.py needs images_train.npz and images_test.npz: SKDICT_DATA names a folder"
+        )
     images, start = photographs(options.quick), time.perf_counter()
     keep = Kept("images", keep=not options.quick)
     parts = [options.only] if options.only else PARTS

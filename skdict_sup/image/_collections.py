@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._array import is_array, namespace
+from .._array import check_same_device, is_array, namespace
 from .._validation import check_plain
 from ._images import check_image
 from .patches import as_channels
@@ -59,6 +59,10 @@ def read_images(images, name, *, finite=True):
     parts = [check_image(part, one, finite) for part, one in zip(parts, names, strict=True)]
     forms = [Form(part) for part in parts]
     arrays = [form.floats(part) for form, part in zip(forms, parts, strict=True)]
+    check_same_device(**dict(zip(names, arrays, strict=True)))
+    xp = namespace(arrays[0])
+    if any(array.dtype == xp.float64 for array in arrays):
+        arrays = [xp.astype(array, xp.float64, copy=False) for array in arrays]
     return Images(arrays, forms, container)
 
 

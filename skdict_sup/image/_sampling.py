@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._array import namespace
+from .._array import namespace, take_rows
 from ._grid import PatchGrid
 from .patches import patches_of
 
@@ -36,7 +36,10 @@ def turned(patches, kinds, size, n_channels):
     turns = [np.rot90(order, k) for k in range(4)]
     turns += [np.flip(turn, 0) for turn in turns]
     orders = np.stack([turn.ravel() for turn in turns])
-    return np.take_along_axis(patches, orders[kinds], axis=1)
+    n_rows, n_features = patches.shape
+    index = n_features * np.arange(n_rows)[:, None] + orders[kinds]
+    xp = namespace(patches)
+    return xp.reshape(take_rows(xp.reshape(patches, (-1,)), index.ravel()), patches.shape)
 
 
 def random_places(sizes, n_patches, rng):

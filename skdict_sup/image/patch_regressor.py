@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._array import namespace
+from .._array import astype_like, namespace
 from .._typing import RandomState
 from .._validation import check_option, check_scalar
 from ..estimators import SupervisedDictionaryRegressor
@@ -151,7 +151,7 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
             unchanged.
         """
         inputs = read_images(X, "X").arrays
-        outputs = read_images(y, "y").arrays
+        outputs = [astype_like(clean, inputs[0]) for clean in read_images(y, "y").arrays]
         check_pairs(inputs, outputs)
         self._check_parameters(inputs)
         rng, stages = as_generator(self.random_state), []
@@ -276,14 +276,13 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
         """Raise unless the parameters are in range, and fit the images."""
         for name in ("n_patches", "n_stages"):
             check_scalar(getattr(self, name), name, low=1, integer=True)
-        if isinstance(self.regressor, list | tuple) and self.n_stages not in (
-            1,
-            len(self.regressor),
-        ):
-            raise ValueError(
-                f"regressor must be a list of n_stages={self.n_stages} regressors, or n_stages "
-                f"be 1, got {len(self.regressor)} regressors."
-            )
+        if isinstance(self.regressor, list | tuple):
+            n_given = len(self.regressor)
+            if not n_given or self.n_stages not in (1, n_given):
+                raise ValueError(
+                    "regressor must be a list of at least one regressor, and n_stages their number "
+                    f"or 1, got {n_given} regressors and n_stages={self.n_stages}."
+                )
         check_option(self.window, "window", ("equal", "precision"))
         for name in ("center", "symmetries"):
             if not isinstance(getattr(self, name), bool | np.bool_):

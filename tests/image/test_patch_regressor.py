@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 
 from skdict_sup import SupervisedDictionaryRegressor
+from skdict_sup._array import namespace
 from skdict_sup.image import PatchRegressor
 from skdict_sup.image.degradations import add_noise, blur
 
@@ -27,6 +28,17 @@ class Copy(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         return X.reshape(len(X), self.n_pixels_, -1)[:, :, :3].reshape(len(X), -1)
+
+
+class _Means(RegressorMixin, BaseEstimator):
+    """Regressor of any array library that predicts the mean target."""
+
+    def fit(self, X, y):
+        self.mean_ = namespace(y).mean(y, axis=0, keepdims=True)
+        return self
+
+    def predict(self, X):
+        return self.mean_ + 0 * X
 
 
 def ridge(**parameters):
@@ -106,10 +118,13 @@ def test_a_list_has_a_regressor_for_each_stage():
     model.fit(BLURRED, CLEAN)
     assert [type(stage.regressor) for stage in model.stages_] == [Ridge, LinearRegression]
     first = ridge(patch_size=3).fit(BLURRED, CLEAN)
-    np.testing.assert_array_equal(model.stages_[0].regressor.coef_, first.stages_[0].regressor.coef_)
+    np.testing.assert_array_equal(
+        model.stages_[0].regressor.coef_, first.stages_[0].regressor.coef_
+    )
     assert model.score(BLURRED, CLEAN) > first.score(BLURRED, CLEAN)
-    with pytest.raises(ValueError, match="list of n_stages=3 regressors"):
-        model.set_params(n_stages=3).fit(BLURRED, CLEAN)
+    for parameters in ({"n_stages": 3}, {"regressor": []}):
+        with pytest.raises(ValueError, match="list of at least one regressor"):
+            clone(model).set_params(**parameters).fit(BLURRED, CLEAN)
 
 
 def test_the_score_is_the_mean_psnr():
@@ -148,6 +163,13 @@ def test_other_libraries_agree_with_numpy(xp):
     found = there.predict(xp.asarray(BLURRED[1]))
     assert xp.is_mine(found)
     np.testing.assert_allclose(xp.to_numpy(found), model.predict(BLURRED[1]), atol=1e-6)
+
+
+def test_clean_images_may_be_of_another_library_and_dtypes_may_differ(xp):
+    images = [xp.asarray(BLURRED[0].astype(np.float32)), xp.asarray(BLURRED[1])]
+    model = ridge(n_patches=50, symmetries=True).set_params(regressor=_Means())
+    model.fit(images, CLEAN[:2])
+    assert [xp.to_numpy(x).dtype for x in model.predict(images)] == [np.float32, np.float64]
 
 
 def test_a_seed_gives_equal_fits_and_pickles_predict():
