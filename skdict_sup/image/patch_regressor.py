@@ -280,8 +280,8 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
             n_given = len(self.regressor)
             if not n_given or self.n_stages not in (1, n_given):
                 raise ValueError(
-                    "regressor must be a list of at least one regressor, and n_stages their number "
-                    f"or 1, got {n_given} regressors and n_stages={self.n_stages}."
+                    "regressor must be a list of at least one regressor, and n_stages their "
+                    f"number or 1, got {n_given} regressors and n_stages={self.n_stages}."
                 )
         check_option(self.window, "window", ("equal", "precision"))
         for name in ("center", "symmetries"):
