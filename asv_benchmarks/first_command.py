@@ -1,4 +1,6 @@
-"""Run the README's first command, and put the table that it prints into the README.
+"""Run the README's first command and the job on photographs, and put their tables into the README.
+
+The figure of photographs goes to docs/images/halftone.png.
 
 python asv_benchmarks/first_command.py
 """
@@ -8,31 +10,35 @@ import sys
 import tempfile
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-BEFORE = "What the first command prints"
+ROOT = Path(__file__).resolve().parents[1]
+README, FIGURE = ROOT / "README.md", ROOT / "docs" / "images" / "halftone.png"
+DIGITS, PHOTOGRAPHS = "What the first command prints", "What `python -m skdict_sup image` prints"
 
 
 def table(output):
-    """The table within all that the command prints."""
+    """The table within all that a command prints."""
     return output.split("\n\n")[1]
 
 
-def replaced(text, block):
-    """The README with another first block of text after the sentence above it."""
-    head, found, rest = text.partition(BEFORE)
+def replaced(text, before, block):
+    """The README with another first block of text after a sentence."""
+    head, found, rest = text.partition(before)
     opening, fence, rest = rest.partition("```text\n")
     _, closing, tail = rest.partition("\n```")
     if not (found and fence and closing):
-        raise SystemExit(f"{README}: no block of text after {BEFORE!r}")
+        raise SystemExit(f"{README}: no block of text after {before!r}")
     return head + found + opening + fence + block + closing + tail
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "skdict_sup", "--output", folder]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    print(done.stdout)
-    README.write_text(replaced(README.read_text("utf-8"), table(done.stdout)), "utf-8")
+        jobs = {DIGITS: ["--output", folder], PHOTOGRAPHS: ["image", "--output", str(FIGURE)]}
+        for before, arguments in jobs.items():
+            command = [sys.executable, "-m", "skdict_sup", *arguments]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            print(done.stdout)
+            text = replaced(README.read_text("utf-8"), before, table(done.stdout))
+            README.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

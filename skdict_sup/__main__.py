@@ -1,8 +1,18 @@
-"""Run the demo as `python -m skdict_sup`; see `demo.command`."""
+"""Run a demo: `python -m skdict_sup`, or `python -m skdict_sup image`."""
 
 import sys
 
-from .demo.command import main
+
+def main(arguments):
+    """Run the demo of digits, or that of photographs after the word "image"."""
+    if arguments[:1] == ["image"]:
+        from .demo.image_command import main as restore
+
+        return restore(arguments[1:])
+    from .demo.command import main as classify
+
+    return classify(arguments)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

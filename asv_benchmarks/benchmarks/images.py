@@ -1,6 +1,7 @@
 """Restored images: patches of 512 x 512 pixels, and how memory grows with the image."""
 
 import numpy as np
+
 from skdict_sup.image import DictionaryDenoiser, average_patches, extract_patches
 
 SIGMA = 25 / 255
@@ -19,9 +20,10 @@ class Denoise:
 
     params = (["float32", "float64"], [1, 2])
     param_names = ("dtype", "threads")
+    side = 512
 
     def setup(self, dtype, threads):
-        self.image = photograph(512, dtype)
+        self.image = photograph(self.side, dtype)
         self.model = DictionaryDenoiser(256, sigma=SIGMA, n_jobs=threads, random_state=0)
         self.model.set_params(max_iter=1, n_patches=5000).fit(self.image)
 
@@ -35,8 +37,10 @@ class Denoise:
 class Patches:
     """Extraction of all patches of an image, and their average."""
 
+    side = 512
+
     def setup(self):
-        self.image = photograph(512)
+        self.image = photograph(self.side)
         self.patches = np.asarray(extract_patches(self.image, 8))
 
     def time_extract(self):

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import bm3d
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage import restoration
@@ -117,6 +116,8 @@ class Inpainter(Given):
 
 
 def _bm3d(image, level):
+    import bm3d  # which its authors distribute, for research
+
     return bm3d.bm3d(image.astype(float), level / 255)
 
 

@@ -1,1 +1,1 @@
-"""Demo, run by `python -m skdict_sup`: three classifiers of digits, a table and a figure."""
+"""Demos of `python -m skdict_sup`: classifiers of digits, and restored photographs."""

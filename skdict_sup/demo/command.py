@@ -1,25 +1,21 @@
 """Command line of the demo: options, data, comparison, table and figure."""
 
 import argparse
-import os
-import secrets
-import signal
-import sys
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..estimators import MOST_COMPONENTS
-from .data import DataError, load_digits_splits, load_file
+from ._running import DataError, exit_code, progress, table, write_output
+from .data import load_digits_splits, load_file
 from .figure import draw_atoms
 from .methods import compare
 
 _EPILOG = """Without --data: the handwritten digits bundled with scikit-learn, means over five
 stratified splits. A file given with --data holds the arrays x_train, y_train, x_test, y_test
-(images or vectors); the test arrays are used only for the numbers in the table."""
+(images or vectors); the test arrays are used only for the numbers in the table.
+`python -m skdict_sup image --help` is about restoring photographs."""
 
 
 def parser():
@@ -52,37 +48,10 @@ def parser():
     return options
 
 
-class _Terminated(BaseException):
-    """SIGTERM as an exception, so that partial files are removed."""
-
-
 def main(arguments=None):
-    """Run the demo and return its exit code.
-
-    The code is 0 for success, 2 for invalid input or output that cannot be written, 130 after
-    Ctrl-C, 141 after a closed output pipe, 143 after SIGTERM.
-    """
+    """Run the demo and return its exit code; `exit_code` says what it means."""
     options = parser().parse_args(arguments)
-    try:
-        with _raised_on_termination():
-            _run(options)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-    except (DataError, MemoryError) as error:
-        reason = str(error) if isinstance(error, DataError) else "not enough memory for the data"
-        print(f"skdict_sup: {reason}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        _discard_output()
-        return 141
-    except OSError as error:
-        _discard_output()
-        print(f"skdict_sup: the output cannot be written: {error.strerror}", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, _Terminated) as stopped:
-        print("\nskdict_sup: interrupted, nothing written", file=sys.stderr)
-        return 143 if isinstance(stopped, _Terminated) else 130
-    return 0
+    return exit_code(lambda: _run(options))
 
 
 def _run(options):
@@ -96,38 +65,12 @@ def _run(options):
     n_components = options.components or (100 if options.data else 50)
     epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
     print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
-    rows, atoms = compare(data, n_components, options.lam, epochs, _progress)
+    rows, atoms = compare(data, n_components, options.lam, epochs, progress)
     print(_table(rows, data))
     target = options.output / "atoms.png"
-    try:
-        _write_atomically(target, lambda path: draw_atoms(path, atoms, data.image_shape))
-    except OSError as error:
-        raise DataError(f"{target} cannot be written: {error.strerror}") from None
+    write_output(target, lambda path: draw_atoms(path, atoms, data.image_shape))
     print(f"atoms before and after supervision: {target.resolve()}")
     print(f"{time.perf_counter() - start:.0f} s in total")
-
-
-@contextmanager
-def _raised_on_termination():
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can handle signals
-        return
-
-    def stop(number, frame):
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _discard_output():
-    """Redirect stdout to the null device, so that the final flush does not fail again."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
 
 
 def _check(options):
@@ -145,10 +88,6 @@ def _check(options):
         ) from None
 
 
-def _progress(line):
-    print(f"  {line}", flush=True)
-
-
 def _table(rows, data):
     """Results as a text table with one line per method."""
     head = ("", "test error", "nonzeros", "largest gap", "seconds")
@@ -162,25 +101,6 @@ def _table(rows, data):
         )
         for row in rows
     ]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = [
-        "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w)
-            for i, (c, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
     means = f"means of {data.n_splits} splits; " if data.n_splits > 1 else ""
     note = f"({means}nonzeros of a code, largest duality gap, seconds in all)"
-    return "\n".join(["", text[0], "-" * len(text[0]), *text[1:], note, ""])
-
-
-def _write_atomically(target, write):
-    """Write a temporary file and rename it, so that an incomplete file never appears."""
-    # the name is set before the file exists, so that an interrupt at any time removes it
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        write(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    return table(lines, note)

@@ -1,17 +1,15 @@
 """Data of the demo: the bundled digits in five splits, or a file with one split."""
 
-import zipfile
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .._files import unpacked_size
+from ._running import DataError
+
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 MAX_BYTES = 2 * 2**30  # limit on the unpacked size of the four arrays together
-
-
-class DataError(Exception):
-    """Invalid input, described in one line for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +136,9 @@ def _read(path):
 
 
 def _check_size(path, file):
-    """Raise DataError if the arrays are too large when unpacked, by the archive's directory.
-
-    No more than the size in the directory is ever read from an archive.
-    """
+    """Raise DataError if the arrays are too large when unpacked."""
     names = {name for key in _KEYS for name in (key, f"{key}.npy")}
-    with zipfile.ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist() if entry.filename in names)
-    file.seek(0)
+    size = unpacked_size(file, names)
     if size > MAX_BYTES:
         raise DataError(
             f"{path}: unpacks to {size / 2**30:.1f} GiB, more than the limit of "

@@ -8,7 +8,7 @@
        adjoints   limit_gradients   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim      kernels
-    0  _array   _atoms   _entropy   _linalg   _newton   _records   _signals   _stored
+    0  _array   _atoms   _entropy   _files   _linalg   _newton   _records   _signals   _stored
        _validation   _threads   _typing   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -30,6 +30,7 @@ LAYERS = {
     "_atoms": 0,
     "_linalg": 0,
     "_entropy": 0,
+    "_files": 0,
     "_newton": 0,
     "_records": 0,
     "_signals": 0,

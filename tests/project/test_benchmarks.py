@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "asv_benchmarks"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no asv_benchmarks beside the tests")
-MODULES = ("encode", "encoders", "implicit", "layers", "startup", "training")
+MODULES = ("encode", "encoders", "images", "implicit", "layers", "startup", "training")
 N_SAMPLES = 32
 KINDS = ("time_", "peakmem_", "timeraw_")
 SCRIPTS = (
@@ -80,8 +80,9 @@ def test_every_benchmark_runs_with_each_of_its_parameters(suite, name, monkeypat
             monkeypatch.setattr(module, data, function)
     for kind, methods in benchmarks_of(module):
         assert methods, f"{kind} has no benchmark"
-        if hasattr(kind, "n_samples"):
-            monkeypatch.setattr(kind, "n_samples", N_SAMPLES)
+        for size in ("n_samples", "side"):
+            if hasattr(kind, size):
+                monkeypatch.setattr(kind, size, N_SAMPLES)
         for values in itertools.product(*getattr(kind, "params", ())):
             for method in methods:
                 instance = kind()

@@ -1,4 +1,4 @@
-"""The tables of the README are such as the main job prints."""
+"""The tables of the README are such as the main jobs print."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from skdict_sup.demo.command import _table
+from skdict_sup.demo.image_command import table_of
 from skdict_sup.demo.methods import Row
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 ROW = r"^(.+?)  +(\d+\.\d\d) %(?:  +(\d+\.\d)  +(\d+e-\d+))?  +(\d+\.\d)$"
+RESTORED = r"^(.+?)  +(\d+\.\d\d) dB  +(\d\.\d{3})(?:  +(\d+\.\d))?$"
 BLOCKS = re.findall(r"^```text\n(.*?)\n```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -18,7 +20,7 @@ def optional(text):
     return float(text) if text else None
 
 
-@pytest.mark.parametrize(("block", "n_splits"), list(zip(BLOCKS, (5, 1), strict=True)))
+@pytest.mark.parametrize(("block", "n_splits"), list(zip(BLOCKS[:2], (5, 1), strict=True)))
 def test_the_tables_of_the_readme_are_those_of_the_main_job(block, n_splits):
     rows = [
         Row(name, float(error) / 100, optional(nonzeros), optional(gap), float(seconds))
@@ -26,6 +28,16 @@ def test_the_tables_of_the_readme_are_those_of_the_main_job(block, n_splits):
     ]
     assert len(rows) == 3
     assert block == _table(rows, SimpleNamespace(n_splits=n_splits))[1:-1]
+
+
+def test_the_table_of_photographs_is_that_of_their_job():
+    (block,) = BLOCKS[2:]
+    found = [
+        SimpleNamespace(name=name, psnr=float(psnr), ssim=float(ssim), seconds=optional(seconds))
+        for name, psnr, ssim, seconds in re.findall(RESTORED, block, re.MULTILINE)
+    ]
+    assert len(found) == 4
+    assert block == table_of(found)[1:-1]
 
 
 @pytest.mark.parametrize("block", BLOCKS)

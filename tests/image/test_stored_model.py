@@ -1,0 +1,144 @@
+"""Patch regressions in files of plain arrays."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from pictures import picture
+from sklearn.linear_model import Ridge
+
+from skdict_sup import KL, ElasticNet, SupervisedDictionaryRegressor, __version__
+from skdict_sup.image import PatchRegressor
+from skdict_sup.image._stored_model import load_model, save_model
+from skdict_sup.image.degradations import blur
+
+CLEAN = [picture((24, 30), seed).astype(np.float32) for seed in range(2)]
+BLURRED = [blur(image, sigma=1.0) for image in CLEAN]
+ABOUT = {"task": "deblur", "settings": {"lam": 0.1}}
+
+
+def fitted(prior=None, changed=None, **parameters):
+    regressor = SupervisedDictionaryRegressor(
+        6,
+        prior=prior or ElasticNet(lam=0.05, lam2=0.1),
+        **{"learning_rate": 0.16, "max_iter": 1, "random_state": 0, **(changed or {})},
+    )
+    common = {"patch_size": 5, "n_patches": 200, "random_state": 0, "stride": 2}
+    return PatchRegressor(regressor, **common | parameters).fit(BLURRED, CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("prior", "changed", "parameters"),
+    [
+        (None, None, {}),
+        (None, {"fit_linear": True}, {"output_patch_size": 3, "n_stages": 2}),
+        (ElasticNet(lam=0.05 * np.arange(1, 7), lam2=0.1), None, {"window": "equal"}),
+        (ElasticNet(lam="auto", lam2=0.1, positive=True), None, {"center": False, "stride": 1}),
+    ],
+    ids=["plain", "linear_and_stages", "weights_of_atoms", "positive"],
+)
+def test_a_loaded_model_predicts_as_the_stored_one(tmp_path, prior, changed, parameters):
+    model = fitted(prior, changed, **parameters)
+    save_model(tmp_path / "model.npz", model, ABOUT)
+    loaded, about = load_model(tmp_path / "model.npz")
+    assert about == {**ABOUT, "version": __version__}
+    for image in (BLURRED[0], BLURRED[1].astype(np.float64)):
+        np.testing.assert_allclose(loaded.predict(image), model.predict(image), atol=1e-6)
+        assert loaded.predict(image).dtype == image.dtype
+    save_model(tmp_path / "again.npz", loaded, about)
+    again = load_model(tmp_path / "again.npz")[0]
+    np.testing.assert_array_equal(again.predict(BLURRED[0]), loaded.predict(BLURRED[0]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.npz", "model.npz"]
+
+
+def test_a_file_has_plain_arrays_alone(tmp_path):
+    save_model(tmp_path / "model.npz", fitted(), ABOUT)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    assert json.loads(str(arrays["metadata"]))["task"] == "deblur"
+    assert {"stage0_dictionary", "stage0_coef", "stage0_intercept"} <= set(arrays)
+    assert all(array.dtype.kind in "fibU" for array in arrays.values())
+
+
+def with_ridge():
+    return PatchRegressor(Ridge(), patch_size=5, n_patches=100).fit(BLURRED, CLEAN)
+
+
+def with_kl():
+    model = fitted()
+    model.stages_[0].regressor.prior_ = KL()
+    return model
+
+
+@pytest.mark.parametrize("make", [with_ridge, with_kl, lambda: fitted(None, {"split_sign": True})])
+def test_other_regressors_are_refused(tmp_path, make):
+    with pytest.raises(ValueError, match="must have SupervisedDictionaryRegressor"):
+        save_model(tmp_path / "model.npz", make(), ABOUT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path, monkeypatch):
+    def savez(file, **arrays):
+        file.write(b"half")
+        raise OSError("full")
+
+    (tmp_path / "model.npz").write_bytes(b"older")
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(OSError, match="full"):
+        save_model(tmp_path / "model.npz", fitted(), ABOUT)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"older"]
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stored") / "model.npz"
+    save_model(path, fitted(), ABOUT)
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"metadata": None}, "has no 'metadata'"),
+        ({"metadata": np.asarray("no json")}, "Expecting value"),
+        ({"metadata": np.asarray("[]")}, "its format is not 1"),
+        ({"metadata": np.asarray('{"format": 2}')}, "its format is not 1"),
+        ({"stage0_coef": None}, "has no 'coef'"),
+        ({"stage0_coef": np.zeros((25, 5))}, r"its coef must .* \(25, 6\), .* \(25, 5\)"),
+        ({"stage0_dictionary": np.full((6, 25), np.nan)}, "its dictionary must hold finite"),
+        ({"stage0_intercept": np.zeros(25, int)}, "its intercept must hold finite"),
+        ({"stage0_intercept": np.full(25, None)}, "allow_pickle=False"),
+        ({"stage0_window": np.zeros((5, 5))}, "its window must be above zero"),
+        ({"stage0_lam": np.asarray(-1.0)}, "lam must be"),
+        ({"stage0_lam": np.ones(5)}, "lam must have one entry per atom"),
+        ({"stage0_patch_size": np.zeros(2, int)}, "patch_size must be"),
+        ({"stride": np.asarray([6, 6])}, "its stride is larger"),
+    ],
+)
+def test_arrays_that_cannot_be_used(tmp_path, arrays, changed, words):
+    changed = {name: value for name, value in {**arrays, **changed}.items() if value is not None}
+    np.savez(tmp_path / "model.npz", **changed)
+    with pytest.raises(ValueError, match=f"not a stored model of patches .*{words}"):
+        load_model(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps([1, 2]), b"PK\x03\x04 not a zip"])
+def test_files_that_are_none(tmp_path, content):
+    (tmp_path / "model.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="not a stored model of patches"):
+        load_model(tmp_path / "model.npz")
+
+
+def test_a_truncated_file(tmp_path):
+    path = tmp_path / "model.npz"
+    save_model(path, fitted(), ABOUT)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(ValueError, match="not a stored model of patches"):
+        load_model(path)
+
+
+def test_a_file_that_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "model.npz")
