@@ -41,6 +41,12 @@ class _Means(RegressorMixin, BaseEstimator):
         return self.mean_ + 0 * X
 
 
+def _dictionary(n_components, **parameters):
+    """Supervised dictionary whose learning rate needs no trial."""
+    defaults = {"learning_rate": 0.16, "max_iter": 1, "random_state": 0}
+    return SupervisedDictionaryRegressor(n_components, **{**defaults, **parameters})
+
+
 def ridge(**parameters):
     return PatchRegressor(Ridge(0.1), **{"patch_size": 5, "random_state": 0, **parameters})
 
@@ -108,7 +114,7 @@ def test_the_default_is_better_than_a_linear_model_on_other_images():
         PatchRegressor(regressor, patch_size=6, random_state=0)
         .fit(noisy, CLEAN)
         .score(inputs, other)
-        for regressor in (Ridge(), SupervisedDictionaryRegressor(32, max_iter=20, random_state=0))
+        for regressor in (Ridge(), _dictionary(24, max_iter=8))
     ]
     assert scores[1] > scores[0] + 0.5
 
@@ -155,8 +161,7 @@ def test_integers_are_learned_from_like_floats():
 
 
 def test_other_libraries_agree_with_numpy(xp):
-    options = {"init_max_iter": 1, "learning_rate": 0.1, "max_iter": 1, "random_state": 0}
-    regressor = SupervisedDictionaryRegressor(4, **options)
+    regressor = _dictionary(4, init_max_iter=1)
     model = PatchRegressor(regressor, patch_size=4, stride=4, n_patches=64, random_state=0)
     model.fit(BLURRED[:1], CLEAN[:1])
     there = clone(model).fit([xp.asarray(BLURRED[0])], [xp.asarray(CLEAN[0])])
@@ -173,7 +178,7 @@ def test_clean_images_may_be_of_another_library_and_dtypes_may_differ(xp):
 
 
 def test_a_seed_gives_equal_fits_and_pickles_predict():
-    regressor = SupervisedDictionaryRegressor(8, max_iter=2, random_state=0)
+    regressor = _dictionary(8)
     model = PatchRegressor(regressor, patch_size=4, n_patches=200, symmetries=True, random_state=3)
     found = model.fit(BLURRED, CLEAN).predict(BLURRED[0])
     np.testing.assert_array_equal(clone(model).fit(BLURRED, CLEAN).predict(BLURRED[0]), found)
@@ -189,10 +194,10 @@ def test_symmetries_make_a_linear_filter_symmetric():
 
 
 def test_grid_search_over_sizes_and_parameters_of_the_regressor():
-    regressor = SupervisedDictionaryRegressor(4, max_iter=2, random_state=0)
-    model = PatchRegressor(regressor, n_patches=300, stride=2, random_state=0)
+    regressor = _dictionary(4, init_max_iter=1)
+    model = PatchRegressor(regressor, n_patches=100, stride=3, random_state=0)
     grid = {"patch_size": [3, 4], "regressor__n_components": [2, 4]}
-    search = GridSearchCV(model, grid, cv=3, error_score="raise").fit(BLURRED, CLEAN)
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(BLURRED, CLEAN)
     assert np.all(np.isfinite(search.cv_results_["mean_test_score"]))
     assert search.predict(BLURRED[0]).shape == BLURRED[0].shape
 
