@@ -131,26 +131,12 @@ axes.spines[["top", "right"]].set_visible(False)
 # -----------
 # Here the dictionary is learned from the incomplete image itself: from its overlapping patches,
 # which are then coded over it. Each pixel is the mean of its reconstructions in all patches.
+# (:class:`~skdict_sup.image.DictionaryInpainter` does this for whole images, with codes that also
+# depend on a first estimate of the missing pixels; here, the steps are made one by one.)
 
-SIDE, STEP = 8, 2  # side of a patch and distance between patches, in pixels
+from skdict_sup.image import average_patches, extract_patches
 
-
-def windows(image):
-    """Overlapping patches of an image, as rows."""
-    found = np.lib.stride_tricks.sliding_window_view(image, (SIDE, SIDE))[::STEP, ::STEP]
-    return found.reshape(-1, SIDE * SIDE)
-
-
-def rebuild(patches, shape):
-    """Image of which each pixel is the mean of the patches that cover it."""
-    total, count = np.zeros(shape), np.zeros(shape)
-    rows, columns = (range(0, side - SIDE + 1, STEP) for side in shape)
-    for patch, (row, column) in zip(patches, product(rows, columns), strict=True):
-        place = slice(row, row + SIDE), slice(column, column + SIDE)
-        total[place] += patch.reshape(SIDE, SIDE)
-        count[place] += 1
-    return total / count
-
+PATCHES = 8, 2  # side of a patch and distance between patches, in pixels
 
 # %%
 # The first entry of ``lam`` is zero: the first atom has no penalty. It becomes nearly constant,
@@ -161,20 +147,26 @@ def rebuild(patches, shape):
 
 def photograph_by_codes(image, lam, factor):
     prior = ElasticNet(np.append(0.0, np.full(99, lam)))
-    return rebuild(fill_by_codes(windows(image), windows(image), prior, factor), image.shape)
+    patches = extract_patches(image, *PATCHES)
+    return average_patches(fill_by_codes(patches, patches, prior, factor), image.shape, *PATCHES)
+
+
+def patches_and_levels(image):
+    """Patches less the means of their observed pixels, and these means."""
+    patches = np.asarray(extract_patches(image, *PATCHES))
+    levels = np.nanmean(patches, axis=1, keepdims=True)
+    return patches - levels, levels
 
 
 def photograph_by_neighbours(image, n_neighbors):
-    patches = windows(image)
-    level = np.nanmean(patches, axis=1, keepdims=True)
-    found = KNNImputer(n_neighbors=n_neighbors).fit_transform(patches - level)
-    return rebuild(found + level, image.shape)
+    patches, levels = patches_and_levels(image)
+    found = KNNImputer(n_neighbors=n_neighbors).fit_transform(patches) + levels
+    return average_patches(found, image.shape, *PATCHES)
 
 
 def photograph_by_means(image):
-    patches = windows(image)
-    level = np.nanmean(patches, axis=1, keepdims=True)
-    return rebuild(np.broadcast_to(level, patches.shape), image.shape)
+    patches, levels = patches_and_levels(image)
+    return average_patches(np.zeros_like(patches) + levels, image.shape, *PATCHES)
 
 
 def interpolated(image):

@@ -7,6 +7,7 @@ from .._validation import check_plain
 from ._images import check_image
 from .patches import as_channels
 
+_FAR = 16.0  # magnitude that no noise gives a float image with white at one
 _COLOURS = (3, 4)  # numbers of channels by which one image is told from a stack of gray ones
 
 
@@ -59,11 +60,25 @@ def read_images(images, name, *, finite=True):
     parts = [check_image(part, one, finite) for part, one in zip(parts, names, strict=True)]
     forms = [Form(part) for part in parts]
     arrays = [form.floats(part) for form, part in zip(forms, parts, strict=True)]
+    if finite:
+        for array, one in zip(arrays, names, strict=True):
+            refuse_other_scales(array, one)
     check_same_device(**dict(zip(names, arrays, strict=True)))
     xp = namespace(arrays[0])
     if any(array.dtype == xp.float64 for array in arrays):
         arrays = [xp.astype(array, xp.float64, copy=False) for array in arrays]
     return Images(arrays, forms, container)
+
+
+def refuse_other_scales(image, name):
+    """Raise if the floats of an image are far outside of [0, 1]."""
+    xp = namespace(image)
+    largest = float(xp.max(xp.abs(image)))
+    if largest > _FAR:
+        raise ValueError(
+            f"{name} must have white at one if it holds floats, got magnitudes up to "
+            f"{largest:g}; divide by the value of white, such as 255."
+        )
 
 
 def _parts(images, name):

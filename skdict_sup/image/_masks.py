@@ -6,6 +6,7 @@ import numpy as np
 
 from .._array import device_of, is_array, namespace, to_numpy
 from .._validation import check_plain
+from ._collections import refuse_other_scales
 
 
 def read_masks(masks, images):
@@ -24,9 +25,10 @@ def read_masks(masks, images):
                 f"{len(images.arrays)} images."
             )
         found = [_checked(part, image) for part, image in zip(parts, images.arrays, strict=True)]
-    for i, mask in enumerate(found):
+    for i, (mask, image) in enumerate(zip(found, images.arrays, strict=True)):
         if not mask.any():
             raise ValueError(f"mask must be True for at least one pixel, got none in image {i}.")
+        refuse_other_scales(to_numpy(image)[mask], f"image {i} of X")
     return found
 
 

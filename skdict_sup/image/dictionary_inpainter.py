@@ -25,6 +25,8 @@ from ._restorer import PatchRestorer
 from ._sampling import patches_at, random_places
 from .patches import as_channels, patches_of
 
+_LARGEST_SHARE = 0.5  # of the typical weight from which codes are zero, in learning
+
 
 class DictionaryInpainter(PatchRestorer):
     r"""Fill in missing pixels by sparse codes of overlapping patches.
@@ -46,7 +48,9 @@ class DictionaryInpainter(PatchRestorer):
     lam : float, default=0.005
         Weight of the l1 norm of codes, for white at one.
     learning_lam : float, default=0.05
-        The same while the dictionary is learned, where few nonzeros make better atoms.
+        The same while the dictionary is learned, where few nonzeros make better atoms; at most
+        half of the weight from which the typical code is zero, so that smooth images have
+        nonzeros too.
     start : {"biharmonic", "nearest"}, default="biharmonic"
         First estimate of the missing pixels: a smooth surface (`skimage.restoration`), or the
         nearest observed pixel, which takes less time and memory for millions of missing pixels.
@@ -215,12 +219,20 @@ class DictionaryInpainter(PatchRestorer):
         features, _ = without_levels(patches, n_pixels, n_channels)
         observed = patches_at([_observed(*pair) for pair in pairs], size, places)
         xp = namespace(features)
-        features = xp.where(observed, features, xp.full_like(features, xp.nan))
+        features = xp.where(observed, features, xp.zeros_like(features))
+        atoms = astype_like(cosine_atoms(self.n_components, size, n_channels), features)
+        self.components_, self.n_channels_in_ = atoms, n_channels
+        # of a signal with correlations c, the code is zero from max |c| upwards
+        tops = to_numpy(xp.max(xp.abs(features @ atoms.T), axis=1))
+        lam = min(float(self.learning_lam), _LARGEST_SHARE * float(np.median(tops)))
+        if lam == 0.0:
+            return
         has_any = to_numpy(xp.any(observed, axis=1)).nonzero()[0]
+        features = xp.where(observed, features, xp.full_like(features, xp.nan))
         learner = OnlineDictionaryLearning(
             self.n_components,
-            prior=ElasticNet(float(self.learning_lam)),
-            init=astype_like(cosine_atoms(self.n_components, size, n_channels), features),
+            prior=ElasticNet(lam),
+            init=atoms,
             allow_nan=True,
             max_iter=self.max_iter,
             n_jobs=self.n_jobs,
@@ -228,7 +240,6 @@ class DictionaryInpainter(PatchRestorer):
             verbose=self.verbose,
         )
         self.components_ = learner.fit(take_rows(features, has_any)).components_
-        self.n_channels_in_ = n_channels
 
     def _filled(self, image, mask):
         """Image (height, width, n_channels) with its missing pixels filled in."""

@@ -31,8 +31,8 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
                             {\sum_k R_k^\top V 1}
 
     with R_k the extraction of patch k, m_k its mean, f the regressor and V the weights of the
-    pixels of a patch. With the default regressor, f(x) = W w(x) + A x + b: the columns of W are
-    clean atoms linked to the degraded atoms over which w(x) is coded, all learned together.
+    pixels of a patch. With the default regressor, f(x) = W w(x) + b: the columns of W are clean
+    atoms linked to the degraded atoms over which w(x) is coded, all learned together.
     Inverse halftoning, zoom, deblurring and supervised denoising are such regressions.
 
     Parameters
@@ -72,7 +72,9 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     stages_ : list of Stage
-        Fitted stages: ``stages_[0].regressor`` is the fitted regressor of the first.
+        Fitted stages: ``stages_[0].regressor`` is the fitted regressor of the first, and
+        ``stages_[0].window`` the weights V (output_patch_height, output_patch_width), or None if
+        they are equal.
     n_channels_in_ : int
         Number of channels of the degraded images.
 
@@ -182,7 +184,8 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         list of arrays, or array
-            Clean images of the same sizes, dtypes and ranges; one image for one.
+            Clean images of the same sizes, dtypes and units, clipped to the range from black to
+            white; one image for one.
 
         Raises
         ------

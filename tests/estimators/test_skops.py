@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from learners import outputs
+from pictures import picture
 from sklearn.base import clone
 from storable import (
     EVERY,
@@ -21,6 +22,7 @@ from storable import (
 )
 
 from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning
+from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor
 
 sio = pytest.importorskip("skops.io", reason="skops is not installed")
 
@@ -70,6 +72,30 @@ def test_variants_too(name):
         np.testing.assert_array_equal(found[output], value, err_msg=output)
 
 
+FEW = {"patch_size": 4, "random_state": 0}
+OF_IMAGES = {
+    "regressor": PatchRegressor(regressor(fit_linear=True), n_stages=2, n_patches=200, **FEW),
+    "denoiser": DictionaryDenoiser(4, sigma=0.1, max_iter=1, **FEW),
+    "inpainter": DictionaryInpainter(4, learning_lam=0.002, start="nearest", max_iter=1, **FEW),
+}
+
+
+@cache
+def of_images(name):
+    image = picture((20, 24))
+    return OF_IMAGES[name].fit(image, image if name == "regressor" else None)
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_estimators_of_images_too(name):
+    learner, image = of_images(name), picture((12, 14), 1)
+    if name == "inpainter":
+        image[3:5, 6] = np.nan
+    method = "predict" if name == "regressor" else "transform"
+    found, expected = (getattr(one, method)(image) for one in (kept(learner), learner))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_the_user_guide_names_the_types_to_trust():
     if not PAGE.is_file():
         pytest.skip("the documentation is not here")
@@ -77,6 +103,7 @@ def test_the_user_guide_names_the_types_to_trust():
     every = [
         *map(once_fitted, EVERY),
         *map(variant, VARIANTS),
+        *map(of_images, OF_IMAGES),
         interrupted(learning_rate="mairal"),
     ]
     found = set().union(*map(types_of, every))
