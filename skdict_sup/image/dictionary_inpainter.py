@@ -25,7 +25,7 @@ from ._restorer import PatchRestorer
 from ._sampling import patches_at, random_places
 from .patches import as_channels, patches_of
 
-_LARGEST_SHARE = 0.5  # of the typical weight from which codes are zero, in learning
+_LARGEST_SHARE = 0.5  # largest lam in learning, relative to where the typical code is zero
 
 
 class DictionaryInpainter(PatchRestorer):
@@ -222,7 +222,7 @@ class DictionaryInpainter(PatchRestorer):
         features = xp.where(observed, features, xp.zeros_like(features))
         atoms = astype_like(cosine_atoms(self.n_components, size, n_channels), features)
         self.components_, self.n_channels_in_ = atoms, n_channels
-        # of a signal with correlations c, the code is zero from max |c| upwards
+        # the code of a signal with correlations c is zero from max |c| upwards
         tops = to_numpy(xp.max(xp.abs(features @ atoms.T), axis=1))
         lam = min(float(self.learning_lam), _LARGEST_SHARE * float(np.median(tops)))
         if lam == 0.0:
