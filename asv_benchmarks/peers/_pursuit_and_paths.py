@@ -9,7 +9,7 @@ from skdict_sup import ElasticNet, codes_path, encode, lam_max
 
 NONZEROS = (5, 10, 20)
 N_LAMS = 50
-SHARES = (0.1, 0.03, 0.01)  # of the median lam_max, at the end of a path
+SHARES = (0.1, 0.03, 0.01)  # smallest lam of a path, relative to the median lam_max
 FEWER = 512  # signals for scikit-learn, whose loop over signals is in Python
 DTYPES = ("float64", "float32")
 

@@ -1,52 +1,31 @@
 """Images from overlapping patches."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
-from .._array import device_of, namespace
+from .._array import astype_like, device_of, namespace
 from ..kernels import overlap_add
-from ._grid import PatchGrid
 
 
-@dataclass(eq=False)
-class PatchAverage:
-    """Image whose pixels are weighted means of the patches that cover them, band by band.
+def averaged(grid, restored, like, window=None):
+    """Image (height, width, n_channels) whose pixels are means of the patches that cover them.
 
-    `window` are the weights of the pixels of a patch (height, width); `like` is an array with the
-    library, device and dtype of the patches.
+    `restored(rows)` gives the patches (n_patches, n_features) of a slice of those of a grid, band
+    by band; `like` is an array with their library, device and dtype. `window` are the weights of
+    the pixels of a patch (height, width) in the means; None gives equal weights.
     """
-
-    grid: PatchGrid
-    window: Any
-    like: Any
-
-    def __post_init__(self):
-        xp, (height, width) = namespace(self.like), self.grid.image_size
-        kind = {"dtype": self.like.dtype, "device": device_of(self.like)}
-        self._total = xp.zeros((height, width * self.grid.n_channels), **kind)
-
-    def add(self, band, patches):
-        """Add the patches (n_patches, n_features) of a slice of lines of the grid."""
-        xp, grid = namespace(patches), self.grid
-        height, width = grid.patch_size
-        lines = grid.lines[band]
-        n_lines = lines[-1] + height - lines[0]
-        patches = patches * self._weights
-        patches = xp.reshape(patches, (patches.shape[0], height, width * grid.n_channels))
-        lines_there = tuple(line - lines[0] for line in lines)
-        columns = tuple(column * grid.n_channels for column in grid.columns)
-        total = overlap_add(patches, lines_there, columns, n_lines, self._total.shape[1])
-        self._total[lines[0] : lines[0] + n_lines, :] += total
-
-    @cached_property
-    def _weights(self):
-        """Weights of the features of a patch: (1, n_features)."""
-        xp, n_channels = namespace(self.window), self.grid.n_channels
-        return xp.reshape(xp.repeat(xp.reshape(self.window, (-1,)), n_channels), (1, -1))
-
-    def image(self):
-        """The image (height, width, n_channels)."""
-        xp, (height, width) = namespace(self._total), self.grid.image_size
-        total = xp.reshape(self._total, (height, width, self.grid.n_channels))
-        return total / self.grid.coverage(self.window)[:, :, None]
+    xp, (height, width), n_channels = namespace(like), grid.image_size, grid.n_channels
+    kind = {"dtype": like.dtype, "device": device_of(like)}
+    window = xp.ones(grid.patch_size, **kind) if window is None else astype_like(window, like)
+    weights = xp.reshape(xp.repeat(xp.reshape(window, (-1,)), n_channels), (1, -1))
+    columns = tuple(column * n_channels for column in grid.columns)
+    total = xp.zeros((height, width * n_channels), **kind)
+    for band in grid.bands():
+        patches = restored(grid.rows(band)) * weights
+        patches = xp.reshape(
+            patches, (patches.shape[0], grid.patch_size[0], grid.patch_size[1] * n_channels)
+        )
+        first, last = grid.lines[band][0], grid.lines[band][-1]
+        lines = tuple(line - first for line in grid.lines[band])
+        n_lines = last + grid.patch_size[0] - first
+        sums = overlap_add(patches, lines, columns, n_lines, total.shape[1])
+        total[first : first + n_lines, :] += sums
+    total = xp.reshape(total, (height, width, n_channels))
+    return total / grid.coverage(window)[:, :, None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .._array import check_same_device, is_array, namespace
 from .._validation import check_plain
-from ._images import check_image
+from ._images import check_image, white_of
 from .patches import as_channels
 
 _FAR = 16.0  # magnitude that no noise gives a float image with white at one
@@ -31,10 +31,8 @@ class Form:
     """Number of dimensions, dtype and range of an image."""
 
     def __init__(self, image):
-        xp = namespace(image)
-        self.ndim, self.dtype = image.ndim, image.dtype
-        self.is_integer = xp.isdtype(image.dtype, "integral")
-        self.white = 255.0 if self.is_integer else 1.0
+        self.ndim, self.dtype, self.white = image.ndim, image.dtype, white_of(image)
+        self.is_integer = self.white != 1
 
     def floats(self, image):
         """The image (height, width, n_channels), floats with white at one."""

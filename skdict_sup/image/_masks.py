@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from .._array import device_of, is_array, namespace, to_numpy
+from .._array import is_array, namespace, to_numpy
 from .._validation import check_plain
 from ._collections import refuse_other_scales
+from ._images import mask_like
 
 
 def read_masks(masks, images):
@@ -55,5 +56,4 @@ def _checked(mask, image):
 def without_missing(image, mask):
     """Image with zeros in place of missing pixels."""
     xp = namespace(image)
-    observed = xp.asarray(mask[:, :, None], device=device_of(image))
-    return xp.where(observed, image, xp.zeros_like(image))
+    return xp.where(mask_like(mask[:, :, None], image), image, xp.zeros_like(image))

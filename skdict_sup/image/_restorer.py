@@ -4,12 +4,12 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from .._array import astype_like, device_of, namespace
+from .._array import astype_like
 from .._atoms import Atoms
 from .._validation import check_scalar
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
-from ._average import PatchAverage
+from ._average import averaged
 from ._collections import check_size
 from ._grid import PatchGrid
 from .patches import as_pair, patches_of
@@ -61,13 +61,7 @@ class PatchRestorer(TransformerMixin, BaseEstimator):
 
     def _averaged(self, image, restored):
         """Image from its patches: `restored(rows)` gives those of a slice, restored."""
-        grid = self._grid(image)
-        xp = namespace(image)
-        kind = {"dtype": image.dtype, "device": device_of(image)}
-        average = PatchAverage(grid, xp.ones(grid.patch_size, **kind), image)
-        for band in grid.bands():
-            average.add(band, restored(grid.rows(band)))
-        return average.image()
+        return averaged(self._grid(image), restored, image)
 
     def _grid(self, image):
         """Grid of the patches of an image."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._array import astype_like, device_of, namespace, to_numpy
-from ._average import PatchAverage
+from ._average import averaged
 from ._grid import PatchGrid
 from ._levels import at_pixels, without_levels
 from .patches import patches_of
@@ -84,14 +84,9 @@ class Stage:
         grid = PatchGrid(padded.shape[:2], padded.shape[2], self.patch_size, stride)
         patches = patches_of(padded, grid)
         outgrid = PatchGrid(image.shape[:2], self.n_targets, self.output_size, stride)
-        xp = namespace(image)
-        kind = {"dtype": image.dtype, "device": device_of(image)}
-        equal = np.ones(self.output_size)
-        window = xp.asarray(equal if self.window is None else self.window, **kind)
-        average = PatchAverage(outgrid, window, image)
-        for band in grid.bands():
-            average.add(band, self.predict(patches.batch(grid.rows(band))))
-        return average.image()
+        return averaged(
+            outgrid, lambda rows: self.predict(patches.batch(rows)), image, self.window
+        )
 
 
 def reflected(image, margin):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from sklearn.utils.validation import check_is_fitted
 
-from .._array import astype_like, device_of, namespace, set_rows, take_rows, to_numpy
+from .._array import astype_like, namespace, set_rows, take_rows, to_numpy
 from .._records import Observations
 from .._typing import RandomState
 from .._validation import check_option, check_scalar
@@ -19,6 +19,7 @@ from ..priors import ElasticNet
 from ._collections import read_images
 from ._cosines import cosine_atoms
 from ._extra import from_skimage
+from ._images import mask_like
 from ._levels import without_levels
 from ._masks import read_masks, without_missing
 from ._restorer import PatchRestorer
@@ -292,5 +293,4 @@ class DictionaryInpainter(PatchRestorer):
 
 def _observed(image, mask):
     """Mask (height, width, n_channels) of the observed entries, in the library of an image."""
-    xp = namespace(image)
-    return xp.asarray(np.repeat(mask[:, :, None], image.shape[2], axis=2), device=device_of(image))
+    return mask_like(np.repeat(mask[:, :, None], image.shape[2], axis=2), image)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, device_of, is_array, namespace
+from .._array import astype_like, is_array, namespace
 from .._signals import as_signals
 from .._typing import Array
 from .._validation import check_matrix, check_scalar
-from ._average import PatchAverage
+from ._average import averaged
 from ._grid import PatchGrid
 from ._images import check_image
 from ._patch_signals import Patches
@@ -121,10 +121,8 @@ def average_patches(
         )
     like = patches.like if isinstance(patches, Patches) else patches
     signals = as_signals(patches)
-    average = PatchAverage(grid, _check_window(window, grid, like), like)
-    for band in grid.bands():
-        average.add(band, signals.batch(grid.rows(band)))
-    return namespace(like).reshape(average.image(), tuple(image_shape))
+    image = averaged(grid, signals.batch, like, _check_window(window, grid, like))
+    return namespace(like).reshape(image, tuple(image_shape))
 
 
 def _check_image_or_mask(image):
@@ -183,10 +181,10 @@ def _check_shape(shape):
 
 
 def _check_window(window, grid, like):
-    """Weights of the pixels of a patch, like an array."""
-    xp = namespace(like)
+    """Weights of the pixels of a patch, like an array, or None."""
     if window is None:
-        return xp.ones(grid.patch_size, dtype=like.dtype, device=device_of(like))
+        return None
+    xp = namespace(like)
     window = astype_like(window if is_array(window) else np.asarray(window, float), like)
     if tuple(window.shape) != grid.patch_size:
         raise ValueError(

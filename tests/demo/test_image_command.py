@@ -56,7 +56,7 @@ def files_of(folder):
 # --- what it makes ----------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:lam=.* makes")  # patches are small
+@pytest.mark.filterwarnings("ignore:lam=.* makes")  # settings are for larger patches
 @pytest.mark.parametrize("task", TASKS)
 def test_table_and_figure_of_each_task(tmp_path, capsys, monkeypatch, task):
     monkeypatch.setattr(image_command, "draw_photographs", image_figure.draw_photographs)
