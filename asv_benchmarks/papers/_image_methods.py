@@ -1,4 +1,8 @@
-"""Methods that restore photographs: each learns from pairs, and returns a function of an image."""
+"""Methods that restore photographs: each learns from pairs, and returns a function of an image.
+
+Their arguments are the level of a degradation, pairs of images, and `keep(name, fit)`, which gives
+the fitted model of that name, or fits it.
+"""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -7,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage import restoration
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -21,7 +26,7 @@ QUICK = {"n_patches": 500, "stride": 4}
 class Given:
     """The degraded image itself."""
 
-    def __call__(self, level, pairs):
+    def __call__(self, level, pairs, keep):
         return lambda image: image
 
     def quick(self):
@@ -35,7 +40,7 @@ class Function(Given):
     function: Any
     name: str
 
-    def __call__(self, level, pairs):
+    def __call__(self, level, pairs, keep):
         return partial(self.function, level=level)
 
     def __repr__(self):
@@ -46,7 +51,7 @@ class Function(Given):
 class BestGaussian(Given):
     """A Gaussian filter of the width that is best on training photographs."""
 
-    def __call__(self, level, pairs):
+    def __call__(self, level, pairs, keep):
         def error(width):
             return sum(np.mean((gaussian_filter(x, width) - y) ** 2) for x, y in pairs[:10])
 
@@ -63,11 +68,17 @@ class Patchwise(Given):
     options: dict = field(default_factory=dict)
     second: bool = False  # whether a ridge regression of the first output follows
 
-    def __call__(self, level, pairs):
-        regressors = [self._regressor(), *([Ridge(1.0)] if self.second else [])]
-        model = PatchRegressor(regressors, random_state=0, **self.options)
-        model.fit([x for x, _ in pairs], [y for _, y in pairs])
-        return model.predict
+    def __call__(self, level, pairs, keep):
+        if not self.second:
+            return keep(repr(self), lambda: self._fitted(self._regressor(), pairs)).predict
+        alone = replace(self, second=False)
+        model = keep(repr(alone), lambda: self._fitted(self._regressor(), pairs))
+        first = FrozenEstimator(model.stages_[0].regressor)
+        return self._fitted([first, Ridge(1.0)], pairs).predict
+
+    def _fitted(self, regressor, pairs):
+        model = PatchRegressor(regressor, random_state=0, **self.options)
+        return model.fit([x for x, _ in pairs], [y for _, y in pairs])
 
     def _regressor(self):
         if self.kind == "ridge":
@@ -93,7 +104,7 @@ class Denoiser(Given):
 
     options: dict = field(default_factory=dict)
 
-    def __call__(self, level, pairs):
+    def __call__(self, level, pairs, keep):
         return DictionaryDenoiser(sigma=level / 255, random_state=0, **self.options).fit_transform
 
     def quick(self):
@@ -107,7 +118,7 @@ class Inpainter(Given):
     alone: bool
     options: dict = field(default_factory=dict)
 
-    def __call__(self, level, pairs):
+    def __call__(self, level, pairs, keep):
         model = DictionaryInpainter(random_state=0, **self.options)
         return model.fit_transform if self.alone else model.fit([y for _, y in pairs]).transform
 
@@ -163,9 +174,9 @@ def _ridge(size):
     return Patchwise("ridge", {"alpha": 0.01}, {"patch_size": size})
 
 
-def _supervised(size, lam, lam2=0.1, linear=False, second=False):
+def _supervised(size, lam, lam2=0.1, linear=False, second=False, n_patches=300_000):
     regressor = {"lam": lam, "lam2": lam2, "n_components": 512, "max_iter": 6}
-    options = {"patch_size": size, "n_patches": 300_000}
+    options = {"patch_size": size, "n_patches": n_patches}
     return Patchwise("supervised", {**regressor, "fit_linear": linear}, options, second)
 
 
@@ -174,8 +185,8 @@ METHODS = {
         "Gaussian filter": BestGaussian(),
         "ridge": _ridge(10),
         "linked dictionaries, unsupervised": _unsupervised(0.3, 10),
-        "supervised dictionary": _supervised(10, 0.3),
-        "supervised dictionary, then ridge": _supervised(10, 0.3, second=True),
+        "supervised dictionary": _supervised(10, 0.3, n_patches=800_000),
+        "supervised dictionary, then ridge": _supervised(10, 0.3, second=True, n_patches=800_000),
     },
     "denoise": {
         "Gaussian filter": BestGaussian(),

@@ -123,11 +123,11 @@ def photographs(quick):
     return Photographs({k: sixty[k] for k in train}, {k: sixty[k] for k in held}, twelve)
 
 
-def measure(method, level, pairs, shown):
+def measure(method, level, pairs, keep, shown):
     """`Result` of a method: it learns from the pairs of the training set."""
     result = Result()
     start = time.perf_counter()
-    restore = method(level, list(pairs["train"].values()))
+    restore = method(level, list(pairs["train"].values()), keep)
     result.fit_seconds = time.perf_counter() - start
     for name in ("held_out", "test"):
         result.psnr[name], result.ssim[name] = {}, {}
@@ -155,7 +155,12 @@ def run_part(part, images, keep, quick):
             def compute(method=method, level=level):
                 nonlocal pairs
                 pairs = pairs or images.degraded(task, level, task.multiple)
-                return measure(method.quick() if quick else method, level, pairs, ("house",))
+                chosen = method.quick() if quick else method
+
+                def keep_model(name, fit):
+                    return keep(f"{part} {level} model: {name}", fit)
+
+                return measure(chosen, level, pairs, keep_model, ("house",))
 
             found = keep(f"{part} {level} {name}: {method}", compute)
             results[level][name] = found
