@@ -36,7 +36,7 @@ class Number:
 
     def check(self, value, name, estimator):
         """Raise unless the value is in range."""
-        if (value is None and self.none) or (isinstance(value, bool) and self.switch):
+        if (value is None and self.none) or (self.switch and isinstance(value, bool | np.bool_)):
             return
         if self.names and isinstance(value, str):
             check_option(value, name, self.names)
@@ -72,7 +72,7 @@ class Switch:
 
     def check(self, value, name, estimator):
         """Raise unless the value is True, False or one of the names."""
-        if isinstance(value, bool) or (isinstance(value, str) and value in self.names):
+        if isinstance(value, bool | np.bool_) or (isinstance(value, str) and value in self.names):
             return
         also = "".join(f", or {other!r}" for other in self.names)
         raise TypeError(f"{name} must be True or False{also}, got {value!r}.")

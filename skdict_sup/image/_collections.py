@@ -117,10 +117,16 @@ def check_pairs(inputs, outputs):
             )
 
 
-def check_size(image, size, i):
-    """Raise if image i of X is smaller than a patch."""
-    if any(a < b for a, b in zip(image.shape[:2], size, strict=True)):
-        raise ValueError(
-            f"patch_size must be at most the size of each image, got {size} for image {i} of X of "
-            f"{image.shape[0]} x {image.shape[1]} pixels."
-        )
+def check_images(images, size, n_channels=None):
+    """Raise if an image of X is smaller than a patch, or has another number of channels."""
+    for i, image in enumerate(images):
+        if any(a < b for a, b in zip(image.shape[:2], size, strict=True)):
+            raise ValueError(
+                f"patch_size must be at most the size of each image, got {size} for image {i} of "
+                f"X of {image.shape[0]} x {image.shape[1]} pixels."
+            )
+        if n_channels is not None and image.shape[2] != n_channels:
+            raise ValueError(
+                f"X must have images of {n_channels} channel(s), got "
+                f"{image.shape[2]} in image {i}."
+            )

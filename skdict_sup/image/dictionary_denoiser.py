@@ -6,17 +6,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._typing import RandomState
-from .._validation import check_scalar
 from ..estimators import OnlineDictionaryLearning
 from ..estimators._fitting import as_generator, restore_on_error
-from ..execution import Limits, solve
+from ..estimators._parameters import Number
+from ..execution import Limits
 from ..priors import ElasticNet
 from ._collections import read_images
 from ._cosines import cosine_atoms
 from ._levels import at_pixels, without_levels
 from ._noise import estimated_sigma
-from ._restorer import PatchRestorer
+from ._restorer import PatchRestorer, warn_of_unconverged
 from ._sampling import patches_at, random_places
+from .patches import as_pair
 
 _LEAST_LEARNED = 0.02  # noise, at least, whose bound patches are learned with
 
@@ -63,6 +64,8 @@ class DictionaryDenoiser(PatchRestorer):
     ----------
     components_ : array of shape (n_components, patch_height * patch_width * n_channels)
         Atoms, of norm at most one and mean zero in each channel, in the dtype of the images.
+    patch_size_ : tuple of two int
+        Height and width of the patches in `fit`.
     n_channels_in_ : int
         Number of channels of the images.
 
@@ -90,6 +93,11 @@ class DictionaryDenoiser(PatchRestorer):
     >>> bool(np.std(denoised - clean) < 0.06)
     True
     """
+
+    _ranges = PatchRestorer._ranges | {
+        "gain": Number(low=0.0, strict=True),
+        "sigma": Number(low=0.0, strict=True, none=True),
+    }
 
     def __init__(
         self,
@@ -139,8 +147,7 @@ class DictionaryDenoiser(PatchRestorer):
             unchanged.
         """
         images = read_images(X, "X")
-        self._check_parameters()
-        self._check_images(images.arrays, images.arrays[0].shape[2])
+        self._check_fit(images.arrays)
         sigmas = [max(_LEAST_LEARNED, sigma) for sigma in self._sigmas(images)]
         with restore_on_error(self):
             self._learn(images.arrays, sigmas)
@@ -161,10 +168,15 @@ class DictionaryDenoiser(PatchRestorer):
         """
         check_is_fitted(self)
         images = read_images(X, "X")
-        self._check_parameters()
-        self._check_images(images.arrays, self.n_channels_in_)
-        pairs = zip(images.arrays, self._sigmas(images), strict=True)
-        return images.restored([self._denoised(image, sigma) for image, sigma in pairs])
+        self._check_transform(images.arrays)
+        coders, restored = [], []
+        for image, sigma in zip(images.arrays, self._sigmas(images), strict=True):
+            if sigma > 0.0:
+                coders.append(self._noise_coder(image, sigma))
+                image = self._denoised(image, coders[-1])
+            restored.append(image)
+        warn_of_unconverged(coders)
+        return images.restored(restored)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn the dictionary from noisy images, and remove their noise.
@@ -183,12 +195,6 @@ class DictionaryDenoiser(PatchRestorer):
         """
         return self.fit(X).transform(X)
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        check_scalar(self.gain, "gain", low=0.0, strict=True)
-        if self.sigma is not None:
-            check_scalar(self.sigma, "sigma", low=0.0, strict=True, also="or None")
-
     def _sigmas(self, images):
         """Standard deviation of the noise of each image, for white at one."""
         if self.sigma is None:
@@ -197,7 +203,7 @@ class DictionaryDenoiser(PatchRestorer):
 
     def _learn(self, images, sigmas):
         """Learn the dictionary from patches, scaled so that their bounds are one."""
-        rng, size = as_generator(self.random_state), self._size
+        rng, size = as_generator(self.random_state), as_pair(self.patch_size, "patch_size")
         n_pixels, n_channels = size[0] * size[1], images[0].shape[2]
         places = random_places([(image.shape[:2], size) for image in images], self.n_patches, rng)
         scales = [1.0 / self._bound(sigma, n_pixels * n_channels) for sigma in sigmas]
@@ -217,22 +223,22 @@ class DictionaryDenoiser(PatchRestorer):
                 verbose=self.verbose,
             )
             atoms = learner.fit(take_rows(features, rows)).components_
-        self.components_, self.n_channels_in_ = atoms, n_channels
+        self.components_, self.n_channels_in_, self.patch_size_ = atoms, n_channels, size
 
-    def _denoised(self, image, sigma):
+    def _noise_coder(self, image, sigma):
+        """`PatchCoder` for an image with noise."""
+        atoms = self._atoms_like(image)
+        limits = Limits(self._bound(sigma, atoms.shape[1]), is_greedy=True)
+        return self._coder(atoms, ElasticNet(1.0), limits)
+
+    def _denoised(self, image, coder):
         """Denoised image (height, width, n_channels)."""
-        if sigma == 0.0:
-            return image
-        patches, atoms = self._patches(image), self._atoms_like(image)
-        n_channels, n_features = image.shape[2], patches.shape[1]
-        n_pixels = n_features // n_channels
-        problem = self._problem(atoms, ElasticNet(1.0))
-        limits = Limits(self._bound(sigma, n_features), is_greedy=True, warns_of_low_bounds=False)
+        patches, atoms, n_channels = self._patches(image), coder.problem.dictionary, image.shape[2]
+        n_pixels = patches.shape[1] // n_channels
 
         def restored(rows):
             features, levels = without_levels(patches.batch(rows), n_pixels, n_channels)
-            code = solve(problem, features, limits, n_jobs=self.n_jobs, warns=False).code
-            return code @ atoms + at_pixels(levels, n_pixels)
+            return coder.code(features) @ atoms + at_pixels(levels, n_pixels)
 
         return self._averaged(image, restored)
 

@@ -9,22 +9,22 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import astype_like, namespace, set_rows, take_rows, to_numpy
 from .._records import Observations
 from .._typing import RandomState
-from .._validation import check_option, check_scalar
 from .._weighted_signals import signals_of
 from ..coding import make_solver
 from ..estimators import OnlineDictionaryLearning
 from ..estimators._fitting import as_generator, restore_on_error
-from ..execution import solve
+from ..estimators._parameters import Number, Option
 from ..priors import ElasticNet
+from ..reconstruction import as_reconstruction
 from ._collections import read_images
 from ._cosines import cosine_atoms
 from ._extra import from_skimage
 from ._images import mask_like
-from ._levels import without_levels
+from ._levels import at_pixels, without_levels
 from ._masks import read_masks, without_missing
-from ._restorer import PatchRestorer
+from ._restorer import PatchRestorer, warn_of_unconverged
 from ._sampling import patches_at, random_places
-from .patches import as_channels, patches_of
+from .patches import as_channels, as_pair, patches_of
 
 _LARGEST_SHARE = 0.5  # largest lam in learning, relative to where the typical code is zero
 
@@ -74,6 +74,8 @@ class DictionaryInpainter(PatchRestorer):
     ----------
     components_ : array of shape (n_components, patch_height * patch_width * n_channels)
         Atoms, of norm at most one, in the dtype of the images.
+    patch_size_ : tuple of two int
+        Height and width of the patches in `fit`.
     n_channels_in_ : int
         Number of channels of the images.
 
@@ -101,6 +103,11 @@ class DictionaryInpainter(PatchRestorer):
     >>> bool(np.abs(filled - image).mean() < 0.05)
     True
     """
+
+    _ranges = PatchRestorer._ranges | {
+        **dict.fromkeys(("lam", "learning_lam", "start_weight"), Number(low=0.0, strict=True)),
+        "start": Option(("biharmonic", "nearest")),
+    }
 
     def __init__(
         self,
@@ -155,8 +162,7 @@ class DictionaryInpainter(PatchRestorer):
             fit its image. The estimator is then unchanged.
         """
         images = read_images(X, "X", finite=False)
-        self._check_parameters()
-        self._check_images(images.arrays, images.arrays[0].shape[2])
+        self._check_fit(images.arrays)
         masks = read_masks(masks, images)
         with restore_on_error(self):
             self._learn(images.arrays, masks)
@@ -181,10 +187,15 @@ class DictionaryInpainter(PatchRestorer):
         """
         check_is_fitted(self)
         images = read_images(X, "X", finite=False)
-        self._check_parameters()
-        self._check_images(images.arrays, self.n_channels_in_)
-        pairs = zip(images.arrays, read_masks(mask, images), strict=True)
-        return images.restored([self._filled(image, one) for image, one in pairs])
+        self._check_transform(images.arrays)
+        coders, restored = [], []
+        for image, observed in zip(images.arrays, read_masks(mask, images), strict=True):
+            if not observed.all():
+                coders.append(self._level_coder(image))
+                image = self._filled(image, observed, coders[-1])
+            restored.append(image)
+        warn_of_unconverged(coders)
+        return images.restored(restored)
 
     def fit_transform(self, X: Any, masks: Any = None) -> Any:
         """Learn the dictionary from incomplete images, and fill these in.
@@ -204,15 +215,9 @@ class DictionaryInpainter(PatchRestorer):
         """
         return self.fit(X, masks).transform(X, masks)
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        for name in ("lam", "learning_lam", "start_weight"):
-            check_scalar(getattr(self, name), name, low=0.0, strict=True)
-        check_option(self.start, "start", ("biharmonic", "nearest"))
-
     def _learn(self, images, masks):
         """Learn the dictionary from the observed pixels of patches."""
-        rng, size = as_generator(self.random_state), self._size
+        rng, size = as_generator(self.random_state), as_pair(self.patch_size, "patch_size")
         n_pixels, n_channels = size[0] * size[1], images[0].shape[2]
         places = random_places([(image.shape[:2], size) for image in images], self.n_patches, rng)
         pairs = list(zip(images, masks, strict=True))
@@ -222,7 +227,7 @@ class DictionaryInpainter(PatchRestorer):
         xp = namespace(features)
         features = xp.where(observed, features, xp.zeros_like(features))
         atoms = astype_like(cosine_atoms(self.n_components, size, n_channels), features)
-        self.components_, self.n_channels_in_ = atoms, n_channels
+        self.components_, self.n_channels_in_, self.patch_size_ = atoms, n_channels, size
         # the code of a signal with correlations c is zero from max |c| upwards
         tops = to_numpy(xp.max(xp.abs(features @ atoms.T), axis=1))
         lam = min(float(self.learning_lam), _LARGEST_SHARE * float(np.median(tops)))
@@ -242,15 +247,22 @@ class DictionaryInpainter(PatchRestorer):
         )
         self.components_ = learner.fit(take_rows(features, has_any)).components_
 
-    def _filled(self, image, mask):
+    def _level_coder(self, image):
+        """`PatchCoder` over the atoms behind one for the level of each channel, which is free."""
+        xp, n_channels, n_pixels = namespace(image), self.n_channels_in_, self._n_pixels
+        levels = np.tile(np.eye(n_channels), (1, n_pixels)) / n_pixels**0.5
+        atoms = xp.concat([astype_like(levels, image), self._atoms_like(image)], axis=0)
+        lam = np.full(atoms.shape[0], float(self.lam))
+        lam[:n_channels] = 0.0
+        prior = ElasticNet(lam)
+        return self._coder(atoms, prior, make_solver("auto", as_reconstruction("linear"), prior))
+
+    def _filled(self, image, mask, coder):
         """Image (height, width, n_channels) with its missing pixels filled in."""
-        if mask.all():
-            return image
         start, grid, xp = self._started(image, mask), self._grid(image), namespace(image)
         patches, observed = patches_of(start, grid), patches_of(_observed(image, mask), grid)
-        atoms, prior = self._atoms_with_levels(image)
-        problem, weight = self._problem(atoms, prior), float(self.start_weight)
-        solver = make_solver("auto", problem.reconstruction, prior)
+        atoms, weight = coder.problem.dictionary, float(self.start_weight)
+        n_pixels, n_channels = self._n_pixels, image.shape[2]
 
         def restored(rows):
             part, seen = patches.batch(rows), observed.batch(rows)
@@ -259,22 +271,19 @@ class DictionaryInpainter(PatchRestorer):
             if not len(missing):
                 return part
             signals, seen = take_rows(part, missing), take_rows(seen, missing)
+            # large levels would hide the rest behind their rounding errors
+            signals, levels = without_levels(signals, n_pixels, n_channels)
             ones = xp.ones_like(signals)
             weighted = Observations(signals, xp.where(seen, ones, weight * ones))
-            code = solve(problem, signals_of(weighted), solver, n_jobs=self.n_jobs).code
-            return set_rows(part, code @ atoms, missing)
+            code = coder.code(signals_of(weighted))
+            return set_rows(part, code @ atoms + at_pixels(levels, n_pixels), missing)
 
         return xp.where(_observed(image, mask), image, self._averaged(image, restored))
 
-    def _atoms_with_levels(self, image):
-        """Atoms behind one for the level of each channel, and a prior that leaves these free."""
-        xp, n_channels = namespace(image), self.n_channels_in_
-        n_pixels = self._size[0] * self._size[1]
-        levels = np.tile(np.eye(n_channels), (1, n_pixels)) / n_pixels**0.5
-        atoms = xp.concat([astype_like(levels, image), self._atoms_like(image)], axis=0)
-        lam = np.full(atoms.shape[0], float(self.lam))
-        lam[:n_channels] = 0.0
-        return atoms, ElasticNet(lam)
+    @property
+    def _n_pixels(self):
+        """Pixels of a patch."""
+        return self.patch_size_[0] * self.patch_size_[1]
 
     def _started(self, image, mask):
         """Image with a first estimate of its missing pixels."""

@@ -3,28 +3,29 @@
 import time
 from typing import Any, Self
 
-import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import astype_like, namespace
 from .._typing import RandomState
-from .._validation import check_option, check_scalar
 from ..estimators import SupervisedDictionaryRegressor
 from ..estimators._fitting import as_generator, restore_on_error
-from ._collections import check_pairs, check_size, read_images
+from ..estimators._parameters import POSITIVE_INTEGER, Option, Switch
+from ._collections import check_images, check_pairs, read_images
+from ._estimator import PATCHES, ImageEstimator, Pair
 from ._metrics import mean_psnr
 from ._sampling import sample_patches
 from ._stage import Stage
-from .patches import as_pair
+from .patches import as_pair, check_stride
 
 _N_COMPONENTS = 256  # atoms of the default regressor
 _MAX_ITER = 5  # and its epochs
 _LEARNING_RATE = 0.16  # and its rate, since a trial would cost more than it gains
+_CLEAN_SIZE = "the size of the clean patches"
 _MOST_WEIGHED = 20_000  # patches by whose errors the pixels of a patch are weighted
 
 
-class PatchRegressor(RegressorMixin, BaseEstimator):
+class PatchRegressor(RegressorMixin, ImageEstimator):
     r"""Predict clean images from degraded ones, patch by patch.
 
     .. math:: \hat y = \frac{\sum_k R_k^\top V \left(f(R_k x - m_k 1) + m_k 1\right)}
@@ -102,6 +103,14 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
     >>> model.predict(blurred[2]).shape
     (32, 32)
     """
+
+    _ranges = PATCHES | {
+        "output_patch_size": Pair(none=True),
+        "n_stages": POSITIVE_INTEGER,
+        "window": Option(("equal", "precision")),
+        "center": Switch(),
+        "symmetries": Switch(),
+    }
 
     def __init__(
         self,
@@ -219,13 +228,9 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
 
     def _predicted(self, images):
         """Clean images (height, width, n_channels) with white at one."""
-        for i, image in enumerate(images):
-            if image.shape[2] != self.n_channels_in_:
-                raise ValueError(
-                    f"X must have images of {self.n_channels_in_} channel(s), as in fit, got "
-                    f"{image.shape[2]} in image {i}."
-                )
-            check_size(image, self.stages_[0].patch_size, i)
+        self._check_ranges()
+        check_stride(self._strides, self.stages_[0].output_size, _CLEAN_SIZE)
+        check_images(images, self.stages_[0].patch_size, self.n_channels_in_)
         return [self._through_stages(image) for image in images]
 
     def _through_stages(self, image):
@@ -277,8 +282,7 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
 
     def _check_parameters(self, inputs):
         """Raise unless the parameters are in range, and fit the images."""
-        for name in ("n_patches", "n_stages"):
-            check_scalar(getattr(self, name), name, low=1, integer=True)
+        self._check_ranges()
         if isinstance(self.regressor, list | tuple):
             n_given = len(self.regressor)
             if not n_given or self.n_stages not in (1, n_given):
@@ -286,30 +290,19 @@ class PatchRegressor(RegressorMixin, BaseEstimator):
                     "regressor must be a list of at least one regressor, and n_stages their "
                     f"number or 1, got {n_given} regressors and n_stages={self.n_stages}."
                 )
-        check_option(self.window, "window", ("equal", "precision"))
-        for name in ("center", "symmetries"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}.")
         size, inner = self._sizes
         if any(a < b or (a - b) % 2 for a, b in zip(size, inner, strict=True)):
             raise ValueError(
                 "output_patch_size must be equal to patch_size or smaller by an even number of "
                 f"pixels, got {inner} for patches of {size}."
             )
-        if any(a > b for a, b in zip(self._strides, inner, strict=True)):
-            raise ValueError(
-                "stride must be at most the size of the clean patches, so that they cover the "
-                f"image, got {self._strides} for {inner}."
-            )
+        check_stride(self._strides, inner, _CLEAN_SIZE)
         if self.symmetries and (size[0] != size[1] or inner[0] != inner[1]):
             raise ValueError(f"symmetries=True requires square patches, got {size} and {inner}.")
-        for i, image in enumerate(inputs):
-            check_size(image, size, i)
+        check_images(inputs, size)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         return tags
 

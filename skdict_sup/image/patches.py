@@ -153,11 +153,7 @@ def make_grid(shape, patch_size: Any, stride: Any = 1):
             f"patch_size must be at most the size of the image, {_words(shape[:2])} pixels, got "
             f"{_words(size)}."
         )
-    if any(a > b for a, b in zip(step, size, strict=True)):
-        raise ValueError(
-            f"stride must be at most patch_size, {_words(size)} pixels, so that patches cover "
-            f"the image, got {_words(step)}."
-        )
+    check_stride(step, size)
     return PatchGrid((int(shape[0]), int(shape[1])), int(shape[2]), size, step)
 
 
@@ -169,6 +165,15 @@ def as_pair(value, name) -> tuple[int, int]:
         raise TypeError(f"{name} must be an integer or two, (height, width), got {value!r}.")
     first, second = (int(check_scalar(v, name, low=1, integer=True)) for v in value)
     return first, second
+
+
+def check_stride(stride, size, name="patch_size"):
+    """Raise unless patches of a size, which has a name, cover an image."""
+    if any(a > b for a, b in zip(stride, size, strict=True)):
+        raise ValueError(
+            f"stride must be at most {name}, {_words(size)} pixels, so that patches cover the "
+            f"image, got {_words(stride)}."
+        )
 
 
 def _check_shape(shape):

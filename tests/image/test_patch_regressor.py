@@ -256,7 +256,7 @@ def test_predictions_need_a_fit_and_images_like_those_of_the_fit():
     with pytest.raises(NotFittedError):
         ridge().predict(BLURRED)
     model = ridge().fit(BLURRED, CLEAN)
-    with pytest.raises(ValueError, match=r"1 channel\(s\), as in fit, got 3"):
+    with pytest.raises(ValueError, match=r"1 channel\(s\), got 3"):
         model.predict(picture((9, 9, 3)))
     with pytest.raises(ValueError, match="patch_size must be at most"):
         model.predict(picture((9, 4)))
