@@ -157,8 +157,8 @@ def run_part(part, images, keep, quick):
                 pairs = pairs or images.degraded(task, level, task.multiple)
                 chosen = method.quick() if quick else method
 
-                def keep_model(name, fit):
-                    return keep(f"{part} {level} model: {name}", fit)
+                def keep_model(settings, fit, level=level):
+                    return keep(f"{part} {level} model: {settings}", fit)
 
                 return measure(chosen, level, pairs, keep_model, ("house",))
 

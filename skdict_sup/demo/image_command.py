@@ -12,26 +12,20 @@ from ..image._pillow import load_pillow
 from ..image._stored_model import load_model, save_model
 from ._running import DataError, exit_code, progress, table, write_output
 from .image_figure import N_ATOMS, draw_photographs
-from .image_methods import (
-    LEAST_SIDE,
-    Trained,
-    compare,
-    degraded_pairs,
-    most_used_atoms,
-    prepare,
-    train,
-)
-from .image_tasks import DEFAULT_TASK, TASKS
+from .image_methods import LEAST_SIDE, Trained, compare, degraded_pairs, train, warm_up
+from .image_tasks import DEFAULT_TASK, TASKS, with_missing
 from .photographs import bundled, read_photograph, write_gray
 
 _TRAIN, _APPLY = "china.jpg", "flower.jpg"  # the photographs of scikit-learn
+_HALF = 0.5  # level from which pixels of a mask are observed
 _SEED = 1000  # for the noise, which differs from that in training
 
 _EPILOG = """Photographs are files that Pillow reads; colours are converted to gray levels by the
 luma of ITU-R 601, and transparency is ignored. Without --train and --apply, the two photographs of
 scikit-learn are used: china.jpg for training, flower.jpg for the numbers. With --degraded, the
-file of --apply is taken as it is: a halftone, a noisy or a blurred photograph, or for zoom the
-small one. Models are files of plain arrays, which run nothing when they are loaded."""
+file of --apply is taken as it is: a halftone, a noisy or a blurred photograph, for zoom the small
+one, for inpaint one with the missing pixels of --mask. Models are files of plain arrays, which run
+nothing when they are loaded."""
 
 
 def parser():
@@ -49,6 +43,12 @@ def parser():
     options.add_argument("--apply", type=Path, metavar="FILE", help="photograph to restore")
     options.add_argument(
         "--degraded", action="store_true", help="the file of --apply is already degraded"
+    )
+    options.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="with --degraded and --task inpaint: black where pixels are missing, white elsewhere",
     )
     options.add_argument(
         "--output",
@@ -78,25 +78,28 @@ def _run(options):
     name = about.get("task") or options.task or DEFAULT_TASK
     task = TASKS[name]
     trained = Trained(_stored_baseline(task, about, options.load), model) if model else None
-    settings = task.settings.quick() if options.quick else task.settings
+    method = task.method.quick() if options.quick else task.method
     photographs = [] if model else _training_photographs(options, task)
     picture = read_photograph(options.apply) if options.apply else bundled(_APPLY)
     picture = picture if options.degraded else _part(picture, options, task)
-    size = model.stages_[0].patch_size if model else (settings.patch_size,) * 2
+    mask = _mask(options, task, picture)
+    size = method.size_of(model) if model else (method.patch_size,) * 2
     _check_sizes(photographs, picture, size, options.degraded)
-    print(_heading(name, photographs, picture, model, settings), flush=True)
-    progress(f"kernels ready after {prepare():.1f} s")
+    print(_heading(name, photographs, picture, model, method), flush=True)
+    progress(f"kernels ready after {warm_up(method):.1f} s")
     pairs = None
     if trained is None:
         pairs = degraded_pairs(task, photographs)
-        trained = train(task, settings, pairs, progress)
+        trained = train(task, method, pairs, progress)
     if options.degraded:
-        restored = trained.model.predict(task.prepared(picture.pixels))
+        degraded = task.prepared(picture.pixels)
+        degraded = degraded if mask is None else with_missing(degraded, mask)
+        restored = method.restored(trained.model, degraded)
         write, said = (lambda path: write_gray(path, restored)), "restored photograph"
     else:
-        write, said = _comparison(task, settings, pairs, trained, picture.pixels)
+        write, said = _comparison(task, method, pairs, trained, picture.pixels)
     if options.save:
-        about = {"task": name, "settings": asdict(settings), "baseline": _numbers(trained)}
+        about = {"task": name, "settings": asdict(method), "baseline": _numbers(trained)}
         write_output(options.save, lambda path: save_model(path, trained.model, about))
         print(f"model: {options.save.resolve()}")
     write_output(options.output, write)
@@ -104,10 +107,10 @@ def _run(options):
     print(f"{time.perf_counter() - start:.0f} s in total")
 
 
-def _comparison(task, settings, pairs, trained, clean):
+def _comparison(task, method, pairs, trained, clean):
     """Print the table; return a function that writes the figure, and what it shows."""
     degraded = task.degrade(clean, _SEED)
-    found = compare(task, settings, pairs, trained, (degraded, clean), progress)
+    found = compare(task, method, pairs, trained, (degraded, clean), progress)
     print(table_of(found))
     panels = [
         (f"{one.name}\n{one.psnr:.2f} dB, SSIM {one.ssim:.3f}", one.image)
@@ -115,8 +118,8 @@ def _comparison(task, settings, pairs, trained, clean):
         if one.drawn
     ]
     panels.append(("original\n", clean))
-    atoms = most_used_atoms(trained.model, degraded, N_ATOMS)
-    return lambda path: draw_photographs(path, panels, atoms), "photographs and linked atoms"
+    atoms = method.atoms(trained.model, degraded, N_ATOMS), method.atoms_title
+    return lambda path: draw_photographs(path, panels, *atoms), "photographs and atoms"
 
 
 def table_of(found):
@@ -133,13 +136,13 @@ def table_of(found):
     return table(lines, "(without a margin of 4 pixels; seconds of training and restoring)")
 
 
-def _heading(name, photographs, picture, model, settings):
+def _heading(name, photographs, picture, model, method):
     source = "a stored model"
     if not model:
         names = ", ".join(photograph.describe() for photograph in photographs)
         source = (
-            f"{settings.n_components} atoms of {settings.patch_size} x {settings.patch_size}, "
-            f"{settings.epochs} epochs on {names}"
+            f"{method.n_components} atoms of {method.patch_size} x {method.patch_size}, "
+            f"{method.epochs} epochs on {names}"
         )
     return f"{name}: {source}; applied to {picture.describe()}"
 
@@ -158,6 +161,26 @@ def _part(photograph, options, task):
     return photograph.cropped(task.multiple)
 
 
+def _mask(options, task, picture):
+    """Mask of the observed pixels of a photograph, or None for tasks without one."""
+    if not (task.has_mask and options.degraded):
+        if options.mask:
+            raise DataError("--mask is for --degraded with --task inpaint")
+        return None
+    if not options.mask:
+        raise DataError("--degraded needs --mask for this task: black where pixels are missing")
+    mask = read_photograph(options.mask)
+    if mask.pixels.shape != picture.pixels.shape:
+        raise DataError(
+            f"{options.mask}: must have the size of {picture.name}, {picture.size}, has "
+            f"{mask.size}"
+        )
+    observed = mask.pixels >= _HALF
+    if not observed.any():
+        raise DataError(f"{options.mask}: must have white pixels, which are observed")
+    return observed
+
+
 def _loaded(options):
     """The model of a file and what is known about it."""
     try:
@@ -171,8 +194,8 @@ def _loaded(options):
         raise DataError(f"{options.load}: a model of {name!r}, which is none of the tasks")
     if options.task not in (None, name):
         raise DataError(f"{options.load}: a model of --task {name}, not of {options.task}")
-    if model.n_channels_in_ != 1 or model.stages_[0].n_targets != 1:
-        raise DataError(f"{options.load}: a model of colours, not of gray levels")
+    if not TASKS[name].method.accepts(model):
+        raise DataError(f"{options.load}: no model of gray levels for this task")
     return model, about
 
 
@@ -205,7 +228,9 @@ def _check(options):
         if target.is_dir() or not os.access(target.parent, os.W_OK):
             reason = "it is a folder" if target.is_dir() else "its folder cannot be written to"
             raise DataError(f"{target} cannot be written: {reason}")
-    read = [path.resolve() for path in (*(options.train or ()), options.apply) if path]
+    read = [
+        path.resolve() for path in (*(options.train or ()), options.apply, options.mask) if path
+    ]
     if options.output.resolve() in read:
         raise DataError(f"--output must not be a photograph that is read, got {options.output}")
     try:

@@ -1,4 +1,4 @@
-"""Figure of the demo of photographs: the whole, a detail, and linked atoms."""
+"""Figure of the demo of photographs: the whole, a detail, and atoms."""
 
 import io
 
@@ -8,22 +8,22 @@ from scipy import ndimage
 from ..image._pillow import load_pillow
 
 _DETAIL = 0.22  # height of the detail over that of the photograph
-_COLUMNS = 32  # pairs of atoms in a row
+_COLUMNS = 32  # atoms in a row
 N_ATOMS = 2 * _COLUMNS
 _N_LEVELS = 64  # gray levels in the file, which keep it small
 
 
-def draw_photographs(path, panels, atoms):
-    """Write photographs of one size with titles, a magnified detail of each, and linked atoms.
+def draw_photographs(path, panels, atoms, atoms_title):
+    """Write photographs of one size with titles, a magnified detail of each, and atoms.
 
-    `panels` are pairs of a title and an image, the last of which is the clean one; `atoms` are the
-    degraded and the clean atoms (n_atoms, height, width).
+    `panels` are pairs of a title and an image, the last of which is the clean one; `atoms` are
+    arrays of atoms (n_atoms, height, width), which are drawn below each other.
     """
     from matplotlib.figure import Figure
 
     n, aspect = len(panels), panels[0][1].shape[0] / panels[0][1].shape[1]
     width = 13.0
-    strip = _strip(*atoms)
+    strip = _strip(atoms)
     heights = [width / n * aspect, width / n * aspect, width * strip.shape[0] / strip.shape[1]]
     figure = Figure(figsize=(width, sum(heights) + 0.8), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.01)
@@ -37,11 +37,7 @@ def draw_photographs(path, panels, atoms):
         axes.plot(*sides, color="black", linewidth=1)
         _image(figure.add_subplot(grid[1, i]), image[box[0] : box[2], box[1] : box[3]], "nearest")
     axes = _image(figure.add_subplot(grid[2, :]), strip, "nearest")
-    axes.set_title(
-        "most used linked atoms of the supervised dictionary, in pairs: "
-        "degraded atom above, clean atom below",
-        fontsize=11,
-    )
+    axes.set_title(atoms_title, fontsize=11)
     _save_gray(figure, path)
 
 
@@ -62,19 +58,20 @@ def _detail(image):
     return int(top), int(left), int(top) + size[0], int(left) + size[1]
 
 
-def _strip(degraded, clean):
-    """Atoms in one picture, white between them: rows of pairs."""
-    pairs = [_tiles(part) for part in (degraded, clean)]
+def _strip(atoms):
+    """Atoms in one picture, white between them: rows of each array by turns."""
+    parts = [_tiles(part) for part in atoms]
+    gaps = [1] * (len(parts) - 1) + [4 if len(parts) > 1 else 2]
     lines = []
-    for start in range(0, len(degraded), _COLUMNS):
-        for part, gap in zip(pairs, (1, 4), strict=True):
+    for start in range(0, len(atoms[0]), _COLUMNS):
+        for part, gap in zip(parts, gaps, strict=True):
             line = np.concatenate([*part[start : start + _COLUMNS]], axis=1)
             lines.append(np.pad(line, ((0, gap), (0, 0)), constant_values=1.0))
     width = max(line.shape[1] for line in lines)
     filled = [
         np.pad(line, ((0, 0), (0, width - line.shape[1])), constant_values=1.0) for line in lines
     ]
-    return np.concatenate(filled)[:-4]
+    return np.concatenate(filled)[: -gaps[-1]]
 
 
 def _tiles(atoms):

@@ -1,7 +1,7 @@
-"""The methods that the demo of photographs compares, and how restored photographs are measured."""
+"""Comparison of methods on one photograph, and the linked dictionaries among them."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,10 @@ class Restored:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A baseline and a model with supervised dictionaries."""
+    """A baseline and the model of a method."""
 
     baseline: Any
-    model: PatchRegressor
+    model: Any
     seconds: tuple[float, float] = (0.0, 0.0)  # in their training
 
 
@@ -55,37 +55,22 @@ def degraded_pairs(task, photographs):
     return Pairs(degraded, clean)
 
 
-def prepare():
-    """Compile the kernels by fits to a small photograph; return the time in seconds."""
-    start = time.perf_counter()
-    image = np.random.default_rng(0).random((40, 40), dtype=np.float32)
-    common = {"n_patches": 256, "patch_size": 4, "random_state": 0}
-    prior = ElasticNet(lam=0.1, lam2=0.1)
-    for regressor in (_supervised(8, prior, 1, True), _linked(8, prior)):
-        PatchRegressor(regressor, **common).fit(image, image).predict(image)
-    return time.perf_counter() - start
-
-
-def train(task, settings, pairs, progress):
-    """The baseline and the supervised dictionaries, fitted to training photographs."""
+def train(task, method, pairs, progress):
+    """The baseline of a task and the model of a method, fitted to training photographs."""
     start = time.perf_counter()
     baseline = task.baseline and task.baseline.fitted(pairs.degraded, pairs.clean)
     middle = time.perf_counter()
     if baseline is not None:
         progress(f"trained: {baseline.name}")
-    prior = ElasticNet(lam=settings.lam, lam2=settings.lam2)
-    regressor = _supervised(
-        settings.n_components, prior, settings.epochs, settings.fit_linear, verbose=1
-    )
-    model = _regression(regressor, settings).fit(pairs.degraded, pairs.clean)
+    model = method.trained(pairs)
     return Trained(baseline, model, (middle - start, time.perf_counter() - middle))
 
 
-def compare(task, settings, pairs, trained, picture, progress):
+def compare(task, method, pairs, trained, picture, progress):
     """Restore a degraded photograph by each method, and the input itself: a list of `Restored`.
 
-    `picture` is a pair of the degraded and the clean photograph. If `pairs` for training are None,
-    there are no unsupervised dictionaries.
+    `picture` is a pair of the degraded and the clean photograph. `pairs` for training are None
+    for a model that was stored.
     """
     degraded, clean = picture
     found = []
@@ -94,19 +79,15 @@ def compare(task, settings, pairs, trained, picture, progress):
         found.append(Restored(name, image, *quality(clean, image), seconds, drawn))
         progress(f"{name} {found[-1].psnr:.2f} dB")
 
-    add(task.input_name, degraded, None)
+    add(task.input_name, task.shown(degraded), None)
     if trained.baseline is not None:
         image, seconds = _timed(trained.baseline.restored, degraded)
         add(trained.baseline.name, image, seconds + trained.seconds[0])
-    if pairs is not None:
-        start = time.perf_counter()
-        prior = ElasticNet(lam=settings.linked_lam, lam2=settings.lam2)
-        linked = _regression(_linked(settings.n_components, prior), settings)
-        image = linked.fit(pairs.degraded, pairs.clean).predict(degraded)
-        seconds = time.perf_counter() - start
-        add("unsupervised linked dictionaries", image, seconds, drawn=False)
-    image, seconds = _timed(trained.model.predict, degraded)
-    add("supervised dictionary", image, seconds + trained.seconds[1])
+    if method.other_needs_pairs <= (pairs is not None):
+        image, seconds = _timed(lambda image: method.by_other(pairs, image), degraded)
+        add(method.other_name, image, seconds, drawn=False)
+    image, seconds = _timed(lambda image: method.restored(trained.model, image), degraded)
+    add(method.name, image, seconds + trained.seconds[1])
     return found
 
 
@@ -119,49 +100,108 @@ def quality(clean, restored):
     return float(psnr), float(metrics.structural_similarity(*pair, data_range=1.0))
 
 
-def most_used_atoms(model, image, n_atoms):
-    """Linked atoms of the largest entries in the codes of an image: degraded ones, clean ones."""
-    stage = model.stages_[0]
-    step = tuple(-(-n // 2) for n in stage.patch_size)
-    patches = np.asarray(extract_patches(image, stage.patch_size, step))
-    regressor = stage.regressor
-    use = np.abs(regressor.transform(stage.features(patches)[0])).mean(axis=0)
-    order = np.argsort(-use, kind="stable")[:n_atoms]
-    shapes = (-1, *stage.patch_size), (-1, *stage.output_size)
-    atoms = regressor.components_[order], regressor.coef_.T[order]
-    return tuple(part.reshape(shape) for part, shape in zip(atoms, shapes, strict=True))
-
-
-def _regression(regressor, settings):
-    """Regression of patches with any regressor."""
-    return PatchRegressor(
-        regressor,
-        patch_size=settings.patch_size,
-        stride=settings.stride,
-        n_patches=settings.n_patches,
-        random_state=0,
-    )
-
-
-def _supervised(n_components, prior, epochs, fit_linear, verbose=0):
-    return SupervisedDictionaryRegressor(
-        n_components,
-        prior=prior,
-        fit_linear=fit_linear,
-        learning_rate=0.16,  # a trial would cost more than it gains
-        max_iter=epochs,
-        random_state=0,
-        verbose=verbose,
-    )
-
-
-def _linked(n_components, prior):
-    """Atoms learned on degraded patches alone, and clean atoms by a ridge regression."""
-    learner = OnlineDictionaryLearning(n_components, prior=prior, random_state=0)
-    return make_pipeline(learner, Ridge())
-
-
 def _timed(function, image):
     start = time.perf_counter()
     result = function(image)
     return result, time.perf_counter() - start
+
+
+def warm_up(method):
+    """Compile the kernels of a method by a small photograph; return the time in seconds."""
+    start = time.perf_counter()
+    image = np.random.default_rng(0).random((40, 40), dtype=np.float32)
+    small = replace(method, n_components=8, patch_size=4, n_patches=256, epochs=1, verbose=0)
+    small.warm_up(Pairs([image], [image]))
+    return time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class LinkedDictionaries:
+    """Degraded atoms linked to clean ones: settings, chosen on other photographs, and models.
+
+    `linked_lam` is the lam of the dictionaries that are learned without the task.
+    """
+
+    lam: float
+    linked_lam: float
+    lam2: float = 0.1
+    fit_linear: bool = True
+    n_components: int = 256
+    patch_size: int = 10
+    stride: int = 2
+    n_patches: int = 40_000
+    epochs: int = 4
+    verbose: int = 1
+
+    name = "supervised dictionary"
+    other_name = "unsupervised linked dictionaries"
+    other_needs_pairs = True
+    atoms_title = (
+        "most used linked atoms of the supervised dictionary, in pairs: "
+        "degraded atom above, clean atom below"
+    )
+
+    def quick(self):
+        """Settings that take a few seconds."""
+        return replace(self, n_components=64, n_patches=4000, epochs=2)
+
+    def trained(self, pairs):
+        """The model with supervised dictionaries."""
+        regressor = SupervisedDictionaryRegressor(
+            self.n_components,
+            prior=ElasticNet(lam=self.lam, lam2=self.lam2),
+            fit_linear=self.fit_linear,
+            learning_rate=0.16,  # a trial would cost more than it gains
+            max_iter=self.epochs,
+            random_state=0,
+            verbose=self.verbose,
+        )
+        return self._regression(regressor).fit(pairs.degraded, pairs.clean)
+
+    def restored(self, model, image):
+        """A degraded photograph, restored."""
+        return model.predict(image)
+
+    def by_other(self, pairs, image):
+        """The same by atoms learned on degraded patches alone, and a ridge regression of codes."""
+        prior = ElasticNet(lam=self.linked_lam, lam2=self.lam2)
+        learner = OnlineDictionaryLearning(self.n_components, prior=prior, random_state=0)
+        regression = self._regression(make_pipeline(learner, Ridge()))
+        return regression.fit(pairs.degraded, pairs.clean).predict(image)
+
+    def warm_up(self, pairs):
+        """Compile the kernels."""
+        image = pairs.degraded[0]
+        self.restored(replace(self, fit_linear=True).trained(pairs), image)
+        self.by_other(pairs, image)
+
+    def accepts(self, model):
+        """Whether a stored model is one of gray levels by this method."""
+        is_mine = isinstance(model, PatchRegressor)
+        return is_mine and model.n_channels_in_ == 1 and model.stages_[0].n_targets == 1
+
+    def size_of(self, model):
+        """Size of the patches of a model."""
+        return model.stages_[0].patch_size
+
+    def atoms(self, model, image, n_atoms):
+        """Linked atoms of the largest entries in codes of an image: degraded ones, clean ones."""
+        stage = model.stages_[0]
+        step = tuple(-(-n // 2) for n in stage.patch_size)
+        patches = np.asarray(extract_patches(image, stage.patch_size, step))
+        regressor = stage.regressor
+        use = np.abs(regressor.transform(stage.features(patches)[0])).mean(axis=0)
+        order = np.argsort(-use, kind="stable")[:n_atoms]
+        shapes = (-1, *stage.patch_size), (-1, *stage.output_size)
+        atoms = regressor.components_[order], regressor.coef_.T[order]
+        return tuple(part.reshape(shape) for part, shape in zip(atoms, shapes, strict=True))
+
+    def _regression(self, regressor):
+        """Regression of patches with any regressor."""
+        return PatchRegressor(
+            regressor,
+            patch_size=self.patch_size,
+            stride=self.stride,
+            n_patches=self.n_patches,
+            random_state=0,
+        )

@@ -1,40 +1,29 @@
-"""Tasks of the demo of photographs: degradations, baselines and settings, in one table."""
+"""Tasks of the demo of photographs: degradations, baselines and methods, in one table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from ..image.degradations import add_noise, blur, enlarge, floyd_steinberg, reduce
+from ..image._extra import from_skimage
+from ..image.degradations import (
+    add_noise,
+    blur,
+    enlarge,
+    floyd_steinberg,
+    random_mask,
+    reduce,
+)
+from .image_inpainting import Inpainting
+from .image_methods import LinkedDictionaries
 
 _WIDTHS = np.arange(0.4, 4.01, 0.1)  # candidates for the width of a Gaussian filter, in pixels
 _NOISE = 25 / 255
 _BLUR, _BLUR_NOISE = 1.6, 2 / 255
+_MISSING = 0.5  # fraction of the pixels
 _PADDING = 16  # pixels mirrored at the edges for a filter that takes images as periodic
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the dictionaries, chosen on other photographs than those that are restored.
-
-    `linked_lam` is the lam of the unsupervised dictionaries.
-    """
-
-    lam: float
-    linked_lam: float
-    lam2: float = 0.1
-    fit_linear: bool = True
-    n_components: int = 256
-    patch_size: int = 10
-    stride: int = 2
-    n_patches: int = 40_000
-    epochs: int = 4
-
-    def quick(self):
-        """Settings that take a few seconds."""
-        return replace(self, n_components=64, n_patches=4000, epochs=2)
 
 
 @dataclass(frozen=True)
@@ -76,20 +65,29 @@ def _filtered(image, sigma):
     return ndimage.gaussian_filter(image, sigma, mode="reflect")
 
 
-@dataclass(frozen=True)
-class Wiener:
+class NothingToLearn:
+    """Baseline without anything to learn."""
+
+    def fitted(self, degraded, clean):
+        """The baseline itself."""
+        return self
+
+    def numbers(self):
+        """What `fitted` has found, by name: nothing."""
+        return {}
+
+    def stored(self, numbers):
+        """The baseline itself."""
+        return self
+
+
+class Wiener(NothingToLearn):
     """Wiener filter whose noise and smoothness are estimated from the image itself."""
 
     name = "unsupervised Wiener filter"
 
-    def fitted(self, degraded, clean):
-        """The filter, which has nothing to learn."""
-        return self
-
     def restored(self, image):
         """The deblurred photograph."""
-        from ..image._extra import from_skimage
-
         side = np.zeros((31, 31))
         side[15, 15] = 1.0
         kernel = ndimage.gaussian_filter(side, _BLUR, mode="constant")
@@ -98,29 +96,40 @@ class Wiener:
         inner = found[_PADDING:-_PADDING, _PADDING:-_PADDING]
         return np.clip(inner, 0.0, 1.0).astype(image.dtype)
 
-    def numbers(self):
-        """What `fitted` has found, by name: nothing."""
-        return {}
 
-    def stored(self, numbers):
-        """The filter."""
-        return self
+class Biharmonic(NothingToLearn):
+    """The smoothest surface through the observed pixels."""
+
+    name = "biharmonic surface"
+
+    def restored(self, image):
+        """The photograph with its missing pixels filled in."""
+        fill = from_skimage("restoration").inpaint_biharmonic
+        missing = np.isnan(image)
+        return fill(np.where(missing, 0.0, image), missing).astype(image.dtype)
+
+
+def _same(image):
+    return image
 
 
 @dataclass(frozen=True)
 class Task:
     """A degradation, and how photographs are restored from it.
 
-    `degrade(clean, rng)` gives a degraded photograph of the same size. `prepared` makes an input
-    from a file that is already degraded. The sides of clean photographs are cropped to multiples
-    of `multiple`. Without a baseline, the degraded photograph itself is one.
+    `degrade(clean, rng)` gives a degraded photograph of the same size, with NaN for missing
+    pixels, and `shown` what one sees of it. `prepared` makes an input from a file that is already
+    degraded, which has a mask if `has_mask`. The sides of clean photographs are cropped to
+    multiples of `multiple`. Without a baseline, the degraded photograph itself is one.
     """
 
     input_name: str
     degrade: Callable[[Any, Any], Any]
-    settings: Settings
+    method: Any
     baseline: Any = None
-    prepared: Callable[[Any], Any] = lambda image: image
+    prepared: Callable[[Any], Any] = _same
+    shown: Callable[[Any], Any] = _same
+    has_mask: bool = False
     multiple: int = 1
 
 
@@ -132,28 +141,41 @@ TASKS = {
     "halftone": Task(
         "halftone by error diffusion",
         floyd_steinberg,
-        Settings(lam=0.6, linked_lam=0.15, fit_linear=False),
+        LinkedDictionaries(lam=0.6, linked_lam=0.15, fit_linear=False),
         GaussianFilter(),
         prepared=np.round,  # levels of a file that was not stored in black and white
     ),
     "denoise": Task(
         "noise of sigma 25/255",
         lambda image, rng: add_noise(image, rng, sigma=_NOISE),
-        Settings(lam=0.3, linked_lam=0.15, fit_linear=False),
+        LinkedDictionaries(lam=0.3, linked_lam=0.15, fit_linear=False),
         GaussianFilter(),
     ),
     "zoom": Task(
         "bicubic enlargement by 2",
         lambda image, rng: _twice(reduce(image, factor=2)),
-        Settings(lam=0.02, linked_lam=0.01, lam2=0.01),
+        LinkedDictionaries(lam=0.02, linked_lam=0.01, lam2=0.01),
         prepared=_twice,
         multiple=2,
     ),
     "deblur": Task(
         "blur of sigma 1.6, noise of 2/255",
         lambda image, rng: add_noise(blur(image, sigma=_BLUR), rng, sigma=_BLUR_NOISE),
-        Settings(lam=0.03, linked_lam=0.01),
+        LinkedDictionaries(lam=0.03, linked_lam=0.01),
         Wiener(),
+    ),
+    "inpaint": Task(
+        "half of the pixels missing",
+        lambda image, rng: with_missing(image, random_mask(image, rng, missing=_MISSING)),
+        Inpainting(),
+        Biharmonic(),
+        shown=np.nan_to_num,
+        has_mask=True,
     ),
 }
 DEFAULT_TASK = "halftone"
+
+
+def with_missing(image, mask):
+    """A photograph with NaN where a mask is false."""
+    return np.where(mask, image, image.dtype.type(np.nan))

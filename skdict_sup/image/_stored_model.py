@@ -1,6 +1,6 @@
-"""Trained patch regressions in files of plain arrays, which run nothing when they are loaded.
+"""Fitted estimators of images in files of plain arrays, which run nothing when they are loaded.
 
-A file is an .npz archive: `metadata`, a text in JSON, and for stage i the arrays `stage<i>_*`.
+A file is an .npz archive of the arrays of a model and `metadata`, a text in JSON.
 """
 
 import json
@@ -8,73 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
-from .._array import astype_like, is_array, to_numpy
 from .._files import unpacked_size, write_atomically
-from .._typing import Array
-from ..coding import encode
-from ..estimators import SupervisedDictionaryRegressor
-from ..losses.square import Square
-from ..priors import ElasticNet
-from ._stage import Stage
+from ._estimator import ImageEstimator
+from ._stored_regression import arrays_of_regression, regression_from
+from ._stored_restorer import arrays_of_restorer, restorer_from
 from .patch_regressor import PatchRegressor
-from .patches import as_pair
 
 _FORMAT = 1  # names and shapes of the arrays in a file
 _MOST_BYTES = 2 * 2**30  # limit on the unpacked size
-_SIZES = ("patch_size", "output_size")
 
 
-class StoredRegressor(RegressorMixin, BaseEstimator):
-    """Linear model of sparse codes, and of the signals if `linear_coef_` is given, from arrays.
-
-    It has the attributes of a fitted `SupervisedDictionaryRegressor` with an elastic net.
-    """
-
-    def __init__(self, components_, coef_, intercept_, prior_, linear_coef_=None):
-        self.components_ = components_
-        self.coef_ = coef_
-        self.intercept_ = intercept_
-        self.prior_ = prior_
-        self.linear_coef_ = linear_coef_
-
-    def transform(self, X: Array) -> Any:
-        """Codes of signals."""
-        return encode(X, astype_like(self.components_, X), prior=self.prior_).code
-
-    def predict(self, X: Array) -> Any:
-        """Predictions for signals."""
-        scores = self.transform(X) @ astype_like(self.coef_, X).T
-        if self.linear_coef_ is not None:
-            scores = scores + X @ astype_like(self.linear_coef_, X).T
-        return scores + astype_like(self.intercept_, X)
-
-
-def save_model(path: Any, model: PatchRegressor, metadata: dict) -> None:
-    """Write a fitted `PatchRegressor` with supervised dictionaries to a file, whole or not at all.
+def save_model(path: Any, model: ImageEstimator, metadata: dict) -> None:
+    """Write a fitted estimator of images to a file, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
         File to write.
-    model : PatchRegressor
-        Fitted, with regressors that are linear in codes of elastic nets.
+    model : PatchRegressor, DictionaryDenoiser or DictionaryInpainter
+        Fitted; a `PatchRegressor` has regressors that are linear in codes of elastic nets.
     metadata : dict
         What JSON can hold, such as the task and its settings; `load_model` returns it. The
         version of the package is added.
     """
     check_is_fitted(model)
     about = {**metadata, "version": __version__, "format": _FORMAT}
-    arrays = {
-        "metadata": np.asarray(json.dumps(about)),
-        "stride": np.asarray(model._strides),
-        "n_channels": np.asarray(model.n_channels_in_),
-    }
-    for i, stage in enumerate(model.stages_):
-        arrays |= {f"stage{i}_{name}": value for name, value in _arrays_of(stage).items()}
+    arrays_of = arrays_of_regression if isinstance(model, PatchRegressor) else arrays_of_restorer
+    arrays = {"metadata": np.asarray(json.dumps(about)), **arrays_of(model)}
 
     def write(part):
         with open(part, "wb") as file:  # given a path, NumPy would append .npz
@@ -83,7 +46,7 @@ def save_model(path: Any, model: PatchRegressor, metadata: dict) -> None:
     write_atomically(Path(path), write)
 
 
-def load_model(path: Any) -> tuple[PatchRegressor, dict]:
+def load_model(path: Any) -> tuple[ImageEstimator, dict]:
     """The model and the metadata that `save_model` has written.
 
     Parameters
@@ -93,8 +56,8 @@ def load_model(path: Any) -> tuple[PatchRegressor, dict]:
 
     Returns
     -------
-    tuple of PatchRegressor and dict
-        The model predicts as the stored one did, up to rounding; `fit` would train a new one.
+    tuple of estimator and dict
+        The model restores images as the stored one did, up to rounding; `fit` would learn anew.
 
     Raises
     ------
@@ -111,55 +74,7 @@ def load_model(path: Any) -> tuple[PatchRegressor, dict]:
         except Exception as error:  # damaged files raise anything, from zlib.error to SyntaxError
             reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             reason = " ".join(reason.split()) or type(error).__name__
-            raise ValueError(f"not a stored model of patches ({reason})") from None
-
-
-def _arrays_of(stage):
-    """Arrays of a stage by name."""
-    regressor = stage.regressor
-    if not _is_storable(regressor):
-        raise ValueError(
-            "model must have SupervisedDictionaryRegressor with an elastic net, square loss, and "
-            f"otherwise default formulation in its stages to be stored, got {regressor!r}."
-        )
-    prior = regressor.prior_
-    arrays = {
-        "dictionary": regressor.components_,
-        "coef": regressor.coef_,
-        "intercept": regressor.intercept_,
-        "linear": getattr(regressor, "linear_coef_", None),
-        "window": stage.window,
-        "lam": prior.lam,
-        "lam2": prior.lam2,
-        "positive": prior.positive,
-        "patch_size": stage.patch_size,
-        "output_size": stage.output_size,
-        "n_targets": stage.n_targets,
-        "center": stage.center,
-    }
-    return {
-        name: to_numpy(value) if is_array(value) else np.asarray(value)
-        for name, value in arrays.items()
-        if value is not None
-    }
-
-
-def _is_storable(regressor):
-    """Whether predictions are linear in the codes of elastic nets, and in the signals."""
-    if isinstance(regressor, StoredRegressor):
-        return True
-    return (
-        isinstance(regressor, SupervisedDictionaryRegressor)
-        and isinstance(regressor.prior_, ElasticNet)
-        and regressor.transfer == "linear"
-        and regressor.head == "linear"
-        and (regressor.loss in ("auto", "square") or isinstance(regressor.loss, Square))
-        and not regressor.split_sign
-        and not regressor.allow_nan
-        and regressor.n_projected is None
-        and regressor.max_residual is None
-        and regressor.max_nonzeros is None
-    )
+            raise ValueError(f"not a stored model of images ({reason})") from None
 
 
 def _read(file):
@@ -176,70 +91,5 @@ def _model_from(arrays):
     metadata = json.loads(str(arrays["metadata"]))
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
         raise ValueError(f"its format is not {_FORMAT}, which version {__version__} reads")
-    n_stages = 1
-    while f"stage{n_stages}_dictionary" in arrays:
-        n_stages += 1
-    n_channels = int(arrays["n_channels"])
-    stages = []
-    for i in range(n_stages):
-        start = f"stage{i}_"
-        named = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-        n_inputs = n_channels + (stages[0].n_targets if i else 0)
-        stages.append(_stage_from(named, n_inputs))
-    first = stages[0]
-    model = PatchRegressor(
-        patch_size=first.patch_size,
-        output_patch_size=first.output_size,
-        stride=tuple(arrays["stride"].tolist()),
-        center=first.center,
-        n_stages=n_stages,
-        window="equal" if first.window is None else "precision",
-    )
-    model.stages_, model.n_channels_in_ = stages, n_channels
-    if any(a > b for a, b in zip(model._strides, first.output_size, strict=True)):
-        raise ValueError(f"its stride is larger than a patch: {model.stride}")
     del metadata["format"]
-    return model, metadata
-
-
-def _stage_from(arrays, n_inputs):
-    """A stage from its arrays, for images of so many channels."""
-    lam = arrays["lam"]
-    prior = ElasticNet(
-        lam=lam if lam.ndim else float(lam),
-        lam2=float(arrays["lam2"]),
-        positive=bool(arrays["positive"]),
-    )
-    prior.check()
-    sizes: Any = [as_pair(arrays[name].tolist(), name) for name in _SIZES]
-    n_targets = int(arrays["n_targets"])
-    (height, width), (inner_height, inner_width) = sizes
-    n_features, n_outputs = height * width * n_inputs, inner_height * inner_width * n_targets
-    n_atoms = len(arrays["dictionary"])
-    prior.check_components(n_atoms)
-    shapes = {
-        "dictionary": (n_atoms, n_features),
-        "coef": (n_outputs, n_atoms),
-        "intercept": (n_outputs,),
-        "linear": (n_outputs, n_features),
-        "window": (inner_height, inner_width),
-    }
-    found = {name: _checked(arrays, name, shape) for name, shape in shapes.items()}
-    dictionary, coef, intercept, linear, window = found.values()
-    if window is not None and not (window > 0).all():
-        raise ValueError("its window must be above zero")
-    regressor = StoredRegressor(dictionary, coef, intercept, prior, linear)
-    return Stage(regressor, sizes[0], sizes[1], n_targets, bool(arrays["center"]), window)
-
-
-def _checked(arrays, name, shape):
-    """An array of floats by its name, or None for an optional one that is not there."""
-    if name in ("linear", "window") and name not in arrays:
-        return None
-    array = arrays[name]
-    if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
-        raise ValueError(
-            f"its {name} must hold finite numbers of shape {shape}, got dtype {array.dtype} and "
-            f"shape {array.shape}"
-        )
-    return array
+    return (restorer_from if "kind" in arrays else regression_from)(arrays), metadata

@@ -14,7 +14,9 @@ from PIL import Image
 import skdict_sup.__main__ as entry
 from skdict_sup.demo import image_command, image_figure, image_methods
 from skdict_sup.demo.image_command import main
-from skdict_sup.demo.image_tasks import TASKS, Settings
+from skdict_sup.demo.image_inpainting import Inpainting
+from skdict_sup.demo.image_methods import LinkedDictionaries
+from skdict_sup.demo.image_tasks import TASKS
 from skdict_sup.demo.photographs import read_photograph
 from skdict_sup.image._stored_model import load_model
 
@@ -26,8 +28,9 @@ DB = r"\d+\.\d\d dB +\d\.\d{3}"
 def tiny(monkeypatch):
     """Settings of --quick that take no time, and no figure."""
     few = {"n_components": 8, "patch_size": 6, "n_patches": 300, "epochs": 1}
-    monkeypatch.setattr(Settings, "quick", lambda self: replace(self, **few))
-    monkeypatch.setattr(image_command, "prepare", lambda: 0.0)
+    for method in (LinkedDictionaries, Inpainting):
+        monkeypatch.setattr(method, "quick", lambda self: replace(self, **few))
+    monkeypatch.setattr(image_command, "warm_up", lambda method: 0.0)
     monkeypatch.setattr(
         image_command, "draw_photographs", lambda path, *shown: path.write_bytes(b"drawn")
     )
@@ -66,7 +69,7 @@ def test_table_and_figure_of_each_task(tmp_path, capsys, monkeypatch, task):
     assert found.out.startswith(f"{task}: 8 atoms of 6 x 6, 1 epochs on train.png (40 x 3")
     rows = re.findall(rf"^(.+?)  +{DB}(  +\d+\.\d)?$", found.out, re.MULTILINE)
     baseline = [TASKS[task].baseline] if TASKS[task].baseline else []
-    methods = ["unsupervised linked dictionaries", "supervised dictionary"]
+    methods = [TASKS[task].method.other_name, TASKS[task].method.name]
     assert len(rows) == 3 + len(baseline)
     assert [rows[0][0], *(row[0] for row in rows[-2:])] == [TASKS[task].input_name, *methods]
     assert [bool(row[1]) for row in rows] == [False] + [True] * (len(rows) - 1)
@@ -99,10 +102,10 @@ def test_several_photographs_for_training(tmp_path, capsys):
 
 
 def last_row(text):
-    return re.search(rf"^supervised dictionary  +({DB})", text, re.MULTILINE).group(1)
+    return re.findall(rf"^.+?  +({DB})", text, re.MULTILINE)[-1]
 
 
-@pytest.mark.parametrize("task", ["halftone", "deblur"])
+@pytest.mark.parametrize("task", ["halftone", "deblur", "inpaint"])
 def test_a_stored_model_gives_the_same_numbers(tmp_path, capsys, task):
     model = tmp_path / "out" / "model.npz"
     assert run(tmp_path, "--task", task, "--save", model) == 0
@@ -131,6 +134,23 @@ def test_a_photograph_that_is_already_degraded(tmp_path, capsys, task, factor):
         assert (found.mode, found.size) == ("L", (40 * factor, 33 * factor))
         difference = np.abs(np.asarray(found, int) - expected)
         assert difference.max() <= 1
+
+
+def test_a_photograph_with_missing_pixels(tmp_path, capsys):
+    options, mask = ["--task", "inpaint", "--degraded"], np.full(SHAPE, 255, np.uint8)
+    mask[5:20:3, ::2] = 0
+    for wrong, words in ((mask[1:], "have the size of apply.png"), (0 * mask, "have white pixel")):
+        Image.fromarray(wrong).save(tmp_path / "mask.png")
+        named = "--mask", tmp_path / "mask.png"
+        assert_refused(tmp_path, capsys, f"mask.png: must {words}", *options, *named)
+    assert_refused(tmp_path, capsys, "--degraded needs --mask", *options)
+    assert_refused(tmp_path, capsys, "--mask is for --degraded", *named)
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    assert run(tmp_path, *options, *named) == 0
+    paths = tmp_path / "apply.png", tmp_path / "out" / "restored.png"
+    before, after = (read_photograph(path).pixels for path in paths)
+    np.testing.assert_array_equal(before[mask == 255], after[mask == 255])
+    assert (before != after)[mask == 0].mean() > 0.5
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -312,9 +332,6 @@ def test_libraries_that_are_missing(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(image_command, "from_skimage", missing)
     assert_refused(tmp_path, capsys, "scikit-image is needed")
-
-
-# --- measures ---------------------------------------------------------------------------------
 
 
 def test_pixels_at_the_edges_do_not_count():

@@ -9,7 +9,7 @@ from pictures import picture
 from sklearn.linear_model import Ridge
 
 from skdict_sup import KL, ElasticNet, SupervisedDictionaryRegressor, __version__
-from skdict_sup.image import PatchRegressor
+from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor
 from skdict_sup.image._stored_model import load_model, save_model
 from skdict_sup.image.degradations import blur
 
@@ -59,6 +59,32 @@ def test_a_file_has_plain_arrays_alone(tmp_path):
     assert json.loads(str(arrays["metadata"]))["task"] == "deblur"
     assert {"stage0_dictionary", "stage0_coef", "stage0_intercept"} <= set(arrays)
     assert all(array.dtype.kind in "fibU" for array in arrays.values())
+
+
+@pytest.mark.parametrize("kind", [DictionaryDenoiser, DictionaryInpainter])
+def test_dictionaries_restore_as_the_stored_ones(tmp_path, kind):
+    model = kind(20, patch_size=(4, 5), stride=np.int64(2), max_iter=1, random_state=0)
+    model.set_params(**({"sigma": 0.1} if kind is DictionaryDenoiser else {"start": "nearest"}))
+    model.fit(CLEAN).set_params(patch_size=9)
+    image = CLEAN[0].copy()
+    image[3:6, 4] = 0.5 if kind is DictionaryDenoiser else np.nan
+    save_model(tmp_path / "model.npz", model, ABOUT)
+    loaded, about = load_model(tmp_path / "model.npz")
+    assert about == {**ABOUT, "version": __version__}
+    assert type(loaded) is kind
+    np.testing.assert_array_equal(loaded.transform(image), model.transform(image))
+    with np.load(tmp_path / "model.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for changed, words in (
+        ({"kind": "Ridge"}, "its kind is 'Ridge'"),
+        ({"n_channels": 2}, r"its dictionary must .* \(20, 40\), .* \(20, 20\)"),
+        ({"parameters": '{"stride": 6}'}, "stride must be at most patch_size"),
+        ({"parameters": '{"size": 6}'}, "unexpected keyword argument"),
+        ({"parameters": '{"lam": 0.1, "stride": 0}'}, ""),
+    ):
+        np.savez(tmp_path / "model.npz", **{**arrays, **changed})
+        with pytest.raises(ValueError, match=f"not a stored model of images .*{words}"):
+            load_model(tmp_path / "model.npz")
 
 
 def with_ridge():
@@ -114,20 +140,20 @@ def arrays(tmp_path_factory):
         ({"stage0_lam": np.asarray(-1.0)}, "lam must be"),
         ({"stage0_lam": np.ones(5)}, "lam must have one entry per atom"),
         ({"stage0_patch_size": np.zeros(2, int)}, "patch_size must be"),
-        ({"stride": np.asarray([6, 6])}, "its stride is larger"),
+        ({"stride": np.asarray([6, 6])}, "stride must be at most output_size"),
     ],
 )
 def test_arrays_that_cannot_be_used(tmp_path, arrays, changed, words):
     changed = {name: value for name, value in {**arrays, **changed}.items() if value is not None}
     np.savez(tmp_path / "model.npz", **changed)
-    with pytest.raises(ValueError, match=f"not a stored model of patches .*{words}"):
+    with pytest.raises(ValueError, match=f"not a stored model of images .*{words}"):
         load_model(tmp_path / "model.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", pickle.dumps([1, 2]), b"PK\x03\x04 not a zip"])
 def test_files_that_are_none(tmp_path, content):
     (tmp_path / "model.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="not a stored model of patches"):
+    with pytest.raises(ValueError, match="not a stored model of images"):
         load_model(tmp_path / "model.npz")
 
 
@@ -135,7 +161,7 @@ def test_a_truncated_file(tmp_path):
     path = tmp_path / "model.npz"
     save_model(path, fitted(), ABOUT)
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(ValueError, match="not a stored model of patches"):
+    with pytest.raises(ValueError, match="not a stored model of images"):
         load_model(path)
 
 

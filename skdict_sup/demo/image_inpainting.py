@@ -1,0 +1,71 @@
+"""Dictionaries that fill in missing pixels, in the demo of photographs."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..image import DictionaryInpainter
+
+
+@dataclass(frozen=True)
+class Inpainting:
+    """Codes of patches with missing pixels: settings, and models."""
+
+    n_components: int = 256
+    patch_size: int = 8
+    stride: int = 2
+    n_patches: int = 20_000
+    epochs: int = 4
+    verbose: int = 1
+
+    name = "dictionary of other photographs"
+    other_name = "dictionary of the photograph itself"
+    other_needs_pairs = False
+    atoms_title = "atoms of the dictionary of other photographs"
+
+    def quick(self):
+        """Settings that take a few seconds."""
+        return replace(self, n_components=96, n_patches=2000, epochs=1, stride=3)
+
+    def trained(self, pairs):
+        """The model with a dictionary of clean photographs."""
+        return self._inpainter().fit(pairs.clean)
+
+    def restored(self, model, image):
+        """A photograph with its missing pixels, which are NaN, filled in."""
+        return model.transform(image)
+
+    def by_other(self, pairs, image):
+        """The same by a dictionary of the observed pixels of this photograph."""
+        return replace(self, verbose=0)._inpainter().fit_transform(image)
+
+    def warm_up(self, pairs):
+        """Compile the kernels."""
+        image = pairs.clean[0].copy()
+        image[::3, ::2] = np.nan
+        self.by_other(pairs, image)
+
+    def accepts(self, model):
+        """Whether a stored model is one of gray levels by this method."""
+        return isinstance(model, DictionaryInpainter) and model.n_channels_in_ == 1
+
+    def size_of(self, model):
+        """Size of the patches of a model."""
+        return model.patch_size_
+
+    def atoms(self, model, image, n_atoms):
+        """Atoms of the dictionary, evenly spaced."""
+        n_components = len(model.components_)
+        order = np.unique(np.linspace(0, n_components - 1, n_atoms).astype(int))
+        return (model.components_[order].reshape(-1, *model.patch_size_),)
+
+    def _inpainter(self):
+        return DictionaryInpainter(
+            self.n_components,
+            patch_size=self.patch_size,
+            stride=self.stride,
+            n_patches=self.n_patches,
+            max_iter=self.epochs,
+            random_state=0,
+            verbose=self.verbose,
+        )
