@@ -74,25 +74,26 @@ def certificate(problem, data, code, slope, unit=None, counted=True):
         return _bound(problem, measures, data, code, slope, None, unit, counted)
 
 
-def certificate_from_residuals(problem, X, code, unit=None):
+def certificate_from_residuals(problem, X, code, unit=None, counted=True):
     """Certificate of codes from their residuals, with rounding errors relative to these.
 
     The rounded residual is the dual point, so that its rounding error counts only once, in the
-    objective. This takes two more matrix products than `certificate`.
+    objective. This takes two more matrix products than `certificate`. `counted=False` leaves
+    rounding errors out.
     """
     with ignore_float_warnings():
         X = as_observations(X)
         data = problem.observe(X)
         if not problem.reconstruction.quadratic:
-            return certificate(problem, data, code, problem.slope(data, code), unit)
+            return certificate(problem, data, code, problem.slope(data, code), unit, counted)
         xp, prior = namespace(code), problem.prior
         residual = X.values - rows_times(code, problem.dictionary)
         weighted = residual if X.weight is None else residual * X.weight
         slope = rows_times(weighted, problem.dictionary.T)
         squares = xp.vecdot(weighted, residual, axis=-1)
         measures = _measures_from_terms(problem, 0.5 * squares, data, code, slope)
-        bounds = _bound(problem, measures, data, code, slope, xp.sqrt(squares), unit, True)
-        if prior.smooth or problem.atom_norms.rounding == 0.0:
+        bounds = _bound(problem, measures, data, code, slope, xp.sqrt(squares), unit, counted)
+        if prior.smooth or not counted or problem.atom_norms.rounding == 0.0:
             return bounds
         strong = _strong_gap(problem, data, code, slope) / _scale(measures[3], data, code, unit)
         better = (strong < bounds.duality_gap) & xp.isfinite(bounds.objective)
@@ -171,7 +172,10 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
     xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
     violation, top, gap, objective, l1, scale = measures
     if is_elastic_net(prior) and len(free_atoms(prior)):
-        gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures)
+        size = 0.0  # of what correlations are rounded relative to
+        if counted:
+            size = _extent(problem, data, code) if residual_norm is None else residual_norm
+        gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures, size)
     gap, error = xp.maximum(gap, xp.zeros_like(gap)), 0.0
     if counted and atoms.rounding > 0.0 and not prior.smooth:
         longest = _longest(problem, data)
@@ -259,7 +263,7 @@ def _scale(objective, data, code, unit):
     return xp.where(bound > 0, bound, xp.ones_like(bound))
 
 
-def _gap_with_free_atoms(problem, data, code, slope, measures):
+def _gap_with_free_atoms(problem, data, code, slope, measures, size):
     """Gap and dual scale of an elastic net with free atoms, whose correlations u must vanish.
 
     The residual minus its part in the span of the free atoms, of norm e, is dual feasible for
@@ -279,7 +283,7 @@ def _gap_with_free_atoms(problem, data, code, slope, measures):
     is_free, u = lam == 0, slope - prior.lam2 * code
     excess = xp.where(is_free, xp.maximum(u, zero) if prior.positive else u, zero)
     longest = _longest(problem, data)
-    error = norms.rounding * longest * _extent(problem, data, code)
+    error = norms.rounding * longest * size
     part = xp.sqrt(xp.vecdot(excess, excess, axis=-1)) + len(atoms) ** 0.5 * error
     part = part / curvature**0.5
     change = ((longest + prior.lam2**0.5) * part)[:, None]

@@ -165,18 +165,18 @@ def _richardson_lucy(image, level):
     return _padded(restore, image, level)
 
 
-def _unsupervised(lam, size):
+def _unsupervised(lam, size, **options):
     regressor = {"lam": lam, "lam2": 0.1, "n_components": 512, "max_iter": 3}
-    return Patchwise("unsupervised", regressor, {"patch_size": size})
+    return Patchwise("unsupervised", regressor, {"patch_size": size, **options})
 
 
 def _ridge(size):
     return Patchwise("ridge", {"alpha": 0.01}, {"patch_size": size})
 
 
-def _supervised(size, lam, lam2=0.1, linear=False, second=False, n_patches=300_000):
+def _supervised(size, lam, lam2=0.1, linear=False, second=False, **options):
     regressor = {"lam": lam, "lam2": lam2, "n_components": 512, "max_iter": 6}
-    options = {"patch_size": size, "n_patches": n_patches}
+    options = {"patch_size": size, "n_patches": 300_000, **options}
     return Patchwise("supervised", {**regressor, "fit_linear": linear}, options, second)
 
 
@@ -198,15 +198,15 @@ METHODS = {
     "zoom": {
         "bicubic": Given(),
         "ridge": _ridge(10),
-        "linked dictionaries, unsupervised": _unsupervised(0.1, 10),
-        "supervised dictionary": _supervised(8, 0.03, 0.03, linear=True),
+        "linked dictionaries, unsupervised": _unsupervised(0.1, 10, stride=2),
+        "supervised dictionary": _supervised(8, 0.03, 0.03, linear=True, stride=2),
     },
     "deblur": {
         "blurred": Given(),
         "unsupervised Wiener": Function(_wiener, "wiener"),
         "Richardson-Lucy": Function(_richardson_lucy, "richardson_lucy 15"),
         "ridge": _ridge(12),
-        "supervised dictionary": _supervised(10, 0.03, 0.03, linear=True),
+        "supervised dictionary": _supervised(10, 0.03, 0.03, linear=True, stride=2),
     },
     "inpaint": {
         "biharmonic": Function(_biharmonic, "biharmonic"),

@@ -206,7 +206,8 @@ class Coder:
             coded = coded.put(again, rows)
             rows = rows[to_numpy(~self.converged(again.certificate)).nonzero()[0]]
         if len(rows) and self.solver.max_iter is None:
-            coded = coded.put(self._solve_again(X.rows(rows)), rows)
+            start = take_rows(coded.code, rows)
+            coded = coded.put(self._solve_again(X.rows(rows), start), rows)
         may_fail = len(rows) > 0
         if may_fail:
             rows = rows[~to_numpy(_are_finite(take_rows(coded.code, rows)))]
@@ -216,19 +217,23 @@ class Coder:
             coded = coded.put(Coded(zero, certified), rows)
         return coded, n_iter, may_fail
 
-    def _solve_again(self, X):
-        """Recompute the few codes that have not converged, in float64.
+    def _solve_again(self, X, start):
+        """Recompute the few codes that have not converged, in float64, from where they are.
 
         Elastic-net codes that still fail, because of nearly dependent atoms, are computed by
         coordinate descent, which divides by no pivot: on the host, because it is sequential.
         """
         xp, problem = namespace(X.values), self.problem
         wide, X = problem.wide, _cast(X, problem.wide)
-        coded = _solve_and_certify(wide, X, self.solver, self.tol)
+        is_finite = _are_finite(start)[:, None]
+        start = _cast_array(xp.where(is_finite, start, xp.zeros_like(start)), wide)
+        coded = _solve_and_certify(wide, X, self.solver, self.tol, start)
         has_gap = coded.certificate.duality_gap < xp.inf
         failed = to_numpy(~self.converged(coded.certificate) | ~has_gap)
-        has_fallback = CoordinateDescent.handles(problem.reconstruction, problem.prior)
-        if has_fallback and failed.any():
+        failed &= CoordinateDescent.handles(problem.reconstruction, problem.prior)
+        if failed.any():
+            failed &= ~self._lacks_digits(X, coded)
+        if failed.any():
             other = Homotopy() if isinstance(self.solver, CoordinateDescent) else _FALLBACK
             rows = failed.nonzero()[0]
             atoms = Atoms(to_float64(to_numpy(wide.dictionary)))
@@ -243,6 +248,15 @@ class Coder:
             return cast_codes(problem, X, coded.code)
         return coded
 
+    def _lacks_digits(self, X, coded):
+        """Whether rounding errors alone keep the gaps of float64 codes from the tolerance."""
+        gap, xp = coded.certificate.duality_gap, namespace(coded.code)
+        bare = certificate_from_residuals(self.problem.wide, X, coded.code, counted=False)
+        bare, is_known = bare.duality_gap, xp.isfinite(gap)
+        bare = xp.where(is_known, bare, xp.zeros_like(bare))
+        is_small = (bare <= _RETRY_TOL * self.tol) | (gap - bare > self.tol)
+        return to_numpy(is_small & is_known)
+
 
 def cast_codes(problem, X, code):
     """Cast float64 codes to the dtype of the problem, and certify the result."""
@@ -252,8 +266,8 @@ def cast_codes(problem, X, code):
     return Coded(narrow_code, cast_certificate(wide, narrow_code))
 
 
-def _solve_and_certify(problem, X, solver, tol):
-    code, _, _ = solver.codes(problem, problem.observe(X), _RETRY_TOL * tol)
+def _solve_and_certify(problem, X, solver, tol, init=None):
+    code, _, _ = solver.codes(problem, problem.observe(X), _RETRY_TOL * tol, init)
     return Coded(code, certificate_from_residuals(problem, X, code))
 
 

@@ -12,6 +12,7 @@ from problems import examples, tied_problems, unit_atoms
 from sklearn.exceptions import ConvergenceWarning
 
 from skdict_sup import ElasticNet, code_vjp, encode, lam_max
+from skdict_sup.execution import precision
 from skdict_sup.kernels import elastic_net_certificate, elastic_net_codes
 
 CROSSED = ("encode",)
@@ -107,6 +108,33 @@ def test_a_constant_atom_takes_the_mean():
     np.testing.assert_allclose(code[:, 0], X.mean(axis=1))
     centred = encode(X - X.mean(axis=1, keepdims=True), D[1:], prior=ElasticNet(0.3)).code
     np.testing.assert_allclose(code[:, 1:], centred, atol=1e-12)
+
+
+def on_a_level(level):
+    """Problem of signals with a level, and a constant atom that takes it."""
+    rng = np.random.default_rng(0)
+    D = unit_atoms(rng, 30, 20)
+    D = np.vstack([np.full(20, 20**-0.5), D - D.mean(axis=1, keepdims=True)])
+    return rng.normal(size=(40, 20)) + level, D, ElasticNet(np.r_[0.0, np.full(30, 0.05)])
+
+
+def test_a_large_level_does_not_hide_that_codes_are_optimal():
+    X, D, prior = on_a_level(1000.0)
+    found = encode(X, D, prior=prior)
+    assert found.converged.all()
+    centred = encode(X - X.mean(axis=1, keepdims=True), D[1:], prior=ElasticNet(0.05))
+    np.testing.assert_allclose(found.code[:, 1:], centred.code, atol=1e-11)
+
+
+def test_no_other_solver_is_tried_where_digits_are_missing(monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("coordinate descent cannot give more digits")
+
+    monkeypatch.setattr(precision.CoordinateDescent, "codes", refuse)
+    X, D, prior = on_a_level(1e6)
+    with pytest.warns(ConvergenceWarning, match="40 of 40"):
+        found = encode(X, D, prior=prior)
+    assert found.duality_gap.max() < 1e-6
 
 
 @pytest.mark.parametrize("positive", [False, True])
