@@ -172,7 +172,7 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
     xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
     violation, top, gap, objective, l1, scale = measures
     if is_elastic_net(prior) and len(free_atoms(prior)):
-        size = 0.0  # of what correlations are rounded relative to
+        size = 0.0  # correlations are rounded relative to this
         if counted:
             size = _extent(problem, data, code) if residual_norm is None else residual_norm
         gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures, size)

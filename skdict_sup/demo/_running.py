@@ -40,7 +40,7 @@ def exit_code(job):
         print(f"skdict_sup: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, _Terminated) as stopped:
-        print("\nskdict_sup: interrupted, nothing written", file=sys.stderr)
+        print("\nskdict_sup: interrupted", file=sys.stderr)
         return 143 if isinstance(stopped, _Terminated) else 130
     return 0
 

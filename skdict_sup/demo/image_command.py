@@ -32,8 +32,8 @@ def parser():
     """Parser of the command-line options."""
     options = argparse.ArgumentParser(
         prog="python -m skdict_sup image",
-        description="Restore a degraded photograph by linked dictionaries, learned on others for "
-        "this task, and compare with a baseline and with dictionaries learned without it.",
+        description="Restore a degraded photograph by dictionaries that were learned on others, "
+        "and compare with a baseline and with other ways to learn them.",
         epilog=_EPILOG,
     )
     options.add_argument("--task", choices=TASKS, help=f"default: {DEFAULT_TASK}")
@@ -225,9 +225,13 @@ def _check(options):
             continue
         if target.suffix.lower() != f".{suffix}":
             raise DataError(f"--{name} must be a file that ends in .{suffix}, got {target}")
-        if target.is_dir() or not os.access(target.parent, os.W_OK):
-            reason = "it is a folder" if target.is_dir() else "its folder cannot be written to"
-            raise DataError(f"{target} cannot be written: {reason}")
+        for is_wrong, reason in (
+            (target.is_dir(), "it is a folder"),
+            (not target.parent.exists(), "its folder does not exist"),
+            (not os.access(target.parent, os.W_OK), "its folder cannot be written to"),
+        ):
+            if is_wrong:
+                raise DataError(f"{target} cannot be written: {reason}")
     read = [
         path.resolve() for path in (*(options.train or ()), options.apply, options.mask) if path
     ]

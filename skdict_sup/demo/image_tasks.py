@@ -57,8 +57,11 @@ class GaussianFilter:
         return {"sigma": self.sigma}
 
     def stored(self, numbers):
-        """The filter of such numbers."""
-        return GaussianFilter(float(numbers["sigma"]))
+        """The filter of such numbers; raise ValueError if it is far from all candidates."""
+        sigma = float(numbers["sigma"])
+        if not 0.0 < sigma < 2 * _WIDTHS[-1]:
+            raise ValueError(f"no such filter: sigma {sigma}")
+        return GaussianFilter(sigma)
 
 
 def _filtered(image, sigma):

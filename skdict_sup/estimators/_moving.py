@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator
 
 from .._array import is_array, resolve_device, to_numpy
 
+_HOOK = "__sklearn_array_api_convert__"
+
 
 def to_device(estimator: Any, xp: Any, device: str | None = None) -> Any:
     """Copy a fitted estimator to another array library or device.
@@ -44,7 +46,7 @@ def to_device(estimator: Any, xp: Any, device: str | None = None) -> Any:
     >>> to_device(learner, np).transform(X[:3]).shape
     (3, 10)
     """
-    if not hasattr(estimator, "__sklearn_array_api_convert__"):
+    if not hasattr(estimator, _HOOK):
         raise TypeError(f"estimator must be one of this package, got {type(estimator).__name__}.")
     library, device_kwargs = resolve_device(xp, "xp") if isinstance(xp, str) else (xp, {})
     if not hasattr(library, "asarray"):
@@ -55,26 +57,33 @@ def to_device(estimator: Any, xp: Any, device: str | None = None) -> Any:
     )
 
 
-def convert_arrays(value, converter, done):
+def convert_arrays(value, converter, done, is_foreign=False):
     """Copy of a value with all its arrays converted; shared objects stay shared.
 
-    `done` maps the id of each converted object to (object, copy).
+    `done` maps the id of each converted object to (object, copy). Arrays of estimators of other
+    packages, most of which need NumPy, stay as they are, but not those of estimators within them.
     """
     if id(value) in done:
         return done[id(value)][1]
     if is_array(value):
-        converted = converter(value) if _floating(value) else value
+        converted = converter(value) if _floating(value) and not is_foreign else value
     elif isinstance(value, dict):
-        converted = {name: convert_arrays(item, converter, done) for name, item in value.items()}
+        converted = {
+            name: convert_arrays(item, converter, done, is_foreign) for name, item in value.items()
+        }
     elif isinstance(value, (list, tuple)):
-        converted = type(value)(convert_arrays(item, converter, done) for item in value)
+        converted = type(value)(
+            convert_arrays(item, converter, done, is_foreign) for item in value
+        )
     elif not isinstance(value, type) and (is_dataclass(value) or isinstance(value, BaseEstimator)):
+        if isinstance(value, BaseEstimator):
+            is_foreign = not hasattr(value, _HOOK)
         host_names = getattr(type(value), "stays_on_host", ())
         converted = copy(value)
         for name, item in vars(value).items():
             if name not in host_names:
                 # the table also contains fields of frozen records and cached properties
-                vars(converted)[name] = convert_arrays(item, converter, done)
+                vars(converted)[name] = convert_arrays(item, converter, done, is_foreign)
     else:
         return value  # numbers, strings and functions
     done[id(value)] = value, converted

@@ -44,7 +44,7 @@ class Form:
         xp = namespace(image)
         if self.is_integer:
             image = xp.round(xp.clip(image, 0.0, 1.0) * self.white)
-        image = xp.astype(image, self.dtype, copy=False)
+        image = xp.astype(image, self.dtype)  # a copy, even where nothing was restored
         return image[:, :, 0] if self.ndim == 2 else image
 
 

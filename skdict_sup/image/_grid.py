@@ -46,7 +46,7 @@ class PatchGrid:
 
     def pixels(self, rows):
         """Indices of the pixels of some patches, in the image as one list: (n, height * width)."""
-        width, rows = self.image_size[1], np.asarray(rows)
+        width, rows = self.image_size[1], np.asarray(rows, int)
         lines, columns = np.asarray(self.lines), np.asarray(self.columns)
         first = lines[rows // len(columns)] * width + columns[rows % len(columns)]
         within = np.arange(self.patch_size[0])[:, None] * width + np.arange(self.patch_size[1])

@@ -10,11 +10,11 @@ from ._collections import refuse_other_scales
 from ._images import mask_like
 
 
-def read_masks(masks, images):
+def read_masks(masks, images, name):
     """Boolean NumPy masks (height, width), True where a pixel is observed, one for each image.
 
-    `images` are `Images` and `masks` is in the same container. Without masks, missing pixels are
-    NaN.
+    `images` are `Images`, and `masks`, a parameter with a name, is in the same container. Without
+    masks, missing pixels are NaN.
     """
     if masks is None:
         found = [~np.isnan(to_numpy(image)).any(axis=2) for image in images.arrays]
@@ -22,34 +22,38 @@ def read_masks(masks, images):
         parts: Any = [masks] if images.container == "image" else list(masks)
         if len(parts) != len(images.arrays):
             raise ValueError(
-                f"mask must have one mask for each image, got {len(parts)} for "
+                f"{name} must have one mask for each image, got {len(parts)} for "
                 f"{len(images.arrays)} images."
             )
-        found = [_checked(part, image) for part, image in zip(parts, images.arrays, strict=True)]
+        pairs = zip(parts, images.arrays, strict=True)
+        found = [_checked(part, image, name) for part, image in pairs]
     for i, (mask, image) in enumerate(zip(found, images.arrays, strict=True)):
         if not mask.any():
-            raise ValueError(f"mask must be True for at least one pixel, got none in image {i}.")
-        refuse_other_scales(to_numpy(image)[mask], f"image {i} of X")
+            raise ValueError(f"{name} must be True for at least one pixel, got none in image {i}.")
+        values = to_numpy(image)[mask]
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"X must be finite where pixels are observed, got NaN or infinity in image {i}; "
+                f"{name} must be False, or without it pixels NaN, where they are missing."
+            )
+        refuse_other_scales(values, "X" if images.container == "image" else f"X[{i}]")
     return found
 
 
-def _checked(mask, image):
+def _checked(mask, image, name):
     """Boolean mask of an image, as a NumPy array."""
-    check_plain(mask, "mask")
+    check_plain(mask, name)
     mask = to_numpy(mask) if is_array(mask) else np.asarray(mask)
     if mask.dtype != np.bool_:
         raise TypeError(
-            f"mask must be boolean, True where a pixel is observed, got dtype {mask.dtype}; use "
-            "mask == 1 for zeros and ones."
+            f"{name} must be boolean, True where a pixel is observed, got dtype {mask.dtype}; use "
+            "masks == 1 for zeros and ones."
         )
     if mask.shape != tuple(image.shape[:2]):
         raise ValueError(
-            f"mask must have the height and width of its image, {tuple(image.shape[:2])}, got "
+            f"{name} must have the height and width of its image, {tuple(image.shape[:2])}, got "
             f"shape {mask.shape}."
         )
-    values = to_numpy(image)[mask]
-    if not np.isfinite(values).all():
-        raise ValueError("X must be finite where mask is True, got NaN or infinity.")
     return mask
 
 

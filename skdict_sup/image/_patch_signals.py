@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import namespace, take_rows, to_numpy
+from .._array import is_array, namespace, take_rows, to_numpy
 from .._signals import Signals
 from ._grid import PatchGrid
 
@@ -61,7 +61,7 @@ class Patches(Signals):
         """Array (n_patches, n_features)."""
         xp = namespace(self.pixels)
         index = self.grid.pixels(self.selected)
-        return xp.reshape(take_rows(self.pixels, index.ravel()), (index.shape[0], -1))
+        return xp.reshape(take_rows(self.pixels, index.ravel()), self.shape)
 
     def on_host(self):
         """The patches, with NumPy batches."""
@@ -82,8 +82,16 @@ class Patches(Signals):
                 raise IndexError(f"there are {len(self)} patches, got index {rows}")
             return self.rows(np.asarray([rows % len(self)])).dense()[0, :]
         if not isinstance(rows, slice):
-            rows = np.arange(len(self))[to_numpy(rows)]
+            rows = to_numpy(rows) if is_array(rows) else np.asarray(rows)
+            rows = np.arange(len(self))[rows if rows.size else rows.astype(int)]
         return self.rows(rows)
 
+    def __repr__(self):
+        height, width = self.grid.image_size
+        patch = " x ".join(map(str, self.grid.patch_size))
+        return f"<{len(self)} patches of {patch} pixels, of an image of {height} x {width}>"
+
     def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("patches are extracted into a new array: copy must not be False.")
         return np.asarray(to_numpy(self.dense()), dtype=dtype)

@@ -71,6 +71,11 @@ class PatchRestorer(TransformerMixin, ImageEstimator):
         """Raise unless a dictionary can be learned from images, by these parameters."""
         self._check_ranges()
         size = as_pair(self.patch_size, "patch_size")
+        if size == (1, 1):
+            raise ValueError(
+                f"patch_size must be at least two pixels, got {self.patch_size!r}: patches are "
+                "coded without their means."
+            )
         check_stride(as_pair(self.stride, "stride"), size)
         check_images(images, size, images[0].shape[2])
 

@@ -57,8 +57,13 @@ class Stage:
         """Patches of the output."""
         features, levels = self.features(patches)
         found = astype_like(self.regressor.predict(features), patches)
-        found = namespace(found).reshape(found, (features.shape[0], -1))
-        return found + at_pixels(levels, self._n_pixels)
+        xp, shape = namespace(found), (features.shape[0], self._n_pixels * self.n_targets)
+        if tuple(found.shape) not in (shape, shape[:1]) or (found.ndim == 1 and shape[1] > 1):
+            raise ValueError(
+                f"regressor must predict the {shape[1]} entries of each clean patch, got "
+                f"predictions of shape {tuple(found.shape)} for {shape[0]} patches."
+            )
+        return xp.reshape(found, shape) + at_pixels(levels, self._n_pixels)
 
     def fit(self, patches, outputs):
         """A stage whose regressor is fitted to patches and those of the output."""
@@ -73,6 +78,11 @@ class Stage:
         squares = xp.mean(error * error, axis=0)
         squares = xp.mean(xp.reshape(squares, (height, width, -1)), axis=2)
         largest = xp.max(squares)
+        if not bool(xp.isfinite(largest)):
+            raise ValueError(
+                f"regressor must predict finite numbers, got NaN or infinity from "
+                f"{self.regressor!r}."
+            )
         if float(largest) == 0.0:
             return replace(self, window=np.ones(self.output_size))
         window = 1.0 / xp.maximum(squares / largest, xp.full_like(squares, _LEAST_ERROR))

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import __version__
 from .._files import unpacked_size, write_atomically
 from ._estimator import ImageEstimator
+from ._stored_arrays import as_json
 from ._stored_regression import arrays_of_regression, regression_from
 from ._stored_restorer import arrays_of_restorer, restorer_from
 from .patch_regressor import PatchRegressor
@@ -32,12 +33,21 @@ def save_model(path: Any, model: ImageEstimator, metadata: dict) -> None:
         Fitted; a `PatchRegressor` has regressors that are linear in codes of elastic nets.
     metadata : dict
         What JSON can hold, such as the task and its settings; `load_model` returns it. The
-        version of the package is added.
+        version of the package is added as "version"; "format" is reserved.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is no such estimator, or the metadata cannot be stored.
     """
+    if not isinstance(model, ImageEstimator):
+        raise TypeError(f"model must be an estimator of images, got {type(model).__name__}.")
+    if not isinstance(metadata, dict) or "format" in metadata:
+        raise TypeError(f'metadata must be a dict without the key "format", got {metadata!r}.')
     check_is_fitted(model)
     about = {**metadata, "version": __version__, "format": _FORMAT}
     arrays_of = arrays_of_regression if isinstance(model, PatchRegressor) else arrays_of_restorer
-    arrays = {"metadata": np.asarray(json.dumps(about)), **arrays_of(model)}
+    arrays = {"metadata": np.asarray(as_json(about, "metadata")), **arrays_of(model)}
 
     def write(part):
         with open(part, "wb") as file:  # given a path, NumPy would append .npz

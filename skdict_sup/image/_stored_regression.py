@@ -12,11 +12,12 @@ from ..estimators import SupervisedDictionaryRegressor
 from ..losses.square import Square
 from ..priors import ElasticNet
 from ._stage import Stage
-from ._stored_arrays import checked
+from ._stored_arrays import checked, count
 from .patch_regressor import PatchRegressor
-from .patches import as_pair, check_stride
+from .patches import as_pair
 
 _SIZES = ("patch_size", "output_size")
+_LEAST_WEIGHT = 1e-6  # a pixel has at least this weight, relative to the largest
 _OPTIONAL = ("linear", "window")
 
 
@@ -109,14 +110,14 @@ def regression_from(arrays):
     n_stages = 1
     while f"stage{n_stages}_dictionary" in arrays:
         n_stages += 1
-    n_channels = int(arrays["n_channels"])
-    stages = []
+    n_channels, stages = count(arrays, "n_channels"), []
     for i in range(n_stages):
         start = f"stage{i}_"
         named = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-        n_inputs = n_channels + (stages[0].n_targets if i else 0)
-        stages.append(_stage_from(named, n_inputs))
+        stages.append(_stage_from(named, n_channels, 2 * n_channels if i else n_channels))
     first = stages[0]
+    if any(_shape_of(stage) != _shape_of(first) for stage in stages):
+        raise ValueError("its stages must have equal sizes")
     model = PatchRegressor(
         patch_size=first.patch_size,
         output_patch_size=first.output_size,
@@ -126,12 +127,20 @@ def regression_from(arrays):
         window="equal" if first.window is None else "precision",
     )
     model.stages_, model.n_channels_in_ = stages, n_channels
-    check_stride(model._strides, first.output_size, "output_size")
+    model._check_ranges()
+    model._check_sizes()
     return model
 
 
-def _stage_from(arrays, n_inputs):
+def _shape_of(stage):
+    return stage.patch_size, stage.output_size, stage.center
+
+
+def _stage_from(arrays, n_targets, n_inputs):
     """A stage from its arrays, for images of so many channels."""
+    for name, kinds in (("lam", "f"), ("lam2", "fiu"), ("positive", "b"), ("center", "b")):
+        if arrays[name].dtype.kind not in kinds:
+            raise ValueError(f"its {name} must be of another kind, got {arrays[name]!r}")
     lam = arrays["lam"]
     prior = ElasticNet(
         lam=lam if lam.ndim else float(lam),
@@ -140,10 +149,11 @@ def _stage_from(arrays, n_inputs):
     )
     prior.check()
     sizes: Any = [as_pair(arrays[name].tolist(), name) for name in _SIZES]
-    n_targets = int(arrays["n_targets"])
+    if count(arrays, "n_targets") != n_targets:
+        raise ValueError(f"its n_targets must be {n_targets}, the number of channels")
     (height, width), (inner_height, inner_width) = sizes
     n_features, n_outputs = height * width * n_inputs, inner_height * inner_width * n_targets
-    n_atoms = len(arrays["dictionary"])
+    n_atoms = max(1, len(arrays["dictionary"]))
     prior.check_components(n_atoms)
     shapes = {
         "dictionary": (n_atoms, n_features),
@@ -157,7 +167,8 @@ def _stage_from(arrays, n_inputs):
         for name, shape in shapes.items()
     }
     dictionary, coef, intercept, linear, window = found.values()
-    if window is not None and not (window > 0).all():
+    if window is not None and not (window > _LEAST_WEIGHT * window.max()).all():
         raise ValueError("its window must be above zero")
+    window = None if window is None else window / window.max()
     regressor = StoredRegressor(dictionary, coef, intercept, prior, linear)
     return Stage(regressor, sizes[0], sizes[1], n_targets, bool(arrays["center"]), window)

@@ -48,7 +48,7 @@ def floyd_steinberg(image: Array, rng: Rng = None) -> Array:
     image : array (height, width) or (height, width, channels)
         Floats in [0, 1], or uint8 in 0..255.
     rng : Generator, int or None, default=None
-        Ignored: the result is deterministic. All degradations have this argument.
+        Ignored: the result is deterministic.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def blur(
     image : array (height, width) or (height, width, channels)
         Floats in [0, 1], or uint8 in 0..255.
     rng : Generator, int or None, default=None
-        Ignored: the result is deterministic. All degradations have this argument.
+        Ignored: the result is deterministic.
     sigma : float or None, default=None
         Standard deviation >= 0 of a Gaussian in pixels, which is cut off at 4 sigma.
     size : int or None, default=None
@@ -164,7 +164,7 @@ def reduce(image: Array, rng: Rng = None, *, factor: int) -> Array:
     image : array (height, width) or (height, width, channels)
         Floats in [0, 1], or uint8 in 0..255. Height and width must be multiples of the factor.
     rng : Generator, int or None, default=None
-        Ignored: the result is deterministic. All degradations have this argument.
+        Ignored: the result is deterministic.
     factor : int
         How many times smaller height and width become.
 
@@ -280,8 +280,9 @@ def add_noise(
         noisy = values + sigma * generator.standard_normal(values.shape)
     else:
         check_scalar(peak, "peak", low=0, strict=True)
-        scale = peak / white_of(image)
-        noisy = generator.poisson(_expected_counts(values * scale)) / scale
+        white = white_of(image)
+        counts = generator.poisson(_expected_counts(values * (peak / white)))
+        noisy = counts / peak * white
     return like_image(noisy, float_image(image))
 
 

@@ -163,7 +163,7 @@ class DictionaryInpainter(PatchRestorer):
         """
         images = read_images(X, "X", finite=False)
         self._check_fit(images.arrays)
-        masks = read_masks(masks, images)
+        masks = read_masks(masks, images, "masks")
         with restore_on_error(self):
             self._learn(images.arrays, masks)
         return self
@@ -189,7 +189,7 @@ class DictionaryInpainter(PatchRestorer):
         images = read_images(X, "X", finite=False)
         self._check_transform(images.arrays)
         coders, restored = [], []
-        for image, observed in zip(images.arrays, read_masks(mask, images), strict=True):
+        for image, observed in zip(images.arrays, read_masks(mask, images, "mask"), strict=True):
             if not observed.all():
                 coders.append(self._level_coder(image))
                 image = self._filled(image, observed, coders[-1])
@@ -214,6 +214,11 @@ class DictionaryInpainter(PatchRestorer):
             Images of the same sizes, dtypes and units; one image for one.
         """
         return self.fit(X, masks).transform(X, masks)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _learn(self, images, masks):
         """Learn the dictionary from the observed pixels of patches."""

@@ -16,6 +16,7 @@ from ._estimator import PATCHES, ImageEstimator, Pair
 from ._metrics import mean_psnr
 from ._sampling import sample_patches
 from ._stage import Stage
+from ._warnings import one_warning_of_each_kind
 from .patches import as_pair, check_stride
 
 _N_COMPONENTS = 256  # atoms of the default regressor
@@ -166,7 +167,7 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
         check_pairs(inputs, outputs)
         self._check_parameters(inputs)
         rng, stages = as_generator(self.random_state), []
-        with restore_on_error(self):
+        with restore_on_error(self), one_warning_of_each_kind():
             current = inputs
             for number, regressor in enumerate(self._new_regressors(rng)):
                 start = time.perf_counter()
@@ -231,7 +232,8 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
         self._check_ranges()
         check_stride(self._strides, self.stages_[0].output_size, _CLEAN_SIZE)
         check_images(images, self.stages_[0].patch_size, self.n_channels_in_)
-        return [self._through_stages(image) for image in images]
+        with one_warning_of_each_kind():
+            return [self._through_stages(image) for image in images]
 
     def _through_stages(self, image):
         """Clean image for a degraded one."""
@@ -256,7 +258,15 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
 
     def _new_regressors(self, rng):
         """Regressor of each stage, to be fitted."""
-        if isinstance(self.regressor, list | tuple):
+        is_list = isinstance(self.regressor, list | tuple)
+        for regressor in self.regressor if is_list else [self.regressor]:
+            is_regressor = hasattr(regressor, "fit") and hasattr(regressor, "predict")
+            if regressor is not None and (isinstance(regressor, type) or not is_regressor):
+                raise TypeError(
+                    "regressor must be a regressor with the methods fit and predict, a list of "
+                    f"such regressors or None, got {regressor!r}."
+                )
+        if is_list:
             return [clone(regressor) for regressor in self.regressor]
         if self.regressor is not None:
             return [clone(self.regressor) for _ in range(self.n_stages)]
@@ -290,6 +300,11 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
                     "regressor must be a list of at least one regressor, and n_stages their "
                     f"number or 1, got {n_given} regressors and n_stages={self.n_stages}."
                 )
+        self._check_sizes()
+        check_images(inputs, self._sizes[0])
+
+    def _check_sizes(self):
+        """Raise unless the sizes of patches fit each other and their distances."""
         size, inner = self._sizes
         if any(a < b or (a - b) % 2 for a, b in zip(size, inner, strict=True)):
             raise ValueError(
@@ -299,7 +314,6 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
         check_stride(self._strides, inner, _CLEAN_SIZE)
         if self.symmetries and (size[0] != size[1] or inner[0] != inner[1]):
             raise ValueError(f"symmetries=True requires square patches, got {size} and {inner}.")
-        check_images(inputs, size)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

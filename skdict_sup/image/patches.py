@@ -23,8 +23,8 @@ def extract_patches(
     Parameters
     ----------
     image : array of shape (height, width) or (height, width, n_channels)
-        Image, in any array library; float32 and float64 are kept, integers become float32, in
-        the units of the image; a boolean array, such as a mask, stays one.
+        Image, in any array library; float32 and float64 are kept, uint8 becomes float32, in the
+        units of the image; a boolean array, such as a mask, stays one.
     patch_size : int or tuple of two int
         Height and width of the patches, in pixels; a number is for both.
     stride : int or tuple of two int, default=1
@@ -198,7 +198,7 @@ def _check_window(window, grid, like):
         )
     if not bool(xp.all(xp.isfinite(window) & (window > 0))):
         raise ValueError("window must be finite and above zero, got other numbers.")
-    return window
+    return window / xp.max(window)  # so that no sum overflows
 
 
 def _words(size):

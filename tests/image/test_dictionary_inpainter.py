@@ -136,10 +136,10 @@ def test_wrong_parameters_are_refused_and_a_fit_stays(parameters, message):
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        (MASK.astype(float), "mask must be boolean"),
+        (MASK.astype(float), "masks must be boolean"),
         (MASK[1:], r"height and width of its image, \(24, 30\), got shape \(23, 30\)"),
         (np.zeros_like(MASK), "True for at least one pixel, got none in image 0"),
-        (np.ones_like(MASK), "X must be finite where mask is True"),
+        (np.ones_like(MASK), "X must be finite where pixels are observed.*masks must be False"),
     ],
 )
 def test_masks_that_do_not_fit_are_refused(masks, message):

@@ -9,8 +9,10 @@ from pictures import picture
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer
 
-from skdict_sup import SupervisedDictionaryRegressor, to_device
+from skdict_sup import OnlineDictionaryLearning, SupervisedDictionaryRegressor, to_device
 from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor, _restorer
 
 CLEAN = picture((24, 30), 2)
@@ -112,3 +114,103 @@ def test_bounds_out_of_reach_are_no_failure():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.transform(CLEAN)
+
+
+@each
+def test_images_may_be_left_without_training_patches(name):
+    images = [picture((6, 6), seed) for seed in range(30)]
+    model = clone(ESTIMATORS[name]).set_params(n_patches=5)
+    assert len(restored(model.fit(images, None if name == "inpainter" else images), images)) == 30
+
+
+@pytest.mark.parametrize("shape", [(24, 30), (24, 30, 3)])
+def test_levels_of_noise_are_those_of_channels_that_are_not_constant(shape):
+    noisy = picture(shape, 2) + 0.1 * np.random.default_rng(0).normal(size=shape)
+    if len(shape) == 3:
+        noisy[:, :, 2] = 0.0
+    model = clone(ESTIMATORS["denoiser"]).set_params(sigma=None)
+    found = model.fit_transform(noisy)
+    assert 0.02 < np.abs(found - noisy)[..., :1].mean() < 0.2
+    black = np.zeros(shape)
+    np.testing.assert_array_equal(model.transform(black), black)
+
+
+def test_results_are_copies_even_where_nothing_was_restored():
+    inpainter, denoiser = fitted("inpainter"), fitted("denoiser").set_params(sigma=None)
+    for model, image in ((inpainter, CLEAN), (denoiser, np.zeros_like(CLEAN))):
+        for given in (image, [image]):
+            found = model.transform(given)
+            assert not np.shares_memory(found[0], image)
+            np.testing.assert_array_equal(found[0] if isinstance(given, list) else found, image)
+
+
+def test_regressors_of_other_packages_stay_on_the_host(xp):
+    image = xp.asarray(CLEAN)
+    atoms = OnlineDictionaryLearning(5, max_iter=1, random_state=0)
+    for regressor in (Ridge(), make_pipeline(atoms, Ridge())):
+        model = PatchRegressor(regressor, **SMALL).fit(CLEAN, CLEAN)
+        found = to_device(model, xp.module).predict(image)
+        np.testing.assert_allclose(xp.to_numpy(found), model.predict(CLEAN), atol=1e-8)
+
+
+def test_predictions_warn_once_of_each_kind():
+    class Loud(Ridge):
+        def predict(self, X):
+            warnings.warn(f"{len(X)} of {len(X)} are far", UserWarning, stacklevel=2)
+            return super().predict(X)
+
+    model = PatchRegressor(Loud(), window="equal", n_stages=2, **SMALL)
+    for call, n in ((lambda: model.fit([CLEAN], [CLEAN]), 1), (lambda: model.predict([CLEAN]), 2)):
+        with pytest.warns(UserWarning, match="are far") as caught:
+            call()
+        assert len(caught) == 1
+        assert (f"({n} such warnings.)" in str(caught[0].message)) == (n > 1)
+
+
+@pytest.mark.parametrize(
+    ("regressor", "words"),
+    [
+        ("ridge", "regressor must be a regressor with the methods fit and predict, .* 'ridge'"),
+        (Ridge, "regressor must be a regressor with the methods fit and predict"),
+        ([Ridge(), 3], "regressor must be a regressor with the methods fit and predict"),
+        (KBinsDiscretizer(), "regressor must be"),
+    ],
+)
+def test_what_is_no_regressor_is_refused_by_name(regressor, words):
+    model = PatchRegressor(regressor, **SMALL)
+    with pytest.raises((TypeError, ValueError), match=words):
+        model.fit(CLEAN, CLEAN)
+    assert not hasattr(model, "stages_")
+
+
+def test_predictions_of_another_size_or_that_are_not_finite_are_refused():
+    class Short(Ridge):
+        def predict(self, X):
+            return super().predict(X)[:, 1:]
+
+    class Lost(Ridge):
+        def predict(self, X):
+            return np.nan * super().predict(X)
+
+    with pytest.raises(ValueError, match="regressor must predict finite numbers, got NaN"):
+        PatchRegressor(Lost(), **SMALL).fit(CLEAN, CLEAN)
+    with pytest.raises(ValueError, match=r"predict the 25 entries .* shape \(200, 24\)"):
+        PatchRegressor(Short(), **SMALL).fit(CLEAN, CLEAN)
+
+
+@pytest.mark.parametrize("name", ["denoiser", "inpainter"])
+def test_patches_of_one_pixel_are_refused(name):
+    model = clone(ESTIMATORS[name]).set_params(patch_size=1, stride=1)
+    with pytest.raises(ValueError, match="patch_size must be at least two pixels, got 1"):
+        model.fit(CLEAN)
+
+
+def test_infinite_pixels_need_a_mask():
+    with pytest.raises(ValueError, match="X must be finite where pixels are observed"):
+        clone(ESTIMATORS["inpainter"]).fit(np.where(CLEAN > 0.7, np.inf, CLEAN))
+    assert ESTIMATORS["inpainter"].__sklearn_tags__().input_tags.allow_nan
+
+
+def test_a_perfect_prediction_has_an_infinite_score():
+    flat = np.full((12, 12), 0.5)
+    assert fitted("regressor").set_params(regressor=Ridge()).fit(flat, flat).score(flat, flat) > 99

@@ -155,3 +155,21 @@ def test_wrong_patches_and_windows_are_refused(patches, options, message):
 def test_wrong_image_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="image_shape must be"):
         average_patches(np.ones((35, 4)), shape, 2)
+
+
+def test_selections_may_be_empty_and_copies_are_made():
+    patches = extract_patches(np.ones((5, 6)), 2)
+    for empty in (patches[3:3], patches[[]], patches[np.zeros(0, int)]):
+        assert np.asarray(empty).shape == (0, 4)
+    with pytest.raises(ValueError, match="copy must not be False"):
+        np.array(patches, copy=False)
+    assert repr(patches) == "<20 patches of 2 x 2 pixels, of an image of 5 x 6>"
+
+
+def test_windows_of_any_scale_give_the_same_means():
+    patches = np.random.default_rng(0).random((20, 4))
+    window = np.array([[1.0, 2.0], [3.0, 4.0]])
+    expected = average_patches(patches, (5, 6), 2, window=window)
+    for scale in (1e-300, 4e307):
+        found = average_patches(patches, (5, 6), 2, window=scale * window)
+        np.testing.assert_allclose(found, expected)

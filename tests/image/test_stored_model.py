@@ -87,6 +87,47 @@ def test_dictionaries_restore_as_the_stored_ones(tmp_path, kind):
             load_model(tmp_path / "model.npz")
 
 
+def test_stages_of_unequal_sizes_and_uneven_margins_are_refused(tmp_path):
+    model = fitted(output_patch_size=3, n_stages=2)
+    save_model(tmp_path / "model.npz", model, ABOUT)
+    with np.load(tmp_path / "model.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    changes = {
+        "stages must have equal sizes": {"stage1_center": np.asarray(False)},
+        "smaller by an even number": {
+            f"stage{i}_{name}": np.resize(arrays[f"stage{i}_{name}"], shape)
+            for i, n_atoms in enumerate((6, 6))
+            for name, shape in (
+                ("output_size", (2,)),
+                ("coef", (20, n_atoms)),
+                ("intercept", (20,)),
+                ("window", (4, 5)),
+            )
+        },
+    }
+    for i in range(2):
+        changes["smaller by an even number"][f"stage{i}_output_size"] = np.asarray([4, 5])
+    for words, changed in changes.items():
+        np.savez(tmp_path / "model.npz", **{**arrays, **changed})
+        with pytest.raises(ValueError, match=words):
+            load_model(tmp_path / "model.npz")
+
+
+def test_numbers_of_numpy_are_stored_and_other_things_refused(tmp_path):
+    model = DictionaryDenoiser(20, patch_size=(np.int64(4), np.int64(5)), sigma=0.1, max_iter=1)
+    path = tmp_path / "model.npz"
+    save_model(path, model.fit(CLEAN), {"psnr": np.float32(30.5)})
+    assert load_model(path)[1]["psnr"] == 30.5
+    for other, about, words in (
+        (Ridge(), {}, "model must be an estimator of images, got Ridge"),
+        (model, None, "metadata must be a dict"),
+        (model, {"format": 3}, "metadata must be a dict without"),
+        (model, {"model": model}, "metadata must hold what JSON can"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            save_model(path, other, about)
+
+
 def with_ridge():
     return PatchRegressor(Ridge(), patch_size=5, n_patches=100).fit(BLURRED, CLEAN)
 
@@ -140,7 +181,14 @@ def arrays(tmp_path_factory):
         ({"stage0_lam": np.asarray(-1.0)}, "lam must be"),
         ({"stage0_lam": np.ones(5)}, "lam must have one entry per atom"),
         ({"stage0_patch_size": np.zeros(2, int)}, "patch_size must be"),
-        ({"stride": np.asarray([6, 6])}, "stride must be at most output_size"),
+        ({"stage0_coef": np.full((25, 6), 1e300)}, "its coef must hold finite numbers"),
+        ({"stage0_n_targets": np.asarray(2)}, "its n_targets must be 1"),
+        ({"stage0_center": np.asarray("no")}, "its center must be"),
+        ({"stage0_lam": np.asarray("a")}, "its lam must be"),
+        ({"stage0_dictionary": np.zeros((0, 25))}, r"its dictionary must .* \(1, 25\)"),
+        ({"stage0_output_size": np.asarray([3, 2])}, "output_patch_size must be|must hold"),
+        ({"n_channels": np.asarray(1.5)}, "its n_channels must be an integer >= 1"),
+        ({"stride": np.asarray([6, 6])}, "stride must be at most the size of the clean patches"),
     ],
 )
 def test_arrays_that_cannot_be_used(tmp_path, arrays, changed, words):
