@@ -12,11 +12,11 @@ from llvmlite.binding import Linkage
 from numba import njit
 
 import skdict_sup
-from skdict_sup.kernels._numba import _compile
+from skdict_sup.kernels._numba import _compile, _lowering
 
 SMALL = """
 import numpy as np
-from skdict_sup.kernels._numba import _compile
+from skdict_sup.kernels._numba import _compile, _lowering
 options = {"cache": True, "nogil": True}
 @_compile.compiled(**options)
 def twice(x):
@@ -149,7 +149,7 @@ def test_functions_keep_to_their_own_copies_of_those_that_they_call():
             x = math.log(1 + x * x) + math.asinh(x) + math.cosh(math.tanh(x)) + math.erf(x)
         return x
 
-    @njit(pipeline_class=_compile._Compiler)
+    @njit(pipeline_class=_lowering.Compiler)
     def both(x):
         return turned(x) + turned(x + 1.0)
 
@@ -164,3 +164,19 @@ def test_every_compiled_function_passes_through_the_one_decorator():
     folder = Path(skdict_sup.__file__).parent / "kernels" / "_numba"
     named = [path.name for path in sorted(folder.glob("*.py")) if "njit" in path.read_text()]
     assert named == ["_compile.py"]
+
+
+def test_functions_within_compiled_ones_are_compiled_once_for_constants_and_not_by_themselves():
+    @_compile.compiled(**_compile.INTERNAL)
+    def inner(x, k, is_negative):
+        return -x - k if is_negative else x + k
+
+    @_compile.compiled(**_compile.OPTIONS)
+    def outer(x, k):
+        return inner(x, 0, True) + 10 * inner(x, k, False) + 100 * inner(x, k + 1, x > 0)
+
+    assert outer(2.0, 3) == -2 + 10 * 5 - 100 * 6
+    (result,) = inner.overloads.values()
+    name = result.fndesc.llvm_func_name
+    assert "define" in result.library.get_llvm_str()
+    assert not result.library.codegen._engine.is_symbol_defined(name)

@@ -5,13 +5,11 @@ import os
 import warnings
 from pathlib import Path
 
-from llvmlite.binding import Linkage
 from numba import njit
 from numba.core import caching
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.lowering import Lower
-from numba.core.typed_passes import NativeLowering
+from numba.core.types import unliteral
+
+from ._lowering import Compiler, InternalCompiler
 
 # NaN and infinity keep their meaning: bounds such as infinite steps rely on them
 FAST = {"contract", "reassoc", "nsz", "arcp"}
@@ -30,46 +28,6 @@ INTERNAL = {**OPTIONS, "cache": False, "no_cpython_wrapper": True}
 _WARNED = set()
 
 
-class _Lowering(Lower):
-    """Translates a function to LLVM so that it calls its own copies of other functions only.
-
-    The copies are optimised together with the code around them. With the weak symbols that numba
-    gives them, the linker might replace a copy by another definition of the same name: the
-    function compiled by itself, or the copy of another caller. Those round sums in another order,
-    so that bits would depend on what was compiled or read from the cache before.
-    """
-
-    def lower(self):
-        super().lower()
-        library = self.library
-        module = library._final_module
-        for other in dict.fromkeys(library._linking_libraries):
-            module.link_in(other._get_module_for_linking(), preserve=True)
-        library._linking_libraries.clear()
-        for function in module.functions:
-            if function.linkage == Linkage.linkonce_odr:
-                function.linkage = "internal"
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _NativeLowering(NativeLowering):
-    """Numba's lowering pass, by `_Lowering`."""
-
-    _name = "native_lowering_with_own_copies"
-    lowering_class = _Lowering
-
-
-class _Compiler(CompilerBase):
-    """Numba's compiler, for functions that are called from Python."""
-
-    def define_pipelines(self):
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        replacements = {NativeLowering: _NativeLowering}
-        passes.passes = [(replacements.get(one, one), label) for one, label in passes.passes]
-        passes.finalize()
-        return [passes]
-
-
 def compiled(**options):
     """`numba.njit` with a cache on disk; without a writable folder, functions run uncached.
 
@@ -77,16 +35,28 @@ def compiled(**options):
     whether it was compiled in this process or read from the cache.
     """
     cached = options.pop("cache")
-    if cached:
-        options["pipeline_class"] = _Compiler
+    options["pipeline_class"] = Compiler if cached else InternalCompiler
 
     def decorate(function):
         compiled_function = njit(**options)(function)
-        if cached and hasattr(compiled_function, "py_func"):  # plain with NUMBA_DISABLE_JIT
-            _enable_cache(compiled_function)
+        if hasattr(compiled_function, "py_func"):  # plain with NUMBA_DISABLE_JIT
+            _take_any_number(compiled_function)
+            if cached:
+                _enable_cache(compiled_function)
         return compiled_function
 
     return decorate
+
+
+def _take_any_number(function):
+    """Compile calls with 0, True and other constants as those with any number: not once more."""
+    template_of = function.get_call_template
+
+    def get_call_template(args, kws):
+        args = tuple(unliteral(kind) for kind in args)
+        return template_of(args, {name: unliteral(kind) for name, kind in kws.items()})
+
+    function.get_call_template = get_call_template
 
 
 def _enable_cache(function):
