@@ -67,12 +67,14 @@ class Patchwise(Given):
     regressor: dict = field(default_factory=dict)
     options: dict = field(default_factory=dict)
     second: bool = False  # whether a ridge regression of the first output follows
+    by_level: bool = False  # whether lam is relative to the level, as for noise
 
     def __call__(self, level, pairs, keep):
+        factor = level if self.by_level else 1.0
         if not self.second:
-            return keep(repr(self), lambda: self._fitted(self._regressor(), pairs)).predict
+            return keep(repr(self), lambda: self._fitted(self._regressor(factor), pairs)).predict
         alone = replace(self, second=False)
-        model = keep(repr(alone), lambda: self._fitted(self._regressor(), pairs))
+        model = keep(repr(alone), lambda: self._fitted(self._regressor(factor), pairs))
         first = FrozenEstimator(model.stages_[0].regressor)
         return self._fitted([first, Ridge(1.0)], pairs).predict
 
@@ -80,11 +82,11 @@ class Patchwise(Given):
         model = PatchRegressor(regressor, random_state=0, **self.options)
         return model.fit([x for x, _ in pairs], [y for _, y in pairs])
 
-    def _regressor(self):
+    def _regressor(self, factor):
         if self.kind == "ridge":
             return Ridge(**self.regressor)
         settings = dict(self.regressor)
-        prior = ElasticNet(settings.pop("lam"), settings.pop("lam2"))
+        prior = ElasticNet(factor * settings.pop("lam"), settings.pop("lam2"))
         if self.kind == "unsupervised":
             atoms = OnlineDictionaryLearning(prior=prior, random_state=0, **settings)
             return make_pipeline(atoms, Ridge(1e-3))
@@ -174,10 +176,11 @@ def _ridge(size):
     return Patchwise("ridge", {"alpha": 0.01}, {"patch_size": size})
 
 
-def _supervised(size, lam, lam2=0.1, linear=False, second=False, **options):
+def _supervised(size, lam, lam2=0.1, linear=False, second=False, by_level=False, **options):
     regressor = {"lam": lam, "lam2": lam2, "n_components": 512, "max_iter": 6}
     options = {"patch_size": size, "n_patches": 300_000, **options}
-    return Patchwise("supervised", {**regressor, "fit_linear": linear}, options, second)
+    regressor["fit_linear"] = linear
+    return Patchwise("supervised", regressor, options, second, by_level)
 
 
 METHODS = {
@@ -193,13 +196,15 @@ METHODS = {
         "BM3D": Function(_bm3d, "bm3d"),
         "ridge": _ridge(8),
         "DictionaryDenoiser": Denoiser(),
-        "supervised dictionary": _supervised(10, 0.3),
+        "supervised dictionary": _supervised(12, 0.008, 0.2, by_level=True),
     },
     "zoom": {
         "bicubic": Given(),
         "ridge": _ridge(10),
         "linked dictionaries, unsupervised": _unsupervised(0.1, 10, stride=2),
-        "supervised dictionary": _supervised(8, 0.03, 0.03, linear=True, stride=2),
+        "supervised dictionary": _supervised(
+            *(10, 0.05, 0.05), linear=True, output_patch_size=6, symmetries=True, n_patches=600_000
+        ),
     },
     "deblur": {
         "blurred": Given(),
