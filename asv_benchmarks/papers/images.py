@@ -8,6 +8,7 @@ in asv_benchmarks/.kept, and a run goes on where another stopped.
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 from _common import arguments, machine, publish
+from _image_attempts import ATTEMPTS
 from _image_methods import METHODS
 from _images_page import draw, page
 from _kept import Kept
@@ -23,7 +25,7 @@ from benchmarks import common
 
 from skdict_sup.image import degradations
 
-PARTS = ("halftone", "denoise", "zoom", "deblur", "inpaint")
+PARTS = ("halftone", "denoise", "zoom", "deblur", "inpaint", "attempts")
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn", "scikit-image", "pillow", "bm3d")
 MARGIN = 4  # pixels at the edges that are not compared
 N_HELD_OUT = 8  # photographs of the sixty on which settings were chosen
@@ -83,10 +85,12 @@ class Photographs:
     held_out: dict
     test: dict
 
-    def degraded(self, task, level, multiple):
+    def degraded(self, task, level, sets):
         """Pairs of degraded and clean photographs, by set and name; each has its own noise."""
-        found: dict = {}
+        found, multiple = {}, task.multiple
         for number, (name, photographs) in enumerate(vars(self).items()):
+            if name not in sets:
+                continue
             found[name] = {}
             for i, (key, image) in enumerate(photographs.items()):
                 height, width = (n // multiple * multiple for n in image.shape)
@@ -129,7 +133,7 @@ def measure(method, level, pairs, keep, shown):
     start = time.perf_counter()
     restore = method(level, list(pairs["train"].values()), keep)
     result.fit_seconds = time.perf_counter() - start
-    for name in ("held_out", "test"):
+    for name in pairs.keys() - {"train"}:
         result.psnr[name], result.ssim[name] = {}, {}
         for key, (degraded, clean) in pairs[name].items():
             start = time.perf_counter()
@@ -146,30 +150,40 @@ def measure(method, level, pairs, keep, shown):
 
 
 def run_part(part, images, keep, quick):
-    """{level: {method: Result}} of a task."""
-    task, results = TASKS[part], {}
-    for level in task.levels[:1] if quick else task.levels:
-        pairs, results[level] = None, {}
-        for name, method in METHODS[part].items():
+    """{level: {method: Result}} of a task; for attempts {(task, level): {change: Result}}."""
+    if part == "attempts":
+        sets, kept = ("train", "held_out"), partial(keep, part)
+        chosen = dict(list(ATTEMPTS.items())[:1]) if quick else ATTEMPTS
+        return {
+            (task, level): run_level(task, level, methods, images, sets, kept, quick)
+            for (task, level), methods in chosen.items()
+        }
+    sets, levels = ("train", "held_out", "test"), TASKS[part].levels
+    return {
+        level: run_level(part, level, METHODS[part], images, sets, partial(keep, part), quick)
+        for level in (levels[:1] if quick else levels)
+    }
 
-            def compute(method=method, level=level):
-                nonlocal pairs
-                pairs = pairs or images.degraded(task, level, task.multiple)
-                chosen = method.quick() if quick else method
 
-                def keep_model(settings, fit, level=level):
-                    return keep(f"{part} {level} model: {settings}", fit)
+def run_level(task, level, methods, images, sets, keep, quick):
+    """{method: Result} of a level of a task."""
+    pairs, results = None, {}
 
-                return measure(chosen, level, pairs, keep_model, ("house",))
+    def keep_model(settings, fit):
+        return keep(f"{level} model: {settings}", fit)
 
-            found = keep(f"{part} {level} {name}: {method}", compute)
-            results[level][name] = found
-            means = {s: np.mean(list(found.psnr[s].values())) for s in found.psnr}
-            print(
-                f"  {part} {level} {name}: held out {means['held_out']:.2f}, test "
-                f"{means['test']:.2f} dB, {found.fit_seconds:.0f} s + {found.seconds:.1f} s",
-                flush=True,
-            )
+    for name, method in methods.items():
+
+        def compute(method=method):
+            nonlocal pairs
+            pairs = pairs or images.degraded(TASKS[task], level, sets)
+            chosen = method.quick() if quick else method
+            return measure(chosen, level, pairs, keep_model, ("house",))
+
+        found = results[name] = keep(f"{level} {name}: {method}", compute)
+        means = [f"{s} {np.mean(list(found.psnr[s].values())):.2f}" for s in sorted(found.psnr)]
+        seconds = f"{found.fit_seconds:.0f} s + {found.seconds:.1f} s"
+        print(f"  {task} {level} {name}: {', '.join(means)} dB, {seconds}", flush=True)
     return results
 
 
@@ -180,13 +194,18 @@ def main():
             "images.py needs images_train.npz and images_test.npz: SKDICT_DATA names a folder"
         )
     images, start = photographs(options.quick), time.perf_counter()
-    keep = Kept("images", keep=not options.quick)
+    kept = Kept("images", keep=not options.quick)
+
+    def keep(part, name, compute):
+        return kept(f"{part} {name}", compute)
+
     parts = [options.only] if options.only else PARTS
     results = {part: run_part(part, images, keep, options.quick) for part in parts}
     print(f"{time.perf_counter() - start:.0f} s")
     about = machine(PACKAGES, threads="2")
     lines = page(results, about, options.quick, SIX)
-    publish(lines, options.output, lambda path: draw(results, images, path))
+    tasks = {part: found for part, found in results.items() if part != "attempts"}
+    publish(lines, options.output, lambda path: draw(tasks, images, path))
 
 
 if __name__ == "__main__":
