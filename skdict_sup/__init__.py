@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers only
         tune_prior,
     )
     from .implicit import code_vjp, encode_with_vjp
+    from .kernels.warm_up import warm_up
     from .path import codes_path
     from .priors import KL, ElasticNet, Lp
     from .solution import Gradients, Solution
@@ -48,6 +49,7 @@ _HOMES = {
     "show_versions": "_versions",
     "to_device": "estimators",
     "tune_prior": "estimators",
+    "warm_up": "kernels.warm_up",
 }
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "show_versions",
     "to_device",
     "tune_prior",
+    "warm_up",
 ]
 
 

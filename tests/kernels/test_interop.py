@@ -8,6 +8,7 @@ from problems import unit_atoms
 import skdict_sup.kernels as kernels
 from skdict_sup import ElasticNet, code_vjp, encode
 from skdict_sup.kernels import _interop, _registry
+from skdict_sup.kernels._samples import sample_calls
 
 torch = pytest.importorskip("torch")
 
@@ -18,42 +19,13 @@ def problem(seed=0, n=7, p=12, m=9):
     return D, rng.normal(size=(n, m)), rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.3)
 
 
-def calls():
-    """Kernel -> its arguments."""
-    D, X, code = problem()
-    gram, corr, sq_norm = D @ D.T, X @ D.T, (X * X).sum(axis=1)
-    slope = corr - code @ gram
-    start = np.zeros_like(corr)
-    return {
-        "elastic_net_codes": (gram, corr, 0.1, 0.0, False),
-        "elastic_net_certificate": (corr, sq_norm, code, slope, 0.1, 0.0, False),
-        "kl_codes": (gram, corr, sq_norm, 0.1, np.array([0.1]), False, 1e-8, start, 100),
-        "coordinate_descent": (gram, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),
-        "code_moments": (X, code, code),
-        "linear_vjp": (X, D, code, code),
-        "support_solve": (gram, 0.1, code != 0, corr),
-        "thresholded_product": (corr, code, gram, np.full(12, 0.1)),
-        "atom_update": (D, code.T @ code + np.eye(12), code.T @ X, False),
-        "weighted_elastic_net_codes": (D, np.cos(X) ** 2, corr, 0.1, 0.0, False),
-        "matching_pursuit_codes": (gram, corr, sq_norm, 3),
-        "elastic_net_path": (gram, corr, [2.0, 0.5, 0.1], 0.0, False),
-        "elastic_net_until": (gram, corr, sq_norm, 0.0, 0.0, False, 0.25 * sq_norm, 9),
-        "overlap_add": (corr.reshape(-1, 2, 2)[:12], (0, 1, 3), (0, 2, 3, 4), 5, 6),
-        "error_diffusion": (np.cos(X)[:, :, None] ** 2,),
-        "weighted_support_solve": (D, np.cos(X) ** 2, 0.1, code != 0, corr),
-        "weighted_coordinate_descent": (
-            *(D, np.cos(X) ** 2, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100),
-        ),
-    }
-
-
 def tensors(arguments):
     return [torch.from_numpy(a.copy()) if isinstance(a, np.ndarray) else a for a in arguments]
 
 
-@pytest.mark.parametrize("name", sorted(calls()))
+@pytest.mark.parametrize("name", sorted(sample_calls()))
 def test_tensors_have_the_results_of_numpy_bit_for_bit(name):
-    arguments = calls()[name]
+    *_, arguments = sample_calls()[name]
     expected, found = (getattr(kernels, name)(*a) for a in (arguments, tensors(arguments)))
     if not isinstance(expected, tuple):
         expected, found = (expected,), (found,)
@@ -66,7 +38,7 @@ def test_tensors_have_the_results_of_numpy_bit_for_bit(name):
 def test_every_kernel_for_numpy_takes_tensors():
     rows = [v for v in _registry.REGISTRY if v.backend == "numba"]
     for usable in (_interop.numpy_floats, _interop.torch_host_floats):
-        assert sorted(v.kernel for v in rows if v.usable is usable) == sorted(calls())
+        assert sorted(v.kernel for v in rows if v.usable is usable) == sorted(sample_calls())
 
 
 def test_nothing_is_copied_on_the_way():
