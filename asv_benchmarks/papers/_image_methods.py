@@ -211,7 +211,9 @@ METHODS = {
         "unsupervised Wiener": Function(_wiener, "wiener"),
         "Richardson-Lucy": Function(_richardson_lucy, "richardson_lucy 15"),
         "ridge": _ridge(12),
-        "supervised dictionary": _supervised(10, 0.03, 0.03, linear=True, stride=2),
+        "supervised dictionary": _supervised(
+            *(16, 0.05, 0.05), linear=True, output_patch_size=8, symmetries=True, stride=2
+        ),
     },
     "inpaint": {
         "biharmonic": Function(_biharmonic, "biharmonic"),
