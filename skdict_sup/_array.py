@@ -31,6 +31,7 @@ __all__ = [
     "has_float64",
     "ignore_float_warnings",
     "is_array",
+    "is_boolean",
     "is_cupy",
     "is_differentiated",
     "is_lazy",
@@ -50,22 +51,32 @@ __all__ = [
 ]
 
 ROWS = 48  # a multiple of the tile height of BLAS matrix products
+_NUMPY = array_api_compat.array_namespace(np.zeros(0))
 _SMALL_PRODUCT = 100**3  # OpenBLAS has special kernels up to this number of multiplications
 
 
 def namespace(*arrays: Any) -> Any:
     """Array API namespace of the arrays; None and Python scalars are ignored."""
+    if len(arrays) == 1 and type(arrays[0]) is np.ndarray:  # most calls: without a search
+        return _NUMPY
     return array_api_compat.array_namespace(*(a for a in arrays if is_array_api_obj(a)))
 
 
 def is_array(value):
     """Whether value is an array of an array API library; lists are not."""
-    return is_array_api_obj(value) and hasattr(value, "shape")
+    return type(value) is np.ndarray or (is_array_api_obj(value) and hasattr(value, "shape"))
+
+
+def is_boolean(array):
+    """Whether the entries of an array are true or false."""
+    if type(array) is np.ndarray:
+        return array.dtype.kind == "b"
+    return "bool" in str(array.dtype)
 
 
 def is_numpy(*arrays):
     """Whether all arrays are NumPy arrays."""
-    return all(is_numpy_array(a) for a in arrays)
+    return all(type(a) is np.ndarray or is_numpy_array(a) for a in arrays)
 
 
 def is_cupy(*arrays):

@@ -52,6 +52,12 @@ class Stored:
         base: Any = super()
         base.__setstate__(restored_state(self, state))
 
+    def __copy__(self):
+        """A copy in memory, which needs no version."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     def _upgraded(self, state, version):
         """Convert a state stored by `version` (None if unknown) to that of this version."""
         return state

@@ -57,6 +57,11 @@ class AtomNorms:
         return self.reconstruction.reach(dictionary)[None, :] * (1 + 4 * eps(dictionary))
 
     @cached_property
+    def largest(self):
+        """The largest norm, as a 0-d array."""
+        return namespace(self.norms).max(self.norms)
+
+    @cached_property
     def are_similar(self):
         """Whether the largest norm can stand for all, which saves a pass over the codes."""
         return is_numpy(self.norms) and bool(self.norms.max() <= 1.5 * self.norms.min())
@@ -252,8 +257,7 @@ def _parts(problem, data, code):
 
 def _longest(problem, data):
     """Largest norm of an atom: a 0-d array, or one entry for each signal with weights."""
-    norms = problem.atom_norms.norms
-    return namespace(norms).max(norms) * data.gain
+    return problem.atom_norms.largest * data.gain
 
 
 def _scale(objective, data, code, unit):

@@ -36,7 +36,10 @@ def parser():
         "and compare with a baseline and with other ways to learn them.",
         epilog=_EPILOG,
     )
-    options.add_argument("--task", choices=TASKS, help=f"default: {DEFAULT_TASK}")
+    tasks = "; ".join(f"{name}: {task.input_name}" for name, task in TASKS.items())
+    options.add_argument(
+        "--task", choices=TASKS, help=f"what to restore from ({tasks}; default: {DEFAULT_TASK})"
+    )
     options.add_argument(
         "--train", type=Path, nargs="+", metavar="FILE", help="clean photographs for training"
     )
@@ -55,12 +58,15 @@ def parser():
         type=Path,
         default=Path("restored.png"),
         metavar="FILE.png",
-        help="the figure; with --degraded, the restored photograph",
+        help="the figure, or with --degraded the restored photograph; default: %(default)s",
     )
     options.add_argument("--save", type=Path, metavar="MODEL.npz", help="store the trained model")
     options.add_argument("--load", type=Path, metavar="MODEL.npz", help="use a stored model")
     options.add_argument(
-        "--quick", action="store_true", help="a small problem that takes a few seconds"
+        "--quick",
+        action="store_true",
+        help="small parts of the photographs and little training: shows that the job works, "
+        "not what it can do",
     )
     return options
 
@@ -86,6 +92,8 @@ def _run(options):
     size = method.size_of(model) if model else (method.patch_size,) * 2
     _check_sizes(photographs, picture, size, options.degraded)
     print(_heading(name, photographs, picture, model, method), flush=True)
+    if options.quick:
+        progress("--quick: too little training for good results")
     progress(f"kernels ready after {warm_up(method):.1f} s")
     pairs = None
     if trained is None:
@@ -94,12 +102,15 @@ def _run(options):
     if options.degraded:
         degraded = task.prepared(picture.pixels)
         degraded = degraded if mask is None else with_missing(degraded, mask)
+        for line in task.remarks(degraded):
+            progress(line)
         restored = method.restored(trained.model, degraded)
         write, said = (lambda path: write_gray(path, restored)), "restored photograph"
     else:
         write, said = _comparison(task, method, pairs, trained, picture.pixels)
     if options.save:
         about = {"task": name, "settings": asdict(method), "baseline": _numbers(trained)}
+        about["quick"] = options.quick
         write_output(options.save, lambda path: save_model(path, trained.model, about))
         print(f"model: {options.save.resolve()}")
     write_output(options.output, write)
@@ -142,7 +153,7 @@ def _heading(name, photographs, picture, model, method):
         names = ", ".join(photograph.describe() for photograph in photographs)
         source = (
             f"{method.n_components} atoms of {method.patch_size} x {method.patch_size}, "
-            f"{method.epochs} epochs on {names}"
+            f"{method.epochs} epoch{'s' * (method.epochs > 1)} on {names}"
         )
     return f"{name}: {source}; applied to {picture.describe()}"
 

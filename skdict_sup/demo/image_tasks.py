@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..image._extra import from_skimage
+from ..image._noise import estimated_sigma
 from ..image.degradations import (
     add_noise,
     blur,
@@ -21,6 +22,7 @@ from .image_methods import LinkedDictionaries
 
 _WIDTHS = np.arange(0.4, 4.01, 0.1)  # candidates for the width of a Gaussian filter, in pixels
 _NOISE = 25 / 255
+_SIMILAR = 1.3  # factor of the level within which a model is good
 _BLUR, _BLUR_NOISE = 1.6, 2 / 255
 _MISSING = 0.5  # fraction of the pixels
 _PADDING = 16  # pixels mirrored at the edges for a filter that takes images as periodic
@@ -116,14 +118,30 @@ def _same(image):
     return image
 
 
+def _no_remarks(image):
+    return []
+
+
+def _remarks_on_noise(image):
+    """A line if the noise of a photograph is not of the level of the task."""
+    level, usual = 255 * estimated_sigma(image[:, :, None]), 255 * _NOISE
+    if usual / _SIMILAR <= level <= usual * _SIMILAR:
+        return []
+    return [
+        f"the noise is about {level:.0f}/255, the model is for {usual:.0f}/255: "
+        "skdict_sup.image.DictionaryDenoiser adapts to the level"
+    ]
+
+
 @dataclass(frozen=True)
 class Task:
     """A degradation, and how photographs are restored from it.
 
     `degrade(clean, rng)` gives a degraded photograph of the same size, with NaN for missing
     pixels, and `shown` what one sees of it. `prepared` makes an input from a file that is already
-    degraded, which has a mask if `has_mask`. The sides of clean photographs are cropped to
-    multiples of `multiple`. Without a baseline, the degraded photograph itself is one.
+    degraded, on which there may be `remarks`, and which has a mask if `has_mask`. The sides of
+    clean photographs are cropped to multiples of `multiple`. Without a baseline, the degraded
+    photograph itself is one.
     """
 
     input_name: str
@@ -132,6 +150,7 @@ class Task:
     baseline: Any = None
     prepared: Callable[[Any], Any] = _same
     shown: Callable[[Any], Any] = _same
+    remarks: Callable[[Any], list] = _no_remarks
     has_mask: bool = False
     multiple: int = 1
 
@@ -153,6 +172,7 @@ TASKS = {
         lambda image, rng: add_noise(image, rng, sigma=_NOISE),
         LinkedDictionaries(lam=0.3, linked_lam=0.15, fit_linear=False),
         GaussianFilter(),
+        remarks=_remarks_on_noise,
     ),
     "zoom": Task(
         "bicubic enlargement by 2",

@@ -7,6 +7,7 @@ from .._array import ROWS, is_numpy, on_host
 from .._threads import effective_n_jobs, map_threads, slices
 
 _MIN_ENTRIES = 2**16  # minimum entries in a slice, to amortise its fixed cost for small signals
+_LEAST_ROWS = 2 * ROWS  # the same where batches are divided for the sake of threads
 _MIN_ROWS = 10 * ROWS  # enough for fast matrix products, few enough for the caches
 _REPORT_ROWS = 8 * _MIN_ROWS  # minimum number of signals between two progress reports
 _REPORT_SECONDS = 2.0
@@ -55,8 +56,9 @@ def plan(problem, X, n_jobs, n_codes=1):
     rows = max(_MIN_ROWS, ROWS * (_MIN_ENTRIES // (ROWS * widest)))
     if n_codes > 1:
         rows = max(ROWS, min(rows, ROWS * (_MAX_ENTRIES // (ROWS * n_codes * widest))))
-    rows, report = min(rows, ROWS * -(-n_rows // (4 * ROWS))), max(_REPORT_ROWS, 4 * rows)
-    return Plan(n_rows, rows, report, n_jobs if is_numpy(dictionary) else 1)
+    n_jobs, report = n_jobs if is_numpy(dictionary) else 1, max(_REPORT_ROWS, 4 * rows)
+    n_parts = max(1, min(n_jobs, n_rows // _LEAST_ROWS))  # for small batches, one for each thread
+    return Plan(n_rows, min(rows, ROWS * -(-n_rows // (n_parts * ROWS))), report, n_jobs)
 
 
 class _Progress:

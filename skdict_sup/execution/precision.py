@@ -40,6 +40,7 @@ from ..solvers.homotopy import Homotopy
 
 _SOLVER_TOL = 0.9  # tolerance of solvers, as a fraction of tol: the rest is for rounding errors
 _RETRY_TOL = 0.5  # the same for retries
+_OF_ROUNDING = 32  # multiple of their rounding errors up to which gaps consist of these
 _FALLBACK = CoordinateDescent(max_iter=20_000)
 _MAX_MAGNITUDE = 2.0**40  # sums of squares of larger numbers may overflow in float32
 
@@ -218,16 +219,19 @@ class Coder:
         return coded, n_iter, may_fail
 
     def _solve_again(self, X, start):
-        """Recompute the few codes that have not converged, in float64, from where they are.
+        """Recompute the few codes that have not converged, in float64.
 
+        The homotopy goes on from where they are, which saves its path; other solvers begin anew.
         Elastic-net codes that still fail, because of nearly dependent atoms, are computed by
         coordinate descent, which divides by no pivot: on the host, because it is sequential.
         """
         xp, problem = namespace(X.values), self.problem
         wide, X = problem.wide, _cast(X, problem.wide)
-        is_finite = _are_finite(start)[:, None]
-        start = _cast_array(xp.where(is_finite, start, xp.zeros_like(start)), wide)
-        coded = _solve_and_certify(wide, X, self.solver, self.tol, start)
+        init = None
+        if isinstance(self.solver, Homotopy):
+            is_finite = _are_finite(start)[:, None]
+            init = _cast_array(xp.where(is_finite, start, xp.zeros_like(start)), wide)
+        coded = _solve_and_certify(wide, X, self.solver, self.tol, init)
         has_gap = coded.certificate.duality_gap < xp.inf
         failed = to_numpy(~self.converged(coded.certificate) | ~has_gap)
         failed &= CoordinateDescent.handles(problem.reconstruction, problem.prior)
@@ -254,7 +258,10 @@ class Coder:
         bare = certificate_from_residuals(self.problem.wide, X, coded.code, counted=False)
         bare, is_known = bare.duality_gap, xp.isfinite(gap)
         bare = xp.where(is_known, bare, xp.zeros_like(bare))
-        is_small = (bare <= _RETRY_TOL * self.tol) | (gap - bare > self.tol)
+        lost = gap - bare
+        is_small = (bare <= _RETRY_TOL * self.tol) | (
+            (lost > self.tol) & (bare < _OF_ROUNDING * lost)
+        )
         return to_numpy(is_small & is_known)
 
 

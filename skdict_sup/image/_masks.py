@@ -10,13 +10,18 @@ from ._collections import refuse_other_scales
 from ._images import mask_like
 
 
-def read_masks(masks, images, name):
+def read_masks(masks, images, name, are_required=False):
     """Boolean NumPy masks (height, width), True where a pixel is observed, one for each image.
 
     `images` are `Images`, and `masks`, a parameter with a name, is in the same container. Without
-    masks, missing pixels are NaN.
+    masks, missing pixels are NaN; integers then are whole images, unless masks are required.
     """
     if masks is None:
+        if are_required and any(form.is_integer for form in images.forms):
+            raise ValueError(
+                f"{name} must be given for images of integers, which have no NaN for missing "
+                "pixels."
+            )
         found = [~np.isnan(to_numpy(image)).any(axis=2) for image in images.arrays]
     else:
         parts: Any = [masks] if images.container == "image" else list(masks)
@@ -47,7 +52,7 @@ def _checked(mask, image, name):
     if mask.dtype != np.bool_:
         raise TypeError(
             f"{name} must be boolean, True where a pixel is observed, got dtype {mask.dtype}; use "
-            "masks == 1 for zeros and ones."
+            f"{name} > 0 for images that are zero where pixels are missing."
         )
     if mask.shape != tuple(image.shape[:2]):
         raise ValueError(

@@ -13,7 +13,7 @@ def estimated_sigma(image):
 
     It is the mean over channels that are not constant, and zero if all are.
     """
-    estimate, found = from_skimage("restoration").estimate_sigma, []
+    estimate, found = from_skimage("restoration", needs="pywt").estimate_sigma, []
     for channel in np.moveaxis(to_numpy(image), 2, 0):
         if channel.min() < channel.max():
             with warnings.catch_warnings():

@@ -189,7 +189,9 @@ class DictionaryInpainter(PatchRestorer):
         images = read_images(X, "X", finite=False)
         self._check_transform(images.arrays)
         coders, restored = [], []
-        for image, observed in zip(images.arrays, read_masks(mask, images, "mask"), strict=True):
+        for image, observed in zip(
+            images.arrays, read_masks(mask, images, "mask", True), strict=True
+        ):
             if not observed.all():
                 coders.append(self._level_coder(image))
                 image = self._filled(image, observed, coders[-1])

@@ -42,7 +42,8 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
     regressor : regressor, list of regressors or None, default=None
         Regressor with several outputs, such as :class:`~skdict_sup.SupervisedDictionaryRegressor`
         or those of scikit-learn; a list has one for each stage. None is a
-        `SupervisedDictionaryRegressor` of 256 atoms, trained for 5 epochs.
+        `SupervisedDictionaryRegressor` of 256 atoms, trained for 5 epochs. One that was passed
+        has its parameters as ``regressor__n_components`` and so on, for searches.
     patch_size : int or tuple of two int, default=10
         Height and width of the patches of the degraded image, in pixels; a number is for both.
     output_patch_size : int, tuple of two int or None, default=None

@@ -4,7 +4,7 @@ from functools import cache, wraps
 from importlib import import_module
 from typing import Any
 
-from .._array import is_array
+from .._array import is_array, is_boolean
 from ._registry import REGISTRY
 
 
@@ -24,10 +24,9 @@ def kernel(reference) -> Any:
 
     @wraps(reference)
     def call(*args, **kwargs):
-        arrays = [
-            a for a in (*args, *kwargs.values()) if is_array(a) and "bool" not in str(a.dtype)
-        ]
-        if len({a.dtype for a in arrays}) > 1:  # would silently promote, or miss a fast version
+        arrays = [a for a in (*args, *kwargs.values()) if is_array(a) and not is_boolean(a)]
+        # they would be promoted silently, or a fast version missed
+        if any(a.dtype != arrays[0].dtype for a in arrays):
             raise TypeError(
                 f"{name} got arrays of dtypes {sorted({str(a.dtype) for a in arrays})}."
             )

@@ -5,9 +5,11 @@ priors are treated like those of the package.
 """
 
 from copy import copy
+from functools import cache
 from numbers import Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from .._array import to_numpy, unwrap_scalar
 from ._scale import is_per_atom
@@ -109,7 +111,16 @@ def minimiser(prior, like):
 
 def settings_of(prior):
     """Hyper-parameters by name; by default none."""
+    kind = type(prior)
+    if getattr(kind, "get_params", None) is BaseEstimator.get_params:
+        return {name: getattr(prior, name) for name in _parameter_names(kind)}
     return prior.get_params() if hasattr(prior, "get_params") else {}
+
+
+@cache
+def _parameter_names(kind):
+    """Names of the parameters of a class; reading its signature takes longer than small codes."""
+    return tuple(kind._get_param_names())
 
 
 def check_components(prior, n_components):

@@ -66,7 +66,7 @@ def test_table_and_figure_of_each_task(tmp_path, capsys, monkeypatch, task):
     assert run(tmp_path, "--task", task) == 0
     found = capsys.readouterr()
     assert found.err == ""
-    assert found.out.startswith(f"{task}: 8 atoms of 6 x 6, 1 epochs on train.png (40 x 3")
+    assert found.out.startswith(f"{task}: 8 atoms of 6 x 6, 1 epoch on train.png (40 x 3")
     rows = re.findall(rf"^(.+?)  +{DB}(  +\d+\.\d)?$", found.out, re.MULTILINE)
     baseline = [TASKS[task].baseline] if TASKS[task].baseline else []
     methods = [TASKS[task].method.other_name, TASKS[task].method.name]
@@ -112,6 +112,7 @@ def test_a_stored_model_gives_the_same_numbers(tmp_path, capsys, task):
     first = capsys.readouterr().out
     assert files_of(tmp_path) == ["model.npz", "restored.png"]
     about = load_model(model)[1]
+    assert about["quick"] is True
     assert about["task"] == task
     assert about["settings"]["n_components"] == 8
     assert run(tmp_path, "--load", model) == 0

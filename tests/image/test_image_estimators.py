@@ -214,3 +214,13 @@ def test_infinite_pixels_need_a_mask():
 def test_a_perfect_prediction_has_an_infinite_score():
     flat = np.full((12, 12), 0.5)
     assert fitted("regressor").set_params(regressor=Ridge()).fit(flat, flat).score(flat, flat) > 99
+
+
+def test_images_of_integers_need_a_mask_where_pixels_are_missing():
+    model = fitted("inpainter")
+    whole = (255 * CLEAN).astype(np.uint8)
+    with pytest.raises(ValueError, match=r"mask must be given for images of integers"):
+        model.transform(whole)
+    with pytest.raises(TypeError, match=r"mask must be boolean.*use mask > 0"):
+        model.transform(whole, whole)
+    np.testing.assert_array_equal(model.fit(whole).transform(whole, whole > -1), whole)

@@ -212,7 +212,7 @@ def test_a_network_of_ones_own_learns_like_the_others(monkeypatch):
 # --- a kind of signals -------------------------------------------------------------------------
 
 
-def waves(n=5000, m=7):
+def waves(n=30_000, m=7):
     """Computed signals, and the list of the sizes of batches that were asked for."""
     sizes = []
 

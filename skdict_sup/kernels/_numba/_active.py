@@ -5,6 +5,7 @@ factor takes a third of the flops, but one after another. Refinement against G c
 inverse loses to rounding.
 """
 
+import threading
 from collections import namedtuple
 
 import numpy as np
@@ -66,7 +67,25 @@ State = namedtuple(
 )
 
 
-def allocate_state(p, dtype, capacity):
+_MOST_KEPT_BYTES = 2**22
+_kept = threading.local()
+
+
+def work_space(p, dtype, capacity):
+    """`State` for a signal with up to `capacity` active atoms of p, which the thread may reuse.
+
+    The last one is kept if it is small: allocating it takes longer than coding a few signals.
+    """
+    key = p, dtype, capacity
+    if getattr(_kept, "key", None) != key:
+        state = _allocate_state(*key)
+        if sum(array.nbytes for array in state) > _MOST_KEPT_BYTES:
+            return state
+        _kept.key, _kept.state = key, state
+    return _kept.state
+
+
+def _allocate_state(p, dtype, capacity):
     """Work space for a signal with up to `capacity` active atoms of p."""
     lanes_ = BYTES // dtype.itemsize
     n_atoms_padded, n_active_padded = p + 2 * lanes_, capacity + 4 * lanes_

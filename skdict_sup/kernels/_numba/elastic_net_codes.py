@@ -4,7 +4,7 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from .._weights import split_weights
-from ._active import UNTRUSTED, add_atom, allocate_state, make_penalty, write_code
+from ._active import UNTRUSTED, add_atom, make_penalty, work_space, write_code
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._descend import descend
 from ._gram import shared_gram, use_weights
@@ -47,7 +47,7 @@ def codes_in_order(gram, entry_weight, order, corr, lams, weights, lam2, positiv
     penalty = make_penalty(p, dtype, weights, lam2, min_pivot, positive, max_changes)
     n_done, capacity = 0, min(p, _CAPACITY)
     while n_done < n:
-        state = allocate_state(p, dtype, capacity + 1)
+        state = work_space(p, dtype, capacity + 1)
         n_done = _codes(
             gram,
             entry_weight,

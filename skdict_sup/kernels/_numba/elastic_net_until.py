@@ -4,7 +4,7 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from .._weights import split_weights
-from ._active import allocate_state, make_penalty, write_code
+from ._active import make_penalty, work_space, write_code
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._gram import prepare_gram, use_weights
 from ._limits import Limit
@@ -51,7 +51,7 @@ def elastic_net_until(
     n_iter, most = np.zeros(n, np.int64), p if max_nonzeros is None else int(max_nonzeros)
     n_done, capacity = 0, min(p, _CAPACITY)
     while n_done < n:
-        state = allocate_state(p, dtype, capacity + 1)
+        state = work_space(p, dtype, capacity + 1)
         arrays = order, corr, np.ascontiguousarray(sq_norm), bounds
         settings = most, dtype.type(end), penalty, n_done, state
         n_done = _codes(work, entry_weight, *arrays, *settings, code, slope, reached, n_iter)

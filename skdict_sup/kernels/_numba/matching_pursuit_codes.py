@@ -4,7 +4,7 @@ import numpy as np
 
 from .._rank import min_relative_pivot
 from ..matching_pursuit_codes import squared_norms
-from ._active import add_atom, allocate_state, apply_inverse, make_penalty, write_code
+from ._active import add_atom, apply_inverse, make_penalty, work_space, write_code
 from ._compile import OPTIONS, compiled
 from ._gram import prepare_gram, use_weights
 from ._rows import axpy, index_of, largest, multiply, slope_from_active
@@ -28,7 +28,7 @@ def matching_pursuit_codes(
     code, slope, n_iter = np.zeros_like(corr), np.empty_like(corr), np.zeros(n, np.int64)
     n_done, capacity = 0, min(most, _CAPACITY)
     while n_done < n:
-        state = allocate_state(p, dtype, capacity + 1)
+        state = work_space(p, dtype, capacity + 1)
         arrays = corr, np.ascontiguousarray(sq_norm), bounds, inverse_norm
         settings = most, penalty, n_done, state
         n_done = _codes(work, entry_weight, order, *arrays, *settings, code, slope, n_iter)
