@@ -12,6 +12,14 @@ def _small(size, lam, lam2=0.1, linear=False, n_components=256, max_iter=3, **op
     )
 
 
+def _within(size, gain, level):
+    """The same with codes whose residuals are within the noise, in place of weights lam."""
+    regressor = {"max_residual": gain * level / 255 * size, "n_components": 256, "max_iter": 3}
+    return Patchwise(
+        "supervised", regressor, {"patch_size": size, "n_patches": 60_000, "stride": 2}
+    )
+
+
 # by task and level; the first of each is what others are compared with
 ATTEMPTS = {
     ("halftone", "Floyd-Steinberg"): {
@@ -36,6 +44,8 @@ ATTEMPTS = {
         "8 x 8": _small(8, 0.2),
         "12 x 12": _small(12, 0.2),
         "lam2 0.3": _small(10, 0.2, 0.3),
+        "codes within bounds on residuals": _within(10, 1.0, 25),
+        "codes within bounds, 1.15 times as large": _within(10, 1.15, 25),
         "twice the patches": _small(10, 0.2, n_patches=120_000),
         "symmetries": _small(10, 0.2, symmetries=True),
         "a linear path": _small(10, 0.2, linear=True),

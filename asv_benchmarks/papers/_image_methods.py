@@ -86,6 +86,8 @@ class Patchwise(Given):
         if self.kind == "ridge":
             return Ridge(**self.regressor)
         settings = dict(self.regressor)
+        if "max_residual" in settings:  # in place of a prior
+            return SupervisedDictionaryRegressor(learning_rate=0.16, random_state=0, **settings)
         prior = ElasticNet(factor * settings.pop("lam"), settings.pop("lam2"))
         if self.kind == "unsupervised":
             atoms = OnlineDictionaryLearning(prior=prior, random_state=0, **settings)
