@@ -20,6 +20,22 @@ def _within(size, gain, level):
     )
 
 
+def _of_blur():
+    return {
+        "256 atoms of 10 x 10, lam and lam2 0.03, linear, 60,000 patches, 3 epochs": _small(
+            *(10, 0.03, 0.03), linear=True
+        ),
+        "lam and lam2 0.06": _small(10, 0.06, 0.06, linear=True),
+        "no linear path": _small(10, 0.03, 0.03),
+        "the middle 8 x 8 of patches of 16 x 16": _small(
+            *(16, 0.03, 0.03), linear=True, output_patch_size=8
+        ),
+        "symmetries": _small(10, 0.03, 0.03, linear=True, symmetries=True),
+        "twice the patches": _small(10, 0.03, 0.03, linear=True, n_patches=120_000),
+        "all patches (stride 1)": _small(10, 0.03, 0.03, linear=True, stride=1),
+    }
+
+
 # by task and level; the first of each is what others are compared with
 ATTEMPTS = {
     ("halftone", "Floyd-Steinberg"): {
@@ -52,6 +68,8 @@ ATTEMPTS = {
         "all patches (stride 1)": _small(10, 0.2, stride=1),
         "a second dictionary after the first": _small(10, 0.2, n_stages=2),
     },
+    ("deblur", "Gaussian, width 1.6, noise 2"): _of_blur(),
+    ("deblur", "box, 9 x 9, noise 2"): _of_blur(),
     ("zoom", 2): {
         "256 atoms of 8 x 8, lam and lam2 0.03, linear, 60,000 patches, 3 epochs": _small(
             *(8, 0.03, 0.03), linear=True

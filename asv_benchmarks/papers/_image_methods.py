@@ -32,6 +32,22 @@ class Given:
     def quick(self):
         return self
 
+    def at(self, level):
+        """The method for a level."""
+        return self
+
+
+@dataclass(frozen=True)
+class ByLevel:
+    """A method whose settings differ by level: the first one unless another is named."""
+
+    usual: Any
+    others: dict
+
+    def at(self, level):
+        """The method for a level."""
+        return self.others.get(level, self.usual)
+
 
 @dataclass(frozen=True)
 class Function(Given):
@@ -130,6 +146,26 @@ class Inpainter(Given):
         return replace(self, options={"n_components": 32, "max_iter": 1, "stride": 4})
 
 
+@dataclass(frozen=True)
+class Best(Given):
+    """A function of the image, the level and a number, which is best on training photographs."""
+
+    function: Any
+    numbers: tuple
+    name: str
+
+    def __call__(self, level, pairs, keep):
+        def error(number):
+            found = (self.function(x, level, number) for x, _ in pairs[:10])
+            return sum(np.mean((z - y) ** 2) for z, (_, y) in zip(found, pairs, strict=False))
+
+        best = min(self.numbers, key=error)
+        return lambda image: self.function(image, level, best)
+
+    def __repr__(self):
+        return f"{self.name} {self.numbers}"
+
+
 def _bm3d(image, level):
     import bm3d  # which its authors distribute, for research
 
@@ -162,9 +198,13 @@ def _wiener(image, level):
     return _padded(restore, image, level)
 
 
-def _richardson_lucy(image, level):
+def _balanced_wiener(image, level, balance):
+    return _padded(lambda wide, k: restoration.wiener(wide, k, balance), image, level)
+
+
+def _richardson_lucy(image, level, n_steps):
     def restore(wide, kernel):
-        return restoration.richardson_lucy(np.clip(wide, 1e-3, 1), kernel, num_iter=15)
+        return restoration.richardson_lucy(np.clip(wide, 1e-3, 1), kernel, num_iter=n_steps)
 
     return _padded(restore, image, level)
 
@@ -211,10 +251,16 @@ METHODS = {
     "deblur": {
         "blurred": Given(),
         "unsupervised Wiener": Function(_wiener, "wiener"),
-        "Richardson-Lucy": Function(_richardson_lucy, "richardson_lucy 15"),
+        "Wiener": Best(_balanced_wiener, (0.001, 0.003, 0.01, 0.03, 0.1), "wiener"),
+        "Richardson-Lucy": Best(_richardson_lucy, (3, 5, 10, 20, 40, 60, 80), "richardson_lucy"),
         "ridge": _ridge(12),
-        "supervised dictionary": _supervised(
-            *(16, 0.05, 0.05), linear=True, output_patch_size=8, symmetries=True, stride=2
+        "supervised dictionary": ByLevel(
+            _supervised(10, 0.03, 0.03, linear=True, stride=2),
+            {
+                "box, 9 x 9, noise 2": _supervised(
+                    *(16, 0.05, 0.05), linear=True, output_patch_size=8, symmetries=True, stride=2
+                )
+            },
         ),
     },
     "inpaint": {

@@ -172,7 +172,8 @@ def run_level(task, level, methods, images, sets, keep, quick):
     def keep_model(settings, fit):
         return keep(f"{level} model: {settings}", fit)
 
-    for name, method in methods.items():
+    for name, every in methods.items():
+        method = every.at(level)
 
         def compute(method=method):
             nonlocal pairs
