@@ -3,10 +3,8 @@
 import argparse
 import time
 
-from ..kernels.warm_up import warm_up
+from ..kernels.warm_up import DTYPES, warm_up
 from ._running import DataError, exit_code
-
-_DTYPES = "float32", "float64"
 
 
 def parser():
@@ -18,7 +16,7 @@ def parser():
         "of the environment variable NUMBA_CACHE_DIR, or beside the source files if these can be "
         "written to, and are for this kind of processor.",
     )
-    options.add_argument("--dtype", choices=_DTYPES, help="default: both")
+    options.add_argument("--dtype", choices=DTYPES, help="default: both")
     options.add_argument(
         "--jobs", type=int, metavar="N", help="processes at a time; default: as many as cores"
     )
@@ -33,7 +31,7 @@ def main(arguments=None):
 
 def _run(options):
     start = time.perf_counter()
-    dtypes = [options.dtype] if options.dtype else _DTYPES
+    dtypes = [options.dtype] if options.dtype else DTYPES
     try:
         warm_up(dtypes, n_jobs=options.jobs, verbose=1)
     except (ValueError, RuntimeError) as error:

@@ -53,7 +53,7 @@ def warn_of_unconverged(coders):
 class PatchRestorer(TransformerMixin, ImageEstimator):
     """Estimator with a dictionary of patches, `components_`.
 
-    A subclass defines the parameters, and `_restored`, which restores one image.
+    A subclass defines the parameters, `fit` and `transform`.
     """
 
     # parameters of the subclasses that this class reads

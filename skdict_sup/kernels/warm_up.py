@@ -20,11 +20,11 @@ _ON_PATHS = (
     *("elastic_net_codes", "weighted_elastic_net_codes", "elastic_net_path"),
     *("elastic_net_until", "matching_pursuit_codes"),
 )
-_DTYPES = "float32", "float64"
+DTYPES = "float32", "float64"
 
 
 def warm_up(
-    dtypes: Any = _DTYPES, *, n_jobs: int | None = None, verbose: int = 0
+    dtypes: Any = DTYPES, *, n_jobs: int | None = None, verbose: int = 0
 ) -> dict[str, float]:
     """Compile all kernels for arrays in host memory, and keep them on disk.
 
@@ -85,7 +85,7 @@ def _name_of(dtype):
         name = np.dtype(dtype).name
     except TypeError:
         name = str(dtype)
-    check_option(name, "dtypes", set(_DTYPES))
+    check_option(name, "dtypes", set(DTYPES))
     return name
 
 

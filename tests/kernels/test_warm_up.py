@@ -64,7 +64,7 @@ def use(dtype):
     DictionaryInpainter(**options, start="nearest").fit_transform(image)
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # a pass over random signals learns nothing good
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_nothing_is_compiled_after_the_sample_calls(dtype):
     for group in _groups():
