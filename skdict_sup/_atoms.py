@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ._array import astype_like, eps, namespace, rows_times, set_rows, to_float64, to_numpy
+from ._array import (
+    astype_like,
+    eps,
+    namespace,
+    on_host,
+    rows_times,
+    set_rows,
+    to_float64,
+    to_numpy,
+)
+from .kernels import atom_panels, panel_products
 
 _EXTRA_ROUNDINGS = 8  # roundings in a certificate beside those of its sums
 
@@ -26,13 +36,30 @@ class Atoms:
     @cached_property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
+        if on_host(self.dictionary):
+            arrays = self.dictionary, self._panels, self.dictionary.shape[0]
+            return panel_products(*arrays, symmetric=True)
         if self.wide is not self:
             return astype_like(self.wide.gram, self.dictionary)
         return self.dictionary @ self.dictionary.T
 
+    @cached_property
+    def _panels(self):
+        """The dictionary in the order in which products with it are computed."""
+        return atom_panels(self.dictionary)
+
     def correlations(self, X):
         """Inner products of signals and atoms, summed in float64: (n_samples, n_components)."""
-        return astype_like(rows_times(to_float64(X), self.wide.dictionary.T), X)
+        return astype_like(self.wide.own_correlations(to_float64(X)), X)
+
+    def own_correlations(self, X):
+        """Inner products of signals and atoms, summed in the dtype of the dictionary.
+
+        In host memory, each row depends on that row of X alone, bit for bit.
+        """
+        if on_host(self.dictionary):
+            return panel_products(X, self._panels, self.dictionary.shape[0])
+        return X @ self.dictionary.T
 
     def recompute_vanished(self, X, corr):
         """Correlations, recomputed in extended precision for signals where all of them are zero.

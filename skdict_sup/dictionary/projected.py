@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._array import namespace
-from .._linalg import project_ball
 from ..optim import Adam
 from ._stream import learn_from
 
@@ -59,9 +58,9 @@ def current_dictionary(state, settings):
 
 def _update(state, settings):
     """State after a projected gradient step of the atoms."""
-    moments, direction = _OPTIMIZER.direction(state.moments, state.gradient)
-    learning_rate = _LEARNING_RATE * (1 + moments.n_steps / _DECAY_STEPS) ** -0.5
-    stepped = state.dictionary - learning_rate * direction
-    dictionary = project_ball(stepped, settings.positive_dictionary)
+    n_steps = state.moments.n_steps + 1
+    learning_rate = _LEARNING_RATE * (1 + n_steps / _DECAY_STEPS) ** -0.5
+    arguments = state.moments, state.dictionary, state.gradient, learning_rate
+    moments, dictionary = _OPTIMIZER.ball_step(*arguments, settings.positive_dictionary)
     zeros = namespace(dictionary).zeros_like(dictionary)
     return replace(state, dictionary=dictionary, gradient=zeros, moments=moments)

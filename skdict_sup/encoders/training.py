@@ -202,10 +202,9 @@ def step(state, batch, rows, setup, learning_rate):
     if setup.tie_scale:
         dictionary = layers[0]["signal"] / setup.tie_scale
     elif grad_dictionary is not None:
-        moments["dictionary"], direction = optimizer.direction(
-            moments["dictionary"], grad_dictionary
-        )
-        dictionary = project_ball(dictionary - _DICTIONARY_RATE * learning_rate * direction, False)
+        arguments = moments["dictionary"], dictionary, grad_dictionary
+        rate = _DICTIONARY_RATE * learning_rate
+        moments["dictionary"], dictionary = optimizer.ball_step(*arguments, rate)
     head_steps = {
         n: optimizer.direction(state.moments["head"][n], g) for n, g in grad_head.items()
     }

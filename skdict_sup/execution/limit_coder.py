@@ -33,8 +33,9 @@ from ..kernels import elastic_net_until
 from ..priors import ElasticNet, is_per_atom, least_weight
 from ..problem import Problem, cast_certificate
 from ..solvers.homotopy import clip_negative
+from .coded import Coded
 from .limits import Limits, Reached
-from .precision import Coded, is_extreme, magnitude, row_sizes
+from .sizes import is_extreme, magnitude, row_sizes
 from .tiny_bounds import move_to_bound
 
 # roundings of the correlations up to which a weight counts as zero, in float64 and float32

@@ -8,7 +8,6 @@ another solver.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from .._array import (
     device_of,
     eps,
     has_float64,
+    ignore_float_warnings,
     namespace,
     narrow,
     on_host,
@@ -25,7 +25,7 @@ from .._array import (
     to_numpy,
 )
 from .._atoms import Atoms
-from .._records import Data, Observations, Rows
+from .._records import Data, Observations
 from .._signals import Signals
 from ..certificate import (
     Certificate,
@@ -37,21 +37,14 @@ from ..problem import Problem, cast_certificate
 from ..solvers import Solver
 from ..solvers.coordinate_descent import CoordinateDescent
 from ..solvers.homotopy import Homotopy
+from . import float32
+from .coded import Coded
+from .sizes import are_moderate, is_extreme, magnitude, row_sizes
 
 _SOLVER_TOL = 0.9  # tolerance of solvers, as a fraction of tol: the rest is for rounding errors
 _RETRY_TOL = 0.5  # the same for retries
 _OF_ROUNDING = 32  # multiple of their rounding errors up to which gaps consist of these
 _FALLBACK = CoordinateDescent(max_iter=20_000)
-_MAX_MAGNITUDE = 2.0**40  # sums of squares of larger numbers may overflow in float32
-
-
-@dataclass(frozen=True, eq=False)
-class Coded(Rows):
-    """Codes with their certificates, and where paths to a limit have ended."""
-
-    code: Any
-    certificate: Certificate
-    reached: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +65,15 @@ class Coder:
         """Whether the signals are in float32 and the device supports float64."""
         like = self.problem.dictionary
         return like.dtype == namespace(like).float32 and has_float64(like)
+
+    @cached_property
+    def _has_fast_problem(self):
+        """Whether products in float32 are enough for signals without weights of entries."""
+        return float32.multiplies_in_float32(self.problem, self.solver)
+
+    def _is_fast(self, X):
+        """Whether the codes of a slice come from products in float32."""
+        return X.weight is None and self._has_fast_problem
 
     @property
     def is_by_residual(self):
@@ -128,17 +130,23 @@ class Coder:
 
     def _code_in_memory(self, X, init):
         """Code a slice in host memory; each signal in float32 or float64 by its magnitude."""
-        offset = None if self._is_float32 else self.problem.reconstruction.offset(X)
-        sizes = to_numpy(row_sizes(X) if self._is_float32 else offset)
+        with ignore_float_warnings():
+            offset = self.problem.reconstruction.offset(X)
+        if self._is_float32 and not self._is_clearly_in_range(X, offset):
+            sizes = to_numpy(row_sizes(X))
+            needs_float64 = is_extreme(sizes) | is_extreme(to_numpy(self._atom_size))
+        else:
+            sizes, needs_float64 = to_numpy(offset), np.zeros(1, bool)
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
-        needs_float64 = np.zeros(1, bool)
-        if self._is_float32:
-            needs_float64 = is_extreme(sizes) | is_extreme(to_numpy(self._atom_size))
         if not needs_float64.any():
-            offset = self.problem.reconstruction.offset(X) if offset is None else offset
             return self._retry_failed(X, *self._solve(X, offset, init))
         return _by_groups(needs_float64, self._code_in_float64, self._code_in_memory, X, init)
+
+    def _is_clearly_in_range(self, X, offset):
+        """Whether squared norms tell at once that signals in float32 are in range."""
+        is_safe = self._is_fast(X) and are_moderate(to_numpy(offset), X.shape[1])
+        return is_safe and not is_extreme(to_numpy(self._atom_size))
 
     def _code_in_float64(self, X, init):
         """Code a slice in float64, and cast the codes to the dtype of the dictionary."""
@@ -160,7 +168,7 @@ class Coder:
         return not (self._is_float32 and is_wide.any())
 
     def observe(self, X):
-        """`Data` of a slice that is in range, and the correlations in float64 they come from."""
+        """`Data` of a slice that is in range, and what `accept` needs to certify its codes."""
         return self._observe(X, self.problem.reconstruction.offset(X))
 
     def accept(self, X, observed, code, slope, n_iter):
@@ -181,13 +189,17 @@ class Coder:
         return coded, n_iter, ~self.converged(coded.certificate)
 
     def _observe(self, X, offset):
-        """`Data` of a slice, and the correlations in float64 that they come from."""
+        """`Data` of a slice, and correlations in float64; None if only the codes need these."""
+        if self._is_fast(X):
+            return Data(self.problem.atoms.own_correlations(X.values), offset), None
         wide_corr = self.problem.wide.correlations(X.map(to_float64))
         return Data(astype_like(wide_corr, X.values), offset, X.weight), wide_corr
 
     def _certified(self, X, observed, code, slope):
         """Codes of a slice with their certificates."""
         problem, (data, wide_corr) = self.problem, observed
+        if wide_corr is None:
+            return float32.certified(problem, X, data, code, slope, self.tol)
         if problem.wide is problem:
             certified = certificate(problem, data, code, slope)
         else:
@@ -201,7 +213,7 @@ class Coder:
         """Certify failed codes again, then recompute those that still fail."""
         problem = self.problem
         rows = to_numpy(failed).nonzero()[0]
-        if len(rows) and not problem.prior.smooth:
+        if len(rows) and not problem.prior.smooth and not self._is_fast(X):
             code = take_rows(coded.code, rows)
             again = Coded(code, problem.certify_from_residuals(X.rows(rows), code))
             coded = coded.put(again, rows)
@@ -306,32 +318,6 @@ def _cast(X, problem):
 def _cast_array(array, problem):
     """Cast an array to the dtype of a problem."""
     return namespace(array).astype(array, problem.dictionary.dtype, copy=False)
-
-
-def magnitude(array):
-    """Largest magnitude as a 0-d array; not finite if the array is not."""
-    xp = namespace(array)
-    if 0 in array.shape:
-        return xp.zeros((), dtype=array.dtype, device=device_of(array))
-    return xp.max(xp.stack([xp.max(array), -xp.min(array)]))  # abs would copy the array
-
-
-def row_sizes(X):
-    """Largest magnitude of each signal, or of its weights if that is extreme.
-
-    It is not finite if the signal is not.
-    """
-    xp, values = namespace(X.values), X.values
-    size = xp.maximum(xp.max(values, axis=1), -xp.min(values, axis=1))
-    if X.weight is None:
-        return size
-    weight = xp.max(X.weight, axis=1)
-    return xp.where(is_extreme(weight) & xp.isfinite(size), weight, size)
-
-
-def is_extreme(size):
-    """Whether sums of squares of this magnitude overflow or underflow in float32."""
-    return (size > _MAX_MAGNITUDE) | ((size > 0) & (size < 1 / _MAX_MAGNITUDE))
 
 
 def _are_finite(code):

@@ -10,7 +10,10 @@ arrays that they support:
 `kernel.reference` is the body itself, with which tests compare the compiled versions.
 """
 
+from .atom_panels import atom_panels
 from .atom_update import atom_update
+from .ball_step import ball_step
+from .certified_codes import certified_codes
 from .code_moments import code_moments
 from .coordinate_descent import coordinate_descent
 from .elastic_net_certificate import elastic_net_certificate
@@ -22,6 +25,7 @@ from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .matching_pursuit_codes import matching_pursuit_codes
 from .overlap_add import overlap_add
+from .panel_products import panel_products, product_rounding
 from .support_solve import support_solve
 from .thresholded_product import thresholded_product
 from .weighted_coordinate_descent import weighted_coordinate_descent
@@ -29,7 +33,10 @@ from .weighted_elastic_net_codes import weighted_elastic_net_codes
 from .weighted_support_solve import weighted_support_solve
 
 __all__ = [
+    "atom_panels",
     "atom_update",
+    "ball_step",
+    "certified_codes",
     "code_moments",
     "coordinate_descent",
     "elastic_net_certificate",
@@ -41,6 +48,8 @@ __all__ = [
     "linear_vjp",
     "matching_pursuit_codes",
     "overlap_add",
+    "panel_products",
+    "product_rounding",
     "support_solve",
     "thresholded_product",
     "weighted_coordinate_descent",

@@ -15,6 +15,11 @@ def numpy_floats(*arrays):
     return is_numpy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
 
 
+def numpy_float32(*arrays):
+    """Whether all arrays are NumPy arrays of float32."""
+    return is_numpy(*arrays) and all(a.dtype.char == "f" for a in arrays)
+
+
 def cupy_floats(*arrays):
     """Whether all arrays are CuPy arrays of float32 or float64."""
     return is_cupy(*arrays) and all(a.dtype.char in "fd" for a in arrays)
@@ -23,6 +28,11 @@ def cupy_floats(*arrays):
 def torch_host_floats(*arrays):
     """Whether all arrays are float tensors in host memory, which NumPy can share."""
     return all(_is_torch_float(a) and a.device.type == "cpu" for a in arrays)
+
+
+def torch_host_float32(*arrays):
+    """Whether all arrays are tensors of float32 in host memory."""
+    return torch_host_floats(*arrays) and all(str(a.dtype) == "torch.float32" for a in arrays)
 
 
 def torch_device_floats(*arrays):

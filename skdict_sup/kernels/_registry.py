@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from ._interop import (
     cupy_floats,
+    numpy_float32,
     numpy_floats,
     torch_device_floats,
+    torch_host_float32,
     torch_host_floats,
     unwrapped,
     wrap_for_torch_cuda,
@@ -31,6 +33,8 @@ class Version:
 
 
 _HOST_KERNELS = (
+    "atom_panels",
+    "panel_products",
     "elastic_net_codes",
     "elastic_net_certificate",
     "kl_codes",
@@ -40,6 +44,7 @@ _HOST_KERNELS = (
     "support_solve",
     "thresholded_product",
     "atom_update",
+    "ball_step",
     "weighted_elastic_net_codes",
     "weighted_support_solve",
     "weighted_coordinate_descent",
@@ -49,6 +54,7 @@ _HOST_KERNELS = (
     "overlap_add",
     "error_diffusion",
 )
+_FLOAT32_KERNELS = ("certified_codes",)
 _GPU_KERNELS = ("elastic_net_codes", "kl_codes", "support_solve", "atom_update")
 
 REGISTRY = (
@@ -56,6 +62,11 @@ REGISTRY = (
     *(
         Version(name, "numba", f"._numba.{name}", torch_host_floats, wrap_for_torch_host)
         for name in _HOST_KERNELS
+    ),
+    *(Version(name, "numba", f"._numba.{name}", numpy_float32) for name in _FLOAT32_KERNELS),
+    *(
+        Version(name, "numba", f"._numba.{name}", torch_host_float32, wrap_for_torch_host)
+        for name in _FLOAT32_KERNELS
     ),
     *(Version(name, "cuda", f"._cuda.{name}", cupy_floats) for name in _GPU_KERNELS),
     *(

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .atom_panels import atom_panels
+
 
 def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
     """Kernel -> arguments of calls, with arrays of a dtype, that need all its compiled parts."""
@@ -17,7 +19,9 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
     slope, weight = corr - code @ gram, np.cos(X) ** 2
     lams, start, one = [2.0, 0.5, 0.1], np.zeros_like(corr), np.eye(p, dtype=dtype)
     few = code * (np.arange(p) < 5)
-    return {
+    calls: dict[str, list[tuple]] = {
+        "atom_panels": [(D,)],
+        "panel_products": [(X, atom_panels(D), p)],
         "elastic_net_codes": [(gram, corr, 0.1, 0.0, False)],
         "elastic_net_certificate": [(corr, sq_norm, code, slope, 0.1, 0.0, False)],
         "kl_codes": [(gram, corr, sq_norm, 0.1, one[0, :1] / 10, False, 1e-8, start, 100)],
@@ -27,6 +31,7 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
         "support_solve": [(gram, c, code != 0, corr) for c in (0.1, np.exp(code))],
         "thresholded_product": [(corr, c, gram, one[0, :]) for c in (code, few)],
         "atom_update": [(D, code.T @ code + one, code.T @ X, False)],
+        "ball_step": [(D, D[::-1].copy(), D, one[:, :1], 1, 0.1, False)],
         "weighted_elastic_net_codes": [(D, weight, corr, 0.1, 0.0, False)],
         "matching_pursuit_codes": [(gram, corr, sq_norm, 3)],
         "elastic_net_path": [(gram, corr, lams, 0.0, False)],
@@ -36,3 +41,7 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
         "weighted_support_solve": [(D, weight, 0.1, code != 0, corr)],
         "weighted_coordinate_descent": [(D, weight, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100)],
     }
+    if np.dtype(dtype) == np.float32:
+        arrays = X, D, gram, corr, code, slope
+        calls["certified_codes"] = [(*arrays, 0.1, 0.0, False, 1e-5)]
+    return calls

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._array import namespace
+from .._linalg import project_ball
 
 _DECAY = 0.95
 _INITIAL_STEP_SQUARE = 1e-6  # square of the length of the first step
@@ -48,6 +49,11 @@ class Adadelta:
         step = xp.sqrt(ratio) * gradient
         step_squares = _DECAY * moments.step_squares + (1 - _DECAY) * _squared(moments, step)
         return Moments(squares, step_squares), step
+
+    def ball_step(self, moments, rows, gradient, rate, positive=False):
+        """Updated moments, and rows after a step in the unit ball (its nonnegative part)."""
+        moments, step = self.direction(moments, gradient)
+        return moments, project_ball(rows - rate * step, positive)
 
 
 def _squared(moments, array):

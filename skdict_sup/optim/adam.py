@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._array import namespace
-
-_DECAY, _DECAY_SQUARES = 0.9, 0.999
-_GRADIENT_NOISE = 1e-6  # rounding error of gradients, relative to their root mean square
+from ..kernels import ball_step
+from ..kernels.ball_step import DECAY as _DECAY
+from ..kernels.ball_step import DECAY_SQUARES as _DECAY_SQUARES
+from ..kernels.ball_step import GRADIENT_NOISE as _GRADIENT_NOISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,3 +53,10 @@ class Adam:
         scale = (1 - _DECAY**n_steps) * xp.sqrt((squares + floor) / (1 - _DECAY_SQUARES**n_steps))
         step = mean / xp.where(scale > 0, scale, xp.ones_like(scale))
         return Moments(mean, squares, n_steps), step
+
+    def ball_step(self, moments, rows, gradient, rate, positive=False):
+        """Updated moments, and rows after a step in the unit ball (its nonnegative part)."""
+        n_steps = moments.n_steps + 1
+        arrays = rows, gradient, moments.mean, moments.squares
+        rows, mean, squares = ball_step(*arrays, n_steps, rate, positive)
+        return Moments(mean, squares, n_steps), rows

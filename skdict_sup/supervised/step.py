@@ -219,15 +219,19 @@ def _apply_gradients(state, gradients, settings, learning_rates):
     parameters, moments = dict(state.parameters), dict(state.moments)
     for name, gradient in gradients.items():
         # a Python float, because a float64 scalar of NumPy would promote float32 arrays
-        rate = float(learning_rates[0 if name in _UNIT_BALL_ROWS else 1])
+        is_in_ball = name in _UNIT_BALL_ROWS
+        is_positive = settings.positive_dictionary and name == "dictionary"
+        rate, old = float(learning_rates[0 if is_in_ball else 1]), parameters[name]
+        if settings.adaptive and is_in_ball:
+            arguments = moments[name], old, gradient, rate, is_positive
+            moments[name], parameters[name] = _OPTIMIZER.ball_step(*arguments)
+            continue
         if settings.adaptive:
             moments[name], gradient = _OPTIMIZER.direction(moments[name], gradient)
         else:
             moments[name] = replace(moments[name], n_steps=moments[name].n_steps + 1)
-        stepped = parameters[name] - rate * gradient
-        if name in _UNIT_BALL_ROWS:
-            stepped = project_ball(stepped, settings.positive_dictionary and name == "dictionary")
-        parameters[name] = stepped
+        stepped = old - rate * gradient
+        parameters[name] = project_ball(stepped, is_positive) if is_in_ball else stepped
     return SupervisedState(parameters, moments)
 
 

@@ -15,6 +15,10 @@ COLUMNS = {
     "torch, CUDA": _interop.torch_device_floats,
     "others": None,
 }
+FLOAT32 = {
+    _interop.numpy_floats: _interop.numpy_float32,
+    _interop.torch_host_floats: _interop.torch_host_float32,
+}
 NAMES = {"numba": "numba", "cuda": "CUDA"}
 
 
@@ -23,6 +27,9 @@ def support():
     lines = ["| kernel | " + " | ".join(COLUMNS) + " |", "| --- " * (1 + len(COLUMNS)) + "|"]
     for kernel in dict.fromkeys(v.kernel for v in REGISTRY):
         rows = {v.usable: NAMES[v.backend] for v in REGISTRY if v.kernel == kernel}
+        for whole, part in FLOAT32.items():
+            if part in rows:
+                rows[whole] = f"{rows[part]} (float32)"
         cells = [rows.get(usable, "array API") for usable in COLUMNS.values()]
         lines.append(f"| `{kernel}` | " + " | ".join(cells) + " |")
     return lines

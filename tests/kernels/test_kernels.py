@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from problems import unit_atoms
 
 from skdict_sup import kernels
-from skdict_sup.kernels import atom_update, support_solve
+from skdict_sup.kernels import atom_update, ball_step, support_solve
 from skdict_sup.kernels._interop import numpy_floats
 from skdict_sup.kernels._registry import REGISTRY
 
-CROSSED = ("atom_update", "support_solve")
+CROSSED = ("atom_update", "ball_step", "support_solve")
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda t: t.__name__)
 
@@ -159,3 +159,48 @@ def test_atom_update_descends_within_its_constraints(seed, positive, dtype):
         assert (found[2] == D[2]).all()
         assert not positive or (found >= 0).all()
     np.testing.assert_array_equal(D, before)
+
+
+# --- a step of Adam in the unit ball ---------------------------------------------------------
+
+
+def _step_arguments(dtype, n_steps=3, seed=0, n=9, m=70):
+    rng = np.random.default_rng(seed)
+    rows, gradient, mean = unit_atoms(rng, n, m), rng.normal(size=(n, m)), rng.normal(size=(n, m))
+    gradient[2] = mean[3] = 0.0
+    squares = rng.random((n, 1))
+    return *(a.astype(dtype) for a in (rows, gradient, 0.1 * mean, squares)), n_steps
+
+
+@every_dtype
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("rate", [0.01, 10.0])
+def test_steps_in_the_ball_are_those_of_the_reference(dtype, positive, rate):
+    arguments = _step_arguments(dtype)
+    found = ball_step(*arguments, rate, positive)
+    expected = ball_step.reference(*arguments, rate, positive)
+    tolerance = 20 * np.finfo(dtype).eps
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    norms = np.linalg.norm(found[0], axis=1)
+    assert (norms <= 1 + tolerance).all()
+    assert not positive or (found[0] >= 0).all()
+    np.testing.assert_array_equal(arguments[0], _step_arguments(dtype)[0])  # not in place
+
+
+def test_the_first_step_of_a_row_has_the_length_of_the_rate():
+    rows, gradient, *_ = _step_arguments(np.float64)
+    rows, zeros = 0.1 * rows, np.zeros_like(rows)
+    found, _, _ = ball_step(rows, gradient, zeros, zeros[:, :1], 1, 0.01, False)
+    moved = np.linalg.norm(found - rows, axis=1)
+    np.testing.assert_allclose(np.delete(moved, 2), 0.01, rtol=1e-6)
+    assert moved[2] == 0
+
+
+@every_dtype
+def test_a_row_that_is_not_finite_shows(dtype):
+    rows, gradient, *others = _step_arguments(dtype)
+    gradient[4, 1] = np.nan
+    found, _, _ = ball_step(rows, gradient, *others, 0.1, True)
+    assert np.isnan(found[4]).any()

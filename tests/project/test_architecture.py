@@ -7,8 +7,8 @@
     3  solvers   execution   limit_arguments   coding   path
        adjoints   limit_gradients   implicit
     2  problem   certificate   solution
-    1  priors   reconstruction   losses   optim      kernels
-    0  _array   _atoms   _entropy   _files   _linalg   _newton   _records   _signals   _stored
+    1  priors   reconstruction   losses   optim   _atoms      kernels
+    0  _array   _entropy   _files   _linalg   _newton   _records   _signals   _stored
        _validation   _threads   _typing   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -27,7 +27,6 @@ ROOT = Path(skdict_sup.__file__).parent
 
 LAYERS = {
     "_array": 0,
-    "_atoms": 0,
     "_linalg": 0,
     "_entropy": 0,
     "_files": 0,
@@ -40,6 +39,7 @@ LAYERS = {
     "_threads": 0,
     "_typing": 0,
     "_versions": 0,
+    "_atoms": 1,
     "priors": 1,
     "reconstruction": 1,
     "losses": 1,
@@ -71,7 +71,6 @@ LAYERS = {
 # neighbours that may see each other, in one direction, each with its reason
 NEIGHBOURS = {
     ("_validation", "_array"): "a check asks what library an array is of",
-    ("_atoms", "_array"): "a dictionary is an array of any library",
     ("_entropy", "_typing"): "signatures name arrays",
     ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
@@ -88,6 +87,9 @@ NEIGHBOURS = {
     ("_signals", "_validation"): "signals that users pass are checked",
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",
     ("_stored", "_validation"): "what cannot be read is warned of",
+    ("_atoms", "kernels"): "products with a dictionary are operations on batches",
+    ("optim", "kernels"): "a step of all atoms is one operation",
+    ("reconstruction", "_atoms"): "terms see arrays and atoms",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("problem", "certificate"): "a problem certifies its codes",
     ("execution", "solvers"): "codes that fall short are computed again by another solver",

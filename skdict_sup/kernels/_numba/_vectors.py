@@ -1,4 +1,4 @@
-"""Explicit SIMD vectors of 512 bits for numba; LLVM splits them where registers are shorter.
+"""Explicit SIMD vectors for numba, as long as the registers of the processor.
 
 The solvers of exact codes are loops over short rows of several arrays. Written one number at a
 time they run at a third of the speed, because the compiler cannot prove that the arrays do not
@@ -13,8 +13,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from ._compile import FAST
+from ._processor import BYTES
 
-BYTES = 64
 _INDEX = ir.IntType(64)
 
 

@@ -1,0 +1,303 @@
+"""Certificates of float32 codes in float64, from residuals and the few atoms that may matter."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..panel_products import product_rounding
+from ._cholesky32 import factor, solve
+from ._compile import INTERNAL, OPTIONS, compiled
+from ._residuals import correlation, find_residual
+from ._rows import aligned
+from ._vectors import (
+    BYTES,
+    ctz,
+    equal,
+    lanes,
+    less,
+    load,
+    load_row,
+    magnitude,
+    movemask,
+    reduce_max,
+    select,
+    splat,
+)
+
+_UNIT, _UNIT_32 = 2.0**-53, 2.0**-24
+_TINY = 2.0**-148  # twice the error of a product in float32 that underflows
+_POLISHED = 0.5  # gaps above this fraction of the tolerance are reduced
+_MIN_PIVOT = 2.0**-20  # smallest pivot of a Newton step, relative to the least diagonal entry
+
+_Atoms = namedtuple(
+    "_Atoms",
+    (
+        "dictionary",
+        "gram",
+        "norms",  # in float64
+        "norms32",  # upper bounds on these, padded
+        "longest",  # largest of these
+        "lam",  # in float64
+        "least_lam",  # lower bounds on these: numbers in arrays are rounded to float32
+        "lam32",  # the same in float32, padded
+        "lam2",
+        "positive",
+        "rounding",  # bound on errors of products in float32, relative to norms
+    ),
+)
+_Space = namedtuple(
+    "_Space",
+    (
+        "active",  # nonzeros of a code: indices,
+        "values",  # entries,
+        "rounded",  # entries in float32,
+        "slopes",  # correlations with the residual, minus lam2 times the code
+        "factor",  # Cholesky factor of their system
+        "inverse_diagonal",  # inverses of its diagonal
+        "step",  # Newton step
+        "residual",
+        "near",  # indices of other atoms whose bounds may be violated
+    ),
+)
+
+
+def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive, tol):
+    """Compiled implementation; the docstring of the reference is the contract."""
+    (n, p), m = code.shape, X.shape[1]
+    arrays = [np.ascontiguousarray(a) for a in (X, dictionary, gram, corr, slope)]
+    X, dictionary, gram, corr, slope = arrays
+    code = np.array(code, order="C")
+    norms, rounding = np.empty(p), product_rounding(m)
+    _norms(dictionary, norms)
+    weights = np.full(p, lam, np.float64)
+    padding = BYTES // 4
+    norms32, lam32 = (aligned(p + padding, np.float32) for _ in range(2))
+    norms32[:p], lam32[:p] = norms * (1 + 4 * _UNIT_32), weights * (1 - 4 * _UNIT_32)
+    least_lam = weights * (1 - _UNIT_32) if np.ndim(lam) else weights
+    atoms = _Atoms(
+        *(dictionary, gram, norms, norms32, norms.max(), weights, least_lam, lam32),
+        *(float(lam2), bool(positive), rounding),
+    )
+    k = _most_nonzeros(code)
+    width = (k + 2 * padding) // padding * padding
+    space = _Space(
+        *(np.empty(k + 1, np.int64), *(np.empty(k + 1) for _ in range(3))),
+        *(aligned(shape, np.float32) for shape in ((width, width), width, width)),
+        *(aligned(m + padding, np.float64), np.empty(p, np.int64)),
+    )
+    found = np.empty((3, n), np.float32)
+    _certify(X, corr, code, slope, atoms, _POLISHED * tol, space, found)
+    return code, *found
+
+
+@compiled(**OPTIONS)
+def _most_nonzeros(code):
+    """Largest number of nonzeros of a row."""
+    most = 0
+    for i in range(code.shape[0]):
+        count = 0
+        for j in range(code.shape[1]):
+            count += code[i, j] != 0
+        most = max(most, count)
+    return most
+
+
+@compiled(**OPTIONS)
+def _norms(rows, norms):
+    """Write upper bounds on the norms of rows to `norms`."""
+    n, m = rows.shape
+    for i in range(n):
+        squares = 0.0
+        for j in range(m):
+            squares += np.float64(rows[i, j]) * np.float64(rows[i, j])
+        norms[i] = np.sqrt(squares) * (1 + (m + 4) * 2.0**-53)
+
+
+@compiled(**INTERNAL)
+def _find_nonzeros(code, i, space):
+    """Write the nonzeros of row i to the space; returns their number."""
+    p, L, k, j = code.shape[1], lanes(code), 0, 0
+    zero = code.dtype.type(0)
+    while j < p:
+        if j + L <= p:
+            matches = movemask(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
+        else:
+            matches = 0
+            for h in range(p - j):
+                matches |= (code[i, j + h] != zero) << h
+        while matches:
+            space.active[k] = j + ctz(matches)
+            space.values[k] = code[i, space.active[k]]
+            space.rounded[k] = space.values[k]
+            k += 1
+            matches &= matches - 1
+        j += L
+    return k
+
+
+@compiled(**INTERNAL)
+def _find_near(corr, slope, i, code, error, tiny, atoms, space):
+    """Write the atoms off the support whose bounds may be violated to the space.
+
+    `error` bounds the errors of the slopes, relative to the norms of the atoms. Returns the
+    number, and the largest correlation with the signal in magnitude.
+    """
+    p, L, j, count = corr.shape[1], lanes(corr), 0, 0
+    error32, tiny32, top = np.float32(error), np.float32(tiny), np.float32(0)
+    tops, errors, slack = splat(top), splat(error32), splat(tiny32)
+    while j < p:
+        matches = 0
+        if j + L <= p:
+            entry, u = magnitude(load_row(corr, i, j)), load_row(slope, i, j)
+            tops = select(less(tops, entry), entry, tops)
+            if not atoms.positive:
+                u = magnitude(u)
+            bounds = load(atoms.lam32, j) - errors * load(atoms.norms32, j) - slack
+            # also where a bound or a slope is not a number
+            matches = movemask(less(u, bounds)) ^ ((1 << L) - 1)
+        else:
+            for h in range(j, p):
+                u1 = slope[i, h] if atoms.positive else abs(slope[i, h])
+                top = max(top, abs(corr[i, h]))
+                bound = atoms.lam32[h] - error32 * atoms.norms32[h] - tiny32
+                matches |= np.int64(not u1 < bound) << (h - j)
+        while matches:
+            atom = j + ctz(matches)
+            matches &= matches - 1
+            if code[i, atom] == np.float32(0):
+                space.near[count] = atom
+                count += 1
+        j += L
+    return count, max(top, reduce_max(tops))
+
+
+@compiled(**INTERNAL)
+def _measure(X, corr, slope, i, code, k, moved, atoms, space):
+    """Optimality residual, relative gap and objective of the code in the space.
+
+    The dual point is the residual of `values`, and the code is `rounded`. `moved` bounds the norm
+    of the change of the reconstruction since the slopes were computed.
+    """
+    active, values, rounded = space.active, space.values, space.rounded
+    lam, least_lam, norms, m = atoms.lam, atoms.least_lam, atoms.norms, X.shape[1]
+    D, residual = atoms.dictionary, space.residual
+    squares, sq_norm = find_residual(X, i, D, active, values, k, residual)
+    parts, l1, sq_code, penalty = 0.0, 0.0, 0.0, 0.0
+    change, sq_change, worst_change = 0.0, 0.0, 0.0
+    for r in range(k):
+        j, size, step = active[r], abs(values[r]), abs(rounded[r] - values[r])
+        parts += size * norms[j]
+        l1 += size
+        sq_code += size * size
+        penalty += lam[j] * abs(rounded[r])
+        change += step * norms[j]
+        sq_change += step * step
+        worst_change = max(worst_change, step)
+    size, unit = np.sqrt(sq_norm) + parts, (m + k + 8) * _UNIT
+    # bound on errors of correlations, relative to the norm of the atom
+    error = unit * (size + np.sqrt(squares))
+    error32 = atoms.rounding + 4 * _UNIT_32
+    tiny = (m + k) * _TINY * (1.0 + l1)
+    slope_error = 1.01 * (error32 * size + moved)
+    n_near, top = _find_near(corr, slope, i, code, slope_error, tiny, atoms, space)
+
+    scale, violation = 1.0, 0.0
+    for r in range(k):
+        j = active[r]
+        u = correlation(D, j, residual) - atoms.lam2 * values[r]
+        slack, sign = error * norms[j], 1.0 if values[r] > 0.0 else -1.0
+        space.slopes[r] = u
+        bounded = (u if atoms.positive else abs(u)) + slack
+        if bounded > least_lam[j]:
+            scale = min(scale, least_lam[j] / bounded)
+        slack += lam[j] - least_lam[j]
+        violation = max(violation, abs(u - lam[j] * sign) + slack)
+    for h in range(n_near):
+        j = space.near[h]
+        u = correlation(D, j, residual)
+        bounded = (u if atoms.positive else abs(u)) + error * norms[j]
+        if not bounded <= least_lam[j]:
+            scale = min(scale, least_lam[j] / bounded)
+            violation = max(violation, bounded - least_lam[j])
+    violation += change * atoms.longest + atoms.lam2 * worst_change
+
+    lost = np.sqrt(squares) + unit * size
+    gap = 0.5 * (1.0 - scale) ** 2 * (lost * lost + atoms.lam2 * sq_code)
+    gap += 0.5 * (change * change + atoms.lam2 * sq_change)
+    for r in range(k):
+        j, u, w = active[r], space.slopes[r], values[r]
+        slack, step = error * norms[j], rounded[r] - w
+        slack += lam[j] - least_lam[j]
+        gap += lam[j] * abs(w) - scale * (w * u) + abs(w) * slack
+        gap += lam[j] * (abs(rounded[r]) - abs(w)) - step * u + abs(step) * slack
+    objective = 0.5 * (squares + atoms.lam2 * sq_code) + penalty
+    gap = max(gap, 0.0) + (8 * (k + 4) * _UNIT * penalty if k else 0.0)
+    largest = max(objective, 2 * _UNIT_32 * sq_norm)
+    relative = gap / largest if largest > 0.0 else gap
+    least = top * (1.0 - 4 * _UNIT_32) - error32 * np.sqrt(sq_norm) * atoms.longest
+    worst = 0.0
+    if violation > 0.0:
+        worst = violation / least if least > 0.0 else np.inf
+    if not (objective < np.inf and relative < np.inf):
+        return np.inf, np.inf, np.inf
+    return worst, relative, objective
+
+
+@compiled(**INTERNAL)
+def _take_newton_step(k, atoms, space):
+    """Move `values` by a Newton step on the support.
+
+    Returns a bound on the norm of the change of the reconstruction, or -1 where a sign changes.
+    """
+    gram, active, values = atoms.gram, space.active, space.values
+    U, step = space.factor, space.step
+    L, zero, one = lanes(U), np.float32(0), np.float32(1)
+    width, size, least = (k + 2 * L - 1) // (2 * L) * (2 * L), (k + 3) // 4 * 4, np.inf
+    for r in range(k):
+        least = min(least, gram[active[r], active[r]] + atoms.lam2)
+    if not least > 0.0:
+        return -1.0
+    scale = 1.0 / (_MIN_PIVOT * least)  # smaller pivots become one
+    for r in range(size):
+        for c in range(r // (2 * L) * (2 * L), width):
+            U[r, c] = zero
+        if r < k:
+            for c in range(r, k):
+                U[r, c] = scale * gram[active[r], active[c]]
+            U[r, r] += scale * atoms.lam2
+        else:
+            U[r, r] = one
+    for r in range(width):
+        step[r] = zero
+    for r in range(k):
+        sign = 1.0 if values[r] > 0.0 else -1.0
+        step[r] = scale * (space.slopes[r] - atoms.lam[active[r]] * sign)
+    factor(U, size, width, space.inverse_diagonal)
+    solve(U, size, width, space.inverse_diagonal, step)
+    moved = 0.0
+    for r in range(k):
+        value = values[r] + np.float64(step[r])
+        rounded = np.float64(np.float32(value))
+        if not rounded * values[r] > 0.0:
+            return -1.0
+        moved += (abs(step[r]) + abs(rounded - value)) * atoms.norms[active[r]]
+        space.values[r], space.rounded[r] = value, rounded
+    return moved
+
+
+@compiled(**OPTIONS)
+def _certify(X, corr, code, slope, atoms, polish_above, space, found):
+    """Write the certificates of all codes to the rows of `found`, and improve some codes."""
+    for i in range(code.shape[0]):
+        k = _find_nonzeros(code, i, space)
+        residual, gap, objective = _measure(X, corr, slope, i, code, k, 0.0, atoms, space)
+        if gap > polish_above and k > 0:
+            moved = _take_newton_step(k, atoms, space)
+            if moved >= 0.0:
+                again, less_gap, value = _measure(X, corr, slope, i, code, k, moved, atoms, space)
+                if less_gap < gap:
+                    residual, gap, objective = again, less_gap, value
+                    for r in range(k):
+                        code[i, space.active[r]] = space.rounded[r]
+        up = 1.0 + 4 * _UNIT_32  # bounds stay bounds in float32
+        found[0, i], found[1, i], found[2, i] = up * residual, up * gap, objective

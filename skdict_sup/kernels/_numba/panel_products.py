@@ -1,0 +1,96 @@
+"""Products of rows and atoms, in an order of summation that does not depend on the row."""
+
+import numpy as np
+
+from ..panel_products import BLOCK
+from ._compile import INTERNAL, OPTIONS, compiled
+from ._processor import BYTES
+from ._rows import aligned
+from ._tiles import ROWS, VECTORS, add_narrow_row, add_narrow_tile, add_row, add_tile
+from ._vectors import lanes
+
+_GROUP = 8 * ROWS  # rows that are multiplied by a panel while it is in the cache
+_MIRRORED = 8  # rows of a block that is transposed: more would share cache sets
+
+
+def panel_products(rows, panels, n_components, symmetric=False):
+    """Compiled implementation; the docstring of the reference is the contract."""
+    out = np.empty((rows.shape[0], n_components), rows.dtype)
+    sums = aligned(ROWS * VECTORS * BYTES // rows.itemsize, rows.dtype)
+    _products(np.ascontiguousarray(rows), panels, symmetric, sums, out)
+    return out
+
+
+@compiled(**INTERNAL)
+def _whole_tile(rows, i, panels, start, sums):
+    """Sums of a tile over all features, in blocks."""
+    m = rows.shape[1]
+    for k in range(0, m, BLOCK):
+        add_tile(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+
+
+@compiled(**INTERNAL)
+def _narrow_tile(rows, i, panels, start, sums):
+    """`_whole_tile` of a panel of one vector."""
+    m = rows.shape[1]
+    for k in range(0, m, BLOCK):
+        add_narrow_tile(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+
+
+@compiled(**INTERNAL)
+def _row_tile(rows, i, panels, start, sums):
+    """`_whole_tile` of a single row."""
+    m = rows.shape[1]
+    for k in range(0, m, BLOCK):
+        add_row(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+
+
+@compiled(**INTERNAL)
+def _narrow_row_tile(rows, i, panels, start, sums):
+    """`_whole_tile` of a single row and a panel of one vector."""
+    m = rows.shape[1]
+    for k in range(0, m, BLOCK):
+        add_narrow_row(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+
+
+@compiled(**OPTIONS)
+def _products(rows, panels, symmetric, sums, out):
+    """Write the products of all rows and panels to out."""
+    (n, m), p, L = rows.shape, out.shape[1], lanes(rows)
+    size = ROWS if symmetric else _GROUP  # few rows, to stop at the diagonal
+    for group in range(0, n, size):
+        stop, j = min(n, group + size), 0
+        while j < p and not (symmetric and j >= stop):
+            width = VECTORS * L if j + VECTORS * L <= p else L
+            n_columns = min(width, p - j)
+            i = group
+            while i < stop:
+                n_rows = 1
+                if n >= ROWS:  # the last rows are computed again
+                    n_rows, i = ROWS, min(i, n - ROWS)
+                    if width > L:
+                        _whole_tile(rows, i, panels, j * m, sums)
+                    else:
+                        _narrow_tile(rows, i, panels, j * m, sums)
+                elif width > L:
+                    _row_tile(rows, i, panels, j * m, sums)
+                else:
+                    _narrow_row_tile(rows, i, panels, j * m, sums)
+                for r in range(n_rows):
+                    for c in range(n_columns):
+                        out[i + r, j + c] = sums[r * width + c]
+                i += n_rows
+            j += width
+    if symmetric:
+        _mirror(out)
+
+
+@compiled(**INTERNAL)
+def _mirror(out):
+    """Copy what is below the diagonal of a square matrix to above it, block by block."""
+    n = out.shape[0]
+    for first in range(0, n, _MIRRORED):
+        for left in range(0, first + 1, _MIRRORED):
+            for i in range(first, min(n, first + _MIRRORED)):
+                for j in range(left, min(i, left + _MIRRORED)):
+                    out[j, i] = out[i, j]
