@@ -36,9 +36,17 @@ class Atoms:
     @cached_property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
+        return self._make_gram(1)
+
+    def prepare_gram(self, n_jobs):
+        """Compute `gram` on some threads, which does not change it."""
+        if "gram" not in self.__dict__:
+            self.__dict__["gram"] = self._make_gram(n_jobs)
+
+    def _make_gram(self, n_jobs):
         if on_host(self.dictionary):
             arrays = self.dictionary, self._panels, self.dictionary.shape[0]
-            return panel_products(*arrays, symmetric=True)
+            return panel_products(*arrays, symmetric=True, n_jobs=n_jobs)
         if self.wide is not self:
             return astype_like(self.wide.gram, self.dictionary)
         return self.dictionary @ self.dictionary.T

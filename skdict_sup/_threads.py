@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
@@ -69,6 +69,11 @@ def _blas():
     return [library for library in _controller().lib_controllers if library.user_api == "blas"]
 
 
+@cache
+def _n_cores():
+    return os.cpu_count() or 1  # this reads a file
+
+
 def effective_n_jobs(n_jobs: Any) -> int:
     """Number of threads for a value of `n_jobs`.
 
@@ -80,7 +85,7 @@ def effective_n_jobs(n_jobs: Any) -> int:
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r} of type {kind}.")
     if n_jobs == 0:
         raise ValueError("n_jobs must be positive, negative (-1 for all cores) or None, got 0.")
-    available = os.cpu_count() or 1
+    available = _n_cores()
     if n_jobs is None:
         with _guard.lock:
             saved = [n_threads for _, n_threads in _guard.before]
@@ -121,12 +126,18 @@ def slices(n_rows, size, first=0):
 def map_threads(function, items, n_jobs):
     """Apply `function` to all items on `n_jobs` threads; results are in the order of the items.
 
-    Threads inherit the context variables of the caller, including NumPy's error handling.
+    Threads inherit the context variables of the caller, including NumPy's error handling. The
+    caller's own thread takes the last of few items: waking another one takes longer.
     """
     if n_jobs == 1 or len(items) <= 1:
         return [function(item) for item in items]
     pool = _pools.get(n_jobs)
     if pool is None:
         pool = _pools.setdefault(n_jobs, ThreadPoolExecutor(n_jobs, "skdict_sup"))
-    contexts = [copy_context() for _ in items]
-    return list(pool.map(lambda context, item: context.run(function, item), contexts, items))
+    first, last = (items[:-1], items[-1:]) if len(items) <= n_jobs else (items, [])
+    waiting = [pool.submit(copy_context().run, function, item) for item in first]
+    try:
+        own = [function(item) for item in last]
+    finally:
+        wait(waiting)  # nothing runs on after an error
+    return [future.result() for future in waiting] + own

@@ -18,7 +18,7 @@ def solve_adjoints(problem, code, cotangent, entry_weight=None, n_jobs=None):
     `entry_weight` are the weights of the entries of the signals, or None.
     """
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
-    problem.prepare()
+    problem.prepare(jobs)
 
     def work(rows):
         weight = None if entry_weight is None else entry_weight[rows, :]

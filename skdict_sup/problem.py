@@ -74,9 +74,9 @@ class Problem:
         """The problem with another prior and the same atoms."""
         return replace(self, prior=prior)
 
-    def prepare(self):
-        """Compute cached quantities before several threads need them."""
-        self.reconstruction.prepare(self.atoms)
+    def prepare(self, n_jobs=1):
+        """Compute cached quantities, on some threads, before several threads need them."""
+        self.reconstruction.prepare(self.atoms, n_jobs)
 
     def observe(self, X):
         """`Data` of signals, an array (n_samples, n_features) or `Observations`."""
@@ -133,12 +133,14 @@ class Problem:
         terms = code, curvature, support, rhs, self.atoms, entry_weight, tol
         return self.reconstruction.solve(*terms), curvature, support
 
-    def vjp(self, X, code, adjoint, n_jobs):
+    def vjp(self, X, code, adjoint, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
 
-        The last is None where signals have no weights.
+        The last is None where signals have no weights, and the second may be None without
+        `signals`.
         """
-        return self.reconstruction.vjp(as_observations(X), code, adjoint, self.atoms, n_jobs)
+        arguments = as_observations(X), code, adjoint, self.atoms, n_jobs
+        return self.reconstruction.vjp(*arguments, signals)
 
     def objective_vjp(self, X, code, weight):
         """Gradients of a weighted sum of objectives of optimal codes: dictionary, signals.

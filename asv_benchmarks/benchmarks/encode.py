@@ -23,6 +23,21 @@ class Encode:
         encode(self.X, self.dictionary, **self.options)
 
 
+class EncodeBatches:
+    """Single signals and mini-batches, where what each call takes counts."""
+
+    params = (["float32", "float64"], [100, 300], [1, 32, 256])
+    param_names = ("dtype", "n_components", "n_samples")
+
+    def setup(self, dtype, n_components, n_samples):
+        self.X, self.dictionary = digits_to_encode(n_samples, dtype), learned(n_components, dtype)
+        self.prior = ElasticNet(lam=0.15)
+        self.time_encode(dtype, n_components, n_samples)  # compiles
+
+    def time_encode(self, dtype, n_components, n_samples):
+        encode(self.X, self.dictionary, prior=self.prior)
+
+
 class Fista:
     """Few signals and a wide tolerance: first-order steps are slow near the solution."""
 

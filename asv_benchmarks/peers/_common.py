@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import skdict_sup
+from skdict_sup.kernels._numba._processor import BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "asv_benchmarks"))  # the data are those of the asv suite
@@ -81,7 +82,7 @@ def machine(packages, threads=f"{THREADS} for each contender"):
         f"- date: {date.today().isoformat()}",
         f"- machine: {_cpu()}, {os.cpu_count()} cores, {platform.system()}; load when the run"
         f" began: {load}",
-        f"- threads: {threads}",
+        f"- threads: {threads}; vectors of {8 * BYTES} bits",
         f"- versions: Python {platform.python_version()}, {versions}",
     ]
 

@@ -72,7 +72,7 @@ def measure_step(X, y, dictionary, lam, repeats):
     fit_X, fit_y, X, y = X[BATCH:], y[BATCH:], X[:BATCH], y[:BATCH]
     model = classifier(dictionary, lam).fit(fit_X, fit_y)
     dictionary = model.components_
-    state, _, code = production_step(model, X, y)()
+    state, _, code, _ = production_step(model, X, y)()
     found = step_contenders(X, y, model, dictionary, lam)
     results = interleaved(found, repeats)
     ours = results["encode"][1].code

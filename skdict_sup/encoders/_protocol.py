@@ -21,7 +21,7 @@ class LayerInput:
     @cached_property
     def corr(self):
         """Correlations of the signals with the atoms."""
-        return self.problem.atoms.correlations(self.X)
+        return self.problem.atoms.own_correlations(self.X)
 
     def project(self, matrix):
         """Product X matrix', computed once for all layers that share the matrix."""

@@ -144,9 +144,11 @@ class Coder:
         return _by_groups(needs_float64, self._code_in_float64, self._code_in_memory, X, init)
 
     def _is_clearly_in_range(self, X, offset):
-        """Whether squared norms tell at once that signals in float32 are in range."""
-        is_safe = self._is_fast(X) and are_moderate(to_numpy(offset), X.shape[1])
-        return is_safe and not is_extreme(to_numpy(self._atom_size))
+        """Whether squared norms tell at once that signals and atoms in float32 are in range."""
+        if not self._is_fast(X):
+            return False
+        norms = offset, self.problem.gram.diagonal()
+        return all(are_moderate(sq_norm, X.shape[1]) for sq_norm in norms)
 
     def _code_in_float64(self, X, init):
         """Code a slice in float64, and cast the codes to the dtype of the dictionary."""

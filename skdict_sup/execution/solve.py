@@ -18,7 +18,7 @@ from .._array import (
 )
 from .._atoms import Atoms
 from .._signals import as_signals
-from .._threads import one_blas_thread
+from .._threads import effective_n_jobs, one_blas_thread
 from .._validation import ConvergenceWarning, warn, warn_of_low_bounds
 from ..certificate import Certificate
 from ..priors import ElasticNet, is_per_atom, scaled
@@ -74,7 +74,7 @@ def solve_path(  # noqa: PLR0913 - keyword-only settings
             for solution in solutions
         ]
     tol = default_tol(eps(like)) if tol is None else tol
-    problem.prepare()  # before several threads need it
+    problem.prepare(effective_n_jobs(n_jobs))  # before several threads need it
     coders, code_slice = _coders(problem, solver, factors, tol, X)
     shape, is_filled = (X.shape[0], like.shape[0]), output == "dense" and is_numpy(like)
     codes = [np.empty(shape, like.dtype) if is_filled else None for _ in coders]

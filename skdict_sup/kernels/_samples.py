@@ -21,7 +21,7 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
     few = code * (np.arange(p) < 5)
     calls: dict[str, list[tuple]] = {
         "atom_panels": [(D,)],
-        "panel_products": [(X, atom_panels(D), p)],
+        "panel_products": [(D, atom_panels(D), p, True)],
         "elastic_net_codes": [(gram, corr, 0.1, 0.0, False)],
         "elastic_net_certificate": [(corr, sq_norm, code, slope, 0.1, 0.0, False)],
         "kl_codes": [(gram, corr, sq_norm, 0.1, one[0, :1] / 10, False, 1e-8, start, 100)],

@@ -17,7 +17,7 @@ def product_rounding(n_features):
 
 
 @kernel
-def panel_products(rows, panels, n_components, symmetric=False):
+def panel_products(rows, panels, n_components, symmetric=False, n_jobs=1):
     """Inner products of rows and atoms; a row of the result depends on that row alone.
 
     The compiled version sums in float32, in an order that does not depend on the place of a row:
@@ -32,6 +32,8 @@ def panel_products(rows, panels, n_components, symmetric=False):
         Number of atoms.
     symmetric : bool
         Whether the rows are the atoms themselves: only half of the result is computed.
+    n_jobs : int
+        Threads that a compiled version may use; the result does not depend on it.
 
     Returns
     -------

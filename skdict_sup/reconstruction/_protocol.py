@@ -30,8 +30,8 @@ class Reconstruction(Protocol):
         """Replace invalid signals; return the signals and the number of replaced ones."""
         ...
 
-    def prepare(self, atoms: Atoms) -> None:
-        """Compute cached quantities before several threads need them."""
+    def prepare(self, atoms: Atoms, n_jobs: int = 1) -> None:
+        """Compute cached quantities, on some threads, before several threads need them."""
         ...
 
     def offset(self, X: Observations) -> Any:
@@ -92,11 +92,18 @@ class Reconstruction(Protocol):
         ...
 
     def vjp(
-        self, X: Observations, code: Any, adjoint: Any, atoms: Atoms, n_jobs: int
+        self,
+        X: Observations,
+        code: Any,
+        adjoint: Any,
+        atoms: Atoms,
+        n_jobs: int,
+        signals: bool = True,
     ) -> tuple[Any, Any, Any]:
         """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
 
-        The last is None where signals have no weights.
+        The last is None where signals have no weights, and the second may be None without
+        `signals`.
         """
         ...
 

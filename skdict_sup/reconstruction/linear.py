@@ -21,9 +21,9 @@ class Linear:
         """Return the signals unchanged: all are valid."""
         return X, 0
 
-    def prepare(self, atoms):
-        """Compute the Gram matrix before several threads need it."""
-        _ = atoms.gram
+    def prepare(self, atoms, n_jobs=1):
+        """Compute the Gram matrix, on some threads, before several threads need it."""
+        atoms.prepare_gram(n_jobs)
 
     def offset(self, X):
         """Squared norms of the signals: (n_samples,); NaN where they underflow to zero."""
@@ -92,15 +92,17 @@ class Linear:
         arrays = atoms.dictionary, entry_weight
         return weighted_support_solve(*arrays, curvature, support, rhs, tol)
 
-    def vjp(self, X, code, adjoint, atoms, n_jobs):
+    def vjp(self, X, code, adjoint, atoms, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch), signals, and weights of entries.
+
+        That for the signals may be None without `signals`.
 
         With weights v, the adjoint a and the residual r, these are -w' (a D v) + a' (v r), a D v
         and (a D) r, or zero where the weight is, since the entry of the signal is unknown.
         """
         D, v = atoms.dictionary, X.weight
         if v is None:
-            return *linear_vjp(X.values, D, code, adjoint, n_jobs), None
+            return *linear_vjp(X.values, D, code, adjoint, n_jobs, signals), None
         image, residual = adjoint @ D, X.values - code @ D
         grad_weight = namespace(v).where(v > 0, image * residual, namespace(v).zeros_like(v))
         return adjoint.T @ (v * residual) - code.T @ (v * image), v * image, grad_weight

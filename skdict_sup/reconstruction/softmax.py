@@ -65,7 +65,7 @@ class Softmax:
             signal = astype_like(np.full((1, m), 1.0 / m), X.like)
         return X.replaced(empty, signal), int(empty.sum())
 
-    def prepare(self, atoms):
+    def prepare(self, atoms, n_jobs=1):
         """Do nothing: there are no cached quantities."""
 
     def offset(self, X):
@@ -144,7 +144,7 @@ class Softmax:
         tol = 64 * eps(code) if tol is None else tol
         return conjugate_gradients(product, xp.where(support, rhs, zero), diagonal, tol)
 
-    def vjp(self, X, code, adjoint, atoms, n_jobs):
+    def vjp(self, X, code, adjoint, atoms, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch) and for the signals, and None.
 
         These are a'(x - r) - w' ((a D)(diag r - r r')) and a D, with a the adjoint. The latter is

@@ -13,7 +13,7 @@ from .._atoms import Atoms
 from .._records import as_observations
 from .._threads import effective_n_jobs, map_threads
 from .._weighted_signals import signals_of
-from ..adjoints import pull_back, solve_adjoints
+from ..adjoints import solve_adjoints
 from ..execution import Limits, solve, solve_path
 from ..limit_gradients import limited_adjoints
 from ..priors import scaled
@@ -93,15 +93,15 @@ def vjp(coded, grad_code, parameters, X, settings):
     """
     xp, signals = namespace(grad_code), as_observations(coded.signals)
     n_jobs_inside, n_jobs_outside = _thread_counts(settings, coded.problems)
-    p = coded.problems[0].dictionary.shape[0]
+    p, is_projected = coded.problems[0].dictionary.shape[0], "projection" in parameters
 
     def block_vjp(k):
         problem, code = coded.problems[k], coded.codes[k]
         grad_block = grad_code[:, k * p : (k + 1) * p]
-        adjoint, block_gradients = _block_gradients(
-            problem, signals, code, grad_block, settings.solver, n_jobs_inside
+        adjoint, *block_gradients = _block_gradients(
+            problem, signals, code, grad_block, settings.solver, n_jobs_inside, is_projected
         )
-        return block_gradients.dictionary, block_gradients.X, xp.sum(adjoint * adjoint)
+        return *block_gradients, xp.sum(adjoint * adjoint)
 
     grad_dictionaries, grad_signals, sq_norms = zip(
         *map_threads(block_vjp, range(len(coded.problems)), n_jobs_outside), strict=True
@@ -109,7 +109,7 @@ def vjp(coded, grad_code, parameters, X, settings):
     single = len(grad_dictionaries) == 1
     grad_dictionary = grad_dictionaries[0] if single else xp.concat(grad_dictionaries, axis=0)
     gradients = {"dictionary": grad_dictionary}
-    if "projection" in parameters:
+    if is_projected:
         total: Any = sum(grad_signals)
         gradients["projection"] = total.T @ X
     sq_norm = xp.sum(grad_code * grad_code)
@@ -117,15 +117,17 @@ def vjp(coded, grad_code, parameters, X, settings):
     return gradients, xp.sqrt(ratio)
 
 
-def _block_gradients(problem, signals, code, grad_code, solver, n_jobs):
-    """Adjoints of codes over one dictionary, and the gradients from them."""
+def _block_gradients(problem, signals, code, grad_code, solver, n_jobs, is_projected):
+    """Adjoints of codes over one dictionary, and gradients for it and for projected signals."""
     if not isinstance(solver, Limits):
         adjoint = solve_adjoints(problem, code, grad_code, signals.weight, n_jobs)
-        return adjoint, pull_back(problem, signals, code, adjoint, n_jobs)
+        gradients = problem.vjp(signals, code, adjoint, n_jobs, signals=is_projected)
+        return adjoint, *gradients[:2]
     bound = solver.bounds(slice(None), code.shape[0])
     bound = None if bound is None else astype_like(bound, code)
     limited = limited_adjoints(problem, signals, code, grad_code, solver, bound, n_jobs)
-    return limited.adjoint, limited.pull_back(n_jobs)
+    found = limited.pull_back(n_jobs)
+    return limited.adjoint, found.dictionary, found.X
 
 
 def reconstruction_cost(coded, scale):

@@ -70,13 +70,13 @@ def test_signals_may_be_sparse_and_their_gradient_is_dense():
 
 def test_the_gram_matrix_is_computed_once(monkeypatch):
     computed = []
-    gram = Atoms.gram.func
+    gram = Atoms._make_gram
 
-    def counted(atoms):
+    def counted(atoms, n_jobs):
         computed.append(atoms)
-        return gram(atoms)
+        return gram(atoms, n_jobs)
 
-    monkeypatch.setattr(Atoms.gram, "func", counted)
+    monkeypatch.setattr(Atoms, "_make_gram", counted)
     X, D, cotangent = arrays()
     _, vjp = encode_with_vjp(X, D, prior=ElasticNet(0.2))
     vjp(cotangent)

@@ -82,8 +82,9 @@ def test_no_gap_is_below_the_suboptimality(seed, shape, kind, positive, lam, lam
 @pytest.mark.parametrize("positive", [False, True])
 def test_the_compiled_version_certifies_as_the_reference(kind, positive):
     arguments = problem(3, 40, 100, 70, kind, 0.1, 0.01, positive)
-    found = certified_codes(*arguments, 1e-5)
-    expected = certified_codes.reference(*arguments, 1e-5)
+    tol = 1e-7  # below what residuals in float32 can show
+    found = certified_codes(*arguments, tol)
+    expected = certified_codes.reference(*arguments, tol)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-6, atol=1e-8)
     # residuals are relative to a lower bound on the largest correlation in float32
     bounds = (1e-4, 3e-7), (2e-6, 2e-6), (2e-6, 0.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import examples
 
-from skdict_sup.kernels import atom_panels, panel_products, product_rounding
+from skdict_sup.kernels import atom_panels, linear_vjp, panel_products, product_rounding
 
 CROSSED = ("atom_panels", "panel_products")
 SHAPES = (
@@ -88,9 +88,10 @@ def test_a_row_of_products_depends_on_its_row_alone(shape, dtype):
 
 @every_dtype
 @pytest.mark.parametrize("p", [1, 7, 16, 50, 130, 200])
-def test_a_gram_matrix_is_symmetric_and_that_of_the_plain_product(p, dtype):
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_a_gram_matrix_is_symmetric_and_that_of_the_plain_product(p, dtype, n_jobs):
     _, D = drawn((1, 40, p), dtype)
-    gram = products(D, D, symmetric=True)
+    gram = products(D, D, symmetric=True, n_jobs=n_jobs)
     np.testing.assert_array_equal(gram, products(D, D))
     np.testing.assert_array_equal(gram, gram.T)
 
@@ -117,3 +118,14 @@ def test_every_library_has_these_products(xp, dtype):
     scale = 4 * np.finfo(dtype).eps * norms(X)[:, None] * norms(D)
     assert (abs(xp.to_numpy(found) - products(X, D)) <= 8 * scale).all()
     assert (abs(xp.to_numpy(ours) - products(X, D)) <= 8 * scale).all()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_gradients_for_the_dictionary_alone_are_those_with_signals(share):
+    rng = np.random.default_rng(9)
+    X, D = drawn((40, 130, 30), np.float64)
+    code, adjoint = (rng.normal(size=(40, 30)) * (rng.random((40, 30)) < share) for _ in range(2))
+    for pull in (linear_vjp, linear_vjp.reference):
+        found, nothing = pull(X, D, code, adjoint, 2, signals=False)
+        np.testing.assert_array_equal(found, pull(X, D, code, adjoint)[0])
+        assert nothing is None

@@ -112,13 +112,13 @@ def test_what_is_refused_here_is_refused_elsewhere(kind, bad, elsewhere):
 
 def test_the_gram_matrix_is_computed_once_for_both_passes(monkeypatch):
     computed = []
-    gram = _settings.Atoms.gram.func
+    gram = _settings.Atoms._make_gram
 
-    def counted(atoms):
+    def counted(atoms, n_jobs):
         computed.append(atoms)
-        return gram(atoms)
+        return gram(atoms, n_jobs)
 
-    monkeypatch.setattr(_settings.Atoms.gram, "func", counted)
+    monkeypatch.setattr(_settings.Atoms, "_make_gram", counted)
     for kind in LAYERS:
         layer, input = layer_and_input(kind)
         loss = layer(input).square().sum() + layer.reconstruction_loss()

@@ -4,8 +4,10 @@ import numpy as np
 
 from ._active import UNTRUSTED, add_atom, apply_inverse, remove_atom
 from ._compile import INTERNAL, compiled
-from ._rows import axpy, index_of, slope_from_active
+from ._rows import axpy, index_of, largest_of_row, slope_from_active
 from ._vectors import lanes, less, load, magnitude, reduce_max, select, splat, store
+
+_FLIPPED = 64  # units of rounding up to which an entry of the wrong sign is zero
 
 
 @compiled(**INTERNAL)
@@ -103,9 +105,7 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
     u, bounds, p = state.u, state.bounds, gram.rows.shape[0]
     positive, max_changes = penalty.positive, penalty.max_changes
     zero, one = u.dtype.type(0), u.dtype.type(1)
-    top = zero
-    for j in range(p):
-        top = max(top, abs(corr[i, j]))
+    top = largest_of_row(corr, i)
     # the rounding of the sum to dtype, and a few roundings of its float64 terms
     floor = top * u.dtype.type(np.finfo(u.dtype).eps + 4 * np.finfo(np.float64).eps)
     allow_inactive(p, mu, only_free, penalty, k, state)
@@ -159,4 +159,18 @@ def descend(gram, corr, i, mu, only_free, penalty, n_changes, k, state):
                 continue
             state.values[k] = sign * value
         k += 1
+    _zero_flipped(k, state)
     return k, n_changes
+
+
+@compiled(**INTERNAL)
+def _zero_flipped(k, state):
+    """Set entries to zero that rounding alone leaves with the other sign than their bound."""
+    values, signs = state.values, state.signs
+    top = values.dtype.type(0)
+    for r in range(k):
+        top = max(top, abs(values[r]))
+    top *= values.dtype.type(_FLIPPED * np.finfo(values.dtype).eps)
+    for r in range(k):
+        if values[r] * signs[r] < 0 and abs(values[r]) <= top:
+            values[r] = values.dtype.type(0)

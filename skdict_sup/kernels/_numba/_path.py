@@ -21,6 +21,7 @@ from ._descend import descend
 from ._limits import residual_excess, step_to_residual
 from ._rows import (
     axpy,
+    copy_row,
     fill,
     first_contact,
     first_zero_crossing,
@@ -58,18 +59,25 @@ def _track_atoms(gram, mu, threshold, penalty, k, state):
     `candidates` has u over the weights. Returns the number, which includes all active atoms.
     """
     u, tracked, tracked_u = state.candidates, state.tracked, state.tracked_u
-    n_tracked = indices_above(u, gram.rows.shape[0], threshold, penalty.positive, tracked)
-    unit = u.dtype.type(1) / mu
-    for h in range(n_tracked):
-        state.tracked_index[tracked[h]] = h
-    for r in range(k):  # rounding may leave active atoms below the threshold
-        j = state.active[r]
-        if state.tracked_index[j] >= n_tracked or tracked[state.tracked_index[j]] != j:
-            tracked[n_tracked], state.tracked_index[j] = j, n_tracked
-            n_tracked += 1
+    n_tracked, unit = gram.rows.shape[0], u.dtype.type(1) / mu
+    if threshold == u.dtype.type(-np.inf):
+        for h in range(n_tracked):
+            tracked[h] = h
+        for h in range(n_tracked):
+            state.tracked_index[h] = h
+        _scale(u, unit, n_tracked, tracked_u)
+    else:
+        n_tracked = indices_above(u, n_tracked, threshold, penalty.positive, tracked)
+        for h in range(n_tracked):
+            state.tracked_index[tracked[h]] = h
+        for r in range(k):  # rounding may leave active atoms below the threshold
+            j = state.active[r]
+            if state.tracked_index[j] >= n_tracked or tracked[state.tracked_index[j]] != j:
+                tracked[n_tracked], state.tracked_index[j] = j, n_tracked
+                n_tracked += 1
+        for h in range(n_tracked):
+            tracked_u[h] = u[tracked[h]] * unit
     width = _round_up(n_tracked, tracked_u)
-    for h in range(n_tracked):
-        tracked_u[h] = u[tracked[h]] * unit
     if penalty.is_weighted:
         for h in range(n_tracked):
             state.tracked_inverse[h] = penalty.inverse_weights[tracked[h]]
@@ -79,6 +87,14 @@ def _track_atoms(gram, mu, threshold, penalty, k, state):
         _copy_gram_row(gram, state.active[r], state.gram_row_index[r], n_tracked, penalty, state)
     _allow_tracked(n_tracked, width, penalty, k, state)
     return n_tracked
+
+
+@compiled(**INTERNAL)
+def _scale(u, factor, n, out):
+    """Write u times a factor to out, in its dtype."""
+    L, scale = lanes(out), splat(np.float64(factor))
+    for j in range(0, n, L // 2):
+        store_wide(out, j, load_wide(u, j) * scale)
 
 
 @compiled(**INTERNAL)
@@ -225,8 +241,7 @@ def _follow_stage(
 def start_path(gram, corr, i, penalty, state):
     """Begin the path of signal i, with the atoms without penalty; returns k and the changes."""
     u, k, n_changes = state.u, 0, 0
-    for j in range(gram.rows.shape[0]):
-        u[j] = corr[i, j]
+    copy_row(corr, i, u)
     for r in range(state.gram_row_index.shape[0]):
         state.gram_row_index[r], state.gram_row_atom[r] = r, -1
     if penalty.has_free:

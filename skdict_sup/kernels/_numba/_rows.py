@@ -16,6 +16,7 @@ from ._vectors import (
     lanes,
     less,
     load,
+    load_row,
     load_row_wide,
     magnitude,
     mask_and,
@@ -45,6 +46,35 @@ def fill(out, n, value):
     x = splat(value)
     for j in range(0, n, lanes(out)):
         store(out, j, x)
+
+
+@compiled(**INTERNAL)
+def copy_row(matrix, i, out):
+    """Copy row i of a matrix, which has no padding, to out."""
+    n, L, j = matrix.shape[1], lanes(matrix), 0
+    while j + L <= n:
+        store(out, j, load_row(matrix, i, j))
+        j += L
+    while j < n:
+        out[j] = matrix[i, j]
+        j += 1
+
+
+@compiled(**INTERNAL)
+def largest_of_row(matrix, i):
+    """Largest magnitude in row i of a matrix, which has no padding."""
+    n, L, j = matrix.shape[1], lanes(matrix), 0
+    result = matrix.dtype.type(0)
+    top = splat(result)
+    while j + L <= n:
+        entry = magnitude(load_row(matrix, i, j))
+        top = select(less(top, entry), entry, top)
+        j += L
+    result = reduce_max(top)
+    while j < n:
+        result = max(result, abs(matrix[i, j]))
+        j += 1
+    return result
 
 
 @compiled(**INTERNAL)
@@ -140,6 +170,25 @@ def weighted_row_sum(rows, row_stride, row_index, k, weights, n, out):
         store(out, j + 6 * L, g)
         store(out, j + 7 * L, h)
         j += 8 * L
+    while j + 4 * L <= n:
+        a, b, c, d = zero, zero, zero, zero
+        e, f, g, h = zero, zero, zero, zero
+        for r in range(0, k - 1, 2):
+            x, y = splat(weights[r]), splat(weights[r + 1])
+            start, next_ = row_index[r] * row_stride + j, row_index[r + 1] * row_stride + j
+            a, e = a + x * load(rows, start), e + y * load(rows, next_)
+            b, f = b + x * load(rows, start + L), f + y * load(rows, next_ + L)
+            c, g = c + x * load(rows, start + 2 * L), g + y * load(rows, next_ + 2 * L)
+            d, h = d + x * load(rows, start + 3 * L), h + y * load(rows, next_ + 3 * L)
+        if k % 2:
+            x, start = splat(weights[k - 1]), row_index[k - 1] * row_stride + j
+            a, b = a + x * load(rows, start), b + x * load(rows, start + L)
+            c, d = c + x * load(rows, start + 2 * L), d + x * load(rows, start + 3 * L)
+        store(out, j, a + e)
+        store(out, j + L, b + f)
+        store(out, j + 2 * L, c + g)
+        store(out, j + 3 * L, d + h)
+        j += 4 * L
     while j < n:
         a, b, c, d = zero, zero, zero, zero
         j1 = min(j + L, n - L)  # the last vector is computed twice where their number is odd
@@ -208,31 +257,49 @@ def slope_from_active(gram, corr, i, active, k, values, u):
 
 
 @compiled(**INTERNAL)
+def _contacts(u, du, may_enter, j, bound, slowest, block, nearest, positive):
+    """`nearest` with the contacts of a vector of entries where these are sooner.
+
+    It has ratios of distance to speed, one for each lane, and the vectors that these are from.
+    """
+    zero, one = splat(u.dtype.type(0)), splat(u.dtype.type(1))
+    distance, speed, nearest_block = nearest
+    entry, change = load(u, j), load(du, j)
+    if not positive:
+        upper = less(bound * change, entry)  # whether the upper bound comes first
+        entry = select(upper, entry, zero - entry)
+        change = select(upper, change, zero - change)
+    closing, gap = one - change, bound - entry
+    is_sooner = mask_and(less(slowest, closing), less(zero, load(may_enter, j)))
+    # gap / closing < distance / speed, without divisions
+    is_sooner = mask_and(is_sooner, less(gap * speed, distance * closing))
+    distance, speed = select(is_sooner, gap, distance), select(is_sooner, closing, speed)
+    return distance, speed, select(is_sooner, block, nearest_block)
+
+
+@compiled(**INTERNAL)
 def first_contact(u, du, may_enter, n, mu, min_speed, step, positive):
     """Smallest t below `step` at which an entry u - t du meets the bound mu - t, and its index.
 
     The index is -1 if there is none. Only entries that may enter count, and that approach the
     bound faster than `min_speed`.
     """
-    L = lanes(u)
-    zero, one = splat(u.dtype.type(0)), splat(u.dtype.type(1))
-    bound, slowest, block = splat(mu), splat(min_speed), zero
-    # the smallest ratio of distance to speed so far in each lane, and the vector it is from
-    distance, speed, nearest_block = splat(step), one, splat(u.dtype.type(-1))
-    for j in range(0, n, L):
-        entry, change = load(u, j), load(du, j)
-        if not positive:
-            upper = less(bound * change, entry)  # whether the upper bound comes first
-            entry = select(upper, entry, zero - entry)
-            change = select(upper, change, zero - change)
-        closing, gap = one - change, bound - entry
-        is_sooner = mask_and(less(slowest, closing), less(zero, load(may_enter, j)))
-        # gap / closing < distance / speed, without divisions
-        is_sooner = mask_and(is_sooner, less(gap * speed, distance * closing))
-        distance, speed = select(is_sooner, gap, distance), select(is_sooner, closing, speed)
-        nearest_block = select(is_sooner, block, nearest_block)
+    L, j = lanes(u), 0
+    one = splat(u.dtype.type(1))
+    bound, slowest, block = splat(mu), splat(min_speed), one - one
+    even = splat(step), one, splat(u.dtype.type(-1))
+    odd = even
+    while j + 2 * L <= n:  # two searches at once: each step of one waits for the last
+        even = _contacts(u, du, may_enter, j, bound, slowest, block, even, positive)
         block = block + one
-    steps = distance / speed
+        odd = _contacts(u, du, may_enter, j + L, bound, slowest, block, odd, positive)
+        block = block + one
+        j += 2 * L
+    if j < n:
+        even = _contacts(u, du, may_enter, j, bound, slowest, block, even, positive)
+    steps, others = even[0] / even[1], odd[0] / odd[1]
+    is_odd = less(others, steps)
+    steps, nearest_block = select(is_odd, others, steps), select(is_odd, odd[2], even[2])
     nearest = reduce_min(steps)
     matches = movemask(equal(steps, splat(nearest)))
     if not matches:

@@ -10,7 +10,8 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from ._compile import FAST
 from ._processor import BYTES
@@ -173,19 +174,21 @@ def splat(context, number):
 
 
 def _arithmetic(symbol, instruction):
-    """Define an operator on vectors by an LLVM instruction."""
+    """Define an operator on vectors by an LLVM instruction, without a function to compile."""
 
-    @intrinsic
-    def apply(context, a, b):
-        def codegen(context, builder, signature, args):
-            return getattr(builder, instruction)(*args, flags=tuple(FAST))
+    class Operator(AbstractTemplate):
+        def generic(self, args, kws):
+            a, *others = args
+            if isinstance(a, Vector) and others == [a]:
+                return signature(a, a, a)
+            return None
 
-        return a(a, b), codegen
+    infer_global(symbol)(Operator)
 
-    @overload(symbol)
-    def _(a, b):
-        if isinstance(a, Vector) and a == b:
-            return lambda a, b: apply(a, b)
+    def lower(context, builder, signature, args):
+        return getattr(builder, instruction)(*args, flags=tuple(FAST))
+
+    lower_builtin(symbol, Vector, Vector)(lower)
 
 
 for _symbol, _instruction in (

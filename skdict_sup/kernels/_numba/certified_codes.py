@@ -34,7 +34,7 @@ _Atoms = namedtuple(
     (
         "dictionary",
         "gram",
-        "norms",  # in float64
+        "norms",  # upper bounds on the norms of the atoms, in float64
         "norms32",  # upper bounds on these, padded
         "longest",  # largest of these
         "lam",  # in float64
@@ -67,8 +67,8 @@ def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive,
     arrays = [np.ascontiguousarray(a) for a in (X, dictionary, gram, corr, slope)]
     X, dictionary, gram, corr, slope = arrays
     code = np.array(code, order="C")
-    norms, rounding = np.empty(p), product_rounding(m)
-    _norms(dictionary, norms)
+    rounding = product_rounding(m)
+    norms = np.sqrt(gram.diagonal().astype(np.float64) * (1.0 + 2.0 * rounding) + m * _TINY)
     weights = np.full(p, lam, np.float64)
     padding = BYTES // 4
     norms32, lam32 = (aligned(p + padding, np.float32) for _ in range(2))
@@ -100,17 +100,6 @@ def _most_nonzeros(code):
             count += code[i, j] != 0
         most = max(most, count)
     return most
-
-
-@compiled(**OPTIONS)
-def _norms(rows, norms):
-    """Write upper bounds on the norms of rows to `norms`."""
-    n, m = rows.shape
-    for i in range(n):
-        squares = 0.0
-        for j in range(m):
-            squares += np.float64(rows[i, j]) * np.float64(rows[i, j])
-        norms[i] = np.sqrt(squares) * (1 + (m + 4) * 2.0**-53)
 
 
 @compiled(**INTERNAL)
@@ -173,15 +162,14 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
 
 @compiled(**INTERNAL)
 def _measure(X, corr, slope, i, code, k, moved, atoms, space):
-    """Optimality residual, relative gap and objective of the code in the space.
+    """Bounds on the optimality residual and relative gap of the code in the space; objective.
 
     The dual point is the residual of `values`, and the code is `rounded`. `moved` bounds the norm
     of the change of the reconstruction since the slopes were computed.
     """
-    active, values, rounded = space.active, space.values, space.rounded
+    D, active, values, rounded = atoms.dictionary, space.active, space.values, space.rounded
     lam, least_lam, norms, m = atoms.lam, atoms.least_lam, atoms.norms, X.shape[1]
-    D, residual = atoms.dictionary, space.residual
-    squares, sq_norm = find_residual(X, i, D, active, values, k, residual)
+    squares, sq_norm = find_residual(X, i, D, active, values, k, space.residual)
     parts, l1, sq_code, penalty = 0.0, 0.0, 0.0, 0.0
     change, sq_change, worst_change = 0.0, 0.0, 0.0
     for r in range(k):
@@ -193,18 +181,18 @@ def _measure(X, corr, slope, i, code, k, moved, atoms, space):
         change += step * norms[j]
         sq_change += step * step
         worst_change = max(worst_change, step)
-    size, unit = np.sqrt(sq_norm) + parts, (m + k + 8) * _UNIT
-    # bound on errors of correlations, relative to the norm of the atom
-    error = unit * (size + np.sqrt(squares))
-    error32 = atoms.rounding + 4 * _UNIT_32
-    tiny = (m + k) * _TINY * (1.0 + l1)
+    norm, size = np.sqrt(squares), np.sqrt(sq_norm) + parts
+    # bounds on errors of the residual, and of correlations relative to the norm of the atom
+    lost = (k + 2) * _UNIT * size if k else 0.0
+    error = (m + 8) * _UNIT * norm + lost
+    error32, tiny = atoms.rounding + 4 * _UNIT_32, (m + k) * _TINY * (1.0 + l1)
     slope_error = 1.01 * (error32 * size + moved)
     n_near, top = _find_near(corr, slope, i, code, slope_error, tiny, atoms, space)
 
     scale, violation = 1.0, 0.0
     for r in range(k):
         j = active[r]
-        u = correlation(D, j, residual) - atoms.lam2 * values[r]
+        u = correlation(D, j, space.residual) - atoms.lam2 * values[r]
         slack, sign = error * norms[j], 1.0 if values[r] > 0.0 else -1.0
         space.slopes[r] = u
         bounded = (u if atoms.positive else abs(u)) + slack
@@ -214,40 +202,39 @@ def _measure(X, corr, slope, i, code, k, moved, atoms, space):
         violation = max(violation, abs(u - lam[j] * sign) + slack)
     for h in range(n_near):
         j = space.near[h]
-        u = correlation(D, j, residual)
+        u = correlation(D, j, space.residual)
         bounded = (u if atoms.positive else abs(u)) + error * norms[j]
         if not bounded <= least_lam[j]:
             scale = min(scale, least_lam[j] / bounded)
             violation = max(violation, bounded - least_lam[j])
-    violation += change * atoms.longest + atoms.lam2 * worst_change
 
-    lost = np.sqrt(squares) + unit * size
-    gap = 0.5 * (1.0 - scale) ** 2 * (lost * lost + atoms.lam2 * sq_code)
+    shrinkage = 1.0 - scale
+    gap = 0.5 * (shrinkage * norm + lost) ** 2 + 0.5 * shrinkage**2 * atoms.lam2 * sq_code
     gap += 0.5 * (change * change + atoms.lam2 * sq_change)
     for r in range(k):
         j, u, w = active[r], space.slopes[r], values[r]
-        slack, step = error * norms[j], rounded[r] - w
-        slack += lam[j] - least_lam[j]
+        slack, step = error * norms[j] + (lam[j] - least_lam[j]), rounded[r] - w
         gap += lam[j] * abs(w) - scale * (w * u) + abs(w) * slack
         gap += lam[j] * (abs(rounded[r]) - abs(w)) - step * u + abs(step) * slack
-    objective = 0.5 * (squares + atoms.lam2 * sq_code) + penalty
     gap = max(gap, 0.0) + (8 * (k + 4) * _UNIT * penalty if k else 0.0)
-    largest = max(objective, 2 * _UNIT_32 * sq_norm)
-    relative = gap / largest if largest > 0.0 else gap
-    least = top * (1.0 - 4 * _UNIT_32) - error32 * np.sqrt(sq_norm) * atoms.longest
+    objective = 0.5 * (squares + atoms.lam2 * sq_code) + penalty
+    largest = max(objective - lost * norm, 2 * _UNIT_32 * sq_norm)
+    gap = gap / largest if largest > 0.0 else gap
+    least_top = top * (1.0 - 4 * _UNIT_32) - error32 * np.sqrt(sq_norm) * atoms.longest
     worst = 0.0
     if violation > 0.0:
-        worst = violation / least if least > 0.0 else np.inf
-    if not (objective < np.inf and relative < np.inf):
+        violation += change * atoms.longest + atoms.lam2 * worst_change
+        worst = violation / least_top if least_top > 0.0 else np.inf
+    if not (objective < np.inf and gap < np.inf):
         return np.inf, np.inf, np.inf
-    return worst, relative, objective
+    return worst, gap, objective
 
 
 @compiled(**INTERNAL)
 def _take_newton_step(k, atoms, space):
     """Move `values` by a Newton step on the support.
 
-    Returns a bound on the norm of the change of the reconstruction, or -1 where a sign changes.
+    Returns a bound on the norm of the change of the reconstruction, or zero where a sign changes.
     """
     gram, active, values = atoms.gram, space.active, space.values
     U, step = space.factor, space.step
@@ -256,7 +243,7 @@ def _take_newton_step(k, atoms, space):
     for r in range(k):
         least = min(least, gram[active[r], active[r]] + atoms.lam2)
     if not least > 0.0:
-        return -1.0
+        return 0.0
     scale = 1.0 / (_MIN_PIVOT * least)  # smaller pivots become one
     for r in range(size):
         for c in range(r // (2 * L) * (2 * L), width):
@@ -279,7 +266,7 @@ def _take_newton_step(k, atoms, space):
         value = values[r] + np.float64(step[r])
         rounded = np.float64(np.float32(value))
         if not rounded * values[r] > 0.0:
-            return -1.0
+            return 0.0
         moved += (abs(step[r]) + abs(rounded - value)) * atoms.norms[active[r]]
         space.values[r], space.rounded[r] = value, rounded
     return moved
@@ -289,15 +276,16 @@ def _take_newton_step(k, atoms, space):
 def _certify(X, corr, code, slope, atoms, polish_above, space, found):
     """Write the certificates of all codes to the rows of `found`, and improve some codes."""
     for i in range(code.shape[0]):
-        k = _find_nonzeros(code, i, space)
-        residual, gap, objective = _measure(X, corr, slope, i, code, k, 0.0, atoms, space)
-        if gap > polish_above and k > 0:
-            moved = _take_newton_step(k, atoms, space)
-            if moved >= 0.0:
-                again, less_gap, value = _measure(X, corr, slope, i, code, k, moved, atoms, space)
-                if less_gap < gap:
-                    residual, gap, objective = again, less_gap, value
-                    for r in range(k):
-                        code[i, space.active[r]] = space.rounded[r]
+        k, moved, is_first = _find_nonzeros(code, i, space), 0.0, True
+        worst, gap, objective = np.inf, np.inf, np.inf
+        while is_first or moved > 0.0:
+            again, less_gap, value = _measure(X, corr, slope, i, code, k, moved, atoms, space)
+            if is_first or less_gap < gap:
+                worst, gap, objective = again, less_gap, value
+                for r in range(0 if is_first else k):
+                    code[i, space.active[r]] = space.rounded[r]
+            is_poor = is_first and gap > polish_above and k > 0
+            moved = _take_newton_step(k, atoms, space) if is_poor else 0.0
+            is_first = False
         up = 1.0 + 4 * _UNIT_32  # bounds stay bounds in float32
-        found[0, i], found[1, i], found[2, i] = up * residual, up * gap, objective
+        found[0, i], found[1, i], found[2, i] = up * worst, up * gap, objective

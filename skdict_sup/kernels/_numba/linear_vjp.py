@@ -8,15 +8,17 @@ from ._nonzeros import nonzeros, over_columns
 from ._vectors import lanes, load_row, splat, store_row
 
 
-def linear_vjp(X, dictionary, code, adjoint, n_jobs=1):
+def linear_vjp(X, dictionary, code, adjoint, n_jobs=1, signals=True):
     """Compiled implementation; the docstring of the reference is the contract."""
     sparse = nonzeros(code, adjoint)
     if sparse is None:
-        return _kernel.reference(X, dictionary, code, adjoint)
+        return _kernel.reference(X, dictionary, code, adjoint, n_jobs, signals)
     arrays = np.ascontiguousarray(X), np.ascontiguousarray(dictionary), *sparse
-    out = np.zeros(dictionary.shape, X.dtype), np.empty(X.shape, X.dtype)
+    # without signals, all rows are written to the same place
+    grad_X = np.empty(X.shape if signals else (1, X.shape[1]), X.dtype)
+    out = np.zeros(dictionary.shape, X.dtype), grad_X
     over_columns(lambda *part: _accumulate(*arrays, *part, *out), X.shape[1], n_jobs)
-    return out
+    return out[0], out[1] if signals else None
 
 
 @compiled(**OPTIONS)
@@ -25,7 +27,7 @@ def _accumulate(X, D, starts, atoms, values, weights, first, last, grad_dictiona
     zero = X.dtype.type(0)
     L = lanes(X)
     for i in range(X.shape[0]):
-        begin, end = starts[i], starts[i + 1]
+        begin, end, place = starts[i], starts[i + 1], min(i, grad_X.shape[0] - 1)
         j = first
         while j + 2 * L <= last:
             residual0, residual1 = load_row(X, i, j), load_row(X, i, j + L)
@@ -35,8 +37,8 @@ def _accumulate(X, D, starts, atoms, values, weights, first, last, grad_dictiona
                 w, b = splat(values[r]), splat(weights[r])
                 residual0, residual1 = residual0 - w * left, residual1 - w * right
                 grad0, grad1 = grad0 + b * left, grad1 + b * right
-            store_row(grad_X, i, j, grad0)
-            store_row(grad_X, i, j + L, grad1)
+            store_row(grad_X, place, j, grad0)
+            store_row(grad_X, place, j + L, grad1)
             for r in range(begin, end):
                 w, b, atom = splat(values[r]), splat(weights[r]), atoms[r]
                 left = load_row(grad_dictionary, atom, j) + (b * residual0 - w * grad0)
@@ -49,7 +51,7 @@ def _accumulate(X, D, starts, atoms, values, weights, first, last, grad_dictiona
             for r in range(begin, end):
                 residual -= values[r] * D[atoms[r], j]
                 grad += weights[r] * D[atoms[r], j]
-            grad_X[i, j] = grad
+            grad_X[place, j] = grad
             for r in range(begin, end):
                 grad_dictionary[atoms[r], j] += weights[r] * residual - values[r] * grad
             j += 1
