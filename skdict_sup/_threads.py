@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
@@ -137,7 +137,16 @@ def map_threads(function, items, n_jobs):
     first, last = (items[:-1], items[-1:]) if len(items) <= n_jobs else (items, [])
     waiting = [pool.submit(copy_context().run, function, item) for item in first]
     try:
-        own = [function(item) for item in last]
-    finally:
-        wait(waiting)  # nothing runs on after an error
-    return [future.result() for future in waiting] + own
+        own, error = [], None
+        try:
+            own = [function(item) for item in last]
+        except Exception as caught:  # an error of an earlier item comes first
+            error = caught
+        results = [future.result() for future in waiting]
+        if error is not None:
+            raise error
+        return results + own
+    except BaseException:
+        for future in waiting:
+            future.cancel()
+        raise

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ._array import is_array, is_differentiated, namespace
+from ._array import in_rows, is_array, is_differentiated, namespace
 from ._atoms import Atoms
 from ._signals import Signals, check_signals
 from ._typing import Array
@@ -61,7 +61,7 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     dictionary = check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary, **codes)
     reconstruction.check(X)
-    dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
+    dictionary = in_rows(namespace(dictionary).astype(dictionary, X.dtype, copy=False))
     problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), Atoms(dictionary))
     X, n_empty = problem.filled(X)
     warn_of_empty(n_empty)

@@ -4,12 +4,21 @@ Products with the dictionary take most of the time of short codes, and half as l
 Codes found with them are certified through their residuals, in float64.
 """
 
-from .._array import is_numpy, namespace
+from .._array import is_numpy, namespace, set_rows, take_rows
+from .._records import Data
 from ..certificate import Certificate
-from ..kernels import certified_codes
-from ..priors import elastic_net_weights, free_atoms, is_plain_elastic_net, weight_of
+from ..kernels import certified_codes, product_rounding
+from ..priors import (
+    elastic_net_weights,
+    free_atoms,
+    is_plain_elastic_net,
+    least_weight,
+    weight_of,
+)
 from ..solvers.homotopy import Homotopy
 from .coded import Coded
+
+_MAX_ERROR = 2.0**-10  # bound on errors of products in float32, relative to lam
 
 
 def multiplies_in_float32(problem, solver):
@@ -26,9 +35,26 @@ def multiplies_in_float32(problem, solver):
     )
 
 
-def certified(problem, X, data, code, slope, tol):
+def observe(problem, X, offset):
+    """`Data` of a slice, and which of its correlations have been computed in float64.
+
+    These are those of signals whose products in float32 have errors that lam does not hide.
+    """
+    atoms = problem.atoms
+    longest = float(atoms.gram.diagonal().max()) ** 0.5
+    error = product_rounding(X.shape[1]) * longest / least_weight(problem.prior)
+    is_exact = ~(error * error * offset <= _MAX_ERROR * _MAX_ERROR)
+    corr = atoms.own_correlations(X.values)
+    rows = is_exact.nonzero()[0]
+    if len(rows):
+        corr = set_rows(corr, atoms.correlations(take_rows(X.values, rows)), rows)
+    return Data(corr, offset), is_exact
+
+
+def certified(problem, X, data, is_exact, code, slope, tol):
     """`Coded` of a slice, given its codes and their slopes."""
     atoms = problem.atoms
     arrays = X.values, atoms.dictionary, atoms.gram, data.corr, code, slope
-    code, *parts = certified_codes(*arrays, *elastic_net_weights(problem.prior, code), tol)
+    weights = elastic_net_weights(problem.prior, code)
+    code, *parts = certified_codes(*arrays, *weights, tol, is_exact)
     return Coded(code, Certificate(*parts))

@@ -191,17 +191,20 @@ class Coder:
         return coded, n_iter, ~self.converged(coded.certificate)
 
     def _observe(self, X, offset):
-        """`Data` of a slice, and correlations in float64; None if only the codes need these."""
+        """`Data` of a slice, and what its certificates need: correlations in float64.
+
+        From products in float32, these are which of them have been computed in float64.
+        """
         if self._is_fast(X):
-            return Data(self.problem.atoms.own_correlations(X.values), offset), None
+            return float32.observe(self.problem, X, offset)
         wide_corr = self.problem.wide.correlations(X.map(to_float64))
         return Data(astype_like(wide_corr, X.values), offset, X.weight), wide_corr
 
     def _certified(self, X, observed, code, slope):
         """Codes of a slice with their certificates."""
         problem, (data, wide_corr) = self.problem, observed
-        if wide_corr is None:
-            return float32.certified(problem, X, data, code, slope, self.tol)
+        if self._is_fast(X):
+            return float32.certified(problem, X, data, wide_corr, code, slope, self.tol)
         if problem.wide is problem:
             certified = certificate(problem, data, code, slope)
         else:
@@ -215,11 +218,15 @@ class Coder:
         """Certify failed codes again, then recompute those that still fail."""
         problem = self.problem
         rows = to_numpy(failed).nonzero()[0]
-        if len(rows) and not problem.prior.smooth and not self._is_fast(X):
+        if len(rows) and not problem.prior.smooth:
             code = take_rows(coded.code, rows)
             again = Coded(code, problem.certify_from_residuals(X.rows(rows), code))
-            coded = coded.put(again, rows)
-            rows = rows[to_numpy(~self.converged(again.certificate)).nonzero()[0]]
+            is_good = to_numpy(self.converged(again.certificate))
+            if self._is_fast(X):  # codes have certificates from residuals already
+                coded = coded.put(again.rows(is_good.nonzero()[0]), rows[is_good])
+            else:
+                coded = coded.put(again, rows)
+            rows = rows[~is_good]
         if len(rows) and self.solver.max_iter is None:
             start = take_rows(coded.code, rows)
             coded = coded.put(self._solve_again(X.rows(rows), start), rows)

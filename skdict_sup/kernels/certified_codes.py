@@ -8,7 +8,9 @@ _POLISHED = 0.5  # gaps above this fraction of the tolerance are reduced
 
 
 @kernel
-def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive, tol):
+def certified_codes(
+    X, dictionary, gram, corr, code, slope, lam, lam2, positive, tol, is_exact=None
+):
     r"""Certificates of elastic-net codes, computed in float64 from arrays in float32.
 
     Correlations in float32 have rounding errors of the order of the tolerance. Here the residual
@@ -33,7 +35,7 @@ def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive,
     gram : array (n_components, n_components)
         Inner products of the atoms, of `panel_products`.
     corr : array (n_samples, n_components)
-        Inner products of signals and atoms, of `panel_products`.
+        Inner products of signals and atoms: of `panel_products`, or rounded from float64.
     code, slope : array (n_samples, n_components)
         Codes w, and corr - w gram, summed in float64.
     lam : float, or array (n_components,)
@@ -42,6 +44,8 @@ def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive,
     positive : bool
     tol : float
         Tolerance on the relative gap.
+    is_exact : array of bool (n_samples,) or None
+        Which correlations have been rounded from float64; None stands for none.
 
     Returns
     -------
@@ -123,7 +127,10 @@ class _Wide:
         gap = gap + 0.5 * (moved * moved + lam2 * xp.sum(change * change, axis=1))
         gap = xp.where(gap > 0, gap, xp.zeros_like(gap)) + rounding * penalty
 
-        objective = 0.5 * (squares + ridge) + penalty
+        image = rows_times(rounded - values, self.dictionary)
+        objective = 0.5 * (squares + ridge + xp.vecdot(image, image, axis=-1)) + penalty
+        objective = objective + 0.5 * lam2 * xp.sum(change * change, axis=1)
+        objective = objective - xp.sum((rounded - values) * u, axis=1)
         largest = xp.maximum(objective, unit * sq_norm)
         gap = gap / xp.where(largest > 0, largest, xp.ones_like(largest))
         corr = rows_times(self.X, self.dictionary.T)

@@ -161,6 +161,29 @@ def _blas_threads():
     return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
 
 
+def test_after_an_error_no_other_item_begins():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        if item == 0:
+            raise RuntimeError("of item 0")
+
+    with pytest.raises(RuntimeError, match="of item 0"):
+        map_threads(work, range(100), 2)
+    assert len(begun) < 100
+
+
+def test_the_error_of_the_earliest_item_comes_out():
+    def work(item):
+        if item != 1:
+            raise RuntimeError(f"of item {item}")
+
+    for n_jobs in (1, 2, 3, 8):
+        with pytest.raises(RuntimeError, match="of item 0"):
+            map_threads(work, [0, 1, 2], n_jobs)
+
+
 def test_blas_is_held_at_one_thread_by_all_holders_and_given_back_by_the_last():
     with threadpool_limits(2, "blas"):
         wanted = effective_n_jobs(None)

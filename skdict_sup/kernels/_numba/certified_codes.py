@@ -61,7 +61,9 @@ _Space = namedtuple(
 )
 
 
-def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive, tol):
+def certified_codes(
+    X, dictionary, gram, corr, code, slope, lam, lam2, positive, tol, is_exact=None
+):
     """Compiled implementation; the docstring of the reference is the contract."""
     (n, p), m = code.shape, X.shape[1]
     arrays = [np.ascontiguousarray(a) for a in (X, dictionary, gram, corr, slope)]
@@ -86,7 +88,8 @@ def certified_codes(X, dictionary, gram, corr, code, slope, lam, lam2, positive,
         *(aligned(m + padding, np.float64), np.empty(p, np.int64)),
     )
     found = np.empty((3, n), np.float32)
-    _certify(X, corr, code, slope, atoms, _POLISHED * tol, space, found)
+    is_exact = np.zeros(n, bool) if is_exact is None else np.ascontiguousarray(is_exact)
+    _certify(X, corr, is_exact, code, slope, atoms, _POLISHED * tol, space, found)
     return code, *found
 
 
@@ -134,6 +137,8 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
     p, L, j, count = corr.shape[1], lanes(corr), 0, 0
     error32, tiny32, top = np.float32(error), np.float32(tiny), np.float32(0)
     tops, errors, slack = splat(top), splat(error32), splat(tiny32)
+    unit = np.float32(2 * _UNIT_32)
+    roundings = splat(unit)
     while j < p:
         matches = 0
         if j + L <= p:
@@ -141,14 +146,17 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
             tops = select(less(tops, entry), entry, tops)
             if not atoms.positive:
                 u = magnitude(u)
-            bounds = load(atoms.lam32, j) - errors * load(atoms.norms32, j) - slack
+            # a correlation and a slope are rounded to float32
+            rounded = roundings * (entry + magnitude(u)) + slack
+            bounds = load(atoms.lam32, j) - errors * load(atoms.norms32, j) - rounded
             # also where a bound or a slope is not a number
             matches = movemask(less(u, bounds)) ^ ((1 << L) - 1)
         else:
             for h in range(j, p):
                 u1 = slope[i, h] if atoms.positive else abs(slope[i, h])
                 top = max(top, abs(corr[i, h]))
-                bound = atoms.lam32[h] - error32 * atoms.norms32[h] - tiny32
+                rounded = unit * (abs(corr[i, h]) + abs(u1)) + tiny32
+                bound = atoms.lam32[h] - error32 * atoms.norms32[h] - rounded
                 matches |= np.int64(not u1 < bound) << (h - j)
         while matches:
             atom = j + ctz(matches)
@@ -161,17 +169,18 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
 
 
 @compiled(**INTERNAL)
-def _measure(X, corr, slope, i, code, k, moved, atoms, space):
+def _measure(X, corr, is_exact, slope, i, code, k, moved, atoms, space):
     """Bounds on the optimality residual and relative gap of the code in the space; objective.
 
-    The dual point is the residual of `values`, and the code is `rounded`. `moved` bounds the norm
-    of the change of the reconstruction since the slopes were computed.
+    The dual point is the residual of `values`, and the code is `rounded`. `is_exact` says whether
+    correlations are exact but for one rounding. `moved` bounds the norm of the change of the
+    reconstruction since the slopes were computed.
     """
     D, active, values, rounded = atoms.dictionary, space.active, space.values, space.rounded
     lam, least_lam, norms, m = atoms.lam, atoms.least_lam, atoms.norms, X.shape[1]
     squares, sq_norm = find_residual(X, i, D, active, values, k, space.residual)
     parts, l1, sq_code, penalty = 0.0, 0.0, 0.0, 0.0
-    change, sq_change, worst_change = 0.0, 0.0, 0.0
+    change, sq_change, worst_change, sq_image = 0.0, 0.0, 0.0, 0.0
     for r in range(k):
         j, size, step = active[r], abs(values[r]), abs(rounded[r] - values[r])
         parts += size * norms[j]
@@ -181,12 +190,18 @@ def _measure(X, corr, slope, i, code, k, moved, atoms, space):
         change += step * norms[j]
         sq_change += step * step
         worst_change = max(worst_change, step)
+        for c in range(r if step > 0.0 else 0):
+            product = (rounded[r] - values[r]) * (rounded[c] - values[c])
+            sq_image += 2.0 * product * atoms.gram[j, active[c]]
+        sq_image += step * step * norms[j] * norms[j]
     norm, size = np.sqrt(squares), np.sqrt(sq_norm) + parts
     # bounds on errors of the residual, and of correlations relative to the norm of the atom
     lost = (k + 2) * _UNIT * size if k else 0.0
     error = (m + 8) * _UNIT * norm + lost
-    error32, tiny = atoms.rounding + 4 * _UNIT_32, (m + k) * _TINY * (1.0 + l1)
-    slope_error = 1.01 * (error32 * size + moved)
+    x_norm, tiny = np.sqrt(sq_norm), (m + k) * _TINY * (1.0 + l1)
+    corr_error = (2 * (m + 8) * _UNIT if is_exact else atoms.rounding) * x_norm
+    slope_error = corr_error + (atoms.rounding + 4 * _UNIT_32) * parts
+    slope_error = 1.01 * (slope_error + moved)
     n_near, top = _find_near(corr, slope, i, code, slope_error, tiny, atoms, space)
 
     scale, violation = 1.0, 0.0
@@ -218,9 +233,12 @@ def _measure(X, corr, slope, i, code, k, moved, atoms, space):
         gap += lam[j] * (abs(rounded[r]) - abs(w)) - step * u + abs(step) * slack
     gap = max(gap, 0.0) + (8 * (k + 4) * _UNIT * penalty if k else 0.0)
     objective = 0.5 * (squares + atoms.lam2 * sq_code) + penalty
+    objective += 0.5 * (max(sq_image, 0.0) + atoms.lam2 * sq_change)
+    for r in range(k):
+        objective -= (rounded[r] - values[r]) * space.slopes[r]
     largest = max(objective - lost * norm, 2 * _UNIT_32 * sq_norm)
     gap = gap / largest if largest > 0.0 else gap
-    least_top = top * (1.0 - 4 * _UNIT_32) - error32 * np.sqrt(sq_norm) * atoms.longest
+    least_top = top * (1.0 - 4 * _UNIT_32) - corr_error * atoms.longest
     worst = 0.0
     if violation > 0.0:
         violation += change * atoms.longest + atoms.lam2 * worst_change
@@ -273,13 +291,15 @@ def _take_newton_step(k, atoms, space):
 
 
 @compiled(**OPTIONS)
-def _certify(X, corr, code, slope, atoms, polish_above, space, found):
+def _certify(X, corr, is_exact, code, slope, atoms, polish_above, space, found):
     """Write the certificates of all codes to the rows of `found`, and improve some codes."""
     for i in range(code.shape[0]):
         k, moved, is_first = _find_nonzeros(code, i, space), 0.0, True
         worst, gap, objective = np.inf, np.inf, np.inf
         while is_first or moved > 0.0:
-            again, less_gap, value = _measure(X, corr, slope, i, code, k, moved, atoms, space)
+            again, less_gap, value = _measure(
+                X, corr, is_exact[i], slope, i, code, k, moved, atoms, space
+            )
             if is_first or less_gap < gap:
                 worst, gap, objective = again, less_gap, value
                 for r in range(0 if is_first else k):
