@@ -29,8 +29,9 @@ def page(rows, about, quick):
         " none of them was used to learn the dictionary. Patches have 12 x 12 pixels and mean"
         " zero; nearly constant ones are left out.",
         "",
-        "Missing entries, weights of atoms, and limits on residuals and nonzeros are compared on"
-        " [another page](encode_constraints.md).",
+        "Single signals and mini-batches, on one thread and two, are on"
+        " [another page](encode_batches.md), and so are"
+        " [missing entries, weights of atoms, and limits](encode_constraints.md).",
         "",
         f"- `{FLOOR}`: the correlations alone, which every method starts from.",
         f"- `{OURS}`: `encode(X, D, prior=ElasticNet(lam))`, with the duality gap of every code;"
