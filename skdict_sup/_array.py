@@ -30,7 +30,6 @@ __all__ = [
     "from_numpy_view",
     "has_float64",
     "ignore_float_warnings",
-    "in_rows",
     "is_array",
     "is_boolean",
     "is_cupy",
@@ -199,11 +198,6 @@ def rows_times(array, matrix):
         padded = padded.reshape(n_padded // ROWS, ROWS, k)
     product = (padded @ to_float64(matrix)).reshape(n_padded, p)
     return product[:n].astype(array.dtype, copy=False)
-
-
-def in_rows(array):
-    """NumPy arrays in C order, since BLAS rounds products of others differently."""
-    return np.ascontiguousarray(array) if is_numpy_array(array) else array
 
 
 def to_numpy(array: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from ._array import (
     astype_like,
     eps,
+    is_numpy,
     namespace,
     on_host,
     rows_times,
@@ -18,6 +19,7 @@ from ._array import (
 )
 from .kernels import atom_panels, panel_products
 
+_MOST_KEPT_BYTES = 2**24  # memory of a dictionary and its Gram matrix that are kept
 _EXTRA_ROUNDINGS = 8  # roundings in a certificate beside those of its sums
 
 
@@ -145,6 +147,38 @@ class Atoms:
         if bool(xp.any(self.gram < 0)) or not bool(xp.all(norms > 0)):
             return None
         return (1 + 4 * eps(norms)) / xp.sqrt(norms)[None, :]
+
+
+_kept = []
+
+
+def atoms_of(dictionary):
+    """Atoms of a dictionary: those of the last call, with their Gram matrix, if it is the same.
+
+    Single signals and small batches over one dictionary would otherwise wait for its Gram matrix
+    each time. The entries are compared with a copy, since callers may change theirs.
+    """
+    if not is_numpy(dictionary):
+        return Atoms(dictionary)
+    for atoms in tuple(_kept):
+        if _is_same(atoms.dictionary, dictionary):
+            return atoms
+    p, m = dictionary.shape
+    if p * (p + m) * dictionary.itemsize > _MOST_KEPT_BYTES:
+        return Atoms(np.ascontiguousarray(dictionary))  # BLAS rounds products of others otherwise
+    atoms = Atoms(np.array(dictionary, order="C"))
+    _kept[:] = [atoms]
+    return atoms
+
+
+def _is_same(one, other):
+    """Whether two matrices have the same dtype and entries; different ones differ early."""
+    return (
+        one.dtype == other.dtype
+        and one.shape == other.shape
+        and bool(one[0, 0] == other[0, 0])
+        and np.array_equal(one, other)
+    )
 
 
 def _n_distinct(atoms):

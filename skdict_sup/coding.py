@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ._array import in_rows, is_array, is_differentiated, namespace
-from ._atoms import Atoms
+from ._array import is_array, is_differentiated, namespace
+from ._atoms import atoms_of
 from ._signals import Signals, check_signals
 from ._typing import Array
 from ._validation import (
@@ -61,8 +61,8 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     dictionary = check_matrix(dictionary, "dictionary")
     check_shapes(X, dictionary, **codes)
     reconstruction.check(X)
-    dictionary = in_rows(namespace(dictionary).astype(dictionary, X.dtype, copy=False))
-    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), Atoms(dictionary))
+    dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
+    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), atoms_of(dictionary))
     X, n_empty = problem.filled(X)
     warn_of_empty(n_empty)
     return X, problem

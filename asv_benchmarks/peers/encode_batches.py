@@ -5,6 +5,7 @@ python asv_benchmarks/peers/encode_batches.py writes docs/results/encode_batches
 
 import time
 from functools import partial
+from itertools import cycle
 
 import numpy as np
 from _common import Contender, arguments, interleaved, machine, publish
@@ -45,9 +46,10 @@ def repeated(call, n):
 
 
 def contenders(X, D, lam, variant, threads):
-    """Ours and SPAMS for a cell."""
+    """Ours, with a new dictionary in each call and with the same one, and SPAMS for a cell."""
     make_prior, settings = VARIANTS[variant]
-    calls = {"ours": partial(encode, X, D, prior=make_prior(lam), n_jobs=threads)}
+    ours, others = partial(encode, X, prior=make_prior(lam), n_jobs=threads), cycle((D, -D))
+    calls = {"new": lambda: ours(next(others)), "same": partial(ours, D)}
     if spams:
         rows, atoms = X.T, D.T  # columns are signals there: nothing is copied
         calls["SPAMS"] = partial(
@@ -85,7 +87,8 @@ def cells(quick):
     for kind, dictionary, signals, variants in problems(quick):
         atoms = len(dictionary)
         for variant in variants:
-            for lam in LAMS[: 1 if quick or variant != "lasso" else None]:
+            is_short = quick or variant != "lasso" or atoms == max(MOST)
+            for lam in LAMS[: 1 if is_short else None]:
                 for n in BATCHES[: 3 if quick else None]:
                     yield from _cells(kind, dictionary, signals[:n], lam, variant, quick)
                 seconds = time.perf_counter() - start

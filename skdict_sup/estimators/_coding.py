@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse
-from .._atoms import Atoms
+from .._atoms import Atoms, atoms_of
 from .._signals import Signals, as_signals, batches_on, check_signals
 from .._stored import restored_state, stored_state
 from .._typing import Array
@@ -239,7 +239,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Solution (codes with certificates) for checked signals."""
         check_parameters(self, self._running)
         reconstruction = as_reconstruction(self.transfer)
-        atoms = Atoms(astype_like(self.components_, X.like))
+        atoms = atoms_of(astype_like(self.components_, X.like))
         problem = Problem(reconstruction, self.prior_, atoms)
         solver = self._check_solver(reconstruction, self.prior_)
         return solve(problem, X, solver, n_jobs=self.n_jobs, **options)

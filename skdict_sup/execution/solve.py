@@ -16,7 +16,7 @@ from .._array import (
     namespace,
     to_numpy,
 )
-from .._atoms import Atoms
+from .._atoms import atoms_of
 from .._signals import as_signals
 from .._threads import effective_n_jobs, one_blas_thread
 from .._validation import ConvergenceWarning, warn, warn_of_low_bounds
@@ -66,7 +66,8 @@ def solve_path(  # noqa: PLR0913 - keyword-only settings
     """
     X, like = as_signals(X), problem.dictionary
     if as_numpy_view(like) is not like:  # tensors in host memory use the compiled NumPy code
-        shared = Problem(problem.reconstruction, problem.prior, Atoms(as_numpy_view(like)))
+        atoms = atoms_of(as_numpy_view(like))
+        shared = Problem(problem.reconstruction, problem.prior, atoms)
         settings = {"tol": tol, "output": output, "n_jobs": n_jobs, "verbose": verbose}
         solutions = solve_path(shared, X, solver, factors, init=init, warns=warns, **settings)
         return [
