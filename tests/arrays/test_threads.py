@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def test_after_an_error_no_other_item_begins():
         begun.append(item)
         if item == 0:
             raise RuntimeError("of item 0")
+        time.sleep(0.01)  # so that the error is seen before all have run
 
     with pytest.raises(RuntimeError, match="of item 0"):
         map_threads(work, range(100), 2)
