@@ -202,15 +202,15 @@ class Coder:
 
     def _certified(self, X, observed, code, slope):
         """Codes of a slice with their certificates."""
-        problem, (data, wide_corr) = self.problem, observed
+        problem, (data, more) = self.problem, observed
         if self._is_fast(X):
-            return float32.certified(problem, X, data, wide_corr, code, slope, self.tol)
+            return float32.certified(problem, X, data, more, code, slope, self.tol)
         if problem.wide is problem:
             certified = certificate(problem, data, code, slope)
         else:
             wide_X = X.map(to_float64)
             offset = problem.reconstruction.offset(wide_X)
-            wide_data = Data(wide_corr, offset, wide_X.weight)
+            wide_data = Data(more, offset, wide_X.weight)
             certified = problem.certify_wide(wide_data, code)
         return Coded(code, certified)
 
