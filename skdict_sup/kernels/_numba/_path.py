@@ -32,7 +32,7 @@ from ._rows import (
     slope_from_active,
     weighted_row_sum,
 )
-from ._vectors import lanes, load, load_row_wide, load_wide, splat, store, store_wide
+from ._vectors import BYTES, lanes, load, load_row_wide, load_wide, splat, store, store_wide
 
 MAX_TRACK_ALL = 384  # number of atoms up to which a stage tracks all of them
 # mu at the end of a stage over mu at its beginning: of stages that track few atoms, and of those
@@ -119,7 +119,7 @@ def _copy_gram_row(gram, j, row, n_tracked, penalty, state):
     rows, scale = gram.rows, gram.scale[0]
     width = _round_up(n_tracked, state.tracked_u)
     start = row * width
-    L = 8  # lanes of float64
+    L = BYTES // 8  # lanes of float64
     is_whole = n_tracked == p and tracked[0] == 0
     if is_whole and state.gram_row_atom[row] == j:
         return
@@ -186,7 +186,7 @@ def _follow_stage(
                 if k >= limit.most:
                     state.status[STOPPED] = 1
                     break
-        for r in range(0, k, 8):
+        for r in range(0, k, BYTES // 8):
             store_wide(scaled_direction, r, load_wide(direction, r) * scale)
         weighted_row_sum(
             state.gram_rows, width, state.gram_row_index, k, scaled_direction, width, tracked_du
