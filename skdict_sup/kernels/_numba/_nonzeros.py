@@ -1,9 +1,10 @@
-"""The nonzeros of a batch of codes as arrays, and threads over ranges of columns."""
+"""The nonzeros of a batch of codes, or of one, as arrays, and threads over ranges of columns."""
 
 import numpy as np
 
 from ..._threads import map_threads, slices
-from ._compile import OPTIONS, compiled
+from ._compile import INTERNAL, OPTIONS, compiled
+from ._vectors import ctz, equal, lanes, load_row, movemask, splat
 
 _SPARSE = 0.2  # fraction of nonzeros above which dense products are faster
 _WIDTH = 64  # columns of a range are a multiple of this
@@ -45,3 +46,24 @@ def _collect(code, other, starts, atoms, values, others):
                 others[count] = other[i, atom]
                 count += 1
         starts[i + 1] = count
+
+
+@compiled(**INTERNAL)
+def nonzeros_of_row(code, i, indices, values):
+    """Write indices and values of the nonzeros of row i; returns their number."""
+    p, L, k, j = code.shape[1], lanes(code), 0, 0
+    zero = code.dtype.type(0)
+    while j + L <= p:
+        matches = movemask(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
+        while matches:
+            indices[k] = j + ctz(matches)
+            values[k] = code[i, indices[k]]
+            k += 1
+            matches &= matches - 1
+        j += L
+    while j < p:
+        if code[i, j] != zero:
+            indices[k], values[k] = j, code[i, j]
+            k += 1
+        j += 1
+    return k

@@ -7,12 +7,12 @@ import numpy as np
 from ..panel_products import product_rounding
 from ._cholesky32 import factor, solve
 from ._compile import INTERNAL, OPTIONS, compiled
+from ._nonzeros import nonzeros_of_row
 from ._residuals import correlation, find_residual
 from ._rows import aligned
 from ._vectors import (
     BYTES,
     ctz,
-    equal,
     lanes,
     less,
     load,
@@ -106,28 +106,6 @@ def _most_nonzeros(code):
 
 
 @compiled(**INTERNAL)
-def _find_nonzeros(code, i, space):
-    """Write the nonzeros of row i to the space; returns their number."""
-    p, L, k, j = code.shape[1], lanes(code), 0, 0
-    zero = code.dtype.type(0)
-    while j < p:
-        if j + L <= p:
-            matches = movemask(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
-        else:
-            matches = 0
-            for h in range(p - j):
-                matches |= (code[i, j + h] != zero) << h
-        while matches:
-            space.active[k] = j + ctz(matches)
-            space.values[k] = code[i, space.active[k]]
-            space.rounded[k] = space.values[k]
-            k += 1
-            matches &= matches - 1
-        j += L
-    return k
-
-
-@compiled(**INTERNAL)
 def _find_near(corr, slope, i, code, error, tiny, atoms, space):
     """Write the atoms off the support whose bounds may be violated to the space.
 
@@ -194,11 +172,12 @@ def _measure(X, corr, is_exact, slope, i, code, k, moved, atoms, space):
             product = (rounded[r] - values[r]) * (rounded[c] - values[c])
             sq_image += 2.0 * product * atoms.gram[j, active[c]]
         sq_image += step * step * norms[j] * norms[j]
-    norm, size = np.sqrt(squares), np.sqrt(sq_norm) + parts
+    norm, x_norm = np.sqrt(squares), np.sqrt(sq_norm)
+    size = x_norm + parts
     # bounds on errors of the residual, and of correlations relative to the norm of the atom
     lost = (k + 2) * _UNIT * size if k else 0.0
     error = (m + 8) * _UNIT * norm + lost
-    x_norm, tiny = np.sqrt(sq_norm), (m + k) * _TINY * (1.0 + l1)
+    tiny = (m + k) * _TINY * (1.0 + l1)
     corr_error = (2 * (m + 8) * _UNIT if is_exact else atoms.rounding) * x_norm
     slope_error = corr_error + (atoms.rounding + 4 * _UNIT_32) * parts
     slope_error = 1.01 * (slope_error + moved)
@@ -294,7 +273,9 @@ def _take_newton_step(k, atoms, space):
 def _certify(X, corr, is_exact, code, slope, atoms, polish_above, space, found):
     """Write the certificates of all codes to the rows of `found`, and improve some codes."""
     for i in range(code.shape[0]):
-        k, moved, is_first = _find_nonzeros(code, i, space), 0.0, True
+        k, moved, is_first = nonzeros_of_row(code, i, space.active, space.values), 0.0, True
+        for r in range(k):
+            space.rounded[r] = space.values[r]
         worst, gap, objective = np.inf, np.inf, np.inf
         while is_first or moved > 0.0:
             again, less_gap, value = _measure(

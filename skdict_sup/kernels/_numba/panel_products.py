@@ -43,36 +43,20 @@ def _parts(n, symmetric, n_jobs):
     return [(int(start), int(stop)) for start, stop in pairwise(stops)]
 
 
-@compiled(**INTERNAL)
-def _whole_tile(rows, i, panels, start, sums):
-    """Sums of a tile over all features, in blocks."""
-    m = rows.shape[1]
-    for k in range(0, m, BLOCK):
-        add_tile(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+def _over_blocks(add):
+    """Function for the sums of a kind of tile over all features, in blocks."""
+
+    @compiled(**INTERNAL)
+    def sum_tile(rows, i, panels, start, sums):
+        m = rows.shape[1]
+        for k in range(0, m, BLOCK):
+            add(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+
+    return sum_tile
 
 
-@compiled(**INTERNAL)
-def _narrow_tile(rows, i, panels, start, sums):
-    """`_whole_tile` of a panel of one vector."""
-    m = rows.shape[1]
-    for k in range(0, m, BLOCK):
-        add_narrow_tile(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
-
-
-@compiled(**INTERNAL)
-def _row_tile(rows, i, panels, start, sums):
-    """`_whole_tile` of a single row."""
-    m = rows.shape[1]
-    for k in range(0, m, BLOCK):
-        add_row(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
-
-
-@compiled(**INTERNAL)
-def _narrow_row_tile(rows, i, panels, start, sums):
-    """`_whole_tile` of a single row and a panel of one vector."""
-    m = rows.shape[1]
-    for k in range(0, m, BLOCK):
-        add_narrow_row(rows, i, panels, start, k, min(m, k + BLOCK), sums, k == 0)
+_whole_tile, _narrow_tile = _over_blocks(add_tile), _over_blocks(add_narrow_tile)
+_row_tile, _narrow_row_tile = _over_blocks(add_row), _over_blocks(add_narrow_row)
 
 
 @compiled(**OPTIONS)

@@ -3,16 +3,14 @@
 import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
+from ._nonzeros import nonzeros_of_row
 from ._vectors import (
     BYTES,
-    ctz,
-    equal,
     lanes,
     less,
     load,
     load_row,
     magnitude,
-    movemask,
     select,
     splat,
     store_row,
@@ -47,33 +45,12 @@ def _soft(point, bound, positive):
     return select(less(magnitude(point), bound), zero, shrunk)
 
 
-@compiled(**INTERNAL)
-def _nonzeros(code, i, indices, values):
-    """Write indices and values of the nonzeros of row i; returns their number."""
-    p, L, k, j = code.shape[1], lanes(code), 0, 0
-    zero = code.dtype.type(0)
-    while j + L <= p:
-        matches = movemask(equal(load_row(code, i, j), splat(zero))) ^ ((1 << L) - 1)
-        while matches:
-            indices[k] = j + ctz(matches)
-            values[k] = code[i, indices[k]]
-            k += 1
-            matches &= matches - 1
-        j += L
-    while j < p:
-        if code[i, j] != zero:
-            indices[k], values[k] = j, code[i, j]
-            k += 1
-        j += 1
-    return k
-
-
 @compiled(**OPTIONS)
 def _sparse_product(fixed, code, matrix, threshold, positive, indices, values, out):
     """Write soft(fixed + code matrix, threshold) to out, by the nonzeros of the codes."""
     p, L = out.shape[1], lanes(out)
     for i in range(out.shape[0]):
-        k = _nonzeros(code, i, indices, values)
+        k = nonzeros_of_row(code, i, indices, values)
         for j in range(0, p, 4 * L):  # the last vectors may overlap earlier ones
             j0, j1 = min(j, p - L), min(j + L, p - L)
             j2, j3 = min(j + 2 * L, p - L), min(j + 3 * L, p - L)
