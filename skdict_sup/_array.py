@@ -52,6 +52,7 @@ __all__ = [
 
 ROWS = 48  # a multiple of the tile height of BLAS matrix products
 _NUMPY = array_api_compat.array_namespace(np.zeros(0))
+_NO_ARRAYS = {bool, float, int, list, str, tuple, type(None)}
 _SMALL_PRODUCT = 100**3  # OpenBLAS has special kernels up to this number of multiplications
 
 
@@ -64,7 +65,10 @@ def namespace(*arrays: Any) -> Any:
 
 def is_array(value):
     """Whether value is an array of an array API library; lists are not."""
-    return type(value) is np.ndarray or (is_array_api_obj(value) and hasattr(value, "shape"))
+    kind = type(value)
+    if kind is np.ndarray or kind in _NO_ARRAYS:  # most calls: without a search
+        return kind is np.ndarray
+    return is_array_api_obj(value) and hasattr(value, "shape")
 
 
 def is_boolean(array):
@@ -220,6 +224,8 @@ def unwrap_scalar(value):
 
 def astype_like(value, like):
     """`value` as an array in the namespace, dtype and device of `like`."""
+    if type(value) is type(like) is np.ndarray:
+        return value.astype(like.dtype, copy=False)
     xp = namespace(like)
     if is_array_api_obj(value) and namespace(value) is xp:
         value = xp.astype(value, like.dtype, copy=False)

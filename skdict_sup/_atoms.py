@@ -96,6 +96,22 @@ class Atoms:
         return unit * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS) if unit < 1e-10 else 0.0
 
     @cached_property
+    def reaches(self):
+        """Norms of the atoms for reconstruction terms that have asked for them."""
+        return {}
+
+    @cached_property
+    def is_finite(self):
+        """Whether all entries are finite."""
+        return bool(namespace(self.dictionary).isfinite(self.dictionary).all())
+
+    @cached_property
+    def sq_norm_range(self):
+        """Smallest and largest squared norm of an atom, as floats."""
+        xp, sq_norms = namespace(self.gram), namespace(self.gram).linalg.diagonal(self.gram)
+        return float(xp.min(sq_norms)), float(xp.max(sq_norms))
+
+    @cached_property
     def in_range(self):
         """Whether products with the largest atom neither overflow nor underflow: a 0-d array.
 
@@ -150,6 +166,15 @@ class Atoms:
 
 
 _kept = []
+
+
+def kept_atoms(dictionary):
+    """Atoms of the last call if this dictionary has the same finite entries, or None."""
+    if type(dictionary) is np.ndarray and dictionary.ndim == 2:
+        for atoms in tuple(_kept):
+            if _is_same(atoms.dictionary, dictionary) and atoms.is_finite:
+                return atoms
+    return None
 
 
 def atoms_of(dictionary):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ._array import is_array, is_differentiated, namespace
-from ._atoms import atoms_of
+from ._atoms import atoms_of, kept_atoms
 from ._signals import Signals, check_signals
 from ._typing import Array
 from ._validation import (
@@ -57,12 +57,14 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     With `finite=False`, the caller must check the signals for NaN and infinity.
     """
     prior, reconstruction = as_prior(prior), as_reconstruction(transfer)
-    X = check_signals(X, finite or is_unresolved(prior))
-    dictionary = check_matrix(dictionary, "dictionary")
+    X, atoms = check_signals(X, finite or is_unresolved(prior)), kept_atoms(dictionary)
+    dictionary = check_matrix(dictionary, "dictionary") if atoms is None else atoms.dictionary
     check_shapes(X, dictionary, **codes)
     reconstruction.check(X)
-    dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
-    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), atoms_of(dictionary))
+    if atoms is None or dictionary.dtype != X.dtype:
+        dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
+        atoms = atoms_of(dictionary)
+    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), atoms)
     X, n_empty = problem.filled(X)
     warn_of_empty(n_empty)
     return X, problem

@@ -41,7 +41,7 @@ def observe(problem, X, offset):
     These are those of signals whose products in float32 have errors that lam does not hide.
     """
     atoms = problem.atoms
-    longest = float(atoms.gram.diagonal().max()) ** 0.5
+    longest = atoms.sq_norm_range[1] ** 0.5
     error = product_rounding(X.shape[1]) * longest / least_weight(problem.prior)
     is_exact = ~(error * error * offset <= _MAX_ERROR * _MAX_ERROR)
     corr = atoms.own_correlations(X.values)

@@ -147,8 +147,8 @@ class Coder:
         """Whether squared norms tell at once that signals and atoms in float32 are in range."""
         if not self._is_fast(X):
             return False
-        norms = offset, self.problem.gram.diagonal()
-        return all(are_moderate(sq_norm, X.shape[1]) for sq_norm in norms)
+        m, range_ = X.shape[1], self.problem.atoms.sq_norm_range
+        return are_moderate(*range_, m) and are_moderate(offset.min(), offset.max(), m)
 
     def _code_in_float64(self, X, init):
         """Code a slice in float64, and cast the codes to the dtype of the dictionary."""

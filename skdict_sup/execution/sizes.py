@@ -31,7 +31,6 @@ def is_extreme(size):
     return (size > _MAX_MAGNITUDE) | ((size > 0) & (size < 1 / _MAX_MAGNITUDE))
 
 
-def are_moderate(sq_norm, n_features):
-    """Whether all squared norms imply magnitudes far within the range; false if one is NaN."""
-    least, largest = n_features / _MAX_MAGNITUDE, _MAX_MAGNITUDE
-    return bool(((sq_norm >= least) & (sq_norm <= largest)).all())
+def are_moderate(smallest, largest, n_features):
+    """Whether squared norms imply magnitudes far within the range; false if one is NaN."""
+    return bool(smallest >= n_features / _MAX_MAGNITUDE and largest <= _MAX_MAGNITUDE)

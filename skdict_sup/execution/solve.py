@@ -137,7 +137,7 @@ def _solution(coder, code, pieces, X, output, warns):
         code=_join([p.code for p in pieces], output) if code is None else code,
         kkt_residual=certificate.kkt_residual,
         duality_gap=certificate.duality_gap,
-        n_iter=namespace(n_iter[0]).concat(n_iter, axis=0),
+        n_iter=_join(n_iter, "dense"),
         converged=converged,
         objective=certificate.objective,
         **more,
@@ -168,7 +168,7 @@ def _coder(problem, solver, tol, X) -> Any:
 def _join(codes, output):
     if output == "sparse":
         return scipy.sparse.vstack(codes, format="csr")
-    return namespace(codes[0]).concat(list(codes), axis=0)
+    return namespace(codes[0]).concat(list(codes), axis=0) if len(codes) > 1 else codes[0]
 
 
 def _warn(failed, certificate, coder):

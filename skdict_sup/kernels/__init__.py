@@ -16,6 +16,7 @@ from .ball_step import ball_step
 from .certified_codes import certified_codes
 from .code_moments import code_moments
 from .coordinate_descent import coordinate_descent
+from .elastic_net_bounds import elastic_net_bounds, gap_with_rounding, least_square
 from .elastic_net_certificate import elastic_net_certificate
 from .elastic_net_codes import elastic_net_codes
 from .elastic_net_path import elastic_net_path
@@ -39,12 +40,15 @@ __all__ = [
     "certified_codes",
     "code_moments",
     "coordinate_descent",
+    "elastic_net_bounds",
     "elastic_net_certificate",
     "elastic_net_codes",
     "elastic_net_path",
     "elastic_net_until",
     "error_diffusion",
+    "gap_with_rounding",
     "kl_codes",
+    "least_square",
     "linear_vjp",
     "matching_pursuit_codes",
     "overlap_add",

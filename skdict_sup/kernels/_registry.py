@@ -37,6 +37,7 @@ _HOST_KERNELS = (
     "panel_products",
     "elastic_net_codes",
     "elastic_net_certificate",
+    "elastic_net_bounds",
     "kl_codes",
     "coordinate_descent",
     "code_moments",

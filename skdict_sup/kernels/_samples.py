@@ -24,6 +24,9 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
         "panel_products": [(D, atom_panels(D), p, True)],
         "elastic_net_codes": [(gram, corr, 0.1, 0.0, False)],
         "elastic_net_certificate": [(corr, sq_norm, code, slope, 0.1, 0.0, False)],
+        "elastic_net_bounds": [
+            (corr, sq_norm, code, slope, 0.1, 0.0, False, one[0, :] + 1, 1e-14, 1e-16)
+        ],
         "kl_codes": [(gram, corr, sq_norm, 0.1, one[0, :1] / 10, False, 1e-8, start, 100)],
         "coordinate_descent": [(gram, corr, sq_norm, 0.1, 0.0, False, 1e-6, 100)],
         "code_moments": [(X, code, code)],

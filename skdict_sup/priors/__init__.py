@@ -99,7 +99,9 @@ def as_prior(prior):
             f"prior must have an attribute smooth that is True or False, got {prior!r} of type "
             f"{type(prior).__name__}; skdict_sup.priors.Prior lists what a prior must define."
         )
-    check_methods(prior, _TO_CODE + (_TO_CODE_SMOOTHLY if prior.smooth else ()), "to be coded")
+    if type(prior) not in _PACKAGE_PRIORS:
+        needed = _TO_CODE + (_TO_CODE_SMOOTHLY if prior.smooth else ())
+        check_methods(prior, needed, "to be coded")
     prior = _with(prior, unwrap_scalar)
     prior.check()
     return _with(prior, _float) if isinstance(prior, _PACKAGE_PRIORS) else prior

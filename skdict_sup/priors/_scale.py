@@ -22,7 +22,7 @@ def multiple(value):
 
 def is_per_atom(value):
     """Whether a hyper-parameter is an array with one entry for each atom."""
-    return not isinstance(value, Real | str) and np.ndim(value) > 0
+    return type(value) is not float and not isinstance(value, Real | str) and np.ndim(value) > 0
 
 
 def check_per_atom(value, name, *, strict=False):

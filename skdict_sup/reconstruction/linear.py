@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .._array import dense, is_numpy, namespace, rows_times
-from ..kernels import linear_vjp, support_solve, weighted_support_solve
+from ..kernels import least_square, linear_vjp, support_solve, weighted_support_solve
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Linear:
     def in_range(self, data):
         """Whether squared norms are finite, and zero or far above the smallest float."""
         xp, sq_norm = namespace(data.offset), data.offset
-        info = xp.finfo(sq_norm.dtype)
-        least = float(info.smallest_normal) / float(info.eps) ** 2
+        least = least_square(xp.finfo(sq_norm.dtype))
         return xp.isfinite(sq_norm) & ((sq_norm == 0) | (sq_norm > least))
 
     def extent(self, data):

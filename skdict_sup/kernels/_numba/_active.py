@@ -5,7 +5,6 @@ factor takes a third of the flops, but one after another. Refinement against G c
 inverse loses to rounding.
 """
 
-import threading
 from collections import namedtuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from ._compile import INTERNAL, compiled
 from ._gram import ensure_row
 from ._rows import aligned, axpy, dot, fill
+from ._space import Kept
 from ._vectors import BYTES, lanes, load, load_row, splat, store, store_row
 
 # entries of `State.status`
@@ -67,22 +67,12 @@ State = namedtuple(
 )
 
 
-_MOST_KEPT_BYTES = 2**22
-_kept = threading.local()
+_kept = Kept()
 
 
 def work_space(p, dtype, capacity):
-    """`State` for a signal with up to `capacity` active atoms of p, which the thread may reuse.
-
-    The last one is kept if it is small: allocating it takes longer than coding a few signals.
-    """
-    key = p, dtype, capacity
-    if getattr(_kept, "key", None) != key:
-        state = _allocate_state(*key)
-        if sum(array.nbytes for array in state) > _MOST_KEPT_BYTES:
-            return state
-        _kept.key, _kept.state = key, state
-    return _kept.state
+    """`State` for a signal with up to `capacity` active atoms of p, which the thread may reuse."""
+    return _kept.get(_allocate_state, p, dtype, capacity)
 
 
 def _allocate_state(p, dtype, capacity):

@@ -10,6 +10,7 @@ from ._compile import INTERNAL, OPTIONS, compiled
 from ._nonzeros import nonzeros_of_row
 from ._residuals import correlation, find_residual
 from ._rows import aligned
+from ._space import Kept
 from ._vectors import (
     BYTES,
     ctz,
@@ -27,6 +28,7 @@ from ._vectors import (
 _UNIT, _UNIT_32 = 2.0**-53, 2.0**-24
 _TINY = 2.0**-148  # twice the error of a product in float32 that underflows
 _POLISHED = 0.5  # gaps above this fraction of the tolerance are reduced
+_STEP = 32  # numbers of nonzeros for which work space is allocated
 _MIN_PIVOT = 2.0**-20  # smallest pivot of a Newton step, relative to the least diagonal entry
 
 _Atoms = namedtuple(
@@ -34,12 +36,9 @@ _Atoms = namedtuple(
     (
         "dictionary",
         "gram",
-        "norms",  # upper bounds on the norms of the atoms, in float64
-        "norms32",  # upper bounds on these, padded
-        "longest",  # largest of these
+        "longest",  # upper bound on the largest norm of an atom
         "lam",  # in float64
         "least_lam",  # lower bounds on these: numbers in arrays are rounded to float32
-        "lam32",  # the same in float32, padded
         "lam2",
         "positive",
         "rounding",  # bound on errors of products in float32, relative to norms
@@ -57,8 +56,14 @@ _Space = namedtuple(
         "step",  # Newton step
         "residual",
         "near",  # indices of other atoms whose bounds may be violated
+        "norms",  # upper bounds on the norms of the atoms, in float64
+        "norms32",  # upper bounds on these, padded
+        "lam32",  # lower bounds on the weights of the atoms in float32, padded
     ),
 )
+
+
+_kept = Kept()
 
 
 def certified_codes(
@@ -69,28 +74,41 @@ def certified_codes(
     arrays = [np.ascontiguousarray(a) for a in (X, dictionary, gram, corr, slope)]
     X, dictionary, gram, corr, slope = arrays
     code = np.array(code, order="C")
-    rounding = product_rounding(m)
-    norms = np.sqrt(gram.diagonal().astype(np.float64) * (1.0 + 2.0 * rounding) + m * _TINY)
-    weights = np.full(p, lam, np.float64)
-    padding = BYTES // 4
-    norms32, lam32 = (aligned(p + padding, np.float32) for _ in range(2))
-    norms32[:p], lam32[:p] = norms * (1 + 4 * _UNIT_32), weights * (1 - 4 * _UNIT_32)
+    rounding, weights = product_rounding(m), np.full(p, lam, np.float64)
     least_lam = weights * (1 - _UNIT_32) if np.ndim(lam) else weights
-    atoms = _Atoms(
-        *(dictionary, gram, norms, norms32, norms.max(), weights, least_lam, lam32),
-        *(float(lam2), bool(positive), rounding),
-    )
-    k = _most_nonzeros(code)
-    width = (k + 2 * padding) // padding * padding
-    space = _Space(
-        *(np.empty(k + 1, np.int64), *(np.empty(k + 1) for _ in range(3))),
-        *(aligned(shape, np.float32) for shape in ((width, width), width, width)),
-        *(aligned(m + padding, np.float64), np.empty(p, np.int64)),
-    )
+    capacity = -(-_most_nonzeros(code) // _STEP) * _STEP
+    space = _kept.get(_allocate_space, capacity, p, m)
+    longest = _prepare(gram, weights, rounding, m * _TINY, space)
+    settings = float(lam2), bool(positive), rounding
+    atoms = _Atoms(dictionary, gram, longest, weights, least_lam, *settings)
     found = np.empty((3, n), np.float32)
     is_exact = np.zeros(n, bool) if is_exact is None else np.ascontiguousarray(is_exact)
     _certify(X, corr, is_exact, code, slope, atoms, _POLISHED * tol, space, found)
     return code, *found
+
+
+def _allocate_space(capacity, p, m):
+    """Work space for codes with up to `capacity` nonzeros."""
+    k, padding = capacity + 1, BYTES // 4
+    width = (k + 2 * padding) // padding * padding
+    return _Space(
+        *(np.empty(k, np.int64), *(np.empty(k) for _ in range(3))),
+        *(aligned(shape, np.float32) for shape in ((width, width), width, width)),
+        *(aligned(m + padding, np.float64), np.empty(p, np.int64), np.empty(p)),
+        *(aligned(p + padding, np.float32) for _ in range(2)),
+    )
+
+
+@compiled(**OPTIONS)
+def _prepare(gram, lam, rounding, tiny, space):
+    """Write bounds on norms and weights to the space; returns that on the largest norm."""
+    longest = 0.0
+    for j in range(gram.shape[0]):
+        norm = np.sqrt(np.float64(gram[j, j]) * (1.0 + 2.0 * rounding) + tiny)
+        longest = max(longest, norm)
+        space.norms[j], space.norms32[j] = norm, norm * (1.0 + 4.0 * _UNIT_32)
+        space.lam32[j] = lam[j] * (1.0 - 4.0 * _UNIT_32)
+    return longest
 
 
 @compiled(**OPTIONS)
@@ -126,7 +144,7 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
                 u = magnitude(u)
             # a correlation and a slope are rounded to float32
             rounded = roundings * (entry + magnitude(u)) + slack
-            bounds = load(atoms.lam32, j) - errors * load(atoms.norms32, j) - rounded
+            bounds = load(space.lam32, j) - errors * load(space.norms32, j) - rounded
             # also where a bound or a slope is not a number
             matches = movemask(less(u, bounds)) ^ ((1 << L) - 1)
         else:
@@ -134,7 +152,7 @@ def _find_near(corr, slope, i, code, error, tiny, atoms, space):
                 u1 = slope[i, h] if atoms.positive else abs(slope[i, h])
                 top = max(top, abs(corr[i, h]))
                 rounded = unit * (abs(corr[i, h]) + abs(u1)) + tiny32
-                bound = atoms.lam32[h] - error32 * atoms.norms32[h] - rounded
+                bound = space.lam32[h] - error32 * space.norms32[h] - rounded
                 matches |= np.int64(not u1 < bound) << (h - j)
         while matches:
             atom = j + ctz(matches)
@@ -155,7 +173,7 @@ def _measure(X, corr, is_exact, slope, i, code, k, moved, atoms, space):
     reconstruction since the slopes were computed.
     """
     D, active, values, rounded = atoms.dictionary, space.active, space.values, space.rounded
-    lam, least_lam, norms, m = atoms.lam, atoms.least_lam, atoms.norms, X.shape[1]
+    lam, least_lam, norms, m = atoms.lam, atoms.least_lam, space.norms, X.shape[1]
     squares, sq_norm = find_residual(X, i, D, active, values, k, space.residual)
     parts, l1, sq_code, penalty = 0.0, 0.0, 0.0, 0.0
     change, sq_change, worst_change, sq_image = 0.0, 0.0, 0.0, 0.0
@@ -264,7 +282,7 @@ def _take_newton_step(k, atoms, space):
         rounded = np.float64(np.float32(value))
         if not rounded * values[r] > 0.0:
             return 0.0
-        moved += (abs(step[r]) + abs(rounded - value)) * atoms.norms[active[r]]
+        moved += (abs(step[r]) + abs(rounded - value)) * space.norms[active[r]]
         space.values[r], space.rounded[r] = value, rounded
     return moved
 

@@ -7,64 +7,23 @@ of the signal and of its parts, ||x|| + sum_j |w_j| ||d_j||, times the number of
 (Higham, "Accuracy and stability of numerical algorithms", 2002, chapter 3).
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
 
-from ._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times
-from ._atoms import Atoms
-from ._records import Data, Rows, as_observations
-from .kernels import elastic_net_certificate
-from .priors import (
+from .._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times
+from .._records import Data, as_observations
+from ..kernels import elastic_net_bounds, elastic_net_certificate, gap_with_rounding
+from ..priors import (
     elastic_net_weights,
     free_atoms,
     is_elastic_net,
     is_plain_elastic_net,
-    is_positive,
     least_weight,
-    uniform_curvature,
     weight_of,
 )
+from ._gaps import gap_with_free_atoms, strong_gap
+from ._terms import Certificate, extent_of, longest_of, parts_of, scale_of
 
 _SLACK = 8  # roundings in the terms of a smooth prior's gap
-
-
-@dataclass(frozen=True, eq=False)
-class Certificate(Rows):
-    """Optimality residual, duality gap and objective of each code."""
-
-    kkt_residual: Any
-    duality_gap: Any
-    objective: Any
-
-
-@dataclass(frozen=True, eq=False)
-class AtomNorms:
-    """Norms of the atoms in the units of a reconstruction term, computed once."""
-
-    reconstruction: Any
-    atoms: Atoms
-
-    @property
-    def rounding(self):
-        """Bound on the relative rounding error of sums over features and atoms."""
-        return self.atoms.rounding
-
-    @cached_property
-    def norms(self):
-        """Change of the reconstruction by an entry of one in the code: (1, n_components)."""
-        dictionary = self.atoms.dictionary
-        return self.reconstruction.reach(dictionary)[None, :] * (1 + 4 * eps(dictionary))
-
-    @cached_property
-    def largest(self):
-        """The largest norm, as a 0-d array."""
-        return namespace(self.norms).max(self.norms)
-
-    @cached_property
-    def are_similar(self):
-        """Whether the largest norm can stand for all, which saves a pass over the codes."""
-        return is_numpy(self.norms) and bool(self.norms.max() <= 1.5 * self.norms.min())
 
 
 def certificate(problem, data, code, slope, unit=None, counted=True):
@@ -75,6 +34,8 @@ def certificate(problem, data, code, slope, unit=None, counted=True):
     rounding errors out: this is enough for the stopping test of a solver.
     """
     with ignore_float_warnings():  # results that are not finite become infinite bounds
+        if counted and _is_plain(problem, data):
+            return _plain_bound(problem, data, code, slope, unit)
         measures = optimality_measures(problem, data, code, slope, counted)
         return _bound(problem, measures, data, code, slope, None, unit, counted)
 
@@ -100,7 +61,7 @@ def certificate_from_residuals(problem, X, code, unit=None, counted=True):
         bounds = _bound(problem, measures, data, code, slope, xp.sqrt(squares), unit, counted)
         if prior.smooth or not counted or problem.atom_norms.rounding == 0.0:
             return bounds
-        strong = _strong_gap(problem, data, code, slope) / _scale(measures[3], data, code, unit)
+        strong = strong_gap(problem, data, code, slope) / scale_of(measures[3], data, code, unit)
         better = (strong < bounds.duality_gap) & xp.isfinite(bounds.objective)
         gap = xp.where(better, strong, bounds.duality_gap)
         return replace(bounds, duality_gap=gap)
@@ -115,19 +76,40 @@ def certificate_after_cast(problem, X, code, wide_code, unit):
     direct = certificate_from_residuals(problem, X, wide_code, unit)
     with ignore_float_warnings():
         xp, X = namespace(code), as_observations(X)
-        # `_extent` and `_scale` need no correlations
+        # `extent_of` and `scale_of` need no correlations
         data = Data(None, problem.reconstruction.offset(X), X.weight)
         before, after = exact.objective, direct.objective
-        gap = exact.duality_gap * _scale(before, data, code, None) + (after - before)
+        gap = exact.duality_gap * scale_of(before, data, code, None) + (after - before)
         for value, point in ((before, code), (after, wide_code)):
             # squares round relative to their bases, logarithms relative to their arguments
             inner = xp.sqrt(value) if problem.reconstruction.quadratic else 1.0
-            size = _extent(problem, data, point) * inner
+            size = extent_of(problem, data, point) * inner
             gap = gap + problem.atom_norms.rounding * (2 * size + 2 * value)
-        gap = xp.maximum(gap, xp.zeros_like(gap)) / _scale(after, data, wide_code, unit)
+        gap = xp.maximum(gap, xp.zeros_like(gap)) / scale_of(after, data, wide_code, unit)
         better = (gap < direct.duality_gap) & xp.isfinite(before) & xp.isfinite(after)
         gap = xp.where(better, gap, direct.duality_gap)
     return replace(direct, duality_gap=gap)
+
+
+def _is_plain(problem, data):
+    """Whether the kernel for plain elastic nets bounds the rounding errors of a problem."""
+    prior = problem.prior
+    is_plain = is_plain_elastic_net(prior) and problem.reconstruction.quadratic
+    if not is_plain or data.weight is not None or problem.atom_norms.rounding == 0.0:
+        return False
+    return weight_of(prior) > 0.0 and not len(free_atoms(prior))
+
+
+def _plain_bound(problem, data, code, slope, unit):
+    """`certificate` for plain elastic nets and signals without weights of entries."""
+    xp, atoms = namespace(code), problem.atom_norms
+    arrays = data.corr, data.offset, code, slope
+    weights = elastic_net_weights(problem.prior, code)
+    more = atoms.norms[0, :], atoms.rounding, unit or eps(code)
+    found, in_range = elastic_net_bounds(*arrays, *weights, *more), problem.atoms.in_range
+    if is_numpy(code) and in_range:
+        return Certificate(*found)
+    return Certificate(*(xp.where(in_range, part, xp.full_like(part, xp.inf)) for part in found))
 
 
 def optimality_measures(problem, data, code, slope, counted=False):
@@ -165,7 +147,7 @@ def _worst_slope(problem, data, code, slope):
     """
     xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
     gradient = prior.gradient(code)
-    error = atoms.rounding * _longest(problem, data) * _extent(problem, data, code)
+    error = atoms.rounding * longest_of(problem, data) * extent_of(problem, data, code)
     error = error[:, None] + 4 * eps(code) * (xp.abs(gradient) + xp.abs(slope))
     deviation, ones = slope - gradient, xp.ones_like(slope)
     is_above = xp.where(xp.abs(deviation) >= error, deviation >= 0, code >= 0)
@@ -179,33 +161,33 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
     if is_elastic_net(prior) and len(free_atoms(prior)):
         size = 0.0  # correlations are rounded relative to this
         if counted:
-            size = _extent(problem, data, code) if residual_norm is None else residual_norm
-        gap, scale = _gap_with_free_atoms(problem, data, code, slope, measures, size)
+            size = extent_of(problem, data, code) if residual_norm is None else residual_norm
+        gap, scale = gap_with_free_atoms(problem, data, code, slope, measures, size)
     gap, error = xp.maximum(gap, xp.zeros_like(gap)), 0.0
     if counted and atoms.rounding > 0.0 and not prior.smooth:
-        longest = _longest(problem, data)
-        parts = l1 * longest if atoms.are_similar else _parts(problem, data, code)
+        longest = longest_of(problem, data)
+        parts = l1 * longest if atoms.are_similar else parts_of(problem, data, code)
         extent = problem.reconstruction.extent(data) + parts
         inner = extent if residual_norm is None else residual_norm
         error, dual_error = (atoms.rounding * longest * size for size in (extent, inner))
+        shift, offset = 0.0, xp.abs(data.offset) if residual_norm is None else 0.0
         if weight_of(prior, 0.0) > 0.0:  # rounding changes the scale of the dual point
-            root = xp.sqrt(gap) + dual_error / least_weight(prior) * xp.sqrt(objective)
-            gap = root * root + dual_error * l1
-        offset = xp.abs(data.offset) if residual_norm is None else 0.0
-        lost = (1.0 - scale) * (extent * inner + offset)
-        lost = lost + 3 * parts * inner + atoms.rounding * parts * extent
-        gap = gap + atoms.rounding * lost
+            shift = dual_error / least_weight(prior)
+        else:
+            dual_error = 0.0
+        terms = gap, objective, l1, scale, parts, extent, inner, offset
+        gap = gap_with_rounding(*terms, shift, dual_error, atoms.rounding)
         if is_elastic_net(prior):
             is_exact = _is_exact_zero(prior, l1, slope, error)
             gap, error = (xp.where(is_exact, xp.zeros_like(gap), a) for a in (gap, error))
     if is_elastic_net(prior) and weight_of(prior) == 0.0:
-        strong = _strong_gap(problem, data, code, slope, error)
+        strong = strong_gap(problem, data, code, slope, error)
         # the objective is a valid bound too, but would hide that none is known
         gap = xp.where(strong < xp.inf, xp.minimum(gap, strong), strong)
         is_minimal = (data.offset == 0) & (objective == 0)  # the objective is nonnegative
         gap = xp.where(is_minimal, xp.zeros_like(gap), gap)
     residual = (violation + error) / _smallest_top(problem, data, top, counted)
-    gap = gap / _scale(objective, data, code, unit)
+    gap = gap / scale_of(objective, data, code, unit)
     is_valid = xp.isfinite(objective) & xp.isfinite(top)
     is_valid = is_valid & problem.atoms.in_range & problem.reconstruction.in_range(data)
     infinite = xp.full_like(gap, xp.inf)
@@ -231,7 +213,7 @@ def _smallest_top(problem, data, top, counted):
     xp, atoms = namespace(top), problem.atom_norms
     lower = top
     if counted and atoms.rounding > 0.0:
-        error = atoms.rounding * _longest(problem, data) * problem.reconstruction.extent(data)
+        error = atoms.rounding * longest_of(problem, data) * problem.reconstruction.extent(data)
         lower = xp.maximum(top - error, xp.zeros_like(top))
     return xp.where(top > 0, lower, xp.ones_like(top))
 
@@ -242,96 +224,3 @@ def _has_no_gap(prior, code):
         return False
     xp, zero = namespace(code), namespace(code).zeros_like(code[:1, :])
     return xp.isnan(prior.fenchel_gap(zero, zero, xp.ones_like(zero[:, 0])))
-
-
-def _extent(problem, data, code):
-    """||x|| + sum_j |w_j| ||d_j||, the scale of rounding errors: (n_samples,)."""
-    return problem.reconstruction.extent(data) + _parts(problem, data, code)
-
-
-def _parts(problem, data, code):
-    """sum_j |w_j| ||d_j||, with the weights of entries if there are any: (n_samples,)."""
-    xp, norms = namespace(code), problem.atom_norms.norms
-    return data.gain * xp.sum(xp.abs(code) * norms, axis=-1)
-
-
-def _longest(problem, data):
-    """Largest norm of an atom: a 0-d array, or one entry for each signal with weights."""
-    return problem.atom_norms.largest * data.gain
-
-
-def _scale(objective, data, code, unit):
-    """Scale of the relative gaps."""
-    xp = namespace(objective)
-    bound = xp.maximum(objective, (unit or eps(code)) * data.offset)
-    return xp.where(bound > 0, bound, xp.ones_like(bound))
-
-
-def _gap_with_free_atoms(problem, data, code, slope, measures, size):
-    """Gap and dual scale of an elastic net with free atoms, whose correlations u must vanish.
-
-    The residual minus its part in the span of the free atoms, of norm e, is dual feasible for
-    them, and changes other correlations by at most e times the norm of an atom. Atoms without
-    penalty that have w >= 0 only need u <= 0.
-    """
-    xp, prior, norms = namespace(code), problem.prior, problem.atom_norms
-    _, _, gap, objective, _, old_scale = measures
-    atoms = free_atoms(prior)
-    if not problem.reconstruction.quadratic:
-        return gap, old_scale
-    curvature = problem.atoms.curvature_of(atoms, data.weight) + prior.lam2
-    is_known = curvature > 0.0
-    curvature = xp.where(is_known, curvature, xp.ones_like(curvature))
-    zero, one = xp.zeros_like(code), xp.ones_like(code)
-    lam = prior.weight(code)[None, :] + zero
-    is_free, u = lam == 0, slope - prior.lam2 * code
-    excess = xp.where(is_free, xp.maximum(u, zero) if prior.positive else u, zero)
-    longest = _longest(problem, data)
-    error = norms.rounding * longest * size
-    part = xp.sqrt(xp.vecdot(excess, excess, axis=-1)) + len(atoms) ** 0.5 * error
-    part = part / curvature**0.5
-    change = ((longest + prior.lam2**0.5) * part)[:, None]
-    magnitude = (u if prior.positive else xp.abs(u)) + change
-    is_infeasible = ~is_free & (magnitude > lam)
-    scale = xp.where(is_infeasible, lam / xp.where(is_infeasible, magnitude, one), one)
-    feasible_scale = xp.min(scale, axis=-1)
-    penalty = xp.sum(lam * xp.abs(code), axis=-1)
-    smooth = objective - penalty  # half the squares of the residual, with the ridge
-    smooth = xp.maximum(smooth, xp.zeros_like(smooth))
-    terms = lam * xp.abs(code) - feasible_scale[:, None] * xp.where(is_free, zero, code * u)
-    terms = terms + xp.where(is_free, xp.abs(code * (u - excess)), change * xp.abs(code))
-    shrinkage = 1.0 - feasible_scale
-    bound = shrinkage**2 * smooth + shrinkage * xp.sqrt(2 * smooth) * part + 0.5 * part**2
-    bound = bound + xp.sum(terms, axis=-1)
-    # zero is dual feasible: the objective is a bound too, which is best where it vanishes
-    is_better = bound < objective
-    bound = xp.where(is_better, bound, objective)
-    feasible_scale = xp.where(is_better, feasible_scale, xp.zeros_like(objective))
-    return xp.where(is_known, bound, gap), xp.where(is_known, feasible_scale, old_scale)
-
-
-def _strong_gap(problem, data, code, slope, error=None):
-    """Bound by strong convexity, ||subgradient||^2 / (2 curvature); infinite without curvature."""
-    xp, prior, norms, atoms = namespace(code), problem.prior, problem.atom_norms, problem.atoms
-    violation = prior.stationarity(code, slope)
-    if error is None:
-        error = norms.rounding * _longest(problem, data) * _extent(problem, data, code)
-    violation = violation + (error if isinstance(error, float) else error[:, None])
-    squares = xp.sum(violation * violation, axis=-1)
-    lam = weight_of(prior)
-    curvature, within = uniform_curvature(prior, code), 0.0
-    if lam == 0.0 or atoms.dictionary.shape[0] <= atoms.dictionary.shape[1]:
-        everywhere, within = problem.reconstruction.curvatures(atoms, data.weight)
-        curvature = curvature + everywhere
-    has_no_l1 = is_plain_elastic_net(prior) and lam == 0.0
-    if curvature == 0.0 and has_no_l1 and not is_positive(prior):
-        # gradients of least squares are in the row space; those of bounds and priors may not be
-        curvature = within
-    if curvature > 0.0:
-        return 0.5 * squares / curvature
-    is_bounded = has_no_l1 and is_positive(prior) and problem.reconstruction.quadratic
-    if is_bounded and data.weight is None and atoms.nonnegative_radius is not None:
-        extent = problem.reconstruction.extent(data)[:, None]
-        distance = xp.abs(code) + extent * atoms.nonnegative_radius
-        return xp.sum(violation * distance, axis=-1)
-    return xp.full_like(squares, xp.inf)
