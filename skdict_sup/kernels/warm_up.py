@@ -63,13 +63,21 @@ def warm_up(
     """
     dtypes = [dtypes] if isinstance(dtypes, str | type | np.dtype) else list(dtypes)
     names = [_name_of(dtype) for dtype in dtypes]
-    jobs = [(name, group) for group in _groups() for name in names]
-    seconds = {}
+    return compile_all(names, n_jobs, verbose, {})
+
+
+def compile_all(dtypes, n_jobs, verbose, environment):
+    """Compile all kernels in processes, which have further environment variables.
+
+    Returns the seconds of each by dtype and kernels.
+    """
+    jobs, seconds = [(name, group) for group in _groups() for name in dtypes], {}
 
     def run(job):
+        dtype, group = job
         start = time.perf_counter()
-        _run(*job)
-        key = f"{job[0]}: {', '.join(job[1])}"
+        _run(dtype, group, environment)
+        key = f"{dtype}: {', '.join(group)}"
         seconds[key] = time.perf_counter() - start
         if verbose:
             print(f"  {seconds[key]:.1f} s for {key}", flush=True)
@@ -95,13 +103,13 @@ def _groups():
     return _ON_PATHS, tuple(name for name in names if name not in _ON_PATHS)
 
 
-def _run(dtype, group):
+def _run(dtype, group, environment):
     """Compile kernels in a process of their own."""
     paths = os.pathsep.join(path or os.curdir for path in sys.path)
     code = f"from {__name__} import compile_kernels; compile_kernels({dtype!r}, {list(group)!r})"
     found = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
         check=False,

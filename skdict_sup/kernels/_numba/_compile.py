@@ -3,12 +3,14 @@
 import hashlib
 import os
 import warnings
+from functools import cache, partial
 from pathlib import Path
 
 from numba import njit
 from numba.core import caching
 from numba.core.types import unliteral
 
+from . import _prebuilt
 from ._lowering import Compiler, InternalCompiler
 
 # NaN and infinity keep their meaning: bounds such as infinite steps rely on them
@@ -26,6 +28,7 @@ OPTIONS = {**ALLOCATING, "_nrt": False}
 # for functions that only compiled functions call: a Python wrapper would take time to compile
 INTERNAL = {**OPTIONS, "cache": False, "no_cpython_wrapper": True}
 _WARNED = set()
+_SOURCES = Path(__file__).parents[1]  # the modules that compiled functions take others from
 
 
 def compiled(**options):
@@ -92,15 +95,29 @@ class _CheckedFile(caching.IndexDataCacheFile):
         return super()._load_data(name)
 
 
+@cache
+def _digest():
+    """Digest of all sources: a function changes with those that are compiled into it."""
+    digest = hashlib.sha256()
+    for path in sorted(_SOURCES.rglob("*.py")):
+        digest.update(path.relative_to(_SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
 class _Cache(caching.FunctionCache):
-    """A cache on disk that treats damaged files as missing, and writes them again."""
+    """A cache on disk that treats damaged files as missing, and writes them again.
+
+    What it finds was compiled from the same sources, whatever their dates.
+    """
 
     def __init__(self, py_func):
         super().__init__(py_func)
-        plain = self._cache_file
-        self._cache_file = _CheckedFile(
-            self._cache_path, self._impl.filename_base, plain._source_stamp
+        is_own = _SOURCES in Path(py_func.__code__.co_filename).parents
+        stamp = _digest() if is_own else (_digest(), self._cache_file._source_stamp)
+        self._make_file = partial(
+            _CheckedFile, filename_base=self._impl.filename_base, source_stamp=stamp
         )
+        self._cache_file = self._make_file(self._cache_path)
 
     def load_overload(self, sig, target_context):
         try:
@@ -108,6 +125,13 @@ class _Cache(caching.FunctionCache):
         except Exception:  # damaged files raise anything, from EOFError to errors of LLVM
             self._discard()
             return None
+
+    def _load_overload(self, sig, target_context):
+        found = super()._load_overload(sig, target_context)
+        if found is None:
+            data = _prebuilt.find(self._make_file, self._index_key(sig, target_context.codegen()))
+            found = None if data is None else self._impl.rebuild(target_context, data)
+        return found
 
     def save_overload(self, sig, data):
         try:

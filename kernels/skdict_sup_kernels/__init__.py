@@ -1,0 +1,1 @@
+"""Machine code for `skdict_sup`, which finds it by itself; there is nothing to import."""
