@@ -33,6 +33,7 @@ __all__ = [
     "is_array",
     "is_boolean",
     "is_cupy",
+    "is_dask",
     "is_differentiated",
     "is_lazy",
     "is_numpy",
@@ -102,6 +103,11 @@ def is_lazy(value):
     """Whether value is a lazy array, such as a dask array."""
     graph = getattr(value, "__dask_graph__", None)
     return callable(graph) and graph() is not None
+
+
+def is_dask(value):
+    """Whether value is a dask array."""
+    return type(value).__module__.partition(".")[0] == "dask" and hasattr(value, "to_delayed")
 
 
 def is_differentiated(value):

@@ -4,6 +4,8 @@ import math
 import numbers
 import sys
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -29,15 +31,17 @@ __all__ = [
     "check_scalar",
     "check_shapes",
     "check_sparse",
+    "collect_warnings",
     "non_finite_rows",
     "refuse_non_finite",
     "warn",
     "warn_of_empty",
 ]
 
+_collected: ContextVar[list | None] = ContextVar("collected", default=None)
 # packages to skip when looking for the caller's line
 _SKIPPED_PACKAGES = {
-    *("skdict_sup", "sklearn", "joblib", "skops", "torch"),
+    *("skdict_sup", "sklearn", "joblib", "skops", "torch", "dask", "distributed"),
     *("contextlib", "copy", "pickle"),
 }
 
@@ -66,8 +70,23 @@ def check_option(value, name, options):
     return value
 
 
+@contextmanager
+def collect_warnings():
+    """Collect the warnings of this package, as pairs of message and category, unissued."""
+    found = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
 def warn(message, category=UserWarning):
     """Issue a warning that points to the line of the user's code that called the package."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.append((message, category))
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _SKIPPED_PACKAGES:
         frame, level = frame.f_back, level + 1
@@ -120,7 +139,8 @@ def check_plain(value, name):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise TypeError(
             f"{name} must be an array in memory, got a lazy {kind}; "
-            f"use {name}.map_blocks with a function of one block, or {name}.compute()."
+            f"use {name}.map_blocks with a function of one block, skdict_sup.parallel for dask "
+            f"arrays (parallel.fit, parallel.encode), or {name}.compute()."
         )
 
 

@@ -1,4 +1,13 @@
-"""Learning from a stream of signals, split where mini-batches end."""
+"""Learning from a stream of signals, split where mini-batches and their shards end.
+
+A method of learning is a module with functions of its state: `measure` computes what a shard of
+coded signals contributes to an update, `add` adds it to the state, and `update` updates the
+dictionary at the end of a mini-batch. Contributions are pure functions of a dictionary and
+signals, and are added in the order of the stream: they may be computed anywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,36 +18,70 @@ from .._signals import Dense
 from ..execution import Limits, solve
 from ..problem import Problem
 
+SHARD = 2048  # signals whose contribution is summed at once
 
-def learn_from(accumulate, update, state, X, settings):
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Signals with missing entries filled in, their codes and objectives at coding time."""
+
+    X: Any
+    code: Any
+    objective: np.ndarray  # in host memory
+    problem: Problem
+
+    def rows(self, rows):
+        """Select signals by a slice."""
+        arrays = (array[rows, ...] for array in (self.X, self.code, self.objective))
+        return Coded(*arrays, self.problem)
+
+
+def learn(method, state, X, settings):
     """State after the `Signals` X, with their objectives at coding time: (state, (n_samples,)).
 
-    `accumulate(state, piece, code, objective, problem, settings)` is the state with a coded piece
-    added, and `update(state, settings)` the state with the dictionary updated, which is called at
-    the end of each mini-batch. Pieces end where mini-batches do: the result does not depend on the
-    calls in which the stream arrives.
-
-    Reconstructions stand in for missing entries of signals: the update of the atoms then minimises
-    an upper bound of the objective of the observed entries, which is exact at the last atoms.
+    The result does not depend on the calls in which the stream arrives, beyond rounding.
     """
     objectives, first = [], 0
     while first < X.shape[0]:
         n_missing = settings.batch_size - state.n_seen % settings.batch_size
-        signals = X.rows(slice(first, min(first + n_missing, X.shape[0])))
-        problem = Problem(settings.reconstruction, settings.prior, Atoms(state.dictionary))
-        if not signals.has_weights:
-            signals = Dense(signals.dense())
-        solution = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs)
-        objectives.append(to_numpy(_objective(problem, solution, settings.solver)))
-        piece = signals.observed()
-        if piece.weight is not None:
-            piece = Observations(piece.filled(problem.reconstruct(solution.code)))
-        arrays = piece.values, solution.code, objectives[-1]
-        state = accumulate(state, *arrays, problem, settings)
+        rows = slice(first, min(first + n_missing, X.shape[0]))
+        coded = code(state.dictionary, X.rows(rows), settings)
+        objectives.append(coded.objective)
+        for rows in shards(state.n_seen, coded.X.shape[0], settings.batch_size, SHARD):
+            piece = coded.rows(rows)
+            state = method.add(state, method.measure(piece, state.n_seen, settings), settings)
         if state.n_seen % settings.batch_size == 0:
-            state = update(state, settings)
-        first += piece.shape[0]
+            state = method.update(state, settings)
+        first += coded.X.shape[0]
     return state, np.concatenate(objectives)
+
+
+def shards(n_seen, n_rows, batch_size, size):
+    """Slices of the next signals, after `n_seen`, that end where shards of mini-batches do.
+
+    The signals belong to one mini-batch.
+    """
+    start, stop = n_seen % batch_size, n_seen % batch_size + n_rows
+    ends = [*range(start - start % size + size, stop, size), stop]
+    firsts = [start, *ends[:-1]]
+    return [slice(a - start, b - start) for a, b in zip(firsts, ends, strict=True)]
+
+
+def code(dictionary, signals, settings):
+    """`Coded` signals over a dictionary.
+
+    Reconstructions stand in for missing entries of signals: the update of the atoms then minimises
+    an upper bound of the objective of the observed entries, which is exact at the last atoms.
+    """
+    problem = Problem(settings.reconstruction, settings.prior, Atoms(dictionary))
+    if not signals.has_weights:
+        signals = Dense(signals.dense())
+    solution = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs)
+    objective = to_numpy(_objective(problem, solution, settings.solver))
+    piece = signals.observed()
+    if piece.weight is not None:
+        piece = Observations(piece.filled(problem.reconstruct(solution.code)))
+    return Coded(piece.values, solution.code, objective, problem)
 
 
 def _objective(problem, solution, solver):

@@ -18,7 +18,6 @@ import numpy as np
 from .._array import astype_like, namespace, set_rows, to_numpy
 from .._linalg import unit_norm
 from ..kernels import atom_update
-from ._stream import learn_from
 from .statistics import Statistics, empty_statistics, merge, statistics_of
 
 
@@ -57,16 +56,16 @@ def initial_state(dictionary):
     return OnlineState(dictionary, empty_statistics(dictionary))
 
 
-def learn(state, X, settings):
-    """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    return learn_from(_accumulate, _update, state, X, settings)
+def measure(coded, first, settings):
+    """Statistics of coded signals that come after the first `first` signals of the stream."""
+    arrays = coded.X, coded.code, coded.objective
+    return statistics_of(*arrays, first, settings.forgetting, settings.n_jobs)
 
 
-def _accumulate(state, X, code, objective, problem, settings):
+def add(state, statistics, settings):
     """State with the statistics of further signals added."""
-    forgetting = settings.forgetting
-    increment = statistics_of(X, code, objective, state.n_seen, forgetting, settings.n_jobs)
-    return replace(state, statistics=merge(state.statistics, increment, forgetting))
+    merged = merge(state.statistics, statistics, settings.forgetting)
+    return replace(state, statistics=merged)
 
 
 def current_dictionary(state, settings):
@@ -79,10 +78,11 @@ def current_dictionary(state, settings):
 def _updated_dictionary(state, settings):
     """Dictionary after an update of all atoms by the statistics."""
     moments = state.statistics.code_moment, state.statistics.cross_moment
+    moments = (astype_like(moment, state.dictionary) for moment in moments)
     return atom_update(state.dictionary, *moments, settings.positive_dictionary)
 
 
-def _update(state, settings):
+def update(state, settings):
     """State after an update of the dictionary, with unused atoms replaced from time to time."""
     p = state.dictionary.shape[0]
     state = replace(state, dictionary=_updated_dictionary(state, settings))
@@ -105,7 +105,7 @@ def _revive(state, settings):
     if len(dead):
         is_alive = np.ones(statistics.n_uses.shape[0])
         is_alive[dead] = 0.0
-        is_alive = astype_like(is_alive, dictionary)
+        is_alive = astype_like(is_alive, statistics.code_moment)
         new_atoms = unit_norm(statistics.worst)
         new_atoms = (
             namespace(new_atoms).abs(new_atoms) if settings.positive_dictionary else new_atoms

@@ -13,7 +13,6 @@ from typing import Any
 
 from .._array import namespace
 from ..optim import Adam
-from ._stream import learn_from
 
 _OPTIMIZER = Adam()
 _LEARNING_RATE = 0.1  # length of the first step of an atom, in units of its norm
@@ -37,26 +36,34 @@ def initial_state(dictionary):
     return ProjectedState(dictionary, zeros, _OPTIMIZER.initial_moments(dictionary, by_row=True))
 
 
-def learn(state, X, settings):
-    """State after the signals X, with their objectives at coding time: (state, (n_samples,))."""
-    return learn_from(_accumulate, _update, state, X, settings)
+@dataclass(frozen=True, eq=False)
+class GradientPart:
+    """Gradient of the atoms for some signals, and their number."""
+
+    gradient: Any
+    n_signals: int
 
 
-def _accumulate(state, X, code, objective, problem, settings):
+def measure(coded, first, settings):
+    """Gradient of the atoms for coded signals."""
+    residual = coded.problem.reconstruct(coded.code) - coded.X
+    return GradientPart(coded.code.T @ residual, coded.X.shape[0])
+
+
+def add(state, part, settings):
     """State with the gradient of further signals added."""
-    residual = problem.reconstruct(code) - X
-    gradient = state.gradient + code.T @ residual
-    return replace(state, gradient=gradient, n_seen=state.n_seen + X.shape[0])
+    gradient, n_seen = state.gradient + part.gradient, state.n_seen + part.n_signals
+    return replace(state, gradient=gradient, n_seen=n_seen)
 
 
 def current_dictionary(state, settings):
     """Dictionary of the last complete mini-batch, or updated by the incomplete first one."""
     if state.n_seen and state.moments.n_steps == 0:
-        return _update(state, settings).dictionary
+        return update(state, settings).dictionary
     return state.dictionary
 
 
-def _update(state, settings):
+def update(state, settings):
     """State after a projected gradient step of the atoms."""
     n_steps = state.moments.n_steps + 1
     learning_rate = _LEARNING_RATE * (1 + n_steps / _DECAY_STEPS) ** -0.5

@@ -10,7 +10,7 @@ from .._validation import check_matrix, check_option, warn
 from ..priors import is_per_atom, weight_of
 from ..problem import resolve_prior
 from .initialise import INITS, initial_dictionary
-from .learner import learn_unlabelled, learner_for
+from .learner import learn_unlabelled, method_for
 
 _MAX_CHECKED = 1000  # signals, at most, on which a too large lam is detected
 _WARNING_FRACTION = 0.9  # fraction of zero codes that leads to a warning
@@ -76,10 +76,10 @@ def learn_initial_dictionary(X, settings, rng, *, init, n_components, n_epochs, 
     if n_epochs == "auto":
         auto_epochs = int(min(_MAX_AUTO_EPOCHS, max(1, -(-_AUTO_SIGNALS // X.shape[0]))))
         n_epochs = auto_epochs if isinstance(init, str) else 0
-    learner = learner_for(settings.reconstruction)
-    passes = learn_unlabelled(X, learner.initial_state(dictionary), settings, n_epochs, rng)
+    method = method_for(settings.reconstruction)
+    passes = learn_unlabelled(X, method.initial_state(dictionary), settings, n_epochs, rng)
     for number, (state, objective) in enumerate(passes, start=1):
-        dictionary = learner.current_dictionary(state, settings)
+        dictionary = method.current_dictionary(state, settings)
         if verbose:
             print(f"init {number}/{n_epochs}: objective {objective:.6g}", flush=True)
     return dictionary, settings.prior

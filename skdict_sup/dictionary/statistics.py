@@ -18,10 +18,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._array import astype_like, device_of, namespace, take_rows
+from .._array import astype_like, device_of, namespace, take_rows, to_float64
 from .._threads import effective_n_jobs
 from ..kernels import code_moments
 
+_WIDE_AFTER = 10_000_000  # signals after which sums in float32 would lose single signals
 _N_WORST = 16  # worst signals of a mini-batch, by which unused atoms may be replaced
 
 
@@ -87,9 +88,18 @@ def merge(before, after, forgetting):
     worst = xp.concat([before.worst, after.worst], axis=0)
     objective = np.concatenate([before.worst_objective, after.worst_objective])
     order = np.argsort(-objective, kind="stable")[:_N_WORST]
+    is_long = after.last > _WIDE_AFTER
+    moments = (
+        (to_float64(one), to_float64(other)) if is_long else (one, other)
+        for one, other in (
+            (before.code_moment, after.code_moment),
+            (before.cross_moment, after.cross_moment),
+        )
+    )
+    code_moment, cross_moment = (decay * one + other for one, other in moments)
     return Statistics(
-        code_moment=decay * before.code_moment + after.code_moment,
-        cross_moment=decay * before.cross_moment + after.cross_moment,
+        code_moment=code_moment,
+        cross_moment=cross_moment,
         n_uses=before.n_uses + after.n_uses,
         worst=take_rows(worst, order),
         worst_objective=objective[order],

@@ -29,6 +29,7 @@ from ..priors import Prior, as_prior, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..supervised.step import code_features
+from ._lazy import takes_dask
 from ._moving import convert_arrays
 from ._parameters import LIMITS, RUNNING, check_parameters
 
@@ -56,6 +57,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     prior_: Prior
     n_features_in_: int
 
+    @takes_dask
     def transform(self, X: Array) -> Array:
         """Encode signals.
 
@@ -88,6 +90,7 @@ class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             return csr_matrix(code_features(code.toarray(), self.prior_, self.split_sign))
         return code_features(code, self.prior_, self.split_sign)
 
+    @takes_dask
     def inverse_transform(self, X: Array) -> Array:
         """Reconstruct signals from codes, as the transfer of ``X @ components_``.
 

@@ -51,6 +51,10 @@ class ClassTargets:
         class_targets = self.class_targets()
         return lambda labels: class_targets[labels[:, 0].astype(int)]
 
+    def are_missing(self, y):
+        """Whether no sample has a label."""
+        return y.dtype.kind in "if" and bool((y == -1).all())
+
     def labels(self, y, labelled):
         """Class numbers as a column, zero for samples without a label."""
         unknown = np.setdiff1d(y[labelled], self.classes)
@@ -146,6 +150,10 @@ class RealTargets:
         squares = np.average((labels - center) ** 2, axis=0, weights=weight).mean()
         spread = float(np.sqrt(squares)) if squares > 0 else 1.0
         return replace(self, center=center, spread=spread)
+
+    def are_missing(self, y):
+        """Whether no sample has a label."""
+        return y.dtype.kind == "f" and bool(np.isnan(y).all())
 
     def with_loss(self, loss, loss_name):
         """Targets with another loss; raises unless both losses or none require standardisation."""

@@ -14,6 +14,7 @@ from ..encoders import training
 from ..optim import schedules
 from ..priors import Prior
 from ._fitting import restore_on_error
+from ._lazy import takes_dask
 from ._network import LOSSES, NetworkEstimator
 from ._targets import has_likelihood
 
@@ -248,6 +249,7 @@ class LISTAEncoder(NetworkEstimator):
             self._publish(state, setup, [*curve, setup.validation_cost(state)])
         return self
 
+    @takes_dask
     def transform(self, X: Array, n_layers: int | None = None) -> Array:
         """Encode signals by one forward pass.
 
@@ -296,6 +298,7 @@ class LISTAEncoder(NetworkEstimator):
         return self
 
     @available_if(_has_loss)
+    @takes_dask
     def predict(self, X: Array) -> Array:
         """Predict labels or numbers by the linear model of the codes.
 
@@ -313,6 +316,7 @@ class LISTAEncoder(NetworkEstimator):
         return self._targets.predictions(self._targets.to_units(to_numpy(scores)))
 
     @available_if(has_likelihood)
+    @takes_dask
     def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities by the linear model of the codes.
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from ..dictionary import online
-from ..dictionary.learner import learn_unlabelled, learner_for
+from ..dictionary.learner import learn_from, learn_unlabelled, method_for
 from ..dictionary.start import initial_atoms, resolved_prior
 from ..priors import Prior
 from ._coding import CodingEstimator
@@ -243,8 +243,7 @@ class OnlineDictionaryLearning(CodingEstimator):
             else:
                 state, settings = self._training, self._settings(self.prior_)
             curve = [] if first else list(self.objective_curve_)
-            learner = learner_for(settings.reconstruction)
-            state, objective = learner.learn(state, X, settings)
+            state, objective = learn_from(state, X, settings)
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
 
@@ -253,7 +252,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         reconstruction, prior, _ = self._check_terms()
         dictionary = initial_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
         prior = resolved_prior(prior, X, dictionary)
-        return learner_for(reconstruction).initial_state(dictionary), self._settings(prior)
+        return method_for(reconstruction).initial_state(dictionary), self._settings(prior)
 
     def _settings(self, prior):
         """Settings of learning, from the parameters and a resolved prior."""
@@ -271,7 +270,7 @@ class OnlineDictionaryLearning(CodingEstimator):
     @atomic_update
     def _publish(self, state, settings, curve):
         """Set the public attributes from the state of learning."""
-        self.components_ = learner_for(settings.reconstruction).current_dictionary(state, settings)
+        self.components_ = method_for(settings.reconstruction).current_dictionary(state, settings)
         self.prior_ = settings.prior
         self.n_seen_, self.n_revived_ = state.n_seen, state.n_revived
         self.objective_curve_, self.n_iter_ = list(curve), len(curve)

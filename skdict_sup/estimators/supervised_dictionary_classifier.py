@@ -12,6 +12,7 @@ from .._array import namespace, to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
 from . import _targets
+from ._lazy import takes_dask
 from ._parameters import SUPERVISED, Number, Option
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -262,6 +263,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         """Loss without label smoothing."""
         return _targets.classification_loss(self.loss, len(classes), self.multi_class == "ovr")
 
+    @takes_dask
     def decision_function(self, X: Array) -> Array:
         """Predict scores of the classes.
 
@@ -281,6 +283,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
     @available_if(_targets.has_likelihood)
+    @takes_dask
     def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities.
 
@@ -314,6 +317,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         probabilities = self.predict_proba(X)
         return namespace(probabilities).log(probabilities)
 
+    @takes_dask
     def predict(self, X: Array) -> Array:
         """Predict labels of signals.
 

@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 from .._array import to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
+from ._lazy import takes_dask
 from ._supervised import SupervisedDictionaryEstimator
 from ._targets import RealTargets, read_numbers, regression_loss
 
@@ -219,6 +220,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.random_state = random_state
         self.verbose = verbose
 
+    @takes_dask
     def predict(self, X: Array) -> Array:
         """Predict targets of signals.
 

@@ -87,12 +87,12 @@ def learn_labelled(state, samples, settings, learning_rates, rng, mu=0.0):
     return state, PassReport(loss, n_nonzero, n_uses, float(amplifications.max()))
 
 
-def learn_epoch(samples, state, settings, schedule, mu, progress, rng):
+def learn_epoch(samples, state, settings, schedule, mu, progress, rng, learn=learn_labelled):
     """State after an epoch, its report, and the number of unused atoms that were replaced.
 
-    `progress` is (number of completed epochs, total number of epochs).
+    `progress` is (number of completed epochs, total number of epochs), and `learn` makes the pass.
     """
-    state, report = learn_labelled(state, samples, settings, schedule.learning_rates, rng, mu)
+    state, report = learn(state, samples, settings, schedule.learning_rates, rng, mu)
     epoch, n_epochs = progress
     if epoch + 1 >= _REVIVAL_FRACTION * n_epochs:
         return state, report, 0

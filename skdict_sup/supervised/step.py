@@ -125,23 +125,79 @@ def code_gradient(code, grad_features, settings):
 
 def loss_and_gradients(state, batch, settings, mu=0.0):
     """Loss of a batch, gradients of the parameters by name, codes, and amplification."""
-    parameters = state.parameters
+    parts = gradient_parts(state.parameters, batch, settings, mu)
+    loss, gradients = joined_gradients([parts], state.parameters, settings, mu)
+    return loss, gradients, parts.code, parts.amplification
+
+
+@dataclass(frozen=True, eq=False)
+class GradientParts:
+    """Mean losses of a batch, or of a part of it, with their gradients, and without the ridge."""
+
+    loss: Any
+    gradients: dict
+    weight: Any  # sum of the weights of the samples
+    code: Any
+    amplification: Any
+    cost: Any = 0.0  # mean cost of the reconstruction term
+    cost_gradient: Any = None
+    n_signals: int = 0  # of the reconstruction term
+
+
+def gradient_parts(parameters, batch, settings, mu=0.0):
+    """`GradientParts` of a batch, or of a part of one."""
     coded = encode(parameters, batch.X, settings)
     inputs = make_head_input(coded.code, batch, settings)
     loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
     grad_features = grad_features if batch.mask is None else grad_features * batch.mask
     grad_code = code_gradient(coded.code, grad_features / settings.code_scale, settings)
     code_gradients, amplification = vjp(coded, grad_code, parameters, batch.X, settings)
-    gradients = gradients | code_gradients
+    weight = namespace(coded.code).sum(batch.weight)
+    parts = GradientParts(loss, gradients | code_gradients, weight, coded.code, amplification)
+    if not mu:
+        return parts
+    signals = batch.reconstruction_signals
+    reconstructed = coded if signals is None else encode(parameters, signals, settings)
+    cost, cost_gradient = reconstruction_cost(reconstructed, settings.mean_sq_norm)
+    n_signals = reconstructed.code.shape[0]
+    return replace(parts, cost=cost, cost_gradient=cost_gradient, n_signals=n_signals)
+
+
+def cost_parts(parameters, signals, settings):
+    """`GradientParts` of signals without labels: those of the reconstruction term alone."""
+    coded = encode(parameters, signals, settings)
+    cost, cost_gradient = reconstruction_cost(coded, settings.mean_sq_norm)
+    zeros = {name: 0.0 * array for name, array in parameters.items()}
+    more = {"cost": cost, "cost_gradient": cost_gradient, "n_signals": coded.code.shape[0]}
+    return GradientParts(0.0, zeros, 0.0, coded.code, 0.0, **more)
+
+
+def joined_gradients(parts, parameters, settings, mu=0.0):
+    """Loss and gradients by name of a batch, from its parts, which are added in their order."""
+    shares, cost_shares = (
+        [1.0] if len(parts) == 1 else [float(w) / sum(map(float, weights)) for w in weights]
+        for weights in ([part.weight for part in parts], [max(p.n_signals, 1) for p in parts])
+    )
+    loss = _weighted_sum(shares, [part.loss for part in parts])
+    names = parts[0].gradients
+    gradients = {n: _weighted_sum(shares, [part.gradients[n] for part in parts]) for n in names}
     if mu:
-        signals = batch.reconstruction_signals
-        reconstructed = coded if signals is None else encode(parameters, signals, settings)
-        objective, grad_dictionary = reconstruction_cost(reconstructed, settings.mean_sq_norm)
-        loss = (1 - mu) * loss + mu * objective
+        cost = _weighted_sum(cost_shares, [part.cost for part in parts])
+        cost_gradient = _weighted_sum(cost_shares, [part.cost_gradient for part in parts])
+        loss = (1 - mu) * loss + mu * cost
         gradients = {name: (1 - mu) * gradient for name, gradient in gradients.items()}
-        gradients["dictionary"] = gradients["dictionary"] + mu * grad_dictionary
-    loss = _add_ridge(loss, gradients, parameters, settings.nu)
-    return loss, gradients, coded.code, amplification
+        gradients["dictionary"] = gradients["dictionary"] + mu * cost_gradient
+    return _add_ridge(loss, gradients, parameters, settings.nu), gradients
+
+
+def _weighted_sum(shares, values):
+    """Sum of arrays times their shares; the array itself if it is the only one."""
+    if len(values) == 1:
+        return values[0]
+    total = shares[0] * values[0]
+    for share, value in zip(shares[1:], values[1:], strict=True):
+        total = total + share * value
+    return total
 
 
 def head_loss_and_gradients(parameters, inputs, settings):
@@ -211,10 +267,10 @@ def step(state, batch, settings, learning_rates, mu=0.0):
     `learning_rates` are those of the dictionary and of the head.
     """
     loss, gradients, code, amplification = loss_and_gradients(state, batch, settings, mu)
-    return _apply_gradients(state, gradients, settings, learning_rates), loss, code, amplification
+    return apply_gradients(state, gradients, settings, learning_rates), loss, code, amplification
 
 
-def _apply_gradients(state, gradients, settings, learning_rates):
+def apply_gradients(state, gradients, settings, learning_rates):
     """State after an optimizer step along gradients of some parameters."""
     parameters, moments = dict(state.parameters), dict(state.moments)
     for name, gradient in gradients.items():

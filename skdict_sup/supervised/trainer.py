@@ -56,6 +56,7 @@ class Trainer:
     patience: int = 10  # epochs without a better validation score before stopping
     tol: float = 1e-4
     verbose: int = 0
+    learn: Any = passes.learn_labelled  # what makes a pass over the samples
 
     def with_schedule(self, training, samples, learning_rate=None):
         """Training with a schedule of learning rates; the initial rate is tried if it is None."""
@@ -83,7 +84,7 @@ class Trainer:
         progress = len(training.losses), training.n_epochs
         mu, schedule = schedules.MuSchedule(self.mu).at(*progress), training.schedule
         state, report, n_revived = passes.learn_epoch(
-            samples, training.state, training.settings, schedule, mu, progress, rng
+            samples, training.state, training.settings, schedule, mu, progress, rng, self.learn
         )
         passes.check_convergent(report, training.learning_rate)
         trained = replace(

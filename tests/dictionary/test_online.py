@@ -13,7 +13,8 @@ from sklearn.decomposition import NMF
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode
 from skdict_sup._signals import as_signals
-from skdict_sup.dictionary import online, statistics
+from skdict_sup.dictionary import _stream, online, statistics
+from skdict_sup.dictionary.learner import learn_from
 
 CROSSED = ("OnlineDictionaryLearning",)
 
@@ -278,15 +279,49 @@ def test_float32_is_kept_and_near_float64():
     np.testing.assert_allclose(short.components_, wide.components_, atol=1e-3)
 
 
+def test_statistics_of_long_streams_are_in_float64_and_the_atoms_are_not(monkeypatch):
+    X = digits()[0][:96].astype(np.float32)
+    settings = learner(prior=PRIOR, batch_size=32)._settings(PRIOR)
+    init = unit_atoms(np.random.default_rng(0), 4, 64).astype(np.float32)
+    short, _ = learn_from(online.initial_state(init), as_signals(X), settings)
+    monkeypatch.setattr(statistics, "_WIDE_AFTER", 40)
+    long, _ = learn_from(online.initial_state(init), as_signals(X), settings)
+    assert long.statistics.code_moment.dtype == long.statistics.cross_moment.dtype == np.float64
+    assert long.dictionary.dtype == np.float32
+    np.testing.assert_allclose(long.dictionary, short.dictionary, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_seen", [0, 5, 11])
+@pytest.mark.parametrize("n_rows", [1, 4, 9])
+def test_shards_end_at_the_same_signals_for_any_arrival(n_seen, n_rows):
+    ends = [n_seen + rows.stop for rows in _stream.shards(n_seen, n_rows, 20, 4)]
+    assert ends[-1] == n_seen + n_rows
+    assert set(ends[:-1]) == {e for e in range(n_seen + 1, n_seen + n_rows) if e % 4 == 0}
+
+
+def test_large_batches_are_sums_of_shards(monkeypatch):
+    X = digits()[0][:90]
+    settings = learner(prior=PRIOR, batch_size=90)._settings(PRIOR)
+    init = unit_atoms(np.random.default_rng(0), 4, 64)
+    whole, _ = learn_from(online.initial_state(init), as_signals(X), settings)
+    monkeypatch.setattr(_stream, "SHARD", 16)
+    cut, _ = learn_from(online.initial_state(init), as_signals(X), settings)
+    np.testing.assert_allclose(cut.dictionary, whole.dictionary, rtol=1e-9, atol=1e-12)
+    one_by_one = online.initial_state(init)
+    for rows in np.array_split(np.arange(90), [16, 32, 48, 64, 80]):
+        one_by_one, _ = learn_from(one_by_one, as_signals(X[rows]), settings)
+    np.testing.assert_array_equal(one_by_one.dictionary, cut.dictionary)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_library_keeps_the_same_statistics(xp, dtype):
     X = digits()[0][:80]
     init = unit_atoms(np.random.default_rng(0), 4, 64)
     settings = learner(prior=PRIOR)._settings(PRIOR)
-    expected, objective = online.learn(online.initial_state(init), as_signals(X), settings)
+    expected, objective = learn_from(online.initial_state(init), as_signals(X), settings)
     state = online.initial_state(xp.asarray(init, dtype=dtype))
     there = as_signals(xp.asarray(X, dtype=dtype))
-    found, mine = online.learn(state, there, settings)
+    found, mine = learn_from(state, there, settings)
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
     for name in ("dictionary", "statistics.code_moment", "statistics.cross_moment"):
         a, b = operator.attrgetter(name)(found), operator.attrgetter(name)(expected)

@@ -107,6 +107,7 @@ NEIGHBOURS = {
     ("implicit", "coding"): "`code_vjp` checks and poses its problem as `encode` does",
     ("encoders", "supervised"): "both learn by the same steps",
     ("supervised", "dictionary"): "it begins with a dictionary learned without labels",
+    ("estimators", "parallel"): "methods pass dask arrays on, at their first use",
     ("__main__", "demo"): "the command runs the demonstration",
 }
 

@@ -26,7 +26,7 @@ from skdict_sup._atoms import Atoms
 from skdict_sup._records import Data, Rows
 from skdict_sup._signals import Dense
 from skdict_sup.dictionary.initialise import initial_dictionary
-from skdict_sup.dictionary.learner import learn_unlabelled, learner_for
+from skdict_sup.dictionary.learner import learn_unlabelled, method_for
 from skdict_sup.dictionary.online import OnlineSettings
 from skdict_sup.encoders import ARCHITECTURES
 from skdict_sup.encoders.unrolled import LISTA
@@ -249,9 +249,9 @@ def test_a_kind_of_signals_of_ones_own_is_learned_from():
     for given in (signals, Dense(X)):
         rng = np.random.default_rng(0)
         first = initial_dictionary(signals, 4, "data", rng)
-        learner = learner_for(settings.reconstruction)
-        ((state, _),) = learn_unlabelled(given, learner.initial_state(first), settings, 1, rng)
-        learned.append(learner.current_dictionary(state, settings))
+        method = method_for(settings.reconstruction)
+        ((state, _),) = learn_unlabelled(given, method.initial_state(first), settings, 1, rng)
+        learned.append(method.current_dictionary(state, settings))
     np.testing.assert_array_equal(*learned)
     assert max(sizes) <= 2000  # first atoms come from so many, mini-batches are smaller
 

@@ -1,0 +1,24 @@
+"""Dask arrays in methods of fitted estimators: they are passed on, and answered lazily."""
+
+from functools import wraps
+
+from .._array import is_dask
+
+
+def takes_dask(method):
+    """Let a method of one array pass dask arrays on to the function of its name in `parallel`."""
+
+    @wraps(method)
+    def call(estimator, X, *args, **kwargs):
+        if not is_dask(X):
+            return method(estimator, X, *args, **kwargs)
+        from .. import parallel  # with dask, at its first use
+
+        if args or kwargs:
+            raise TypeError(
+                f"{method.__name__} takes a dask array and no other argument, since all blocks "
+                f"are treated alike; got {[*args, *kwargs]}."
+            )
+        return getattr(parallel, method.__name__)(estimator, X)
+
+    return call

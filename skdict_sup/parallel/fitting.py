@@ -1,0 +1,213 @@
+"""`fit`: learning from dask arrays, on one machine out of core or on a cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._validation import check_scalar, warn
+from ..dictionary._stream import SHARD
+from ..estimators import (
+    OnlineDictionaryLearning,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+)
+from . import _dask
+from ._checkpoint import Checkpoints, identity_of
+from ._plan import pass_ranges
+from ._source import Held, Rows, join
+from .supervised import fit_supervised
+from .unsupervised import fit_online
+
+_SUPERVISED = SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
+_SHARDS = 8  # shards of a mini-batch by default
+_COUNTED = 1_000_000  # labels that a task counts
+# a model of rounds, from measurements: seconds for each, for each byte of the state, and for the
+# gradient of one signal of one feature over one atom on one core
+_ROUND_SECONDS, _BYTE_SECONDS, _SIGNAL_SECONDS = 0.02, 2e-8, 1.5e-10
+
+
+def fit(  # noqa: PLR0913 - keyword-only settings
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    classes: Any = None,
+    batch_size: int | None = None,
+    shard: int = SHARD,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 100,
+) -> Any:
+    """Fit an estimator to a dask array, by all workers of a cluster or out of core.
+
+    Mini-batches are divided into shards of neighbouring rows. Tasks compute what each contributes,
+    which is added in the order of the shards: the result depends on `batch_size` and `shard`, but
+    not on the blocks of X, on workers, or on tasks that have to be repeated. With the default
+    shard, :class:`~skdict_sup.OnlineDictionaryLearning` learns what one pass of its `partial_fit`
+    over the same rows learns on one machine, bit for bit, from the same first atoms.
+
+    Parameters
+    ----------
+    estimator : OnlineDictionaryLearning, SupervisedDictionaryClassifier or Regressor
+        Estimator, with the parameters of its own `fit`. A first pass of OnlineDictionaryLearning
+        takes the rows in their order, later ones the mini-batches in random order (without
+        shuffle=False); supervised ones always do. Rows within a mini-batch stay neighbours.
+    X : dask array of shape (n_samples, n_features)
+        Signals, in NumPy or SciPy CSR blocks of known sizes, or an array that dask reads.
+    y : dask array or array of shape (n_samples,) or (n_samples, n_outputs), or None
+        Targets, for supervised estimators.
+    sample_weight : dask array or array of shape (n_samples,) or None, default=None
+        Weights of the samples, for supervised estimators.
+    classes : array-like of shape (n_classes,) or None, default=None
+        All classes; None finds them in y.
+    batch_size : int or None, default=None
+        Signals between two updates. None is that of the estimator if it is a number of at least 8
+        shards, else 8 shards (16 384 signals): rounds of the default 256 would wait for the
+        network.
+    shard : int, default=2048
+        Signals of one task.
+    checkpoint : path or None, default=None
+        Folder for what the fit needs to go on; a fit that finds it there goes on, with the same
+        result as a fit without interruption. Files are pickles: read only your own.
+    checkpoint_every : int, default=100
+        Mini-batches between checkpoints; there is one after each pass, too.
+
+    Returns
+    -------
+    object
+        The estimator, fitted, as after its own `fit`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For parameters and data as `fit` of the estimator; if the checkpoint is that of another
+        fit.
+
+    Warns
+    -----
+    UserWarning
+        If a batch is so small that workers would mostly wait, or a checkpoint cannot be written.
+
+    References
+    ----------
+    J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse
+    coding", JMLR 2010, section 3.4 (mini-batches);
+    J. Mairal, "Backpropagation rules for sparse coding", "Main result".
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import OnlineDictionaryLearning, parallel
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> learner = OnlineDictionaryLearning(20, max_iter=2, random_state=0)
+    >>> learner = parallel.fit(learner, da.from_array(X, chunks=(500, 64)), batch_size=512)
+    >>> learner.components_.shape
+    (20, 64)
+    """
+    is_supervised = isinstance(estimator, _SUPERVISED)
+    if not is_supervised and not isinstance(estimator, OnlineDictionaryLearning):
+        raise TypeError(
+            "estimator must be an OnlineDictionaryLearning or a supervised estimator, got "
+            f"{type(estimator).__name__}: others learn from a part of the signals in memory, by "
+            "their own fit."
+        )
+    shard = int(check_scalar(shard, "shard", low=1, integer=True))
+    check_scalar(checkpoint_every, "checkpoint_every", low=1, integer=True)
+    batch_size = _batch_size(batch_size, estimator.batch_size, shard)
+    X = _dask.whole_rows(X)
+    rows = Rows(X, "X")
+    identity = {
+        "estimator": type(estimator).__name__,
+        **identity_of(estimator),
+        **{"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)},
+        **{"mini-batch": batch_size, "shard": shard},
+    }
+    folder = None if checkpoint is None else Path(checkpoint)
+    checkpoints = None if folder is None else Checkpoints(folder, identity, checkpoint_every)
+    settings = {"batch_size": batch_size, "shard": shard, "checkpoints": checkpoints}
+    _warn_of_small_batches(estimator, X, batch_size, is_supervised)
+    if not is_supervised:
+        return fit_online(estimator, rows, **settings)
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
+    class_weight = estimator.class_weight
+    if isinstance(estimator, SupervisedDictionaryClassifier):
+        counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
+        classes = np.unique(list(counts)) if classes is None else np.unique(classes)
+        if isinstance(class_weight, str):
+            total = sum(counts.values())
+            class_weight = {c: total / (len(counts) * n) for c, n in counts.items() if n}
+    else:
+        classes = None
+    arrays = rows, targets, weights
+    more = {"classes": classes, "class_weight": class_weight}
+    return fit_supervised(estimator, arrays, **more, **settings)
+
+
+def _batch_size(given, own, shard):
+    """Signals of a mini-batch."""
+    if given is not None:
+        return int(check_scalar(given, "batch_size", low=1, integer=True, also="or None"))
+    return max(_SHARDS * shard, own if isinstance(own, int) else 0)
+
+
+def _aligned(array, X, name):
+    """Rows that belong to those of X, or None."""
+    if array is None:
+        return None
+    if not _dask.is_dask(array):
+        array = np.asarray(array)
+    if array.shape[0] != X.shape[0]:
+        raise ValueError(
+            f"{name} must have one row per row of X: got {array.shape[0]} rows for "
+            f"{X.shape[0]} of X."
+        )
+    return Rows(array, name) if _dask.is_dask(array) else Held(array)
+
+
+def _class_weights(y, weights, n_rows, has_unlabelled):
+    """Total weight of each class."""
+    tasks = [
+        (y.pieces([one]), None if weights is None else weights.pieces([one]))
+        for one in pass_ranges(n_rows, _COUNTED)
+    ]
+    totals = {}
+    for found in _dask.compute_all(_count, tasks):
+        for label, weight in found:
+            totals[label] = totals.get(label, 0.0) + weight
+    if has_unlabelled:
+        totals.pop(-1, None)
+    return totals
+
+
+def _count(labels, weights):
+    """Pairs of a class and its total weight, of pieces."""
+    values, number = np.unique(np.asarray(join(labels)).ravel(), return_inverse=True)
+    weights = None if weights is None else np.asarray(join(weights), np.float64)
+    totals = np.bincount(number.ravel(), weights=weights, minlength=len(values))
+    return list(zip(values.tolist(), totals.tolist(), strict=True))
+
+
+def _warn_of_small_batches(estimator, X, batch_size, is_supervised):
+    """Warn if workers of a cluster would wait for most of the time."""
+    n_threads = _dask.n_threads()
+    if n_threads < 2:
+        return
+    entries = estimator.n_components * X.shape[1]
+    n_bytes = X.dtype.itemsize * entries * (3 if is_supervised else 2)
+    seconds = _ROUND_SECONDS + _BYTE_SECONDS * n_bytes
+    busy = batch_size * entries * _SIGNAL_SECONDS / n_threads
+    if busy >= seconds:
+        return
+    enough = int(np.ceil(batch_size * seconds / max(busy, 1e-12) / 1024)) * 1024
+    warn(
+        f"batch_size={batch_size} gives {n_threads} threads of the cluster some "
+        f"{1e3 * busy:.0f} ms of work between two synchronisations, which take some "
+        f"{1e3 * seconds:.0f} ms: batch_size={enough} or more would keep them busy, and one "
+        "machine may be as fast (fit of the estimator, or partial_fit for each block)."
+    )

@@ -1,0 +1,253 @@
+"""Lazy codes and predictions of dask arrays, block by block."""
+
+from dataclasses import fields
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._typing import Array
+from .._validation import check_option, collect_warnings
+from ..coding import make_problem
+from ..priors import Prior, as_prior, is_unresolved
+from ..solution import Solution
+from . import _blocks, _dask
+from ._plan import sample_ranges
+
+_SAMPLE = 10_000  # signals on which "auto" weights are resolved
+
+
+def encode(
+    X: Any,
+    dictionary: Array,
+    *,
+    prior: Prior | str = "elastic_net",
+    certificate: bool = False,
+    output: str = "dense",
+    mask: Any = None,
+    entry_weight: Any = None,
+    max_residual: Any = None,
+    **options: Any,
+) -> Any:
+    r"""Lazy sparse codes of a dask array, those of :func:`skdict_sup.encode` bit for bit.
+
+    .. math:: w(x) = \arg\min_w \; \tfrac12 \|x - w D\|_2^2 + \varphi(w)
+
+    Parameters
+    ----------
+    X : dask array of shape (n_samples, n_features)
+        Signals in blocks of NumPy, CuPy or SciPy CSR, or an array that dask reads block by block,
+        such as a memory map or a Zarr array. Blocks that divide the columns are joined.
+    dictionary : array of shape (n_components, n_features)
+        Atoms as rows, in memory. All blocks share one copy.
+    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
+        Prior on the codes. "auto" hyper-parameters are resolved at once, on at most 10 000 signals
+        in evenly spaced runs.
+    certificate : bool, default=False
+        Whether to return a lazy :class:`~skdict_sup.Solution` in place of the codes.
+    output : {"dense", "sparse"}, default="dense"
+        "sparse" has blocks in SciPy CSR.
+    mask, entry_weight : dask array or array of shape (n_samples, n_features) or None, default=None
+        As in :func:`skdict_sup.encode`.
+    max_residual : float, dask array or array of shape (n_samples,) or None, default=None
+        As in :func:`skdict_sup.encode`.
+    **options
+        Other parameters of :func:`skdict_sup.encode`: transfer, solver, tol, max_iter,
+        max_nonzeros.
+
+    Returns
+    -------
+    dask array of shape (n_samples, n_components) or Solution
+        Codes. With ``certificate=True`` a Solution, whose fields are dask arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`skdict_sup.encode`: for parameters at once, for signals where a block is
+        computed, with its number and its first row.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once per call and process, if codes have not converged.
+
+    References
+    ----------
+    J. Mairal, "Backpropagation rules for sparse coding", section "Formulation with expected cost".
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from skdict_sup import ElasticNet, parallel
+    >>> X = da.ones((6, 2), chunks=(4, 2))
+    >>> codes = parallel.encode(X, np.eye(2), prior=ElasticNet(lam=0.25))
+    >>> codes.chunks
+    ((4, 2), (2,))
+    >>> codes[:1].compute()
+    array([[0.75, 0.75]])
+    """
+    check_option(output, "output", {"dense", "sparse"})
+    for name in ("init", "n_jobs", "verbose"):
+        if name in options:
+            raise TypeError(f"parallel.encode has no parameter {name}: blocks are coded alone.")
+    X, prior = _dask.whole_rows(X), as_prior(prior)
+    options = options | {"prior": prior, "output": output}
+    # paths to a limit begin at lam="auto", which they do not need a value of
+    is_limited = max_residual is not None or options.get("max_nonzeros") is not None
+    if is_unresolved(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
+        terms = dictionary, prior, options.get("transfer", "linear")
+        options["prior"] = make_problem(sample(X, _SAMPLE), *terms)[1].prior
+    arrays: Any = {"mask": mask, "entry_weight": entry_weight}
+    if max_residual is not None:
+        is_array = _dask.is_dask(max_residual) or np.ndim(max_residual)
+        (arrays if is_array else options)["max_residual"] = max_residual
+    arrays = {name: _dask.like_rows(array, X, name) for name, array in arrays.items()}
+    arrays = {name: array for name, array in arrays.items() if array is not None}
+    model = _blocks.Encoding(f"encode-{uuid4().hex}", dictionary, options)
+    with collect_warnings():  # one signal has the types of all, and raises errors of parameters
+        bound = {"max_residual": np.ones(1)} if "max_residual" in arrays else {}
+        small = model.solve(_blocks.one_row(X._meta, X.shape[1]), **bound)
+    task = partial(_blocks.solve_block, names=tuple(arrays))
+    if certificate:
+        solutions = _dask.delayed_blocks(task, X, arrays.values(), model)
+        return _lazy_solution(solutions, X.chunks[0], small)
+    return _dask.map_rows(partial(task, field="code"), X, arrays.values(), model, small.code)
+
+
+def sample(X, n_rows):
+    """Rows of a dask array in evenly spaced runs, in memory."""
+    if any(np.isnan(n) for n in X.chunks[0]):
+        return X.blocks[0].compute()
+    return _dask.take(X, sample_ranges(X.shape[0], n_rows))
+
+
+def _lazy_solution(solutions, sizes, small):
+    """`Solution` of dask arrays, from delayed ones of blocks and that of one signal."""
+    found = {}
+    for field in fields(Solution):
+        like = getattr(small, field.name)
+        if like is not None:
+            found[field.name] = _dask.join(solutions, field.name, sizes, like)
+    return Solution(**found)
+
+
+def _call(estimator, X, method):
+    """Lazy result of a method of a fitted estimator."""
+    check_is_fitted(estimator)
+    X = _dask.whole_rows(X)
+    if not hasattr(estimator, "components_") and hasattr(estimator, "_fitted_coder"):
+        estimator = estimator._fitted_coder(sample(X, _SAMPLE))  # a SparseCoder without a fit
+    model = _blocks.Fitted(f"{method}-{uuid4().hex}", _blocks.without_training(estimator), method)
+    with collect_warnings():
+        small = model.call(_blocks.one_row(X._meta, X.shape[1]))
+    return _dask.map_rows(_blocks.call_block, X, (), model, small)
+
+
+def transform(estimator: Any, X: Any) -> Any:
+    """Lazy codes of a dask array by a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted SparseCoder, OnlineDictionaryLearning, supervised estimator, LISTAEncoder, or any
+        other estimator whose result for a signal does not depend on other signals.
+    X : dask array of shape (n_samples, n_features)
+        Signals, as in :func:`encode`.
+
+    Returns
+    -------
+    dask array of shape (n_samples, n_outputs)
+        Results of ``estimator.transform`` for each block.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the method: for parameters at once, for signals where a block is computed.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_digits
+    >>> from skdict_sup import OnlineDictionaryLearning, parallel
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> learner = OnlineDictionaryLearning(20, max_iter=2, random_state=0).fit(X)
+    >>> codes = parallel.transform(learner, da.from_array(X, chunks=(500, 64)))
+    >>> codes.shape
+    (1797, 20)
+    """
+    return _call(estimator, X, "transform")
+
+
+def predict(estimator: Any, X: Any) -> Any:
+    """Lazy predictions for a dask array by a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted supervised estimator, or any other.
+    X : dask array of shape (n_samples, n_features)
+        Signals, as in :func:`encode`.
+
+    Returns
+    -------
+    dask array of shape (n_samples,) or (n_samples, n_outputs)
+        Results of ``estimator.predict`` for each block.
+    """
+    return _call(estimator, X, "predict")
+
+
+def predict_proba(estimator: Any, X: Any) -> Any:
+    """Lazy class probabilities for a dask array by a fitted classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted classifier.
+    X : dask array of shape (n_samples, n_features)
+        Signals, as in :func:`encode`.
+
+    Returns
+    -------
+    dask array of shape (n_samples, n_classes)
+        Results of ``estimator.predict_proba`` for each block.
+    """
+    return _call(estimator, X, "predict_proba")
+
+
+def decision_function(estimator: Any, X: Any) -> Any:
+    """Lazy scores of the classes for a dask array by a fitted classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted classifier.
+    X : dask array of shape (n_samples, n_features)
+        Signals, as in :func:`encode`.
+
+    Returns
+    -------
+    dask array of shape (n_samples,) or (n_samples, n_classes)
+        Results of ``estimator.decision_function`` for each block.
+    """
+    return _call(estimator, X, "decision_function")
+
+
+def inverse_transform(estimator: Any, X: Any) -> Any:
+    """Lazy reconstructions of signals from a dask array of codes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator.
+    X : dask array of shape (n_samples, n_components)
+        Codes, in blocks of NumPy, CuPy or SciPy CSR.
+
+    Returns
+    -------
+    dask array of shape (n_samples, n_features)
+        Results of ``estimator.inverse_transform`` for each block.
+    """
+    return _call(estimator, X, "inverse_transform")
