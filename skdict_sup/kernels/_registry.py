@@ -38,6 +38,7 @@ _HOST_KERNELS = (
     "elastic_net_codes",
     "elastic_net_certificate",
     "kl_codes",
+    "kl_certificate",
     "coordinate_descent",
     "code_moments",
     "linear_vjp",

@@ -98,10 +98,10 @@ def plain_steps(trace, tol):
 
 @compiled(**INTERNAL)
 def work_with(other, diagonal, scale, p, tol):
-    """Work with the factor of a system of another scale as the preconditioner, in products; an estimate.
+    """Work, in products, with the factor of a system of another scale as the preconditioner.
 
-    Atoms whose curvature is not near that in the other system take more steps, and the work is
-    infinite if one is far from it.
+    It is an estimate: atoms whose curvature is not near that in the other system take more steps.
+    The work is infinite if one is far from it.
     """
     n_outliers = 0
     for j in range(p):

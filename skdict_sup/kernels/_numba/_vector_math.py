@@ -121,7 +121,7 @@ def _log(write, x):
 
 
 def _log1p(write, x):
-    """log(1 + x) for x >= 0."""
+    """log(1 + x) for x >= -1/2."""
     one = write.number(1.0)
     total = write.add(one, x)
     lost = write.subtract(x, write.subtract(total, one))
@@ -143,6 +143,11 @@ def _sinh_series(write, x):
     square = write.multiply(x, x)
     series = write.multiply(square, write.polynomial(square, _SINH_SERIES))
     return write.multiply_add(x, series, x)
+
+
+def _exp_series(write, x):
+    """exp(x) - 1 - x for abs(x) <= 1/2."""
+    return write.multiply(write.multiply(x, x), write.polynomial(x, _EXP_SERIES))
 
 
 def _function(compute):
@@ -172,8 +177,9 @@ def _function_of_two(name):
 
 
 exponential, logarithm, inverse_hyperbolic_sine = map(_function, (_exp, _log, _asinh))
+logarithm_of_one_plus = _function(_log1p)
 square_root = _function(lambda write, x: write.call("sqrt", x))
-sinh_series = _function(_sinh_series)
+sinh_series, exponential_series = map(_function, (_sinh_series, _exp_series))
 minimum, maximum, with_sign = map(_function_of_two, ("minnum", "maxnum", "copysign"))
 
 
@@ -192,3 +198,11 @@ def hypotenuse(a, b):
     large = maximum(a, b)
     ratio = minimum(a, b) / large
     return large * square_root(splat(1.0) + ratio * ratio)
+
+
+@compiled(**INTERNAL)
+def exponential_remainder(x):
+    """exp(x) - 1 - x without cancellation."""
+    is_small = less(magnitude(x), splat(0.5))
+    series = exponential_series(select(is_small, x, splat(0.0)))
+    return select(is_small, series, exponential(x) - splat(1.0) - x)
