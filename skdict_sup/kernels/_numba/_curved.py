@@ -26,7 +26,6 @@ from ._vectors import (
 
 MAX_TRACE = 1e5  # trace of S G S up to which single precision is accurate enough for a step
 _DENSE_COUPLING = 0.1  # G_jj / c_j above which an atom is factored
-FACTOR_COST, SOLVE_COST = 56.0, 2.8  # of a factor of all atoms, and of its use, in products with G
 # steps of conjugate gradients for a digit: over the root of the trace, with the factor of a system
 # nearby, and for each atom of which the curvature differs
 _PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.025
@@ -97,11 +96,11 @@ def plain_steps(trace, tol):
 
 
 @compiled(**INTERNAL)
-def work_with(other, diagonal, scale, p, tol):
-    """Work, in products, with the factor of a system of another scale as the preconditioner.
+def steps_with(other, diagonal, scale, p, tol):
+    """Steps with the factor of a system of another scale as the preconditioner; an estimate.
 
-    It is an estimate: atoms whose curvature is not near that in the other system take more steps.
-    The work is infinite if one is far from it.
+    Atoms whose curvature is not near that in the other system take more steps: infinitely many if
+    one is far from it.
     """
     n_outliers = 0
     for j in range(p):
@@ -112,8 +111,7 @@ def work_with(other, diagonal, scale, p, tol):
         is_far = factored > _MOST_RATIO * square or square > _MOST_RATIO * factored
         if is_coupled and is_far:
             return math.inf
-    n_steps = -math.log10(tol) * (_NEAR_STEPS + _OUTLIER_STEPS * n_outliers)
-    return n_steps * (1.0 + SOLVE_COST)
+    return -math.log10(tol) * (_NEAR_STEPS + _OUTLIER_STEPS * n_outliers)
 
 
 @compiled(**INTERNAL)

@@ -11,9 +11,7 @@ import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._curved import (
-    FACTOR_COST,
     MAX_TRACE,
-    SOLVE_COST,
     allocate_factor,
     allocate_vectors,
     conjugate_gradients,
@@ -25,7 +23,7 @@ from ._curved import (
     select_dense_atoms,
     set_ratio,
     set_system,
-    work_with,
+    steps_with,
 )
 from ._entropy import (
     Iterate,
@@ -48,6 +46,10 @@ _ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
 _EPS = 2.0**-52
 _MAX_EXPONENT = 300  # exponent of the largest unit: its cube is in the range of float64
 _PATIENCE = 12  # iterations without progress after which a signal counts as stalled
+_FACTOR_COST, _SOLVE_COST = (
+    56.0,
+    2.8,
+)  # of a factor of all atoms, and of each use, in products
 _MOST_STEPS = 30  # of conjugate gradients with a factor of another system
 
 
@@ -121,18 +123,19 @@ def _solve(half, half32, prior, tol, is_start, top, trace, sizes, c, start_f, f,
     one. `sizes` has the number of atoms, and of those in each of the two factors.
     """
     p = sizes[0]
+    system = prior.diagonal, c.scale, p, tol
     set_system(c.scale, c.rhs, top, prior.diagonal, v)
     # work is counted in products with the Gram matrix
     n_plain, n_start, n_own = plain_steps(trace, tol), math.inf, math.inf
-    if n_plain > 1.0 + SOLVE_COST:
+    if n_plain > 1.0 + _SOLVE_COST:
         if is_start:
-            n_start = 1.0 + SOLVE_COST
+            n_start = 1.0 + _SOLVE_COST
         elif sizes[1] > 0:
-            n_start = work_with(start_f.scale, prior.diagonal, c.scale, p, tol)
+            n_start = (1.0 + _SOLVE_COST) * steps_with(start_f.scale, *system)
         if sizes[2] > 0:
-            n_own = work_with(f.scale, prior.diagonal, c.scale, p, tol)
+            n_own = (1.0 + _SOLVE_COST) * steps_with(f.scale, *system)
     most = 10 + 3 * int(n_plain)
-    least = min(n_plain, n_start, n_own, FACTOR_COST)
+    least = min(n_plain, n_start, n_own, _FACTOR_COST)
     if least == n_plain and conjugate_gradients(half, 0, tol, most, f, v):
         return
     if least == n_start:

@@ -9,9 +9,7 @@ from ..support_solve import support_solve as _kernel
 from ._cholesky import append_row, backward_substitution, forward_substitution
 from ._compile import ALLOCATING, OPTIONS, compiled
 from ._curved import (
-    FACTOR_COST,
     MAX_TRACE,
-    SOLVE_COST,
     allocate_factor,
     allocate_vectors,
     conjugate_gradients,
@@ -22,10 +20,14 @@ from ._curved import (
     select_dense_atoms,
     set_ratio,
     set_system,
-    work_with,
+    steps_with,
 )
 from ._rows import aligned
 
+_FACTOR_COST, _SOLVE_COST = (
+    27.0,
+    1.4,
+)  # of a factor of all atoms, and of each use, in products
 _MIN_TRUSTED_TOL = 1e-5  # tolerance from which on factors in single precision are accurate enough
 
 
@@ -83,6 +85,8 @@ def _solve_curved(
     Rows whose curvatures are nearly all the same share the factor for that curvature, rounded.
     """
     (n, p), common, size = rhs.shape, 0.0, 0.0
+    # a new factor takes few steps: single precision has six digits
+    n_new = _FACTOR_COST + (1.0 + _SOLVE_COST) * (1.0 - 0.25 * math.log10(tol))
     for i in range(n):
         top, trace, least_scale = 0.0, 0.0, math.inf
         for j in range(p):
@@ -96,13 +100,13 @@ def _solve_curved(
             continue
         set_system(scale, side, top, diagonal, v)
         n_plain, n_common = plain_steps(trace, tol), math.inf
-        if n_plain > 1.0 + SOLVE_COST:
+        if n_plain > 1.0 + _SOLVE_COST:
             # an eighth of a power of two
             size = 2.0 ** (round(8.0 * math.log2(least_scale)) / 8.0)
             for j in range(p):
                 common_scale[j] = size
-            n_common = work_with(common_scale, diagonal, scale, p, tol)
-        least = min(n_plain, n_common, FACTOR_COST)
+            n_common = (1.0 + _SOLVE_COST) * steps_with(common_scale, diagonal, scale, p, tol)
+        least = min(n_plain, n_common, n_new)
         if least == n_plain:
             most = 10 + 3 * int(n_plain)
             converged[i] = conjugate_gradients(half, 0, tol, most, f, v)
@@ -112,7 +116,7 @@ def _solve_curved(
                 common = size
             set_ratio(common_f, scale, v)
             converged[i] = conjugate_gradients(half, p, tol, p + 100, common_f, v)
-        if least == FACTOR_COST or not converged[i]:
+        if least == n_new or not converged[i]:
             k = select_dense_atoms(diagonal, scale, p, f)
             factor_system(half32, p, k, scale, f)
             set_system(scale, side, top, diagonal, v)
