@@ -27,8 +27,8 @@ from ._vectors import (
 MAX_TRACE = 1e5  # trace of S G S up to which single precision is accurate enough for a step
 _DENSE_COUPLING = 0.1  # G_jj / c_j above which an atom is factored
 # steps of conjugate gradients for a digit: over the root of the trace, with the factor of a system
-# nearby, and for each atom of which the curvature differs
-_PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.025
+# nearby, and for each atom of which the curvature differs (over the number of digits)
+_PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.01
 _MOST_RATIO = 1e3  # of curvatures in two systems, one of which preconditions the other
 _COLUMN_MULTIPLE = 32  # entries in two vectors of single precision
 
@@ -111,7 +111,8 @@ def steps_with(other, diagonal, scale, p, tol):
         is_far = factored > _MOST_RATIO * square or square > _MOST_RATIO * factored
         if is_coupled and is_far:
             return math.inf
-    return -math.log10(tol) * (_NEAR_STEPS + _OUTLIER_STEPS * n_outliers)
+    digits = -math.log10(tol)
+    return digits * (_NEAR_STEPS + _OUTLIER_STEPS * digits * n_outliers)
 
 
 @compiled(**INTERNAL)
