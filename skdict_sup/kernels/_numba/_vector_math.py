@@ -146,7 +146,7 @@ def _sinh_series(write, x):
 
 
 def _exp_series(write, x):
-    """exp(x) - 1 - x for abs(x) <= 1/2."""
+    """exp(x) - 1 - x for abs(x) <= 0.4."""
     return write.multiply(write.multiply(x, x), write.polynomial(x, _EXP_SERIES))
 
 
@@ -203,6 +203,6 @@ def hypotenuse(a, b):
 @compiled(**INTERNAL)
 def exponential_remainder(x):
     """exp(x) - 1 - x without cancellation."""
-    is_small = less(magnitude(x), splat(0.5))
+    is_small = less(magnitude(x), splat(0.4))
     series = exponential_series(select(is_small, x, splat(0.0)))
     return select(is_small, series, exponential(x) - splat(1.0) - x)
