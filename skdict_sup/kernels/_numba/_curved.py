@@ -29,7 +29,7 @@ _DENSE_COUPLING = 0.1  # G_jj / c_j above which an atom is factored
 # steps of conjugate gradients for a digit: over the root of the trace, with the factor of a system
 # nearby, and for each atom of which the curvature differs (over the number of digits)
 _PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.01
-_MOST_RATIO = 1e3  # of curvatures in two systems, one of which preconditions the other
+_MOST_RATIO = 1e3  # quotient of curvatures in two systems, one of which preconditions the other
 _COLUMN_MULTIPLE = 32  # entries in two vectors of single precision
 
 Factor = namedtuple(

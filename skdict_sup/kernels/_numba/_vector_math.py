@@ -16,11 +16,11 @@ _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # their sum is log 2
 _SHIFT = 6755399441055744.0  # 1.5 * 2**52: adding it rounds a number to an integer in its low bits
 _SHIFT_BITS = 0x4338000000000000
-_ROOT_HALF_BITS = 0x3FE6A09E667F3BCD  # of sqrt(0.5)
+_ROOT_HALF_BITS = 0x3FE6A09E667F3BCD  # the bits of sqrt(0.5)
 _MOST = 2000.0 * 0.6931471805599453  # beyond it, exp is zero or infinite
 _EXP_SERIES = tuple(1.0 / math.factorial(n) for n in range(13, 1, -1))
 _SINH_SERIES = tuple(1.0 / math.factorial(n) for n in range(17, 1, -2))
-# of fdlibm: log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f)
+# coefficients of fdlibm: log(1 + f) = 2 s + s R(s^2) with s = f / (2 + f)
 _LOG_SERIES = (
     1.479819860511658591e-01,
     1.531383769920937332e-01,

@@ -46,11 +46,9 @@ _ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
 _EPS = 2.0**-52
 _MAX_EXPONENT = 300  # exponent of the largest unit: its cube is in the range of float64
 _PATIENCE = 12  # iterations without progress after which a signal counts as stalled
-_FACTOR_COST, _SOLVE_COST = (
-    56.0,
-    2.8,
-)  # of a factor of all atoms, and of each use, in products
-_MOST_STEPS = 30  # of conjugate gradients with a factor of another system
+# costs of a factor of all atoms, and of each use, in products with the Gram matrix
+_FACTOR_COST, _SOLVE_COST = 56.0, 2.8
+_MOST_STEPS = 30  # limit on conjugate gradients with a factor of another system
 
 
 def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):

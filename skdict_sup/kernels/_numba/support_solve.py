@@ -24,10 +24,8 @@ from ._curved import (
 )
 from ._rows import aligned
 
-_FACTOR_COST, _SOLVE_COST = (
-    27.0,
-    1.4,
-)  # of a factor of all atoms, and of each use, in products
+# costs of a factor of all atoms, and of each use, in products with the Gram matrix
+_FACTOR_COST, _SOLVE_COST = 27.0, 1.4
 _MIN_TRUSTED_TOL = 1e-5  # tolerance from which on factors in single precision are accurate enough
 
 
