@@ -221,3 +221,9 @@ class RelativeEntropy:
         distance = slope - self.gradient(xp.maximum(code, least))
         is_zero = code <= least
         return xp.where(is_zero, xp.maximum(distance, xp.zeros_like(code)), xp.abs(distance))
+
+    def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
+        """Gap phi(w) + phi*(slope) - <w, slope>, a sum of nonnegative terms: (n_samples,)."""
+        deviation = (slope - self.gradient(code)) / self.lam
+        gap = self._form.gap(code, self.mean(code), deviation)
+        return self.lam * namespace(code).sum(gap, axis=-1)

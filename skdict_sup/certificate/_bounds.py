@@ -11,12 +11,19 @@ from dataclasses import replace
 
 from .._array import eps, ignore_float_warnings, is_numpy, namespace, rows_times
 from .._records import Data, as_observations
-from ..kernels import elastic_net_bounds, elastic_net_certificate, gap_with_rounding
+from ..kernels import (
+    elastic_net_bounds,
+    elastic_net_certificate,
+    gap_with_rounding,
+    kl_certificate,
+)
+from ..kernels.kl_certificate import worst_slope
 from ..priors import (
     elastic_net_weights,
     free_atoms,
     is_elastic_net,
     is_plain_elastic_net,
+    kl_weights,
     least_weight,
     weight_of,
 )
@@ -127,31 +134,30 @@ def optimality_measures(problem, data, code, slope, counted=False):
 def _measures_from_terms(problem, value, data, code, slope, counted=True):
     """`optimality_measures` for any prior and transfer, given the value of the loss."""
     xp, prior = namespace(code), problem.prior
-    penalty = prior.value(code)
-    scale, worst_slope, slack = prior.dual_scale(code, slope), slope, 0.0
-    if prior.smooth and counted and problem.atom_norms.rounding > 0.0:
-        worst_slope = _worst_slope(problem, data, code, slope)
-        slack = _SLACK * eps(code) * (penalty + xp.sum(xp.abs(code * slope), axis=-1))
-    violation = xp.max(prior.stationarity(code, worst_slope), axis=-1)
-    gap = problem.reconstruction.fenchel_gap(value, scale) + slack
-    gap = gap + prior.fenchel_gap(code, worst_slope, scale)
-    top, l1 = xp.max(xp.abs(data.corr), axis=-1), xp.sum(xp.abs(code), axis=-1)
+    counts = prior.smooth and counted and problem.atom_norms.rounding > 0.0
+    error = _slope_error(problem, data, code) if counts else None
+    scale, weights = prior.dual_scale(code, slope), kl_weights(prior, code)
+    if weights is not None:
+        least = prior.zero_threshold(code)
+        arrays = data.corr, code, slope, error, least, *weights
+        violation, top, gap, penalty, l1, cross = kl_certificate(*arrays)
+    else:
+        worst, cross = slope, 0.0
+        if counts:
+            worst = worst_slope(prior.gradient(code), code, slope, error)
+            cross = xp.sum(xp.abs(code * slope), axis=-1)
+        violation = xp.max(prior.stationarity(code, worst), axis=-1)
+        gap, penalty = prior.fenchel_gap(code, worst, scale), prior.value(code)
+        top, l1 = xp.max(xp.abs(data.corr), axis=-1), xp.sum(xp.abs(code), axis=-1)
+    slack = _SLACK * eps(code) * (penalty + cross) if counts else 0.0
+    gap = problem.reconstruction.fenchel_gap(value, scale) + slack + gap
     return violation, top, gap, value + penalty, l1, scale
 
 
-def _worst_slope(problem, data, code, slope):
-    """Slopes moved away from the gradient of the prior by the bound on their rounding errors.
-
-    Violations and gaps grow with this distance, and gaps grow more on the side of the sign of the
-    code: that side is taken where rounding may hide the sign of the deviation.
-    """
-    xp, prior, atoms = namespace(code), problem.prior, problem.atom_norms
-    gradient = prior.gradient(code)
-    error = atoms.rounding * longest_of(problem, data) * extent_of(problem, data, code)
-    error = error[:, None] + 4 * eps(code) * (xp.abs(gradient) + xp.abs(slope))
-    deviation, ones = slope - gradient, xp.ones_like(slope)
-    is_above = xp.where(xp.abs(deviation) >= error, deviation >= 0, code >= 0)
-    return gradient + xp.where(is_above, ones, -ones) * (xp.abs(deviation) + error)
+def _slope_error(problem, data, code):
+    """Bound on the rounding errors of slopes: (n_samples,)."""
+    atoms = problem.atom_norms
+    return atoms.rounding * longest_of(problem, data) * extent_of(problem, data, code)
 
 
 def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):

@@ -22,6 +22,7 @@ from .elastic_net_codes import elastic_net_codes
 from .elastic_net_path import elastic_net_path
 from .elastic_net_until import elastic_net_until
 from .error_diffusion import error_diffusion
+from .kl_certificate import kl_certificate
 from .kl_codes import kl_codes
 from .linear_vjp import linear_vjp
 from .matching_pursuit_codes import matching_pursuit_codes
@@ -47,6 +48,7 @@ __all__ = [
     "elastic_net_until",
     "error_diffusion",
     "gap_with_rounding",
+    "kl_certificate",
     "kl_codes",
     "least_square",
     "linear_vjp",

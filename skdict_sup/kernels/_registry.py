@@ -39,6 +39,7 @@ _HOST_KERNELS = (
     "elastic_net_certificate",
     "elastic_net_bounds",
     "kl_codes",
+    "kl_certificate",
     "coordinate_descent",
     "code_moments",
     "linear_vjp",

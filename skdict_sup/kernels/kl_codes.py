@@ -52,7 +52,7 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     D. Bradley, J. Bagnell, "Differentiable sparse coding", 2008, equation 6 and appendix B.
     """
     xp = namespace(corr)
-    problem = _GramProblem(gram, _KL(lam, mean, positive))
+    problem = _GramProblem(gram, EntropyPrior(lam, mean, positive))
     state, n_iter = iterate(
         start(problem, Data(corr, sq_norm), xp.abs(init) if positive else init),
         partial(step, problem),
@@ -64,15 +64,21 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
 
 
 @dataclass(frozen=True, eq=False)
-class _KL(RelativeEntropy):
+class EntropyPrior(RelativeEntropy):
     """The KL prior with parameters given as arrays."""
 
     lam: Any
     p: Any
     positive: bool
+    least: float = 0.0
 
     def mean(self, like):
+        """Prior mean."""
         return self.p
+
+    def zero_threshold(self, code):
+        """Magnitude up to which entries of a code count as zero."""
+        return max(self.least, super().zero_threshold(code))
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,12 +115,6 @@ class KL(Stored, HasZeroThreshold, RelativeEntropy, BaseEstimator):
         """One: every slope is dual feasible."""
         return namespace(code).ones_like(code[:, 0])
 
-    def fenchel_gap(self, code: Array, slope: Array, scale: Array) -> Array:
-        """Gap phi(w) + phi*(slope) - <w, slope>, a sum of nonnegative terms: (n_samples,)."""
-        deviation = (slope - self.gradient(code)) / self.lam
-        gap = self._form.gap(code, self.mean(code), deviation)
-        return self.lam * namespace(code).sum(gap, axis=-1)
-
     def lam_max(self, corr: Array) -> Array:
         """Infinity, except for zero signals: no finite lam gives a zero code."""
         xp = namespace(corr)

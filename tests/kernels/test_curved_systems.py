@@ -172,30 +172,6 @@ def test_conjugate_gradients_stop_where_they_are_told():
     np.testing.assert_allclose(exact, 1 / np.diag(H) * rhs, rtol=1e-12)
 
 
-@pytest.mark.parametrize("p", [1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100])
-def test_the_compiled_version_stays_within_its_arrays(p):
-    curved = pytest.importorskip("skdict_sup.kernels._numba._curved")
-    gram, curvature, support, rhs = draw(5, 6, p, 20, share=1.0)
-    gram64, gram32 = curved.pad_columns(gram, np.float64), curved.pad_columns(gram, np.float32)
-    width = gram64.shape[1]
-    plain = curved.allocate_space(width)
-    guarded, fences = {}, []
-    for name, array in plain._asdict().items():
-        rows = np.full((len(array) + 64, *array.shape[1:]), 7, array.dtype)
-        guarded[name], fence = rows[: len(array)], rows[len(array) :]
-        guarded[name][...] = array if name != "dense_atoms" else 0
-        fences.append(fence)
-    results = np.zeros((6, p)), np.ones(6, bool)
-    for tol in (1e-4, 1e-13):
-        arguments = curvature, support, rhs, tol, tol > 1e-5, curved.Space(**guarded), *results
-        curved.solve_curved(gram64, gram32, *arguments)
-        for name, fence in zip(guarded, fences, strict=True):
-            assert (fence == 7).all(), name
-    out, converged = results
-    assert converged.all()
-    assert_solved(out, (gram, curvature, support, rhs), 1e-10)
-
-
 def test_curvatures_lost_in_float32_leave_systems_solvable():
     gram = np.ones((3, 3), np.float32)  # three equal atoms
     curvature, support = np.full((2, 3), 1e-12, np.float32), np.ones((2, 3), bool)

@@ -28,7 +28,7 @@ def arguments(seed, n, p, m, lam, mean, positive, dtype=np.float64):
     mean = np.broadcast_to(mean, (p,)).astype(dtype)
     init = np.broadcast_to(mean, (n, p)) if positive else np.zeros((n, p))
     arrays = (D @ D.T).astype(dtype), (X @ D.T).astype(dtype), (X * X).sum(axis=1).astype(dtype)
-    tol = 1e-10 if dtype == np.float64 else 1e-4
+    tol = 1e-10 if dtype == np.float64 else 1e-5
     return *arrays, lam, mean, positive, tol, init.astype(dtype), 300
 
 
@@ -110,8 +110,9 @@ def test_weak_priors_far_from_their_mean_are_solved(version, mean, positive):
 def test_the_generic_solver_gives_the_same_codes(positive, dtype, p):
     rng = np.random.default_rng(1)
     X, D = rng.normal(size=(30, 16)).astype(dtype), unit_atoms(rng, 24, 16).astype(dtype)
-    compiled = encode(X, D, prior=KL(0.05, p, positive))
-    generic = encode(X, D, prior=Generic(0.05, p, positive))
+    tol = 1e-11 if dtype == np.float64 else None  # codes differ by the tolerance, if not less
+    compiled = encode(X, D, prior=KL(0.05, p, positive), tol=tol)
+    generic = encode(X, D, prior=Generic(0.05, p, positive), tol=tol)
     close = 1e-6 if dtype == np.float64 else 2e-2
     np.testing.assert_allclose(compiled.code, generic.code, rtol=close, atol=close * 1e-3)
     np.testing.assert_allclose(compiled.objective, generic.objective, rtol=close)
@@ -163,7 +164,7 @@ def test_newton_takes_the_kernel_in_every_library(monkeypatch, xp):
 
 def test_compiled_versions_have_the_constants_of_the_algorithm():
     compiled = pytest.importorskip("skdict_sup.kernels._numba.kl_codes")
-    for name in ("SUFFICIENT_DECREASE", "MAX_TRIALS", "SYSTEM_TOL", "ROUNDING_UNITS", "PATIENCE"):
+    for name in ("SUFFICIENT_DECREASE", "MAX_TRIALS", "ROUNDING_UNITS", "PATIENCE"):
         assert getattr(compiled, f"_{name}") == getattr(_newton, name), name
     source = (Path(compiled.__file__).parents[1] / "_cuda" / "kl_codes.cu").read_text(
         encoding="utf-8"

@@ -52,18 +52,35 @@ def factor(U, k, width, inv_diagonal):
 
 @compiled(**INTERNAL)
 def solve(U, k, width, inv_diagonal, b):
-    """Solve U'U x = b in place; b is zero from k up to width."""
-    L = lanes(U)
-    for r in range(k):
-        value = b[r] * inv_diagonal[r]
-        step = splat(value)
+    """Solve U'U x = b in place; b is zero from k up to width.
+
+    Four rows at a time, since each row waits for the one before it.
+    """
+    L, zero = lanes(U), splat(U.dtype.type(0))
+    for r in range(0, k, 4):
+        y0 = b[r] * inv_diagonal[r]
+        y1 = (b[r + 1] - U[r, r + 1] * y0) * inv_diagonal[r + 1]
+        y2 = (b[r + 2] - U[r, r + 2] * y0 - U[r + 1, r + 2] * y1) * inv_diagonal[r + 2]
+        y3 = b[r + 3] - U[r, r + 3] * y0 - U[r + 1, r + 3] * y1 - U[r + 2, r + 3] * y2
+        y3 = y3 * inv_diagonal[r + 3]
+        s0, s1, s2, s3 = splat(y0), splat(y1), splat(y2), splat(y3)
         for i in range(r // L * L, width, L):
-            store(b, i, load(b, i) - step * load_row(U, r, i))
-        b[r] = value
-    for r in range(k - 1, -1, -1):
-        value = b[r]
-        b[r] = value - value  # excludes the diagonal term from the sum
-        sum_ = splat(b[r])
+            step = s0 * load_row(U, r, i) + s1 * load_row(U, r + 1, i)
+            step = step + (s2 * load_row(U, r + 2, i) + s3 * load_row(U, r + 3, i))
+            store(b, i, load(b, i) - step)
+        b[r], b[r + 1], b[r + 2], b[r + 3] = y0, y1, y2, y3
+    for r in range(k - 4, -1, -4):
+        y0, y1, y2, y3 = b[r], b[r + 1], b[r + 2], b[r + 3]
+        none = b[r] - b[r]  # excludes these rows from the sums
+        b[r], b[r + 1], b[r + 2], b[r + 3] = none, none, none, none
+        s0, s1, s2, s3 = zero, zero, zero, zero
         for i in range(r // L * L, width, L):
-            sum_ = sum_ + load_row(U, r, i) * load(b, i)
-        b[r] = (value - reduce_add(sum_)) * inv_diagonal[r]
+            x = load(b, i)
+            s0, s1 = s0 + load_row(U, r, i) * x, s1 + load_row(U, r + 1, i) * x
+            s2, s3 = s2 + load_row(U, r + 2, i) * x, s3 + load_row(U, r + 3, i) * x
+        x3 = (y3 - reduce_add(s3)) * inv_diagonal[r + 3]
+        x2 = (y2 - reduce_add(s2) - U[r + 2, r + 3] * x3) * inv_diagonal[r + 2]
+        x1 = y1 - reduce_add(s1) - U[r + 1, r + 2] * x2 - U[r + 1, r + 3] * x3
+        x1 = x1 * inv_diagonal[r + 1]
+        x0 = y0 - reduce_add(s0) - U[r, r + 1] * x1 - U[r, r + 2] * x2 - U[r, r + 3] * x3
+        b[r], b[r + 1], b[r + 2], b[r + 3] = x0 * inv_diagonal[r], x1, x2, x3

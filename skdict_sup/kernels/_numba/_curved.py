@@ -1,241 +1,293 @@
-"""Systems G + diag(c), one after another, by Cholesky factors in single precision.
+"""Systems G + diag(c), one after another, by preconditioned conjugate gradients.
 
 Scaled by S = diag(c)^(-1/2), a system is I + S G S, whose rows for atoms of large curvature are
-nearly diagonal. The part of the other atoms, the dense ones, is factored in single precision: that
-is accurate enough for a Newton step, and preconditions conjugate gradients in double precision.
+nearly diagonal. The preconditioner is the diagonal, or for some of the atoms, the dense ones, a
+Cholesky factor in single precision: of this system, or of another one with the same G.
 """
 
+import math
 from collections import namedtuple
 
 import numpy as np
 
 from ._cholesky32 import factor, solve
-from ._compile import INTERNAL, OPTIONS, compiled
-from ._rows import aligned, dot
-from ._vectors import lanes, load, load_row, reduce_add, splat, store_row
+from ._compile import INTERNAL, compiled
+from ._rows import aligned
+from ._vectors import (
+    lanes,
+    load,
+    load_row,
+    reduce_add,
+    splat,
+    store,
+    store_row,
+    store_wide,
+)
 
-_MAX_DIAGONAL_COUPLING = 0.01  # G_jj / c_j up to which the row of an atom counts as diagonal
-_MAX_TRACE = 1e5  # trace of S G S up to which the factor alone is accurate enough
+MAX_TRACE = 1e5  # trace of S G S up to which single precision is accurate enough for a step
+_DENSE_COUPLING = 0.1  # G_jj / c_j above which an atom is factored
+# steps of conjugate gradients for a digit: over the root of the trace, with the factor of a system
+# nearby, and for each atom of which the curvature differs (over the number of digits)
+_PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.01
+_MOST_RATIO = 1e3  # quotient of curvatures in two systems, one of which preconditions the other
 _COLUMN_MULTIPLE = 32  # entries in two vectors of single precision
 
-Space = namedtuple(
-    "Space",
+Factor = namedtuple(
+    "Factor",
     (
-        "U",  # upper Cholesky factor, float32
+        "U",  # upper Cholesky factor of I + S G S on the dense atoms, float32
         "inv_diagonal",  # inverses of its diagonal
         "vector32",  # a float32 vector over the dense atoms
-        "dense_atoms",  # atoms that the factor is for
+        "atoms",  # the dense atoms
+        "scale",  # S of the factored system on the dense atoms, 0 elsewhere
+    ),
+)
+Vectors = namedtuple(
+    "Vectors",
+    (
         "scale",  # c^(-1/2) on the support, 0 elsewhere
+        "inv_diagonal",  # 1 / (1 + G_jj / c_j)
+        "ratio",  # scale of the factored system over that of this one
         "x",  # scaled solution
+        "gx",  # its product G S x
         "r",  # scaled right-hand side, then the residual
         "z",  # preconditioned residual
-        "d",  # search direction of conjugate gradients
-        "Ad",  # its product with the scaled system
+        "d",  # search direction
+        "gd",  # its product G S d
         "work",
     ),
 )
 
 
-def pad_columns(array, dtype):
-    """Copy of a square matrix with its rows padded by zeros to whole vectors."""
-    p = array.shape[0]
-    out = aligned((p, -(-p // _COLUMN_MULTIPLE) * _COLUMN_MULTIPLE), dtype)
-    out[:, p:] = 0
-    out[:, :p] = array
+def half_gram(gram, dtype):
+    """Half of a Gram matrix, whose sum with its transpose is the matrix, padded by zeros.
+
+    It has the entries above the diagonal, and half of those on it.
+    """
+    p = gram.shape[0]
+    out = aligned((-(-p // 4) * 4, -(-p // _COLUMN_MULTIPLE) * _COLUMN_MULTIPLE), dtype)
+    out[...] = 0
+    out[:p, :p] = np.triu(gram)
+    out[np.arange(p), np.arange(p)] *= dtype(0.5)
     return out
 
 
-def allocate_space(width):
-    """Work space for systems of padded width `width`."""
+def allocate_factor(width):
+    """Space for a factor of systems of padded width `width`."""
     U = aligned((width, width), np.float32)
     U[...] = 0
-    inv_diagonal, vector32 = aligned(width, np.float32), aligned(width, np.float32)
-    double = aligned((7, width), np.float64)
-    double[...] = 0
-    return Space(U, inv_diagonal, vector32, np.empty(width, np.int64), *double)
+    vectors = [aligned(width, np.float32) for _ in range(2)]
+    scale = aligned(width, np.float64)
+    scale[...] = 0
+    return Factor(U, *vectors, np.empty(width, np.int64), scale)
 
 
-@compiled(**OPTIONS)
-def solve_curved(gram, gram32, curvature, support, rhs, tol, trust_factor, space, out, converged):
-    """Solve (G_SS + diag(c_S)) x_S = rhs_S for every row; `converged`: whether x is accurate."""
-    n, p = rhs.shape
-    s = space
-    zero, one = s.scale[0] * 0, s.scale[0] * 0 + 1
-    factored_row, k_padded = -1, 0  # the row whose system was factored last
-    for i in range(n):
-        sq_norm = zero
-        for j in range(p):
-            s.scale[j], s.r[j] = zero, zero
-            if support[i, j]:
-                s.scale[j] = one / np.sqrt(curvature[i, j] * one)
-                s.r[j] = rhs[i, j] * s.scale[j]
-                sq_norm += s.r[j] * s.r[j]
-        k = select_dense_atoms(gram, s)
-        if sq_norm > zero:
-            if factored_row < 0 or not _same_system(curvature, support, i, factored_row):
-                k_padded, factored_row = factor_system(gram32, k, s), i
-            converged[i] = solve_one(gram, k, k_padded, tol, trust_factor, s)
-        for j in range(p):
-            out[i, j] = s.x[j] * s.scale[j] if sq_norm > zero else zero
+def allocate_vectors(width, dtype):
+    """Space for conjugate gradients on systems of padded width `width`."""
+    rows = aligned((len(Vectors._fields), width), dtype)
+    rows[...] = 0
+    return Vectors(*rows)
 
 
 @compiled(**INTERNAL)
-def select_dense_atoms(gram, s):
-    """Write the atoms to be factored, by the scale of the system; returns their number."""
-    p, k = gram.shape[0], 0
+def plain_steps(trace, tol):
+    """Steps that the diagonal takes as the preconditioner; an estimate."""
+    return 1.0 - _PLAIN_STEPS * math.sqrt(trace) * math.log10(tol)
+
+
+@compiled(**INTERNAL)
+def steps_with(other, diagonal, scale, p, tol):
+    """Steps with the factor of a system of another scale as the preconditioner; an estimate.
+
+    Atoms whose curvature is not near that in the other system take more steps: infinitely many if
+    one is far from it.
+    """
+    n_outliers = 0
     for j in range(p):
-        if gram[j, j] * s.scale[j] * s.scale[j] > _MAX_DIAGONAL_COUPLING:
-            s.dense_atoms[k] = j
+        square, factored = scale[j] * scale[j], other[j] * other[j]
+        is_coupled = diagonal[j] * max(square, factored) > _DENSE_COUPLING
+        is_other = factored > 2.0 * square or square > 2.0 * factored
+        n_outliers += is_coupled and is_other
+        is_far = factored > _MOST_RATIO * square or square > _MOST_RATIO * factored
+        if is_coupled and is_far:
+            return math.inf
+    digits = -math.log10(tol)
+    return digits * (_NEAR_STEPS + _OUTLIER_STEPS * digits * n_outliers)
+
+
+@compiled(**INTERNAL)
+def set_system(scale, rhs, top, diagonal, v):
+    """Write the scaled system of some scale and of the right-hand side, over `top`."""
+    width = scale.shape[0]
+    one, inverse = splat(1.0), splat(1.0 / top)
+    for j in range(0, width, lanes(scale)):
+        s = load(scale, j)
+        store_wide(v.scale, j, s)
+        store_wide(v.inv_diagonal, j, one / (one + load(diagonal, j) * s * s))
+        store_wide(v.r, j, load(rhs, j) * s * inverse)
+
+
+@compiled(**INTERNAL)
+def set_ratio(f, scale, v):
+    """Write how the scale of the factored system compares with that of this one."""
+    for j in range(scale.shape[0]):
+        v.ratio[j] = f.scale[j] / scale[j] if scale[j] > 0.0 else 0.0
+
+
+@compiled(**INTERNAL)
+def select_dense_atoms(diagonal, scale, p, f):
+    """Write the atoms to be factored, by the scale of the system; returns their number."""
+    k = 0
+    for j in range(p):
+        if diagonal[j] * scale[j] * scale[j] > _DENSE_COUPLING:
+            f.atoms[k] = j
             k += 1
     if 5 * k > 4 * p:  # all atoms in order, so that rows of the Gram matrix need no gathering
         for j in range(p):
-            s.dense_atoms[j] = j
+            f.atoms[j] = j
         k = p
     return k
 
 
 @compiled(**INTERNAL)
-def solve_one(gram, k, k_padded, tol, trust_factor, s):
-    """Solve the scaled system by its factor for x, with right-hand side r; whether x is accurate.
-
-    With `trust_factor`, a factor of all atoms is used without conjugate gradients.
-    """
-    p = gram.shape[0]
-    zero = s.scale[0] * 0
-    sq_norm, trace = zero, zero
+def factor_whole_system(half, p, scale, f):
+    """Factor I + S G S."""
     for j in range(p):
-        s.x[j] = zero
-        sq_norm += s.r[j] * s.r[j]
-        trace += gram[j, j] * s.scale[j] * s.scale[j]
-    if trust_factor and k == p and trace < _MAX_TRACE:
-        precondition(gram, k, k_padded, s, s.r, s.x)
-        return True
-    return _conjugate_gradients(gram, k, k_padded, tol * tol * sq_norm, s)
+        f.atoms[j] = j
+    factor_system(half, p, p, scale, f)
 
 
 @compiled(**INTERNAL)
-def _same_system(curvature, support, i, j):
-    """Whether rows i and j have the same system, as all have at the start of Newton's method."""
-    for c in range(curvature.shape[1]):
-        if curvature[i, c] != curvature[j, c] or support[i, c] != support[j, c]:
-            return False
-    return True
+def _padded(k):
+    """Size of a factor of k atoms."""
+    return (k + 3) // 4 * 4
 
 
 @compiled(**INTERNAL)
-def factor_system(gram32, k, s):
-    """Factor I + S G S on the k dense atoms; returns k rounded up to a multiple of four."""
-    U, one = s.U, s.U.dtype.type(1)
-    k_padded, width = (k + 3) // 4 * 4, (k + 31) // 32 * 32
-    L, in_order = lanes(U), k == gram32.shape[0]
+def factor_system(half, p, k, scale, f):
+    """Factor I + S G S on the k dense atoms."""
+    U, one = f.U, f.U.dtype.type(1)
+    k_padded, width = _padded(k), (k + 31) // 32 * 32
+    L, in_order = lanes(U), k == p
+    for j in range(scale.shape[0]):
+        f.scale[j] = 0.0
     for r in range(k):
-        s.vector32[r] = s.scale[s.dense_atoms[r]]
+        f.scale[f.atoms[r]] = scale[f.atoms[r]]
+        f.vector32[r] = scale[f.atoms[r]]
     for r in range(k, width):
-        s.vector32[r] = one - one
+        f.vector32[r] = one - one
     for r in range(k):
-        a, first = s.dense_atoms[r], r // (2 * L) * (2 * L)
+        a, first = f.atoms[r], r // (2 * L) * (2 * L)
         if in_order:
-            row_scale = splat(s.vector32[r])
+            row_scale = splat(f.vector32[r])
             for q in range(first, width, L):
-                store_row(U, r, q, row_scale * load(s.vector32, q) * load_row(gram32, a, q))
+                store_row(U, r, q, row_scale * load(f.vector32, q) * load_row(half, a, q))
         else:
             for q in range(r, k):
-                U[r, q] = s.vector32[r] * s.vector32[q] * gram32[a, s.dense_atoms[q]]
+                U[r, q] = f.vector32[r] * f.vector32[q] * half[a, f.atoms[q]]
             for q in range(k, width):
                 U[r, q] = one - one
         for q in range(first, r):
             U[r, q] = one - one
-        U[r, r] += one
+        U[r, r] += U[r, r] + one  # the diagonal is halved
     for r in range(k, k_padded):
         for q in range(width):
             U[r, q] = one - one
         U[r, r] = one
-    factor(U, k_padded, width, s.inv_diagonal)
-    return k_padded
+    factor(U, k_padded, width, f.inv_diagonal)
 
 
 @compiled(**INTERNAL)
-def precondition(gram, k, k_padded, s, residual, out):
-    """Write the preconditioned residual to `out`.
-
-    The preconditioner is the factor on the k dense atoms, and the diagonal elsewhere.
-    """
-    p = gram.shape[0]
-    one = s.scale[0] * 0 + 1
+def _precondition(k, f, v):
+    """Write the preconditioned residual: by the factor on its k atoms, else by the diagonal."""
     width = (k + 31) // 32 * 32
+    zero = f.vector32.dtype.type(0)
     for r in range(k):
-        s.vector32[r] = residual[s.dense_atoms[r]]
+        f.vector32[r] = v.r[f.atoms[r]] * v.ratio[f.atoms[r]]
     for r in range(k, width):
-        s.vector32[r] = s.vector32.dtype.type(0)
-    for j in range(p):
-        out[j] = residual[j] / (one + gram[j, j] * s.scale[j] * s.scale[j])
-    solve(s.U, k_padded, width, s.inv_diagonal, s.vector32)
+        f.vector32[r] = zero
+    for j in range(0, v.r.shape[0], lanes(v.r)):
+        store(v.z, j, load(v.r, j) * load(v.inv_diagonal, j))
+    if k > 0:
+        solve(f.U, _padded(k), width, f.inv_diagonal, f.vector32)
     for r in range(k):
-        out[s.dense_atoms[r]] = s.vector32[r]
+        v.z[f.atoms[r]] = f.vector32[r] * v.ratio[f.atoms[r]]
 
 
 @compiled(**INTERNAL)
-def _apply_system(gram, s, x, out):
-    """Write (I + S G S) x to `out`."""
-    p = gram.shape[0]
-    for j in range(p):
-        s.work[j] = s.scale[j] * x[j]
-    gram_times(gram, s.work, out)
-    for j in range(p):
-        out[j] = x[j] + s.scale[j] * out[j]
+def conjugate_gradients(half, k, tol, most, f, v):
+    """Solve the scaled system for x, from zero, with a preconditioner; whether it is accurate.
 
-
-@compiled(**INTERNAL)
-def gram_times(gram, x, out):
-    """Write the product of the padded Gram matrix and x to `out`."""
-    p, width = gram.shape
-    L, zero = lanes(x), x[0] * 0
-    j = 0
-    while j + 4 <= p:
-        a, b, c, d = splat(zero), splat(zero), splat(zero), splat(zero)
-        for i in range(0, width, L):
-            v = load(x, i)
-            a, b = a + load_row(gram, j, i) * v, b + load_row(gram, j + 1, i) * v
-            c, d = c + load_row(gram, j + 2, i) * v, d + load_row(gram, j + 3, i) * v
-        out[j], out[j + 1] = reduce_add(a), reduce_add(b)
-        out[j + 2], out[j + 3] = reduce_add(c), reduce_add(d)
-        j += 4
-    while j < p:
-        a = splat(zero)
-        for i in range(0, width, L):
-            a = a + load_row(gram, j, i) * load(x, i)
-        out[j] = reduce_add(a)
-        j += 1
-
-
-@compiled(**INTERNAL)
-def _conjugate_gradients(gram, k, k_padded, sq_tol, s):
-    """Solve the scaled system by preconditioned conjugate gradients; whether they converge."""
-    p, width = gram.shape
-    zero = s.scale[0] * 0
-    precondition(gram, k, k_padded, s, s.r, s.z)
-    for j in range(width):
-        s.d[j] = s.z[j] if j < p else zero
-        if j >= p:
-            s.r[j], s.z[j] = zero, zero
-    rho = dot(s.r, s.z, width)
-    for _ in range(2 * p + 100):
-        _apply_system(gram, s, s.d, s.Ad)
-        dAd = dot(s.d, s.Ad, p + (-p) % 8)
-        if not dAd > zero:
+    This takes at most `most` steps. Writes gx, too.
+    """
+    width = v.r.shape[0]
+    L, zero = lanes(v.r), splat(v.r.dtype.type(0))
+    squares, inner = zero, zero
+    for j in range(0, width, L):
+        store(v.x, j, zero)
+        store(v.gx, j, zero)
+        squares = squares + load(v.r, j) * load(v.r, j)
+    sq_tol = tol * tol * reduce_add(squares)
+    _precondition(k, f, v)
+    for j in range(0, width, L):
+        z = load(v.z, j)
+        store(v.d, j, z)
+        inner = inner + load(v.r, j) * z
+    rho = reduce_add(inner)
+    for _ in range(most):
+        for j in range(0, width, L):
+            store(v.work, j, load(v.scale, j) * load(v.d, j))
+        gram_times(half, v.work, v.gd, v.z)
+        inner = zero
+        for j in range(0, width, L):
+            d = load(v.d, j)
+            inner = inner + d * (d + load(v.scale, j) * load(v.gd, j))
+        dAd = reduce_add(inner)
+        if not dAd > v.r.dtype.type(0):
             return False
-        alpha = rho / dAd
-        sq_norm = zero
-        for j in range(p):
-            s.x[j] += alpha * s.d[j]
-            s.r[j] -= alpha * s.Ad[j]
-            sq_norm += s.r[j] * s.r[j]
-        if sq_norm <= sq_tol:
+        alpha, squares = splat(rho / dAd), zero
+        for j in range(0, width, L):
+            d, gd = load(v.d, j), load(v.gd, j)
+            store(v.x, j, load(v.x, j) + alpha * d)
+            store(v.gx, j, load(v.gx, j) + alpha * gd)
+            r = load(v.r, j) - alpha * (d + load(v.scale, j) * gd)
+            store(v.r, j, r)
+            squares = squares + r * r
+        if reduce_add(squares) <= sq_tol:
             return True
-        precondition(gram, k, k_padded, s, s.r, s.z)
-        previous_rho = rho
-        rho = dot(s.r, s.z, width)
-        beta = rho / previous_rho
-        for j in range(p):
-            s.d[j] = s.z[j] + beta * s.d[j]
+        _precondition(k, f, v)
+        inner = zero
+        for j in range(0, width, L):
+            inner = inner + load(v.r, j) * load(v.z, j)
+        previous, rho = rho, reduce_add(inner)
+        beta = splat(rho / previous)
+        for j in range(0, width, L):
+            store(v.d, j, load(v.z, j) + beta * load(v.d, j))
     return False
+
+
+@compiled(**INTERNAL)
+def gram_times(half, x, out, side):
+    """Write the product of the Gram matrix and x to `out`, which uses `side` as work space.
+
+    The Gram matrix is the sum of `half` and its transpose: reading it takes longer than the sums.
+    """
+    rows, width = half.shape
+    L, zero = lanes(x), splat(x.dtype.type(0))
+    stop = (rows + L - 1) // L * L
+    for i in range(0, width, L):
+        store(out, i, zero)
+        store(side, i, zero)
+    for j in range(0, rows, 4):
+        s0, s1, s2, s3 = zero, zero, zero, zero
+        x0, x1, x2, x3 = splat(x[j]), splat(x[j + 1]), splat(x[j + 2]), splat(x[j + 3])
+        for i in range(j // L * L, stop, L):
+            v = load(x, i)
+            g0, g1 = load_row(half, j, i), load_row(half, j + 1, i)
+            g2, g3 = load_row(half, j + 2, i), load_row(half, j + 3, i)
+            s0, s1, s2, s3 = s0 + g0 * v, s1 + g1 * v, s2 + g2 * v, s3 + g3 * v
+            store(out, i, load(out, i) + ((g0 * x0 + g1 * x1) + (g2 * x2 + g3 * x3)))
+        side[j], side[j + 1] = reduce_add(s0), reduce_add(s1)
+        side[j + 2], side[j + 3] = reduce_add(s2), reduce_add(s3)
+    for i in range(0, width, L):
+        store(out, i, load(out, i) + load(side, i))

@@ -1,13 +1,31 @@
 """Linear systems restricted to the support of each signal, one signal after another."""
 
+import math
+
 import numpy as np
 
 from .._rank import min_relative_pivot
 from ..support_solve import support_solve as _kernel
 from ._cholesky import append_row, backward_substitution, forward_substitution
-from ._compile import ALLOCATING, compiled
-from ._curved import allocate_space, pad_columns, solve_curved
+from ._compile import ALLOCATING, OPTIONS, compiled
+from ._curved import (
+    MAX_TRACE,
+    allocate_factor,
+    allocate_vectors,
+    conjugate_gradients,
+    factor_system,
+    factor_whole_system,
+    half_gram,
+    plain_steps,
+    select_dense_atoms,
+    set_ratio,
+    set_system,
+    steps_with,
+)
+from ._rows import aligned
 
+# costs of a factor of all atoms, and of each use, in products with the Gram matrix
+_FACTOR_COST, _SOLVE_COST = 27.0, 1.4
 _MIN_TRUSTED_TOL = 1e-5  # tolerance from which on factors in single precision are accurate enough
 
 
@@ -27,14 +45,85 @@ def _curved(gram, curvature, support, rhs, tol):
     """Solutions for a curvature of each entry."""
     x, converged = np.zeros(rhs.shape, rhs.dtype), np.ones(len(rhs), np.bool_)
     tol = 16 * np.finfo(rhs.dtype).eps if tol is None else tol
-    gram64, gram32 = pad_columns(gram, np.float64), pad_columns(gram, np.float32)
+    halves = half_gram(gram, np.float64), half_gram(gram, np.float32)
+    width = halves[0].shape[1]
+    rows = aligned((4, width), np.float64)
+    rows[...] = 0
+    rows[0, : len(gram)] = gram.diagonal()
     arrays = map(np.ascontiguousarray, (curvature, support, rhs))
-    space, trust_factor = allocate_space(gram64.shape[1]), tol > _MIN_TRUSTED_TOL
-    solve_curved(gram64, gram32, *arrays, tol, trust_factor, space, x, converged)
+    factors = allocate_factor(width), allocate_factor(width)
+    space = *rows, *factors, allocate_vectors(width, np.float64)
+    _solve_curved(*halves, *arrays, tol, *space, x, converged)
     if not converged.all():  # too ill-conditioned for a single-precision preconditioner
         failed = curvature[~converged], support[~converged], rhs[~converged]
         x[~converged] = _kernel.reference(gram, *failed)
     return x
+
+
+@compiled(**OPTIONS)
+def _solve_curved(
+    half,
+    half32,
+    curvature,
+    support,
+    rhs,
+    tol,
+    diagonal,
+    scale,
+    side,
+    common_scale,
+    common_f,
+    f,
+    v,
+    x,
+    converged,
+):
+    """Write solutions for a curvature of each entry to x; `converged`: whether they are accurate.
+
+    Rows whose curvatures are nearly all the same share the factor for that curvature, rounded.
+    """
+    (n, p), common, size = rhs.shape, 0.0, 0.0
+    # a new factor takes few steps: single precision has six digits
+    n_new = _FACTOR_COST + (1.0 + _SOLVE_COST) * (1.0 - 0.25 * math.log10(tol))
+    for i in range(n):
+        top, trace, least_scale = 0.0, 0.0, math.inf
+        for j in range(p):
+            scale[j], side[j] = 0.0, 0.0
+            if support[i, j]:
+                scale[j], side[j] = 1.0 / math.sqrt(curvature[i, j]), rhs[i, j]
+                least_scale = min(least_scale, scale[j])
+            top = max(top, abs(side[j] * scale[j]))
+            trace += diagonal[j] * scale[j] * scale[j]
+        if not top > 0.0:
+            continue
+        set_system(scale, side, top, diagonal, v)
+        n_plain, n_common = plain_steps(trace, tol), math.inf
+        if n_plain > 1.0 + _SOLVE_COST:
+            # an eighth of a power of two
+            size = 2.0 ** (round(8.0 * math.log2(least_scale)) / 8.0)
+            for j in range(p):
+                common_scale[j] = size
+            n_common = (1.0 + _SOLVE_COST) * steps_with(common_scale, diagonal, scale, p, tol)
+        least = min(n_plain, n_common, n_new)
+        if least == n_plain:
+            most = 10 + 3 * int(n_plain)
+            converged[i] = conjugate_gradients(half, 0, tol, most, f, v)
+        elif least == n_common:
+            if common != size:
+                factor_whole_system(half32, p, common_scale, common_f)
+                common = size
+            set_ratio(common_f, scale, v)
+            converged[i] = conjugate_gradients(half, p, tol, p + 100, common_f, v)
+        if least == n_new or not converged[i]:
+            k = select_dense_atoms(diagonal, scale, p, f)
+            factor_system(half32, p, k, scale, f)
+            set_system(scale, side, top, diagonal, v)
+            set_ratio(f, scale, v)
+            is_trusted = tol > _MIN_TRUSTED_TOL and k == p and trace < MAX_TRACE
+            most = 1 if is_trusted else 2 * p + 100
+            converged[i] = conjugate_gradients(half, k, tol, most, f, v) or is_trusted
+        for j in range(p):
+            x[i, j] = v.x[j] * scale[j] * top
 
 
 @compiled(**ALLOCATING)
