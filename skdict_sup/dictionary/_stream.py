@@ -32,8 +32,8 @@ class Coded:
 
     def rows(self, rows):
         """Select signals by a slice."""
-        arrays = (array[rows, ...] for array in (self.X, self.code, self.objective))
-        return Coded(*arrays, self.problem)
+        X, code = self.X[rows, :], self.code[rows, :]
+        return Coded(X, code, self.objective[rows], self.problem)
 
 
 def learn(method, state, X, settings):

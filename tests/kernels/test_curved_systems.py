@@ -1,11 +1,15 @@
 """Systems G + diag(c) on supports, each row with curvatures of its own: compiled and reference."""
 
+import math
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import unit_atoms
 
+from skdict_sup import KL, encode
 from skdict_sup._linalg import conjugate_gradients
 from skdict_sup.kernels import support_solve
 
@@ -194,3 +198,35 @@ def test_conjugate_gradients_that_rounding_leads_astray_end_at_the_least_residua
     assert np.isfinite(x).all()
     residual = ((rhs - x @ rough) ** 2 / diagonal).sum(axis=1)
     assert (residual <= (1 + 1e-3) * (rhs**2 / diagonal).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("p", [1, 4, 31, 32, 33, 70])
+def test_the_compiled_versions_stay_within_their_arrays(p, positive, monkeypatch):
+    names = "_curved", "support_solve", "kl_codes", "kl_certificate"
+    modules = [import_module(f"skdict_sup.kernels._numba.{name}") for name in names]
+    fences, allocate = [], modules[0].aligned
+
+    def fenced(shape, dtype):
+        count = math.prod(shape) if isinstance(shape, tuple) else shape
+        array = allocate(count + 64, dtype)
+        array[count:] = 7
+        fences.append(array[count:])
+        return array[:count].reshape(shape)
+
+    for module in modules:
+        monkeypatch.setattr(module, "aligned", fenced)
+    gram, curvature, support, rhs = draw(5, 6, p, 20, share=1.0)
+    for tol in (1e-4, None):
+        assert_solved(
+            support_solve(gram, curvature, support, rhs, tol),
+            (gram, curvature, support, rhs),
+            2e-4,
+        )
+    for lam, mean in ((0.1, 1e-3), (1e-3, 1.0)):
+        solution = encode(
+            rhs, unit_atoms(np.random.default_rng(1), p, p), prior=KL(lam, mean, positive)
+        )
+        assert solution.converged.all()
+    assert len(fences) > 10
+    assert all((fence == 7).all() for fence in fences)
