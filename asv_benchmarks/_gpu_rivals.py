@@ -51,8 +51,8 @@ def mean_gap(X, D, code, lam):
 class Scm2cpp:
     """Lasso codes of many signals over one dictionary, by the compiled part of scm2cpp-learn.
 
-    Its public classes solve for one signal; the compiled functions below them take as many
-    problems as there are signals, over one Gram matrix. With one observation its objective is ours.
+    Its public classes solve for one signal; the compiled functions below them take one Gram matrix
+    and many signals. For one observation its objective is ours.
     """
 
     def __init__(self, module, D):

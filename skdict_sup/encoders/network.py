@@ -1,5 +1,7 @@
 """Forward and backward passes through the layers of a network, and the safeguard."""
 
+from typing import Any
+
 from .._array import ignore_float_warnings, namespace, on_host
 from ._protocol import LayerInput, ista_step_size
 from .factor import Factor
@@ -56,7 +58,7 @@ class Encoder:
         self.architecture, self.problem = architecture, problem
         self.layers = architecture.fused(layers, problem, every_code=safeguard)
         self.step = ista_step_size(problem) if safeguard else None
-        self.gram = Factor.of(problem.gram) if safeguard else None
+        self.gram: Any = Factor.of(problem.gram) if safeguard else None
 
     @ignore_float_warnings()
     def __call__(self, X):
