@@ -43,16 +43,26 @@ def products(architecture, m, p):
     return found[architecture]
 
 
-def times(n_components, n_train, quick, seed):
-    """{dtype: rows (name, microseconds, those of its products, ratios of exact codes to both)}."""
+def trained(name, dictionary, train, seed):
+    """Encoder that has learned from signals for two epochs, in float32."""
+    settings = {"architecture": name, "prior": ElasticNet(LAM), "random_state": seed}
+    encoder = LISTAEncoder(dictionary.astype("float32"), max_iter=2, **settings)
+    slow = len(dictionary) > 300 and name == SLOW[0]
+    return encoder.fit(train[: SLOW[1] if slow else None].astype("float32"))
+
+
+def times(n_components, n_train, quick, seed, kept):
+    """{dtype: rows (name, microseconds, those of its products, ratios of exact codes to both)}.
+
+    Encoders are kept, times are not.
+    """
     prior, n = ElasticNet(LAM), 256 if quick else 1024
     dictionary, train, test = signals(n_components, n_train, n)
-    encoders, narrow = {}, train.astype("float32")
+    encoders = {}
     for name in TIMED:
-        settings = {"architecture": name, "prior": prior, "random_state": seed}
-        encoder = LISTAEncoder(dictionary.astype("float32"), max_iter=2, **settings)
-        slow = n_components > 300 and name == SLOW[0]
-        encoders[name] = encoder.fit(narrow[: SLOW[1]] if slow else narrow)
+        key = f"timed {n_components} {n_train} {name}"
+        arguments = name, dictionary, train, seed
+        encoders[name] = kept(key, lambda a=arguments: trained(*a))
         print(f"  {n_components} atoms, {name}: learned", flush=True)
     m = test.shape[1]
     needed = {name: products(name, m, n_components) for name in TIMED}
@@ -64,9 +74,9 @@ def times(n_components, n_train, quick, seed):
             contenders[name] = Contender(lambda X=X, e=encoder: e.transform(X), n, 1)
         rng = np.random.default_rng(seed)
         for shape in {shape for name in TIMED for shape in needed[name]}:
-            rows, matrix = (rng.normal(size=(k, shape[0])).astype(dtype) for k in (256, shape[1]))
+            rows, matrix = (rng.normal(size=(k, shape[0])).astype(dtype) for k in (n, shape[1]))
             arguments = rows, atom_panels(matrix), shape[1]
-            contenders[shape] = Contender(lambda a=arguments: panel_products(*a), len(rows), 1)
+            contenders[shape] = Contender(lambda a=arguments: panel_products(*a), n, 1)
         us = microseconds(contenders, 3 if quick else 9, of=np.min)
         found[dtype] = [["exact", us["exact"], None, 1.0, None]]
         for name in TIMED:

@@ -24,7 +24,7 @@ from skdict_sup import SupervisedDictionaryClassifier, SupervisedDictionaryRegre
 
 SIZES = ("auto", 32, 64, 128, 256, 512)
 FOLDS, LEFT_OUT = 5, ("iris", "quantiles of a Gaussian")  # the first has too few for most sizes
-SUBSETS = {"MNIST, 1000": 1000, "MNIST, 4000": 4000}
+SUBSETS = {"MNIST, 2000": 2000}
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
 
 

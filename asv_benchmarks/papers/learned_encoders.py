@@ -217,10 +217,7 @@ def digits_to_train(quick, dtype):
 def times(quick, kept):
     """{atoms: times of forward passes, as the page shows them}."""
     sizes, n_train = (SIZES[1:], 512) if quick else (SIZES, N_TRAIN)
-    return {
-        p: kept(f"times of {p} atoms", lambda p=p: forward_times(p, n_train, quick, SEED))
-        for p in sizes
-    }
+    return {p: forward_times(p, n_train, quick, SEED, kept) for p in sizes}
 
 
 def starts(quick):
@@ -250,7 +247,7 @@ def starts(quick):
 
 def print_times(options, about):
     """Measure forward passes, and put them into the page that `options` names, or print them."""
-    lines = section(times(options.quick, Kept("encoders", keep=False)), about)
+    lines = section(times(options.quick, Kept("encoders", keep=not options.quick)), about)
     if options.output is not None:
         page = options.output.read_text(encoding="utf-8")
         lines = replaced(page, lines).splitlines()
@@ -271,7 +268,7 @@ def main():
     if options.only:
         return
     accuracies = kept("classification", lambda: classification(options.quick))
-    seconds = times(options.quick, kept)
+    seconds = kept("times", lambda: times(options.quick, kept))
     started = kept("starts", lambda: starts(options.quick))
     learned = (
         f"Networks learn from up to {N_TRAIN} training signals, {EPOCHS} epochs at each depth"
