@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 from _common import arguments, machine, number, opening, publish, table
+from _gpu_rivals import lasso_lines, pursuit_lines
 from benchmarks import common
 
 from skdict_sup import KL, ElasticNet, SupervisedDictionaryClassifier, code_vjp, encode
@@ -26,6 +27,8 @@ PACKAGES = (
     "cupy-cuda12x",
     "cupy-cuda13x",
     "torch",
+    "scm2cpp-learn",
+    "orthogonal-matching-pursuit-gpu",
 )
 TITLE = "Codes on a GPU"
 ATOMS, LAMS = 300, (0.15, 0.05, 0.02)
@@ -270,6 +273,18 @@ def training_part(cupy, quick):
     ]
 
 
+def rivals_part(cupy, quick):
+    n = 4_096 if quick else 65_536
+    X = np.tile(common.digits_to_encode(10_000, "float32"), (7, 1))[:n]
+    D = common.learned(ATOMS, "float32")
+    return [
+        "## Other packages",
+        "",
+        *lasso_lines(cupy, X, D, LAMS, seconds),
+        *pursuit_lines(cupy, X, D, seconds),
+    ]
+
+
 def parity_part(cupy, quick):
     columns = ["problem", "prior", "dtype", "largest gap", "objectives", "gradients"]
     return [
@@ -288,6 +303,7 @@ PARTS = {
     "rates": rates_part,
     "crossover": crossover_part,
     "training": training_part,
+    "rivals": rivals_part,
     "parity": parity_part,
 }
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from _common import new_figure, number, opening, table
+from _encoder_times import section
 
 PLAIN = ("ista", "fista")  # drawn in grey: they learn nothing
 LEARNS = {"": "nothing", "codes": "exact codes", "tied": "the objective, tied dictionary"}
@@ -53,14 +54,7 @@ def page(found, accuracies, seconds, started, about, learned, quick):
             ],
         ),
         "",
-        "## Time of a forward pass",
-        "",
-        "Ten layers, 300 atoms, lam 0.02, float32, one thread: microseconds for a signal, and how"
-        " many times longer exact codes take; the aim is 5. `docs/development/performance.md` says"
-        " what bounds it.",
-        "",
-        *table(["", "microseconds", "exact / network"], seconds),
-        "",
+        *section(seconds, []),
         "## Exact codes that start at an encoder's",
         "",
         "`encode(..., init=encoder)` with ten layers of ALISTA, learned from other signals, beside"

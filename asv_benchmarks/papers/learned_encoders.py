@@ -2,7 +2,9 @@
 
 python asv_benchmarks/papers/learned_encoders.py writes docs/results/encoders.md and its figure.
 All of it takes hours; what is computed, times included, is kept in asv_benchmarks/.kept, and later
-runs go on from there. Encoders see training signals alone; figures are of test signals.
+runs go on from there. `--only times` measures forward passes alone, in ten minutes, and puts them
+into the page that `--output` names. Encoders see training signals alone; figures are of test
+signals.
 """
 
 import sys
@@ -23,6 +25,8 @@ from _common import (
     number,
     publish,
 )
+from _encoder_times import SIZES, replaced, section
+from _encoder_times import times as forward_times
 from _kept import Kept
 from _learned_encoders_page import draw, page
 from benchmarks import common
@@ -33,6 +37,7 @@ DEPTHS = (1, 2, 4, 7, 12, 21, 35, 59, 100)
 LEARNED_TO = 21  # layers; beyond, the solvers and the networks of few numbers alone
 FREE, SMALL = ("ista", "fista"), ("step", "alista")
 LARGE = ("lista", "lfista", "facnet", "adaptive", "slstm")
+TIMES = "times"  # the part of the page that --only measures anew
 STARTED, TOLERANCES = ("homotopy", "coordinate_descent", "fista"), (0.03, 1e-3, 1e-6)
 EPOCHS, SMALL_EPOCHS, N_TRAIN, N_TEST = 15, 5, 10_000, 1000
 TAUGHT, TIED = "codes", "tied"
@@ -209,20 +214,10 @@ def digits_to_train(quick, dtype):
     return common.unit_rows(train.astype(dtype))
 
 
-def times(quick):
-    """Rows (architecture, microseconds for a signal, exact time over it) at 300 atoms."""
-    X = common.digits_to_encode(512 if quick else 4096, "float32")
-    dictionary, prior = common.learned(300, "float32"), ElasticNet(0.02)
-    train = digits_to_train(quick, "float32")
-    contenders = {
-        "exact": Contender(lambda: encode(X, dictionary, prior=prior), len(X), 1),
-    }
-    for architecture in (*SMALL, *LARGE):
-        settings = {"architecture": architecture, "prior": prior, "random_state": SEED}
-        encoder = LISTAEncoder(dictionary, max_iter=2, **settings).fit(train)
-        contenders[architecture] = Contender(lambda e=encoder: e.transform(X), len(X), 1)
-    found = microseconds(contenders, 3 if quick else 9)
-    return [[name, number(us), number(found["exact"] / us)] for name, us in found.items()]
+def times(quick, kept):
+    """{atoms: times of forward passes, as the page shows them}."""
+    sizes, n_train = (SIZES[1:], 512) if quick else (SIZES, N_TRAIN)
+    return {p: forward_times(p, n_train, quick, SEED, kept) for p in sizes}
 
 
 def starts(quick):
@@ -250,18 +245,30 @@ def starts(quick):
     return rows
 
 
+def print_times(options, about):
+    """Measure forward passes, and put them into the page that `options` names, or print them."""
+    lines = section(times(options.quick, Kept("encoders", keep=not options.quick)), about)
+    if options.output is not None:
+        page = options.output.read_text(encoding="utf-8")
+        lines = replaced(page, lines).splitlines()
+    publish(lines, options.output)
+
+
 def main():
-    options = arguments(__doc__.splitlines()[0], "encoders", tuple(PROBLEMS))
+    options = arguments(__doc__.splitlines()[0], "encoders", (*PROBLEMS, TIMES))
     # scikit-learn's classifiers may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     about = machine(PACKAGES, threads="1 where times are taken")
     kept = Kept("encoders", keep=not options.quick)
+    if options.only == TIMES:
+        print_times(options, about)
+        return
     names = [options.only] if options.only else list(PROBLEMS)[: 1 if options.quick else None]
     found = {name: curves(name, kept, options.quick) for name in names}
     if options.only:
         return
     accuracies = kept("classification", lambda: classification(options.quick))
-    seconds = kept("times", lambda: times(options.quick))
+    seconds = kept("times", lambda: times(options.quick, kept))
     started = kept("starts", lambda: starts(options.quick))
     learned = (
         f"Networks learn from up to {N_TRAIN} training signals, {EPOCHS} epochs at each depth"

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._array import device_of, namespace
 from ..problem import Problem
+from .factor import Factor
 
 _INTERFERENCE = 0.1  # correlation caused by other atoms, relative to the typical correlation
 
@@ -24,11 +25,13 @@ class LayerInput:
         return self.problem.atoms.own_correlations(self.X)
 
     def project(self, matrix):
-        """Product X matrix', computed once for all layers that share the matrix."""
+        """Product X matrix' for a matrix or its factor, computed once for all layers with it."""
         key = id(matrix)
         if key not in self._products:
+            is_factor = isinstance(matrix, Factor)
+            product = matrix.times(self.X) if is_factor else self.X @ matrix.T
             # the reference to the matrix keeps its id from being reused
-            self._products[key] = matrix, self.X @ matrix.T
+            self._products[key] = matrix, product
         return self._products[key][1]
 
     def first(self, n):
@@ -60,7 +63,8 @@ class Architecture:
 
     It may define `extend`, and a faster forward pass for inference
 
-    - `fused(layers, problem)`: all layers in a form that is faster to run;
+    - `fused(layers, problem, every_code)`: all layers in a form that is faster to run, whose
+      matrices are `Factor`s; with `every_code`, states between layers begin with codes;
     - `forward(weights, state, inputs)`: the next state, for a layer in this form.
     """
 
@@ -93,7 +97,7 @@ class Architecture:
             return [trained[0]] * n_layers
         return [*trained, *self.initial_layers(inputs, n_layers)[len(trained) :]]
 
-    def fused(self, layers, problem):
+    def fused(self, layers, problem, every_code):
         """Layers in the form that `forward` takes, by default unchanged."""
         return layers
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .._array import device_of, namespace
 from ._protocol import Architecture, ista_step_size
+from .factor import Factor
 from .shrink import soft_threshold, soft_threshold_vjp
 
 _MIN_CURVATURE = 1e-3  # smallest curvature, relative to the largest
@@ -72,6 +73,33 @@ class FacNet(Architecture):
         }
         grad_code = grad_pre_activation @ A - ((grad_pre_activation / s) @ A) @ inputs.problem.gram
         return gradients, (grad_code,)
+
+    def fused(self, layers, problem, every_code):
+        """Layers from rotated codes to rotated codes, each one product; the last rotates back."""
+        xp, prior, dictionary = namespace(problem.gram), problem.prior, problem.dictionary
+        (p, m), fused_layers = dictionary.shape, []
+        before = identity = xp.eye(p, dtype=dictionary.dtype, device=device_of(dictionary))
+        for number, weights in enumerate(layers):
+            A, shrinkage = weights["rotation"], weights["curvature"] + prior.lam2
+            scaled, decay = A / shrinkage[:, None], weights["curvature"] / shrinkage
+            matrix = (decay[:, None] * A - scaled @ problem.gram) @ before.T
+            layer = {"matrix": Factor.of(matrix), "threshold": prior.lam / shrinkage}
+            signal = {"signal": scaled @ dictionary} if m < p else {"correlation": scaled}
+            layer |= {name: Factor.of(B) for name, B in signal.items()}
+            if every_code or number == len(layers) - 1:
+                layer["back"] = Factor.of(A.T)
+            fused_layers.append(layer)
+            before = identity if every_code else A
+        return fused_layers
+
+    def forward(self, weights, state, inputs):
+        """The next code, in rotated axes unless the layer rotates back."""
+        if "signal" in weights:
+            fixed = inputs.project(weights["signal"])
+        else:
+            fixed = weights["correlation"].times(inputs.corr)
+        code = weights["matrix"].layer(fixed, state[0], weights["threshold"])
+        return (weights["back"].times(code) if "back" in weights else code,)
 
     def scales(self, layers, inputs):
         """Scales of the weights; that of a rotation is an angle, 1 / sqrt(p)."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._array import namespace, to_numpy
 from ._protocol import Architecture
+from .factor import Factor, Factors
 from .shrink import double_tanh, double_tanh_vjp, sigmoid, soft_threshold, soft_threshold_vjp
 from .unrolled import LISTA, unrolled_ista
 
@@ -64,6 +65,21 @@ class AdaptiveISTA(Architecture):
             "keep": xp.sum(grad_cell * cell, axis=0),
         }
         return gradients, (grad_pre_activation @ weights["code"], grad_cell * weights["keep"])
+
+    def fused(self, layers, problem, every_code):
+        """Layers with factors."""
+        factors = Factors()
+        names = {"signal": "signal", "matrix": "code"}
+        return [w | {name: factors(w[own]) for name, own in names.items()} for w in layers]
+
+    def forward(self, weights, state, inputs):
+        """The next code and cell, from factors."""
+        code, cell = state
+        threshold, positive = weights["threshold"], inputs.problem.prior.positive
+        fixed, zeros = inputs.project(weights["signal"]), 0 * threshold
+        candidate = weights["matrix"].layer(fixed, code, zeros)
+        next_cell = weights["keep"] * cell + weights["write"] * candidate
+        return soft_threshold(next_cell, threshold, positive), next_cell
 
     def scales(self, layers, inputs):
         """Scales of the weights; `keep`, which starts at zero, has that of `write`."""
@@ -153,6 +169,31 @@ class SLSTM(Architecture):
             gradients[f"{name}code"] = grad.T @ code
             grad_code = grad_code + grad @ weights[f"{name}code"]
         return gradients, (grad_code, grad_cell * keep)
+
+    def fused(self, layers, problem, every_code):
+        """Layers with one factor of both gates, halved for their tanh, and the candidate."""
+        found = {}  # layers that share arrays share their factors
+        for weights in layers:
+            key = id(weights["code"]), id(weights["signal"])
+            if key not in found:
+                xp = namespace(weights["code"])
+                stacks = (
+                    [*(0.5 * weights[f"{gate}_{name}"] for gate in _GATES), weights[name]]
+                    for name in ("signal", "code")
+                )
+                signal, matrix = (Factor.of(xp.concat(stack, axis=0)) for stack in stacks)
+                found[key] = {"signal": signal, "matrix": matrix}
+        return [weights | found[id(weights["code"]), id(weights["signal"])] for weights in layers]
+
+    def forward(self, weights, state, inputs):
+        """The next code and cell, from one product for both gates and the candidate."""
+        (code, cell), xp = state, namespace(state[0])
+        p, fixed = code.shape[1], inputs.project(weights["signal"])
+        point = weights["matrix"].layer(fixed, code, xp.zeros_like(fixed[0, :]))
+        gates = 0.5 * (1 + xp.tanh(point[:, : 2 * p]))
+        next_cell = gates[:, p:] * cell + gates[:, :p] * point[:, 2 * p :]
+        shrinkage = weights["offset"], weights["height"], inputs.problem.prior.positive
+        return double_tanh(next_cell, *shrinkage)[0], next_cell
 
     def scales(self, layers, inputs):
         """Scales of the weights; gates, which start at zero, have those of the matrices."""

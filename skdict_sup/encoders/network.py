@@ -1,7 +1,18 @@
 """Forward and backward passes through the layers of a network, and the safeguard."""
 
-from .._array import ignore_float_warnings, namespace
+from typing import Any
+
+from .._array import ignore_float_warnings, namespace, on_host
 from ._protocol import LayerInput, ista_step_size
+from .factor import Factor
+
+# signals per forward pass; on the host, what layers pass on stays in the caches
+_ROWS_ON_HOST, _ROWS_ON_DEVICE = 256, 1024
+
+
+def rows_at_once(dictionary):
+    """Signals of a forward pass over a dictionary, where its array is."""
+    return _ROWS_ON_HOST if on_host(dictionary) else _ROWS_ON_DEVICE
 
 
 def forward_with_residuals(architecture, layers, inputs):
@@ -45,8 +56,9 @@ class Encoder:
 
     def __init__(self, architecture, layers, problem, safeguard=False):
         self.architecture, self.problem = architecture, problem
-        self.layers = architecture.fused(layers, problem)
+        self.layers = architecture.fused(layers, problem, every_code=safeguard)
         self.step = ista_step_size(problem) if safeguard else None
+        self.gram: Any = Factor.of(problem.gram) if safeguard else None
 
     @ignore_float_warnings()
     def __call__(self, X):
@@ -62,14 +74,21 @@ class Encoder:
     def _safeguarded(self, code, next_state, inputs):
         """The next state, with ISTA's code where its objective is lower."""
         xp, prior = namespace(code), self.problem.prior
-        neg_grad = inputs.corr - code @ self.problem.gram
+        neg_grad = inputs.corr - self.gram.times(code)
         ista_code = prior.prox(code + self.step * neg_grad, self.step)
-        worse = objective(next_state[0], inputs) > objective(ista_code, inputs)
+        next_value, ista_value = (
+            objective(w, inputs, self.gram.times(w)) for w in (next_state[0], ista_code)
+        )
+        worse = next_value > ista_value
         return (xp.where(worse[:, None], ista_code, next_state[0]), *next_state[1:])
 
 
-def objective(code, inputs):
-    """Sparse-coding objective of each signal, minus half the squared norm of the signal."""
+def objective(code, inputs, product=None):
+    """Sparse-coding objective of each signal, minus half the squared norm of the signal.
+
+    `product` is that of the codes and the Gram matrix, if it is known.
+    """
     xp = namespace(code)
-    smooth = xp.vecdot(code, 0.5 * (code @ inputs.problem.gram) - inputs.corr, axis=-1)
+    product = code @ inputs.problem.gram if product is None else product
+    smooth = xp.vecdot(code, 0.5 * product - inputs.corr, axis=-1)
     return smooth + inputs.problem.prior.value(code)

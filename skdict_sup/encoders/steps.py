@@ -6,7 +6,7 @@ from math import inf, isfinite
 
 from .._array import device_of, namespace
 from ._protocol import ista_step_size
-from .affine import Affine, fused_step
+from .affine import Affine, fused_steps
 from .network import forward_with_residuals, objective
 from .shrink import soft_threshold, soft_threshold_vjp
 
@@ -51,15 +51,14 @@ class StepLISTA(Affine):
         grad_code = grad_pre_activation - step * (grad_pre_activation @ inputs.problem.gram)
         return {"step": xp.reshape(grad_step, (1,))}, (grad_code,)
 
-    def fused(self, layers, problem):
+    def fused(self, layers, problem, every_code):
         """Layers as thresholded affine maps."""
-        prior, fused_layers = problem.prior, []
+        prior, steps = problem.prior, []
         for step in (weights["step"] for weights in layers):
             shrinkage = 1 + step * prior.lam2
             threshold = step * prior.weight(step) / shrinkage
-            terms = problem.dictionary, step / shrinkage, problem.gram, 1 / shrinkage, threshold
-            fused_layers.append(fused_step(*terms))
-        return fused_layers
+            steps.append((step / shrinkage, 1 / shrinkage, threshold))
+        return fused_steps([problem.dictionary] * len(layers), steps, problem)
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,11 @@ class ALISTA(Affine):
         ) @ inputs.problem.dictionary.T + prior.lam2 * grad_pre_activation
         return gradients, (grad_pre_activation - weights["step"] * grad_residual,)
 
-    def fused(self, layers, problem):
+    def fused(self, layers, problem, every_code):
         """Layers as thresholded affine maps."""
-        products = {id(m): problem.dictionary @ m.T for m in (w["analytic"] for w in layers)}
-        fused_layers = []
-        for weights in layers:
-            step, analytic = weights["step"], weights["analytic"]
-            decay, threshold = 1 - step * problem.prior.lam2, weights["threshold"]
-            fused_layers.append(
-                fused_step(analytic, step, products[id(analytic)], decay, threshold)
-            )
-        return fused_layers
+        lam2 = problem.prior.lam2
+        steps = [(w["step"], 1 - w["step"] * lam2, w["threshold"]) for w in layers]
+        return fused_steps([weights["analytic"] for weights in layers], steps, problem)
 
 
 def _candidates(problem):

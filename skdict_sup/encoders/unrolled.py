@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from .._array import device_of, namespace
-from ..kernels import thresholded_product
 from ._protocol import Architecture, ista_step_size
 from .affine import Affine
+from .factor import Factors
 from .shrink import soft_threshold, soft_threshold_vjp
 
 RECURRENT = ("signal", "code", "threshold")
@@ -52,9 +52,10 @@ class LISTA(Affine):
         }
         return gradients, (grad_pre_activation @ weights["code"],)
 
-    def fused(self, layers, problem):
-        """Layers with the transposed matrix that multiplies the codes."""
-        return [weights | {"matrix": weights["code"].T} for weights in layers]
+    def fused(self, layers, problem, every_code):
+        """Layers with factors."""
+        factors, names = Factors(), {"signal": "signal", "matrix": "code"}
+        return [w | {name: factors(w[own]) for name, own in names.items()} for w in layers]
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,17 @@ class LFISTA(Architecture):
             grad_pre_activation @ weights["before"],
         )
 
+    def fused(self, layers, problem, every_code):
+        """Layers with factors."""
+        factors, names = Factors(), ("signal", "code", "before")
+        return [w | {name: factors(w[name]) for name in names} for w in layers]
+
     def forward(self, weights, state, inputs):
         """The next code with the current one, from fused products."""
         (code, previous), theta = state, weights["threshold"]
-        signal_term, zeros = inputs.project(weights["signal"]), 0 * theta
-        signal_term = thresholded_product(signal_term, previous, weights["before"].T, zeros)
-        positive = inputs.problem.prior.positive
-        return thresholded_product(signal_term, code, weights["code"].T, theta, positive), code
+        fixed, positive = inputs.project(weights["signal"]), inputs.problem.prior.positive
+        fixed = weights["before"].layer(fixed, previous, 0 * theta)
+        return weights["code"].layer(fixed, code, theta, positive), code
 
 
 def unrolled_ista(problem):

@@ -50,7 +50,6 @@ LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
 _MAX_AUTO_BATCH = 64  # larger batches leave weight on atoms that codes do not use
 # learning rates for "auto", relative to the root mean square of each array of weights
 _AUTO_LEARNING_RATES = {"adam": 0.03, "adadelta": 1.0}
-_ROWS_AT_ONCE = 1024  # signals per forward pass
 _MAX_VALIDATION = 2000  # signals, at most, on which epochs are compared
 
 
@@ -109,7 +108,7 @@ class NetworkEstimator(CodingEstimator):
         problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
         layers = encoders.astype_layers(self.layers_[:n_layers], dictionary)
         encoder = cached_encoder(self, self._architecture, layers, problem, self.safeguard)
-        parts = slices(X.shape[0], _ROWS_AT_ONCE)
+        parts = slices(X.shape[0], network.rows_at_once(dictionary))
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with one_blas_thread():
             codes = map_threads(lambda where: encoder(X.batch(where)), parts, n_jobs)

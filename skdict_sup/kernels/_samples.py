@@ -36,7 +36,7 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
         "code_moments": [(X, code, code)],
         "linear_vjp": [(X, D, code, code)],
         "support_solve": [(gram, c, code != 0, corr) for c in (0.1, np.exp(code))],
-        "thresholded_product": [(corr, c, gram, one[0, :]) for c in (code, few)],
+        "thresholded_product": [(corr, c, atom_panels(gram), one[0, :]) for c in (corr, few)],
         "atom_update": [(D, code.T @ code + one, code.T @ X, False)],
         "ball_step": [(D, D[::-1].copy(), D, one[:, :1], 1, 0.1, False)],
         "weighted_elastic_net_codes": [(D, weight, corr, 0.1, 0.0, False)],

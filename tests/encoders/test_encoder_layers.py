@@ -164,6 +164,21 @@ def test_a_pass_without_gradients_makes_the_codes_of_one_with_them(name, prior):
         np.testing.assert_allclose(found, codes[depth - 1], rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("m", [8, 40])
+@pytest.mark.parametrize("safeguard", [False, True])
+@pytest.mark.parametrize("name", EVERY)
+def test_codes_of_a_signal_do_not_depend_on_the_batch(name, safeguard, m, dtype):
+    inputs = input_of(PRIORS["l1"], 75, 30, m, convert=lambda a: np.asarray(a, dtype))
+    layers = EVERY[name].initial_layers(inputs, 4)
+    encoder = network.Encoder(EVERY[name], layers, inputs.problem, safeguard)
+    X = np.concatenate([inputs.X, 0 * inputs.X[:20], 1e-3 * inputs.X])
+    whole = encoder(X)
+    for first, last in ((0, 1), (74, 76), (60, 90), (100, 170)):
+        np.testing.assert_array_equal(encoder(X[first:last]), whole[first:last])
+    np.testing.assert_array_equal(encoder(X[::-1]), whole[::-1])
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_the_safeguard_never_lets_the_objective_rise(name):
     inputs, rng = input_of(PRIORS["elastic net"], n=40), np.random.default_rng(3)

@@ -12,13 +12,13 @@ ROWS, VECTORS = (8, 3) if REGISTERS == 32 else (6, 2)
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
-def _vector_type(dtype):
+def vector_type(dtype):
     """LLVM type of a vector of a dtype, BYTES long."""
     number = ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
     return ir.VectorType(number, 8 * BYTES // dtype.bitwidth)
 
 
-def _splat(builder, number, vector):
+def splat_of(builder, number, vector):
     """Vector with a number in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, number, _INT32(0))
@@ -27,7 +27,7 @@ def _splat(builder, number, vector):
     )
 
 
-def _place(builder, data, offset, vector):
+def place_of(builder, data, offset, vector):
     """Pointer to the vector that begins at an entry of flat data."""
     return builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
 
@@ -45,7 +45,7 @@ def _tile(n_rows, n_vectors):
         """
         index = (types.int64,) * 3
         signature = types.void(rows, types.int64, panel, *index, sums, types.boolean)
-        vector, align = _vector_type(rows.dtype), rows.dtype.bitwidth // 8
+        vector, align = vector_type(rows.dtype), rows.dtype.bitwidth // 8
         n_sums = n_rows * n_vectors
 
         def codegen(context, builder, signature, args):
@@ -70,11 +70,12 @@ def _tile(n_rows, n_vectors):
             offset = builder.mul(k, _INT64(n_vectors * vector.count))
             places = [builder.add(offset, _INT64(c * vector.count)) for c in range(n_vectors)]
             factors = [
-                builder.load(_place(builder, base, place, vector), align=align) for place in places
+                builder.load(place_of(builder, base, place, vector), align=align)
+                for place in places
             ]
             found = []
             for r in range(n_rows):
-                entry = _splat(builder, builder.load(builder.gep(heads[r], [k])), vector)
+                entry = splat_of(builder, builder.load(builder.gep(heads[r], [k])), vector)
                 for c in range(n_vectors):
                     terms = [entry, factors[c], partial[r * n_vectors + c]]
                     found.append(builder.call(multiply_add, terms))
@@ -88,7 +89,7 @@ def _tile(n_rows, n_vectors):
 
             builder.position_at_end(after)
             offsets = [_INT64(h * vector.count) for h in range(n_sums)]
-            places = [_place(builder, S.data, offset, vector) for offset in offsets]
+            places = [place_of(builder, S.data, offset, vector) for offset in offsets]
             with builder.if_else(args[7]) as (is_first, is_later):
                 with is_first:
                     for value, place in zip(found, places, strict=True):
@@ -117,7 +118,7 @@ def transpose_tile(context, rows, i, k, out, start, stride):
     Entry (r, c) of the square that begins at rows[i, k] goes to out[start + c * stride + r].
     """
     index = (types.int64,) * 2
-    vector, align = _vector_type(rows.dtype), rows.dtype.bitwidth // 8
+    vector, align = vector_type(rows.dtype), rows.dtype.bitwidth // 8
     count = vector.count
 
     def codegen(context, builder, signature, args):
@@ -137,7 +138,7 @@ def transpose_tile(context, rows, i, k, out, start, stride):
             lines = [builder.shuffle_vector(a, b, half) for a, b in pairs for half in halves]
         for c, line in enumerate(lines):
             offset = builder.add(args[4], builder.mul(args[5], _INT64(c)))
-            builder.store(line, _place(builder, Y.data, offset, vector), align=align)
+            builder.store(line, place_of(builder, Y.data, offset, vector), align=align)
         return context.get_dummy_value()
 
     return types.void(rows, *index, out, *index), codegen

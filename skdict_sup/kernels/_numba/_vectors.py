@@ -259,6 +259,16 @@ def magnitude(context, a):
 
 
 @intrinsic
+def multiply_add(context, a, b, c):
+    """Lanes of a b + c, rounded once where the processor can, in every place alike."""
+
+    def codegen(context, builder, signature, args):
+        return _call(builder, "fmuladd", a, _llvm(a), args)
+
+    return a(a, b, c), codegen
+
+
+@intrinsic
 def reduce_add(context, a):
     """Sum of the lanes."""
 

@@ -1,37 +1,59 @@
-"""Codes times a matrix, then a threshold: in one pass over the nonzeros of sparse codes."""
+"""Codes times a matrix, then a threshold: tiles in registers, or sums over nonzeros.
+
+Both add the same terms in the same order, so that which of them is taken changes no bit: terms of
+zeros alone are left out.
+"""
 
 import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
-from ._nonzeros import nonzeros_of_row
+from ._processor import BYTES
+from ._rows import aligned
+from ._sparse_rows import (
+    CHUNK,
+    PANELS,
+    add_panel,
+    add_panels,
+    add_vector,
+    collect,
+)
+from ._tiles import ROWS, VECTORS, add_narrow_row, add_narrow_tile, add_row, add_tile
 from ._vectors import (
-    BYTES,
     lanes,
     less,
     load,
     load_row,
     magnitude,
+    multiply_add,
     select,
     splat,
+    store,
     store_row,
 )
 
-_SPARSE = 0.15  # fraction of nonzeros above which a dense product is faster
+_SPARSE = 0.58  # fraction of nonzeros above which tiles are faster, for many columns
+_COLLECTING = 64  # columns that take as long as collecting the nonzeros
+_GROUP = 8 * ROWS  # rows that are multiplied by a panel while it is in the second-level cache
+_LINES = 16  # rows whose sums are in the first-level cache, with a chunk of a matrix
 
 
-def thresholded_product(fixed, code, matrix, threshold, positive=False):
+def thresholded_product(fixed, code, panels, threshold, positive=False, decay=1.0, step=1.0):
     """Compiled implementation; the docstring of the reference is the contract."""
-    p = matrix.shape[1]
-    out = np.empty(fixed.shape, fixed.dtype)
-    fixed, threshold = np.ascontiguousarray(fixed), np.ascontiguousarray(threshold)
-    sparse = np.count_nonzero(code != 0) <= _SPARSE * code.size
-    if sparse and p >= BYTES // out.itemsize:
-        code, matrix = np.ascontiguousarray(code), np.ascontiguousarray(matrix)
-        indices, values = np.empty(code.shape[1], np.int64), np.empty(code.shape[1], code.dtype)
-        _sparse_product(fixed, code, matrix, threshold, positive, indices, values, out)
+    (n, p), m, dtype = fixed.shape, code.shape[1], fixed.dtype
+    out, L = np.empty((n, p), dtype), BYTES // fixed.itemsize
+    fixed, code = np.ascontiguousarray(fixed), np.ascontiguousarray(code)
+    bounds, edge = aligned(-(-p // L) * L, dtype), aligned(2 * L, dtype)
+    bounds[:p], bounds[p:] = threshold, 0
+    finish = bounds, positive, dtype.type(decay), dtype.type(step), edge
+    n_sums = max(ROWS, _LINES * PANELS) * VECTORS * L
+    sums = aligned(n_sums, dtype)
+    if np.count_nonzero(code != 0) * (p + _COLLECTING) <= _SPARSE * code.size * p:
+        n_lines = min(n, _GROUP)
+        values, places = (np.empty(n_lines * m, kind) for kind in (dtype, np.int64))
+        starts = np.empty((n_lines, -(-m // CHUNK) + 1), np.int64)
+        _sparse(fixed, code, panels, values, places, starts, *finish, sums, out)
     else:
-        np.matmul(code, matrix, out=out)
-        _shrink(fixed, threshold, positive, out)
+        _dense(fixed, code, panels, *finish, sums, out)
     return out
 
 
@@ -45,43 +67,108 @@ def _soft(point, bound, positive):
     return select(less(magnitude(point), bound), zero, shrunk)
 
 
-@compiled(**OPTIONS)
-def _sparse_product(fixed, code, matrix, threshold, positive, indices, values, out):
-    """Write soft(fixed + code matrix, threshold) to out, by the nonzeros of the codes."""
+@compiled(**INTERNAL)
+def _finish(fixed, i, j, width, sums, at, bounds, positive, decay, step, edge, out):
+    """Write `width` entries of a row of the result from column j on, from the sums at `at`."""
     p, L = out.shape[1], lanes(out)
-    for i in range(out.shape[0]):
-        k = nonzeros_of_row(code, i, indices, values)
-        for j in range(0, p, 4 * L):  # the last vectors may overlap earlier ones
-            j0, j1 = min(j, p - L), min(j + L, p - L)
-            j2, j3 = min(j + 2 * L, p - L), min(j + 3 * L, p - L)
-            a, b = load_row(fixed, i, j0), load_row(fixed, i, j1)
-            c, d = load_row(fixed, i, j2), load_row(fixed, i, j3)
-            for r in range(k):
-                row, weight = indices[r], splat(values[r])
-                a = a + weight * load_row(matrix, row, j0)
-                b = b + weight * load_row(matrix, row, j1)
-                c = c + weight * load_row(matrix, row, j2)
-                d = d + weight * load_row(matrix, row, j3)
-            store_row(out, i, j0, _soft(a, load(threshold, j0), positive))
-            store_row(out, i, j1, _soft(b, load(threshold, j1), positive))
-            store_row(out, i, j2, _soft(c, load(threshold, j2), positive))
-            store_row(out, i, j3, _soft(d, load(threshold, j3), positive))
+    a, s = splat(decay), splat(step)
+    for c in range(0, width, L):
+        column, total = j + c, load(sums, at + c)
+        bound = load(bounds, column)
+        if column + L <= p:
+            point = multiply_add(s, total, a * load_row(fixed, i, column))
+            store_row(out, i, column, _soft(point, bound, positive))
+            continue
+        for h in range(column, p):
+            edge[h - column] = fixed[i, h]
+        point = multiply_add(s, total, a * load(edge, 0))
+        store(edge, L, _soft(point, bound, positive))
+        for h in range(column, p):
+            out[i, h] = edge[L + h - column]
 
 
 @compiled(**OPTIONS)
-def _shrink(fixed, threshold, positive, out):
-    """soft(fixed + out, threshold), in place."""
-    zero, L = out.dtype.type(0), lanes(out)
-    for i in range(out.shape[0]):
-        j = 0
-        while j + L <= out.shape[1]:
-            point = load_row(fixed, i, j) + load_row(out, i, j)
-            store_row(out, i, j, _soft(point, load(threshold, j), positive))
-            j += L
-        while j < out.shape[1]:
-            point, bound = fixed[i, j] + out[i, j], threshold[j]
-            if (point if positive else abs(point)) < bound:
-                out[i, j] = zero
-            else:
-                out[i, j] = point + bound if point < zero and not positive else point - bound
-            j += 1
+def _dense(fixed, code, panels, bounds, positive, decay, step, edge, sums, out):
+    """Write soft(decay fixed + step code M', bounds) to out, by tiles."""
+    (n, p), m, L = out.shape, code.shape[1], lanes(out)
+    for group in range(0, n, _GROUP):
+        stop, j = min(n, group + _GROUP), 0
+        while j < p:
+            width = VECTORS * L if j + VECTORS * L <= p else L
+            i = group
+            while i < stop:
+                n_rows = 1
+                if n >= ROWS:  # rows before the last ones are computed again
+                    n_rows, i = ROWS, min(i, n - ROWS)
+                    if width > L:
+                        add_tile(code, i, panels, j * m, 0, m, sums, True)
+                    else:
+                        add_narrow_tile(code, i, panels, j * m, 0, m, sums, True)
+                elif width > L:
+                    add_row(code, i, panels, j * m, 0, m, sums, True)
+                else:
+                    add_narrow_row(code, i, panels, j * m, 0, m, sums, True)
+                for r in range(i, i + n_rows):
+                    at = (r - i) * width
+                    _finish(fixed, r, j, width, sums, at, bounds, positive, decay, step, edge, out)
+                i += n_rows
+            j += width
+
+
+@compiled(**OPTIONS)
+def _sparse(
+    fixed, code, panels, values, places, starts, bounds, positive, decay, step, edge, sums, out
+):
+    """Write soft(decay fixed + step code M', bounds) to out, by the nonzeros of rows."""
+    (n, p), m, L = out.shape, code.shape[1], lanes(out)
+    for group in range(0, n, _GROUP):
+        stop, k, j = min(n, group + _GROUP), 0, 0
+        for i in range(group, stop):
+            k = collect(code, i, k, values, places, starts, i - group)
+        while j < p:
+            width = VECTORS * L if j + VECTORS * L <= p else L
+            n_panels = PANELS if j + PANELS * width <= p and width > L else 1
+            for first in range(group, stop, _LINES):
+                last = min(stop, first + _LINES)
+                for chunk in range(starts.shape[1] - 1):
+                    for i in range(first, last):
+                        begin, end = starts[i - group, chunk], starts[i - group, chunk + 1]
+                        at, is_new = (i - first) * n_panels * width, chunk == 0
+                        if n_panels > 1:
+                            add_panels(
+                                values,
+                                places,
+                                begin,
+                                end,
+                                panels,
+                                j * m,
+                                m * width,
+                                sums,
+                                at,
+                                is_new,
+                            )
+                        elif width > L:
+                            add_panel(
+                                values, places, begin, end, panels, j * m, 0, sums, at, is_new
+                            )
+                        else:
+                            add_vector(
+                                values, places, begin, end, panels, j * m, 0, sums, at, is_new
+                            )
+                for i in range(first, last):
+                    at = (i - first) * n_panels * width
+                    _finish(
+                        fixed,
+                        i,
+                        j,
+                        n_panels * width,
+                        sums,
+                        at,
+                        bounds,
+                        positive,
+                        decay,
+                        step,
+                        edge,
+                        out,
+                    )
+            j += n_panels * width
