@@ -1,4 +1,4 @@
-"""What a new process pays: the import, and the first call with kernels compiled earlier."""
+"""What a new process pays: the import, and the first call, with kernels compiled or not."""
 
 import numpy as np
 
@@ -22,3 +22,13 @@ class Startup:
             "encode(X, X)",
             f"{BASE}; import numpy; X = numpy.eye(2); from skdict_sup import encode",
         )
+
+    def timeraw_compilation(self):
+        folder = "import os, tempfile; os.environ['NUMBA_CACHE_DIR'] = tempfile.mkdtemp()"
+        return (
+            "encode(X, X)",
+            f"{folder}; {BASE}; import numpy; X = numpy.eye(2); from skdict_sup import encode",
+        )
+
+    timeraw_compilation.number = timeraw_compilation.repeat = 1
+    timeraw_compilation.timeout = 300

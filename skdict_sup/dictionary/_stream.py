@@ -45,7 +45,7 @@ def learn(method, state, X, settings):
     while first < X.shape[0]:
         n_missing = settings.batch_size - state.n_seen % settings.batch_size
         rows = slice(first, min(first + n_missing, X.shape[0]))
-        coded = code(state.dictionary, X.rows(rows), settings)
+        coded = code(Atoms(state.dictionary), X.rows(rows), settings)
         objectives.append(coded.objective)
         for rows in shards(state.n_seen, coded.X.shape[0], settings.batch_size, SHARD):
             piece = coded.rows(rows)
@@ -67,13 +67,13 @@ def shards(n_seen, n_rows, batch_size, size):
     return [slice(a - start, b - start) for a, b in zip(firsts, ends, strict=True)]
 
 
-def code(dictionary, signals, settings):
-    """`Coded` signals over a dictionary.
+def code(atoms, signals, settings):
+    """`Coded` signals over `Atoms`.
 
     Reconstructions stand in for missing entries of signals: the update of the atoms then minimises
     an upper bound of the objective of the observed entries, which is exact at the last atoms.
     """
-    problem = Problem(settings.reconstruction, settings.prior, Atoms(dictionary))
+    problem = Problem(settings.reconstruction, settings.prior, atoms)
     if not signals.has_weights:
         signals = Dense(signals.dense())
     solution = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs)

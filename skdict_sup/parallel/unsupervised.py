@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._array import is_sparse
+from .._atoms import Atoms
 from .._signals import as_signals
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
@@ -48,7 +49,7 @@ def measure_shard(pieces, first, dictionary, settings, allows_nan):
         signals.check_finite()
         settings.reconstruction.check(signals)
         filled, _ = settings.reconstruction.filled(signals)
-        coded = _stream.code(dictionary, filled, settings)
+        coded = _stream.code(Atoms(dictionary), filled, settings)
         increment = method_for(settings.reconstruction).measure(coded, first, settings)
     return increment, float(coded.objective.sum()), found
 

@@ -48,9 +48,13 @@ def _thread_counts(settings, problems):
     return (n_threads, 1) if len(problems) == 1 else (1, n_threads)
 
 
-def encode(parameters, X, settings):
-    """Codes of signals, or of a batch of them, over each dictionary: a `Coded` record."""
-    signals, problems = project(parameters, X), _problems(parameters, settings)
+def encode(parameters, X, settings, atoms=None):
+    """Codes of signals, or of a batch of them, over each dictionary: a `Coded` record.
+
+    `atoms` are `atoms_of_blocks` of the parameters, if they are known already.
+    """
+    atoms = atoms_of_blocks(parameters, settings.n_blocks) if atoms is None else atoms
+    signals, problems = project(parameters, X), _problems(atoms, settings)
     n_jobs_inside, n_jobs_outside = _thread_counts(settings, problems)
 
     def codes_for(problem):
@@ -62,7 +66,8 @@ def encode(parameters, X, settings):
 
 def encode_path(parameters, X, settings, factors):
     """A `Coded` for each of some decreasing factors of the weight lam, by one path."""
-    signals, problems = project(parameters, X), _problems(parameters, settings)
+    atoms = atoms_of_blocks(parameters, settings.n_blocks)
+    signals, problems = project(parameters, X), _problems(atoms, settings)
     paths = [
         solve_path(problem, signals_of(signals), settings.solver, factors, n_jobs=settings.n_jobs)
         for problem in problems
@@ -74,14 +79,16 @@ def encode_path(parameters, X, settings, factors):
     ]
 
 
-def _problems(parameters, settings):
-    """Coding problem for each dictionary."""
+def atoms_of_blocks(parameters, n_blocks):
+    """`Atoms` of each dictionary."""
     dictionary = parameters["dictionary"]
-    p = dictionary.shape[0] // settings.n_blocks
-    return tuple(
-        Problem(settings.reconstruction, settings.prior, Atoms(dictionary[k * p : (k + 1) * p, :]))
-        for k in range(settings.n_blocks)
-    )
+    p = dictionary.shape[0] // n_blocks
+    return tuple(Atoms(dictionary[k * p : (k + 1) * p, :]) for k in range(n_blocks))
+
+
+def _problems(atoms, settings):
+    """Coding problem for each dictionary."""
+    return tuple(Problem(settings.reconstruction, settings.prior, each) for each in atoms)
 
 
 def vjp(coded, grad_code, parameters, X, settings):

@@ -144,9 +144,9 @@ class GradientParts:
     n_signals: int = 0  # of the reconstruction term
 
 
-def gradient_parts(parameters, batch, settings, mu=0.0):
-    """`GradientParts` of a batch, or of a part of one."""
-    coded = encode(parameters, batch.X, settings)
+def gradient_parts(parameters, batch, settings, mu=0.0, atoms=None):
+    """`GradientParts` of a batch, or of a part of one; `atoms` as for `encode`."""
+    coded = encode(parameters, batch.X, settings, atoms)
     inputs = make_head_input(coded.code, batch, settings)
     loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
     grad_features = grad_features if batch.mask is None else grad_features * batch.mask
@@ -157,15 +157,15 @@ def gradient_parts(parameters, batch, settings, mu=0.0):
     if not mu:
         return parts
     signals = batch.reconstruction_signals
-    reconstructed = coded if signals is None else encode(parameters, signals, settings)
+    reconstructed = coded if signals is None else encode(parameters, signals, settings, atoms)
     cost, cost_gradient = reconstruction_cost(reconstructed, settings.mean_sq_norm)
     n_signals = reconstructed.code.shape[0]
     return replace(parts, cost=cost, cost_gradient=cost_gradient, n_signals=n_signals)
 
 
-def cost_parts(parameters, signals, settings):
+def cost_parts(parameters, signals, settings, atoms=None):
     """`GradientParts` of signals without labels: those of the reconstruction term alone."""
-    coded = encode(parameters, signals, settings)
+    coded = encode(parameters, signals, settings, atoms)
     cost, cost_gradient = reconstruction_cost(coded, settings.mean_sq_norm)
     zeros = {name: 0.0 * array for name, array in parameters.items()}
     more = {"cost": cost, "cost_gradient": cost_gradient, "n_signals": coded.code.shape[0]}
