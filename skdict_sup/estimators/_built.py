@@ -5,8 +5,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .._array import is_numpy
-from ..encoders import network
+from .._array import astype_like, is_numpy
+from .._atoms import Atoms
+from ..encoders import astype_layers, network
+from ..problem import Problem
+from ..reconstruction import as_reconstruction
 
 # keyed by estimator, not an attribute of it: networks are neither stored nor compared
 _CACHE = WeakKeyDictionary()
@@ -27,18 +30,32 @@ class _CacheEntry:
         return same_settings and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs)
 
 
-def cached_encoder(estimator, architecture, layers, problem, safeguard):
-    """Network in inference mode, from the cache unless its arrays or settings have changed.
+def cached_encoder(estimator, layers, like):
+    """Network in inference mode for signals like an array, built where anything has changed.
 
     Only networks of NumPy arrays are cached: comparing arrays on a device is slower than building.
+    Arrays are compared before they are converted, and those that layers share once.
     """
-    arrays = [problem.dictionary, *(a for layer in layers for a in layer.values())]
-    if not is_numpy(*arrays):
-        return network.Encoder(architecture, layers, problem, safeguard)
-    settings = architecture, safeguard, problem.prior.get_params()
+    architecture, safeguard = estimator._architecture, estimator.safeguard
+    arrays = {id(a): a for layer in layers for a in layer.values()}
+    numbers = {key: number for number, key in enumerate(arrays)}
+    places = [[(name, numbers[id(a)]) for name, a in layer.items()] for layer in layers]
+    found = [estimator.components_, *arrays.values()]
+    if not is_numpy(like, *found):
+        return _built(estimator, layers, like)
+    settings = architecture, safeguard, estimator.prior_.get_params(), like.dtype, places
     entry = _CACHE.get(estimator)
-    if entry is None or not entry.matches(arrays, settings):
-        encoder = network.Encoder(architecture, layers, problem, safeguard)
-        entry = _CacheEntry([array.copy() for array in arrays], settings, encoder)
+    if entry is None or not entry.matches(found, settings):
+        copies = [array.copy() for array in found]
+        entry = _CacheEntry(copies, settings, _built(estimator, layers, like))
         _CACHE[estimator] = entry
     return entry.encoder
+
+
+def _built(estimator, layers, like):
+    """Network in inference mode, of arrays converted to those of the signals."""
+    dictionary = astype_like(estimator.components_, like)
+    reconstruction = as_reconstruction(estimator.transfer)
+    problem = Problem(reconstruction, estimator.prior_, Atoms(dictionary))
+    layers = astype_layers(layers, dictionary)
+    return network.Encoder(estimator._architecture, layers, problem, estimator.safeguard)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import encoders
 from .._array import astype_like, ignore_float_warnings, is_numpy, namespace
 from .._atoms import Atoms
 from .._threads import effective_n_jobs, map_threads, one_blas_thread, slices
@@ -19,7 +18,6 @@ from ..losses import CLASSIFICATION_LOSSES, Square
 from ..optim import OPTIMIZERS, schedules
 from ..priors import is_per_atom, is_plain_elastic_net, is_positive
 from ..problem import Problem
-from ..reconstruction import as_reconstruction
 from ..supervised.data import Samples, identity
 from ..supervised.head_fit import fit_head_on_codes
 from ..supervised.heads import LinearHead
@@ -104,10 +102,8 @@ class NetworkEstimator(CodingEstimator):
     def _compute_codes(self, X, n_layers=None):
         """Codes of checked signals after `n_layers` layers, or all."""
         check_parameters(self, self._running)
-        dictionary = astype_like(self.components_, X.like)
-        problem = Problem(as_reconstruction(self.transfer), self.prior_, Atoms(dictionary))
-        layers = encoders.astype_layers(self.layers_[:n_layers], dictionary)
-        encoder = cached_encoder(self, self._architecture, layers, problem, self.safeguard)
+        encoder = cached_encoder(self, self.layers_[:n_layers], X.like)
+        dictionary = encoder.problem.dictionary
         parts = slices(X.shape[0], network.rows_at_once(dictionary))
         n_jobs = effective_n_jobs(self.n_jobs) if is_numpy(dictionary) else 1
         with one_blas_thread():

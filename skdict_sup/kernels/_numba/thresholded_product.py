@@ -23,12 +23,13 @@ from ._vectors import (
     less,
     load,
     load_row,
+    load_row_part,
     magnitude,
     multiply_add,
     select,
     splat,
-    store,
     store_row,
+    store_row_part,
 )
 
 _SPARSE = 0.58  # fraction of nonzeros above which tiles are faster, for many columns
@@ -42,9 +43,9 @@ def thresholded_product(fixed, code, panels, threshold, positive=False, decay=1.
     (n, p), m, dtype = fixed.shape, code.shape[1], fixed.dtype
     out, L = np.empty((n, p), dtype), BYTES // fixed.itemsize
     fixed, code = np.ascontiguousarray(fixed), np.ascontiguousarray(code)
-    bounds, edge = aligned(-(-p // L) * L, dtype), aligned(2 * L, dtype)
+    bounds = aligned(-(-p // L) * L, dtype)
     bounds[:p], bounds[p:] = threshold, 0
-    finish = bounds, positive, dtype.type(decay), dtype.type(step), edge
+    finish = bounds, positive, dtype.type(decay), dtype.type(step)
     n_sums = max(ROWS, _LINES * PANELS) * VECTORS * L
     sums = aligned(n_sums, dtype)
     if np.count_nonzero(code != 0) * (p + _COLLECTING) <= _SPARSE * code.size * p:
@@ -68,27 +69,26 @@ def _soft(point, bound, positive):
 
 
 @compiled(**INTERNAL)
-def _finish(fixed, i, j, width, sums, at, bounds, positive, decay, step, edge, out):
-    """Write `width` entries of a row of the result from column j on, from the sums at `at`."""
+def _finish(fixed, first, last, j, width, sums, bounds, positive, decay, step, out):
+    """Write `width` entries of some rows of the result from column j on, from their sums."""
     p, L = out.shape[1], lanes(out)
     a, s = splat(decay), splat(step)
     for c in range(0, width, L):
-        column, total = j + c, load(sums, at + c)
-        bound = load(bounds, column)
+        column, bound = j + c, load(bounds, j + c)
         if column + L <= p:
-            point = multiply_add(s, total, a * load_row(fixed, i, column))
-            store_row(out, i, column, _soft(point, bound, positive))
+            for i in range(first, last):
+                total = load(sums, (i - first) * width + c)
+                point = multiply_add(s, total, a * load_row(fixed, i, column))
+                store_row(out, i, column, _soft(point, bound, positive))
             continue
-        for h in range(column, p):
-            edge[h - column] = fixed[i, h]
-        point = multiply_add(s, total, a * load(edge, 0))
-        store(edge, L, _soft(point, bound, positive))
-        for h in range(column, p):
-            out[i, h] = edge[L + h - column]
+        for i in range(first, last):
+            total = load(sums, (i - first) * width + c)
+            point = multiply_add(s, total, a * load_row_part(fixed, i, column, p - column))
+            store_row_part(out, i, column, p - column, _soft(point, bound, positive))
 
 
 @compiled(**OPTIONS)
-def _dense(fixed, code, panels, bounds, positive, decay, step, edge, sums, out):
+def _dense(fixed, code, panels, bounds, positive, decay, step, sums, out):
     """Write soft(decay fixed + step code M', bounds) to out, by tiles."""
     (n, p), m, L = out.shape, code.shape[1], lanes(out)
     for group in range(0, n, _GROUP):
@@ -108,17 +108,14 @@ def _dense(fixed, code, panels, bounds, positive, decay, step, edge, sums, out):
                     add_row(code, i, panels, j * m, 0, m, sums, True)
                 else:
                     add_narrow_row(code, i, panels, j * m, 0, m, sums, True)
-                for r in range(i, i + n_rows):
-                    at = (r - i) * width
-                    _finish(fixed, r, j, width, sums, at, bounds, positive, decay, step, edge, out)
-                i += n_rows
+                stop_row = i + n_rows
+                _finish(fixed, i, stop_row, j, width, sums, bounds, positive, decay, step, out)
+                i = stop_row
             j += width
 
 
 @compiled(**OPTIONS)
-def _sparse(
-    fixed, code, panels, values, places, starts, bounds, positive, decay, step, edge, sums, out
-):
+def _sparse(fixed, code, panels, values, places, starts, bounds, positive, decay, step, sums, out):
     """Write soft(decay fixed + step code M', bounds) to out, by the nonzeros of rows."""
     (n, p), m, L = out.shape, code.shape[1], lanes(out)
     for group in range(0, n, _GROUP):
@@ -155,20 +152,17 @@ def _sparse(
                             add_vector(
                                 values, places, begin, end, panels, j * m, 0, sums, at, is_new
                             )
-                for i in range(first, last):
-                    at = (i - first) * n_panels * width
-                    _finish(
-                        fixed,
-                        i,
-                        j,
-                        n_panels * width,
-                        sums,
-                        at,
-                        bounds,
-                        positive,
-                        decay,
-                        step,
-                        edge,
-                        out,
-                    )
+                _finish(
+                    fixed,
+                    first,
+                    last,
+                    j,
+                    n_panels * width,
+                    sums,
+                    bounds,
+                    positive,
+                    decay,
+                    step,
+                    out,
+                )
             j += n_panels * width
