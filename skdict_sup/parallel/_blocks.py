@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,12 @@ def one_row(like, m):
     return namespace(like).full((1, m), 1 / m, dtype=like.dtype)
 
 
+def one_weight(like):
+    """Weights one of one signal, like those of an array."""
+    ones = np.ones((1, *like.shape[1:]), like.dtype)
+    return scipy.sparse.csr_matrix(ones) if is_sparse(like._meta) else ones
+
+
 def without_training(estimator):
     """Copy of a fitted estimator with what its methods need, but not what only training does."""
     light = copy(estimator)
@@ -114,8 +121,13 @@ def without_training(estimator):
         light._training = replace(training.ended(), state=None, rng_state={})
     elif training is not None:
         light._training = None
-    if "n_jobs" in light.get_params(deep=False):
+    params = light.get_params(deep=False)
+    if "n_jobs" in params:
         light.n_jobs = 1
+    if training is not None:  # what only `fit` reads
+        for name in {"init", "augment"}.intersection(params):
+            setattr(light, name, None)
+    vars(light).pop("_sklearn_output_config", None)  # blocks are arrays
     return light
 
 
@@ -132,6 +144,7 @@ def call_block(X, *, model, place, report):
 
 
 _reported = set()
+_lock = Lock()
 
 
 def run(function, model, place, report):
@@ -144,11 +157,14 @@ def run(function, model, place, report):
         with collect_warnings() as found:
             result = function()
     except (TypeError, ValueError) as error:
-        raise type(error)(f"in block {_place(*place)}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"in block {_place(*place)}: {error}") from error
     for message, category in found:
         key = model.name, category
-        if key not in _reported:
+        with _lock:
+            is_new = key not in _reported
             _reported.add(key)
+        if is_new:
             said = message
             if issubclass(category, ConvergenceWarning):
                 said = f"{message} This is of block {_place(*place)}; others may be concerned too."

@@ -237,11 +237,9 @@ def fit_supervised(estimator, arrays, *, classes, class_weight, batch_size, shar
         stored = None if checkpoints is None else checkpoints.load()
         if stored is None:
             state, settings = initial_state_and_settings(estimator, samples, targets, rng)
-            if (
-                estimator.nu == "auto"
-            ):  # one over the weight of all samples, not of those in memory
-                share = len(samples.weight) / max(n, 1)
-                settings = replace(settings, nu=settings.nu * min(share, 1.0))
+            if estimator.nu == "auto":  # one over the weight of all samples, not of those here
+                share = sum(stop - start for start, stop in ranges) / n
+                settings = replace(settings, nu=settings.nu * share)
             training = Training(state, settings, rng.bit_generator.state, **start)
             training = _with_schedule(trainer, training, samples, passes.steps_per_pass())
         else:
@@ -278,7 +276,9 @@ def _reader_estimator(estimator, targets):
     light = copy(estimator)
     light._targets = targets
     vars(light).update(targets.attributes())
-    return without_training(light)
+    light = without_training(light)
+    light.augment = estimator.augment
+    return light
 
 
 def _with_schedule(trainer, training, samples, steps_per_pass):
