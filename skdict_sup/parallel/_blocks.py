@@ -143,6 +143,12 @@ def call_block(X, *, model, place, report):
     return run(partial(model.call, X), model, place, report)
 
 
+def placed(error, place):
+    """TypeError or ValueError of a part of the signals, that says which."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"in {place}: {error}")
+
+
 _reported = set()
 _lock = Lock()
 
@@ -157,8 +163,7 @@ def run(function, model, place, report):
         with collect_warnings() as found:
             result = function()
     except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"in block {_place(*place)}: {error}") from error
+        raise placed(error, f"block {_place(*place)}") from error
     for message, category in found:
         key = model.name, category
         with _lock:

@@ -163,6 +163,12 @@ def _meta(like):
     """Empty array by which dask knows the type of blocks."""
     if hasattr(like, "tocsr"):
         return type(like)((0, 0), dtype=like.dtype)
+    if not hasattr(like, "__array_function__"):
+        kind = f"{type(like).__module__}.{type(like).__qualname__}"
+        raise TypeError(
+            f"device must be None or cupy for lazy results, got one whose results are {kind}: "
+            "blocks of dask arrays are arrays of NumPy or CuPy, or CSR matrices."
+        )
     return like[:0]
 
 

@@ -118,13 +118,24 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     batch_size = _batch_size(batch_size, estimator.batch_size, shard)
     X = _dask.whole_rows(X)
     rows = Rows(X, "X")
+    if not X.shape[0]:
+        raise ValueError(f"X must have at least one row to be learned from, got shape {X.shape}.")
+    if getattr(estimator, "warm_start", False) and hasattr(estimator, "_training"):
+        raise ValueError(
+            "warm_start must be False in parallel.fit, which begins from scratch or from a "
+            "checkpoint, got warm_start=True in a fitted estimator: use its own fit, or a clone."
+        )
+    # further passes go on from the last one where the first do not depend on their number
+    free = ("n_jobs", "verbose") if is_supervised else ("n_jobs", "verbose", "max_iter")
     identity = {
         "estimator": type(estimator).__name__,
-        **identity_of(estimator),
+        **identity_of(estimator, free),
         **{"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)},
         **{"mini-batch": batch_size, "shard": shard},
     }
     folder = None if checkpoint is None else Path(checkpoint)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint must be a folder or a new name, got the file {folder}.")
     checkpoints = None if folder is None else Checkpoints(folder, identity, checkpoint_every)
     settings = {"batch_size": batch_size, "shard": shard, "checkpoints": checkpoints}
     _warn_of_small_batches(estimator, X, batch_size, is_supervised)
@@ -134,14 +145,21 @@ def fit(  # noqa: PLR0913 - keyword-only settings
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
+    is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
+    if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
     class_weight = estimator.class_weight
-    if isinstance(estimator, SupervisedDictionaryClassifier):
+    if is_classifier:
         counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
-        classes = np.unique(list(counts)) if classes is None else np.unique(classes)
+        if classes is None:  # of the type of y, but for strings, whose lengths may differ
+            like = None if targets.dtype.kind in "SU" else targets.dtype
+            classes = np.array(list(counts), dtype=like)
+        classes = np.unique(classes)
         if isinstance(class_weight, str):
-            total = sum(counts.values())
-            class_weight = {c: total / (len(counts) * n) for c, n in counts.items() if n}
+            counts = {c: total for c, total in counts.items() if total}
+            mean = sum(counts.values()) / max(len(counts), 1)
+            class_weight = {c: mean / total for c, total in counts.items()}
     else:
         classes = None
     arrays = rows, targets, weights
@@ -160,7 +178,9 @@ def _aligned(array, X, name):
     """Rows that belong to those of X, or None."""
     if array is None:
         return None
-    if not _dask.is_dask(array):
+    if _dask.is_dask(array):
+        array = _dask.whole_columns(_dask.known_rows(array, name))
+    else:
         array = np.asarray(array)
     if array.shape[0] != X.shape[0]:
         raise ValueError(
