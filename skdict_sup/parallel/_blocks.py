@@ -48,11 +48,11 @@ class Encoding(Model):
 
     def solve(self, X, mask=None, entry_weight=None, max_residual=None):
         """`Solution` of a block of signals, empty for one without rows."""
-        if not X.shape[0]:
-            return empty_solution(X, self.dictionary.shape[0], self.options)
         options, dictionary = dict(self.options), self.dictionary
         if max_residual is not None:
             options["max_residual"] = np.reshape(max_residual, -1)
+        if not X.shape[0]:
+            return empty_solution(X, dictionary.shape[0], options)
         if not is_sparse(X) and not is_numpy(X):
             dictionary = astype_like(dictionary, X)
         weights = {"mask": mask, "entry_weight": entry_weight}

@@ -102,7 +102,8 @@ def _write(path, data):
 def identity_of(estimator: Any, free: tuple, **more: Any) -> dict:
     """Parameters of a fit by name but for those that may change, as text."""
     params = estimator.get_params().items()
-    return {name: _text(value) for name, value in params if name not in free} | more
+    kind = {"estimator": type(estimator).__name__}
+    return kind | {name: _text(value) for name, value in params if name not in free} | more
 
 
 def digest(array):

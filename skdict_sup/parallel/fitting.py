@@ -1,5 +1,6 @@
 """`fit`: learning from dask arrays, on one machine out of core or on a cluster."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +126,14 @@ def fit(  # noqa: PLR0913 - keyword-only settings
             "warm_start must be False in parallel.fit, which begins from scratch or from a "
             "checkpoint, got warm_start=True in a fitted estimator: use its own fit, or a clone."
         )
-    # further passes go on from the last one where the first do not depend on their number
-    free = ("n_jobs", "verbose") if is_supervised else ("n_jobs", "verbose", "max_iter")
-    identity = {
-        "estimator": type(estimator).__name__,
-        **identity_of(estimator, free),
-        **{"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)},
-        **{"mini-batch": batch_size, "shard": shard},
-    }
-    folder = None if checkpoint is None else Path(checkpoint)
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise ValueError(f"checkpoint must be a folder or a new name, got the file {folder}.")
-    checkpoints = None if folder is None else Checkpoints(folder, identity, checkpoint_every)
+    checkpoints = None
+    if checkpoint is not None:
+        more = {"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)}
+        more |= {"mini-batch": batch_size, "shard": shard}
+        # further passes go on from the last one where the first do not depend on their number
+        free = ("n_jobs", "verbose") if is_supervised else ("n_jobs", "verbose", "max_iter")
+        identity = identity_of(estimator, free, **more)
+        checkpoints = Checkpoints(_folder(checkpoint), identity, checkpoint_every)
     settings = {"batch_size": batch_size, "shard": shard, "checkpoints": checkpoints}
     _warn_of_small_batches(estimator, X, batch_size, is_supervised)
     if not is_supervised:
@@ -149,22 +146,22 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = y[:, 0]
     targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
-    class_weight = estimator.class_weight
+    known = {"classes": None, "class_weight": estimator.class_weight}
     if is_classifier:
         counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
-        if classes is None:  # of the type of y, but for strings, whose lengths may differ
-            like = None if targets.dtype.kind in "SU" else targets.dtype
-            classes = np.array(list(counts), dtype=like)
-        classes = np.unique(classes)
-        if isinstance(class_weight, str):
-            counts = {c: total for c, total in counts.items() if total}
-            mean = sum(counts.values()) / max(len(counts), 1)
-            class_weight = {c: mean / total for c, total in counts.items()}
-    else:
-        classes = None
-    arrays = rows, targets, weights
-    more = {"classes": classes, "class_weight": class_weight}
-    return fit_supervised(estimator, arrays, **more, **settings)
+        known = _known_classes(counts, classes, estimator.class_weight, targets.dtype)
+    return fit_supervised(estimator, (rows, targets, weights), **known, **settings)
+
+
+def _folder(checkpoint):
+    """Path of a folder, which may not exist."""
+    if not isinstance(checkpoint, str | os.PathLike):
+        kind = type(checkpoint).__name__
+        raise TypeError(f"checkpoint must be a path or None, got {checkpoint!r} of type {kind}.")
+    folder = Path(checkpoint)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint must be a folder or a new name, got the file {folder}.")
+    return folder
 
 
 def _batch_size(given, own, shard):
@@ -203,6 +200,17 @@ def _class_weights(y, weights, n_rows, has_unlabelled):
     if has_unlabelled:
         totals.pop(-1, None)
     return totals
+
+
+def _known_classes(totals, classes, class_weight, dtype):
+    """Classes, and their weights by class, from the total weight of each class in the data."""
+    if classes is None:  # of the type of y, but for strings, whose lengths may differ
+        classes = np.array(list(totals), dtype=None if dtype.kind in "SU" else dtype)
+    if isinstance(class_weight, str):
+        totals = {label: total for label, total in totals.items() if total}
+        mean = sum(totals.values()) / max(len(totals), 1)
+        class_weight = {label: mean / total for label, total in totals.items()}
+    return {"classes": np.unique(classes), "class_weight": class_weight}
 
 
 def _count(labels, weights):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._typing import Array
 from .._validation import check_option, collect_warnings
 from ..coding import make_problem, with_weights
-from ..priors import Prior, as_prior, is_unresolved
+from ..priors import Prior, as_prior, settings_of
 from ..solution import Solution
 from . import _blocks, _dask
 from ._plan import sample_ranges
@@ -95,7 +95,6 @@ def encode(
             raise TypeError(f"parallel.encode has no parameter {name}: blocks are coded alone.")
     X, prior = _dask.whole_rows(X), as_prior(prior)
     options = options | {"prior": prior, "output": output}
-    # paths to a limit begin at lam="auto", which they do not need a value of
     weights: Any = {"mask": mask, "entry_weight": entry_weight}
     weights = {name: _dask.like_rows(array, X, name) for name, array in weights.items()}
     arrays = {name: array for name, array in weights.items() if array is not None}
@@ -103,8 +102,9 @@ def encode(
         arrays["max_residual"] = _dask.like_rows(max_residual, X, "max_residual")
     elif max_residual is not None:
         options["max_residual"] = max_residual
+    # paths to a limit begin at lam="auto", which they do not need a value of
     is_limited = max_residual is not None or options.get("max_nonzeros") is not None
-    if is_unresolved(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
+    if has_auto(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
         terms = dictionary, prior, options.get("transfer", "linear")
         with collect_warnings():  # of signals, which their blocks issue
             signals = with_weights(*sample([X, weights["mask"], weights["entry_weight"]]))
@@ -119,6 +119,11 @@ def encode(
         solutions = _dask.delayed_blocks(task, X, arrays.values(), model)
         return _lazy_solution(solutions, X.chunks[0], small)
     return _dask.map_rows(partial(task, field="code"), X, arrays.values(), model, small.code)
+
+
+def has_auto(prior):
+    """Whether a hyper-parameter of a prior is to be resolved on signals."""
+    return any(isinstance(value, str) for value in settings_of(prior).values())
 
 
 def sample(arrays):
@@ -163,7 +168,7 @@ def _fitted_coder(coder, X, method):
     """Copy of a SparseCoder without a fit that has what the method needs."""
     if method != "transform":
         return coder._fitted_coder()
-    is_open = is_unresolved(coder._unresolved_prior())
+    is_open = has_auto(coder._unresolved_prior())
     signals = sample([X])[0] if is_open else _blocks.one_row(X._meta, X.shape[1])
     with collect_warnings() as found:
         fitted = coder._fitted_coder(signals)
