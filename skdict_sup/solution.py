@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._array import to_numpy
+from ._array import is_lazy, to_numpy
 from ._typing import Array
 
 
@@ -64,6 +64,8 @@ class Solution:
     def __repr__(self) -> str:
         """Shape of the codes, number of converged codes and largest duality gap."""
         n, p = self.code.shape
+        if is_lazy(self.code):
+            return f"Solution(code=({n}, {p}) {self.code.dtype}, lazy)"
         gap = to_numpy(self.duality_gap)
         numbers = gap[~np.isnan(gap)]
         largest = f"{numbers.max():.2g}" if numbers.size else "unknown"

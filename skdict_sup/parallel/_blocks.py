@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,11 @@ class Encoding(Model):
 
     def solve(self, X, mask=None, entry_weight=None, max_residual=None):
         """`Solution` of a block of signals, empty for one without rows."""
-        if not X.shape[0]:
-            return empty_solution(X, self.dictionary.shape[0], self.options)
         options, dictionary = dict(self.options), self.dictionary
         if max_residual is not None:
             options["max_residual"] = np.reshape(max_residual, -1)
+        if not X.shape[0]:
+            return empty_solution(X, dictionary.shape[0], options)
         if not is_sparse(X) and not is_numpy(X):
             dictionary = astype_like(dictionary, X)
         weights = {"mask": mask, "entry_weight": entry_weight}
@@ -104,6 +105,12 @@ def one_row(like, m):
     return namespace(like).full((1, m), 1 / m, dtype=like.dtype)
 
 
+def one_weight(like):
+    """Weights one of one signal, like those of an array."""
+    ones = np.ones((1, *like.shape[1:]), like.dtype)
+    return scipy.sparse.csr_matrix(ones) if is_sparse(like._meta) else ones
+
+
 def without_training(estimator):
     """Copy of a fitted estimator with what its methods need, but not what only training does."""
     light = copy(estimator)
@@ -114,8 +121,13 @@ def without_training(estimator):
         light._training = replace(training.ended(), state=None, rng_state={})
     elif training is not None:
         light._training = None
-    if "n_jobs" in light.get_params(deep=False):
+    params = light.get_params(deep=False)
+    if "n_jobs" in params:
         light.n_jobs = 1
+    if training is not None:  # what only `fit` reads
+        for name in {"init", "augment"}.intersection(params):
+            setattr(light, name, None)
+    vars(light).pop("_sklearn_output_config", None)  # blocks are arrays
     return light
 
 
@@ -131,7 +143,14 @@ def call_block(X, *, model, place, report):
     return run(partial(model.call, X), model, place, report)
 
 
+def placed(error, place):
+    """TypeError or ValueError of a part of the signals, that says which."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"in {place}: {error}")
+
+
 _reported = set()
+_lock = Lock()
 
 
 def run(function, model, place, report):
@@ -144,11 +163,13 @@ def run(function, model, place, report):
         with collect_warnings() as found:
             result = function()
     except (TypeError, ValueError) as error:
-        raise type(error)(f"in block {_place(*place)}: {error}") from error
+        raise placed(error, f"block {_place(*place)}") from error
     for message, category in found:
         key = model.name, category
-        if key not in _reported:
+        with _lock:
+            is_new = key not in _reported
             _reported.add(key)
+        if is_new:
             said = message
             if issubclass(category, ConvergenceWarning):
                 said = f"{message} This is of block {_place(*place)}; others may be concerned too."

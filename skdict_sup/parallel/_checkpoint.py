@@ -3,14 +3,16 @@
 import hashlib
 import json
 import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .._validation import warn
 
 _POINTER = "latest.json"
-_N_KEPT = 2  # files that are kept, so that a reader of the pointer finds what it names
 
 
 @dataclass
@@ -20,39 +22,61 @@ class Checkpoints:
     folder: Path
     identity: dict
     every: int
+    last: str | None = None  # file of the last checkpoint
 
-    def load(self):
-        """What was stored last, or None; raises if it is that of another fit."""
+    def load(self, **samples):
+        """What was stored last, or None; raises if it is that of another fit.
+
+        `samples` are rows of the data by name, by which their identity is known.
+        """
+        samples = {name: array for name, array in samples.items() if array is not None}
+        self.identity |= {f"data of {name}": digest(array) for name, array in samples.items()}
         pointer = self.folder / _POINTER
         if not pointer.exists():
             return None
-        found = json.loads(pointer.read_text())
-        data = (self.folder / found["file"]).read_bytes()
-        if hashlib.sha256(data).hexdigest() != found["sha256"]:
-            raise ValueError(
-                f"checkpoint {self.folder} has a damaged file, {found['file']}: remove the folder "
-                "to begin again."
-            )
-        identity, content = pickle.loads(data)
-        for name, value in self.identity.items():
-            if identity.get(name) != value:
+        identity, content = self._read(pointer)
+        for name in {**self.identity, **identity}:
+            before, value = identity.get(name), self.identity.get(name)
+            if before != value:
                 raise ValueError(
                     f"checkpoint {self.folder} is that of another fit: {name} was "
-                    f"{identity.get(name)!r}, and is {value!r}. Use another folder, or remove it."
+                    f"{before}, and is {value}. Use another folder, or remove it."
                 )
         return content
 
+    def _read(self, pointer):
+        """Content of the file that a pointer names."""
+        name = _POINTER
+        try:
+            found = json.loads(pointer.read_text())
+            name = found["file"]
+            data = (self.folder / name).read_bytes()
+            if hashlib.sha256(data).hexdigest() == found["sha256"]:
+                self.last = name
+                return pickle.loads(data)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        raise ValueError(
+            f"checkpoint {self.folder} has a damaged or missing file, {name}: remove the folder "
+            "to begin again."
+        )
+
     def save(self, number, content):
         """Store what a fit needs to go on; a full disk is a warning, the fit goes on."""
-        name = f"batch-{number:012d}.pickle"
         data = pickle.dumps((self.identity, content), protocol=pickle.HIGHEST_PROTOCOL)
-        pointer = {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
+        sha256 = hashlib.sha256(data).hexdigest()
+        # another name for other content, so that the pointer always names a whole file
+        name = f"batch-{number:012d}-{sha256[:8]}.pickle"
+        pointer = {"file": name, "sha256": sha256}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write(self.folder / name, data)
             _write(self.folder / _POINTER, json.dumps(pointer).encode())
-            for path in sorted(self.folder.glob("batch-*.pickle"))[:-_N_KEPT]:
-                path.unlink()
+            # the one before is kept, so that a reader of the last pointer finds what it names
+            for path in set(self.folder.glob("batch-*.pickle")):
+                if path.name not in (name, self.last):
+                    path.unlink()
+            self.last = name
         except OSError as error:
             warn(
                 f"the checkpoint after batch {number} could not be written to {self.folder} "
@@ -75,15 +99,24 @@ def _write(path, data):
         raise
 
 
-def identity_of(estimator: Any, **more: Any) -> dict:
-    """Parameters of a fit by name, as text, with digests of arrays."""
-    params = {name: _text(value) for name, value in estimator.get_params().items()}
-    free = "n_jobs", "verbose", "max_iter"  # which may change between parts of a fit
-    return {**{k: v for k, v in params.items() if k not in free}, **more}
+def identity_of(estimator: Any, free: tuple, **more: Any) -> dict:
+    """Parameters of a fit by name but for those that may change, as text."""
+    params = estimator.get_params().items()
+    kind = {"estimator": type(estimator).__name__}
+    return kind | {name: _text(value) for name, value in params if name not in free} | more
+
+
+def digest(array):
+    """Digest of an array or a CSR matrix."""
+    is_csr, found = hasattr(array, "tocsr"), hashlib.sha256()
+    for part in (array.data, array.indices, array.indptr) if is_csr else (array,):
+        part = np.ascontiguousarray(part)
+        found.update(repr(part.tolist()).encode() if part.dtype == object else part.tobytes())
+    return found.hexdigest()[:16]
 
 
 def _text(value):
-    """Text that tells a parameter from others."""
+    """Text that tells a parameter from others, and is the same in another process."""
     if hasattr(value, "tobytes"):
-        return hashlib.sha256(value.tobytes()).hexdigest()
-    return repr(value)
+        return digest(value)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))

@@ -1,5 +1,6 @@
 """The only module that imports dask: blocks of arrays, and where warnings of tasks go."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,7 @@ def whole_rows(X, name="X"):
         raise ValueError(
             f"{name} must have a known number of columns; call {name}.compute_chunk_sizes()."
         )
-    if X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
+    X = whole_columns(X)
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
 
 
@@ -68,26 +68,38 @@ def known_rows(X, name="X"):
     return X
 
 
+def whole_columns(array):
+    """A dask array whose blocks have all columns."""
+    return array.rechunk({1: -1}) if array.ndim > 1 and array.numblocks[1] > 1 else array
+
+
 def like_rows(array, X, name):
     """A dask array with the row blocks of X, for what belongs to its signals; None is None."""
     if array is None:
         return None
     da = dask_array()
-    array = array if is_dask(array) else da.from_array(array, chunks="auto")
+    if not is_dask(array):
+        array = array if hasattr(array, "shape") else np.asarray(array)
+        array = da.from_array(array, chunks="auto")
+    if array.ndim == 2 and array.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"{name} must have one column per column of X: got {array.shape[1]} columns for "
+            f"{X.shape[1]} of X."
+        )
     if array.shape[0] != X.shape[0] and not np.isnan([array.shape[0], X.shape[0]]).any():
         raise ValueError(
             f"{name} must have one row per row of X: got {array.shape[0]} rows for "
             f"{X.shape[0]} of X."
         )
-    chunks = (X.chunks[0], *((n,) for n in array.shape[1:]))
+    array = whole_columns(array)
     if any(np.isnan(n) for n in X.chunks[0]):
-        if array.chunks[0] != X.chunks[0] and len(array.chunks[0]) != len(X.chunks[0]):
+        if array.numblocks[0] != X.numblocks[0]:
             raise ValueError(
                 f"{name} must have the row blocks of X, whose sizes are not known; call "
                 "X.compute_chunk_sizes()."
             )
         return array
-    return array.rechunk(chunks)
+    return array.rechunk({0: X.chunks[0]})
 
 
 def _starts(X):
@@ -111,7 +123,8 @@ def map_rows(function, X, arrays, model, like):
     """
     da, model = dask_array(), delayed(model)
     columns = [array if array.ndim == 2 else array[:, None] for array in arrays]
-    settings = {"function": function, "model": model, "starts": _starts(X)}
+    starts = _delayed()(_starts(X), traverse=False)
+    settings = {"function": function, "model": model, "starts": starts}
     if like.ndim == 1:
         shape = {"chunks": (X.chunks[0],), "drop_axis": 1}
     else:
@@ -151,6 +164,12 @@ def _meta(like):
     """Empty array by which dask knows the type of blocks."""
     if hasattr(like, "tocsr"):
         return type(like)((0, 0), dtype=like.dtype)
+    if not hasattr(like, "__array_function__"):
+        kind = f"{type(like).__module__}.{type(like).__qualname__}"
+        raise TypeError(
+            f"device must be None or cupy for lazy results, got one whose results are {kind}: "
+            "blocks of dask arrays are arrays of NumPy or CuPy, or CSR matrices."
+        )
     return like[:0]
 
 
@@ -177,15 +196,14 @@ def compute(function, *arguments):
 def compute_round(measure, reduce_, state, shared, shards, more):
     """Result of `reduce_(state, parts, settings)`, where `measure` makes a part of each shard.
 
-    `more` are further arguments of `measure`, of which the settings are the first. The state and
-    what is shared are one node of the graph each.
+    `more` are further arguments of `measure`, of which the settings are the first. They, the
+    state and what is shared are one node of the graph each.
     """
-    shared, first = _delayed()(shared, traverse=False), _delayed()(state, traverse=False)
-    settings, *others = more
-    settings = _delayed()(settings, traverse=False)
+    node = partial(_delayed(), traverse=False)
+    shared, first, more = node(shared), node(state), [node(one) for one in more]
     measured = _delayed()(measure)
-    parts = [measured(*shard, shared, settings, *others) for shard in shards]
-    return _delayed()(reduce_)(first, parts, settings).compute()
+    parts = [measured(*shard, shared, *more) for shard in shards]
+    return _delayed()(reduce_)(first, parts, more[0]).compute()
 
 
 def compute_all(function, tasks):

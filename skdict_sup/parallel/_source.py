@@ -1,7 +1,10 @@
 """Rows of dask arrays by number, for tasks that need ranges of them."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
+from ._blocks import placed
 from ._dask import compute, delayed_rows, known_rows, persist
 
 
@@ -64,6 +67,15 @@ class Held:
     def gather(self, ranges):
         """Rows of some ranges."""
         return join(self.pieces(ranges))
+
+
+@contextmanager
+def naming_rows(ranges):
+    """Say in errors of what follows where the rows are from: ranges of row numbers."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise placed(error, f"the shard that begins at row {ranges[0][0]}") from error
 
 
 def join(pieces):

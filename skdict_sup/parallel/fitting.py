@@ -1,5 +1,6 @@
 """`fit`: learning from dask arrays, on one machine out of core or on a cluster."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +119,21 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     batch_size = _batch_size(batch_size, estimator.batch_size, shard)
     X = _dask.whole_rows(X)
     rows = Rows(X, "X")
-    identity = {
-        "estimator": type(estimator).__name__,
-        **identity_of(estimator),
-        **{"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)},
-        **{"mini-batch": batch_size, "shard": shard},
-    }
-    folder = None if checkpoint is None else Path(checkpoint)
-    checkpoints = None if folder is None else Checkpoints(folder, identity, checkpoint_every)
+    if not X.shape[0]:
+        raise ValueError(f"X must have at least one row to be learned from, got shape {X.shape}.")
+    if getattr(estimator, "warm_start", False) and hasattr(estimator, "_training"):
+        raise ValueError(
+            "warm_start must be False in parallel.fit, which begins from scratch or from a "
+            "checkpoint, got warm_start=True in a fitted estimator: use its own fit, or a clone."
+        )
+    checkpoints = None
+    if checkpoint is not None:
+        more = {"n_samples": X.shape[0], "n_features": X.shape[1], "dtype": str(X.dtype)}
+        more |= {"mini-batch": batch_size, "shard": shard}
+        # further passes go on from the last one where the first do not depend on their number
+        free = ("n_jobs", "verbose") if is_supervised else ("n_jobs", "verbose", "max_iter")
+        identity = identity_of(estimator, free, **more)
+        checkpoints = Checkpoints(_folder(checkpoint), identity, checkpoint_every)
     settings = {"batch_size": batch_size, "shard": shard, "checkpoints": checkpoints}
     _warn_of_small_batches(estimator, X, batch_size, is_supervised)
     if not is_supervised:
@@ -134,19 +142,26 @@ def fit(  # noqa: PLR0913 - keyword-only settings
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
+    is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
+    if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
-    class_weight = estimator.class_weight
-    if isinstance(estimator, SupervisedDictionaryClassifier):
+    known = {"classes": None, "class_weight": estimator.class_weight}
+    if is_classifier:
         counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
-        classes = np.unique(list(counts)) if classes is None else np.unique(classes)
-        if isinstance(class_weight, str):
-            total = sum(counts.values())
-            class_weight = {c: total / (len(counts) * n) for c, n in counts.items() if n}
-    else:
-        classes = None
-    arrays = rows, targets, weights
-    more = {"classes": classes, "class_weight": class_weight}
-    return fit_supervised(estimator, arrays, **more, **settings)
+        known = _known_classes(counts, classes, estimator.class_weight, targets.dtype)
+    return fit_supervised(estimator, (rows, targets, weights), **known, **settings)
+
+
+def _folder(checkpoint):
+    """Path of a folder, which may not exist."""
+    if not isinstance(checkpoint, str | os.PathLike):
+        kind = type(checkpoint).__name__
+        raise TypeError(f"checkpoint must be a path or None, got {checkpoint!r} of type {kind}.")
+    folder = Path(checkpoint)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint must be a folder or a new name, got the file {folder}.")
+    return folder
 
 
 def _batch_size(given, own, shard):
@@ -160,7 +175,9 @@ def _aligned(array, X, name):
     """Rows that belong to those of X, or None."""
     if array is None:
         return None
-    if not _dask.is_dask(array):
+    if _dask.is_dask(array):
+        array = _dask.whole_columns(_dask.known_rows(array, name))
+    else:
         array = np.asarray(array)
     if array.shape[0] != X.shape[0]:
         raise ValueError(
@@ -183,6 +200,17 @@ def _class_weights(y, weights, n_rows, has_unlabelled):
     if has_unlabelled:
         totals.pop(-1, None)
     return totals
+
+
+def _known_classes(totals, classes, class_weight, dtype):
+    """Classes, and their weights by class, from the total weight of each class in the data."""
+    if classes is None:  # of the type of y, but for strings, whose lengths may differ
+        classes = np.array(list(totals), dtype=None if dtype.kind in "SU" else dtype)
+    if isinstance(class_weight, str):
+        totals = {label: total for label, total in totals.items() if total}
+        mean = sum(totals.values()) / max(len(totals), 1)
+        class_weight = {label: mean / total for label, total in totals.items()}
+    return {"classes": np.unique(classes), "class_weight": class_weight}
 
 
 def _count(labels, weights):

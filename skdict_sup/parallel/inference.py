@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Array
 from .._validation import check_option, collect_warnings
-from ..coding import make_problem
-from ..priors import Prior, as_prior, is_unresolved
+from ..coding import make_problem, with_weights
+from ..priors import Prior, as_prior, settings_of
 from ..solution import Solution
 from . import _blocks, _dask
 from ._plan import sample_ranges
@@ -95,21 +95,25 @@ def encode(
             raise TypeError(f"parallel.encode has no parameter {name}: blocks are coded alone.")
     X, prior = _dask.whole_rows(X), as_prior(prior)
     options = options | {"prior": prior, "output": output}
+    weights: Any = {"mask": mask, "entry_weight": entry_weight}
+    weights = {name: _dask.like_rows(array, X, name) for name, array in weights.items()}
+    arrays = {name: array for name, array in weights.items() if array is not None}
+    if _dask.is_dask(max_residual) or np.ndim(max_residual):
+        arrays["max_residual"] = _dask.like_rows(max_residual, X, "max_residual")
+    elif max_residual is not None:
+        options["max_residual"] = max_residual
     # paths to a limit begin at lam="auto", which they do not need a value of
     is_limited = max_residual is not None or options.get("max_nonzeros") is not None
-    if is_unresolved(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
+    if has_auto(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
         terms = dictionary, prior, options.get("transfer", "linear")
-        options["prior"] = make_problem(sample(X, _SAMPLE), *terms)[1].prior
-    arrays: Any = {"mask": mask, "entry_weight": entry_weight}
-    if max_residual is not None:
-        is_array = _dask.is_dask(max_residual) or np.ndim(max_residual)
-        (arrays if is_array else options)["max_residual"] = max_residual
-    arrays = {name: _dask.like_rows(array, X, name) for name, array in arrays.items()}
-    arrays = {name: array for name, array in arrays.items() if array is not None}
+        with collect_warnings():  # of signals, which their blocks issue
+            signals = with_weights(*sample([X, weights["mask"], weights["entry_weight"]]))
+            options["prior"] = make_problem(signals, *terms)[1].prior
     model = _blocks.Encoding(f"encode-{uuid4().hex}", dictionary, options)
     with collect_warnings():  # one signal has the types of all, and raises errors of parameters
-        bound = {"max_residual": np.ones(1)} if "max_residual" in arrays else {}
-        small = model.solve(_blocks.one_row(X._meta, X.shape[1]), **bound)
+        row = _blocks.one_row(X._meta, X.shape[1])
+        ones = {name: _blocks.one_weight(array) for name, array in arrays.items()}
+        small = model.solve(row, **ones)
     task = partial(_blocks.solve_block, names=tuple(arrays))
     if certificate:
         solutions = _dask.delayed_blocks(task, X, arrays.values(), model)
@@ -117,11 +121,25 @@ def encode(
     return _dask.map_rows(partial(task, field="code"), X, arrays.values(), model, small.code)
 
 
-def sample(X, n_rows):
-    """Rows of a dask array in evenly spaced runs, in memory."""
-    if any(np.isnan(n) for n in X.chunks[0]):
-        return X.blocks[0].compute()
-    return _dask.take(X, sample_ranges(X.shape[0], n_rows))
+def has_auto(prior):
+    """Whether a hyper-parameter of a prior is to be resolved on signals."""
+    return any(isinstance(value, str) for value in settings_of(prior).values())
+
+
+def sample(arrays):
+    """Rows of dask arrays in evenly spaced runs, in memory; None stays None.
+
+    Where the sizes of blocks are unknown, they are the first rows of the first block that has any.
+    """
+    X = arrays[0]
+    if not np.isnan(X.shape[0]):
+        ranges = sample_ranges(X.shape[0], _SAMPLE)
+        return [None if array is None else _dask.take(array, ranges) for array in arrays]
+    for i in range(X.numblocks[0]):
+        found = [None if array is None else array.blocks[i].compute() for array in arrays]
+        if found[0].shape[0]:
+            break
+    return [None if array is None else array[:_SAMPLE] for array in found]
 
 
 def _lazy_solution(solutions, sizes, small):
@@ -139,11 +157,24 @@ def _call(estimator, X, method):
     check_is_fitted(estimator)
     X = _dask.whole_rows(X)
     if not hasattr(estimator, "components_") and hasattr(estimator, "_fitted_coder"):
-        estimator = estimator._fitted_coder(sample(X, _SAMPLE))  # a SparseCoder without a fit
+        estimator = _fitted_coder(estimator, X, method)
     model = _blocks.Fitted(f"{method}-{uuid4().hex}", _blocks.without_training(estimator), method)
     with collect_warnings():
         small = model.call(_blocks.one_row(X._meta, X.shape[1]))
     return _dask.map_rows(_blocks.call_block, X, (), model, small)
+
+
+def _fitted_coder(coder, X, method):
+    """Copy of a SparseCoder without a fit that has what the method needs."""
+    if method != "transform":
+        return coder._fitted_coder()
+    is_open = has_auto(coder._unresolved_prior())
+    signals = sample([X])[0] if is_open else _blocks.one_row(X._meta, X.shape[1])
+    with collect_warnings() as found:
+        fitted = coder._fitted_coder(signals)
+    if is_open:
+        _dask.report_once(found)
+    return fitted
 
 
 def transform(estimator: Any, X: Any) -> Any:
@@ -152,8 +183,9 @@ def transform(estimator: Any, X: Any) -> Any:
     Parameters
     ----------
     estimator : estimator
-        Fitted SparseCoder, OnlineDictionaryLearning, supervised estimator, LISTAEncoder, or any
-        other estimator whose result for a signal does not depend on other signals.
+        Fitted OnlineDictionaryLearning, supervised estimator, LISTAEncoder, or any other estimator
+        whose result for a signal does not depend on other signals. A SparseCoder needs no fit:
+        "auto" hyper-parameters are resolved as by :func:`encode`.
     X : dask array of shape (n_samples, n_features)
         Signals, as in :func:`encode`.
 

@@ -26,7 +26,7 @@ from ..supervised.trainer import Training
 from ._blocks import without_training
 from ._dask import compute_round, report_once
 from ._plan import pass_ranges, rounds, sample_ranges
-from ._source import join
+from ._source import join, naming_rows
 
 _SAMPLE = 30_000  # samples in memory from which training begins
 _HELD_OUT = 10_000  # samples, at most, for early stopping
@@ -87,7 +87,7 @@ class Reader:
 
 def measure_shard(pieces, ranges, seed, parameters, settings, mu, reader):
     """Gradient parts of a shard, nonzeros of each atom, number of samples, and warnings."""
-    with one_blas_thread(), collect_warnings() as found:
+    with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
         samples = reader.read(pieces, ranges)
         rows, signals = np.flatnonzero(samples.weight > 0), None
         if mu and samples.pool is not None:
@@ -234,19 +234,17 @@ def fit_supervised(estimator, arrays, *, classes, class_weight, batch_size, shar
         reader = Reader(_reader_estimator(reading, targets), held_ranges)
         passes = Passes(arrays, reader, batch_size, shard, estimator.verbose, checkpoints)
         trainer = replace(make_trainer(estimator, targets), learn=passes)
-        stored = None if checkpoints is None else checkpoints.load()
+        named = dict(zip(("X", "y", "sample_weight"), sample, strict=True))
+        stored = None if checkpoints is None else checkpoints.load(**named)
         if stored is None:
             state, settings = initial_state_and_settings(estimator, samples, targets, rng)
-            if (
-                estimator.nu == "auto"
-            ):  # one over the weight of all samples, not of those in memory
-                share = len(samples.weight) / max(n, 1)
-                settings = replace(settings, nu=settings.nu * min(share, 1.0))
+            if estimator.nu == "auto":  # one over the weight of all samples, not of those here
+                share = sum(stop - start for start, stop in ranges) / n
+                settings = replace(settings, nu=settings.nu * share)
             training = Training(state, settings, rng.bit_generator.state, **start)
             training = _with_schedule(trainer, training, samples, passes.steps_per_pass())
         else:
             training, passes.begun = stored
-            training = replace(training, n_epochs=estimator.max_iter)
         estimator.initial_components_ = training.state.dictionary
         estimator._publish(training, targets)
         while not trainer.is_done(training):
@@ -278,7 +276,9 @@ def _reader_estimator(estimator, targets):
     light = copy(estimator)
     light._targets = targets
     vars(light).update(targets.attributes())
-    return without_training(light)
+    light = without_training(light)
+    light.augment = estimator.augment
+    return light
 
 
 def _with_schedule(trainer, training, samples, steps_per_pass):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._array import is_sparse
-from .._atoms import Atoms
-from .._signals import as_signals
+from .._array import is_sparse
+from .._signals import as_signals, batches_on
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
 from .._weighted_signals import MissingSignals
@@ -22,7 +22,7 @@ from ..estimators._fitting import as_generator, restore_on_error
 from ..estimators._parameters import check_parameters
 from ._dask import compute_round, report_once
 from ._plan import pass_ranges, rounds, sample_ranges
-from ._source import join
+from ._source import join, naming_rows
 
 _SAMPLE = 30_000  # signals in memory from which atoms and weights begin
 
@@ -40,12 +40,12 @@ class Progress:
     rng_state: Any = None  # of the generator before the current pass
 
 
-def measure_shard(pieces, first, dictionary, settings, allows_nan):
+def measure_shard(pieces, ranges, first, dictionary, settings, allows_nan, device):
     """What a shard contributes to the update, the sum of its objectives, and warnings."""
     X = join(pieces)
     signals = as_signals(X if is_sparse(X) else np.asarray(X))
-    signals = MissingSignals(signals) if allows_nan else signals
-    with one_blas_thread(), collect_warnings() as found:
+    signals = batches_on(MissingSignals(signals) if allows_nan else signals, device)
+    with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
         signals.check_finite()
         settings.reconstruction.check(signals)
         filled, _ = settings.reconstruction.filled(signals)
@@ -80,10 +80,12 @@ def fit_online(estimator, X, *, batch_size, shard, checkpoints):
 
 def _begin(estimator, X, batch_size, checkpoints):
     """Progress of a checkpoint, or that before the first signal."""
-    signals = estimator._signals(X.gather(sample_ranges(X.shape[0], _SAMPLE)), reset=True)
+    sample = X.gather(sample_ranges(X.shape[0], _SAMPLE))
+    signals = estimator._signals(sample, reset=True)
     check_parameters(estimator, estimator._learning)
-    stored = None if checkpoints is None else checkpoints.load()
+    stored = None if checkpoints is None else checkpoints.load(X=sample)
     if stored is not None:
+        estimator._publish(stored.state, stored.settings, stored.curve)
         return stored
     rng = as_generator(estimator.random_state)
     state, settings = estimator._initial_state(signals, rng)
@@ -112,10 +114,10 @@ def _run_pass(estimator, X, progress, shard, checkpoints):
         X.keep(this.ranges() + following)
         firsts = np.cumsum([this.first, *(_size(ranges) for ranges in this.shards)])
         shards = [
-            (X.pieces(ranges), int(first))
+            (X.pieces(ranges), ranges, int(first))
             for ranges, first in zip(this.shards, firsts, strict=False)
         ]
-        more = settings, bool(estimator.allow_nan)
+        more = settings, bool(estimator.allow_nan), estimator.device
         progress.state, total, found = compute_round(
             measure_shard, advance, progress.state, progress.state.dictionary, shards, more
         )
