@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "user_guide"
 # what makes it slow: samples, and atoms of estimators
 SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}
-NEEDS = {"nn.rst": "torch"}  # packages that pages need
+NEEDS = {"nn.rst": "torch", "scale.rst": "dask"}  # packages that pages need
 PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.rst"))]
 
 

@@ -1,0 +1,225 @@
+"""Coding and learning with Dask: two local processes with little memory, against one process.
+
+python asv_benchmarks/peers/scale.py writes docs/results/scale.md.
+"""
+
+import io
+import re
+import tempfile
+import time
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from _common import THREADS, arguments, machine, publish
+from _scale_page import page
+from benchmarks import common
+
+from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier, encode
+from skdict_sup.kernels.warm_up import compile_kernels
+from skdict_sup.parallel import fitting
+
+PARTS = ("coding", "online", "supervised")
+PRIOR, ATOMS, LEARNED = ElasticNet(lam=0.15), 300, 100
+LIMIT = 700_000_000  # bytes of memory of each worker
+IMAGES, BLOCK, BATCH, JITTER = 2048, 8192, 16_384, 0.1
+PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "dask", "distributed")
+SIZES = {  # signals that are coded, coded in memory, learned from without labels, and with
+    False: {"coding": 1_000_000, "memory": 100_000, "online": 131_072, "supervised": 65_536},
+    True: {"coding": 30_000, "memory": 10_000, "online": 8192, "supervised": 4096},
+}
+
+
+@contextmanager
+def cluster():
+    """Cluster of processes of one thread that have loaded the compiled functions; its client."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": None}
+    with (
+        dask.config.set({"distributed.admin.system-monitor.interval": "100ms"}),
+        LocalCluster(n_workers=THREADS, **options) as local,
+        Client(local) as client,
+    ):
+        client.run(_load)
+        yield local, client
+
+
+def _load():
+    """Load compiled functions into a process."""
+    names = ("panel_products", "elastic_net_codes", "elastic_net_certificate", "code_moments")
+    compile_kernels("float32", names)
+    compile_kernels("float64", names)
+
+
+def _highest(dask_worker):
+    """Largest resident memory of a worker in the samples of its monitor, in bytes."""
+    return max(dask_worker.monitor.range_query(start=0)["memory"])
+
+
+def digits(images, n):
+    """Lazy float32 digits with norm one, repeated with a small random change each."""
+    import dask
+    import dask.array as da
+
+    shared = dask.delayed(images)
+    chunks = da.core.normalize_chunks((BLOCK, -1), (n, images.shape[1]), dtype=np.float32)
+    meta = np.empty((0, 0), np.float32)
+    return da.map_blocks(_rows, shared, chunks=chunks, meta=meta)
+
+
+def _rows(images, block_info=None):
+    """Rows of a block: its first row is the seed."""
+    start, stop = block_info[None]["array-location"][0]
+    shape = stop - start, images.shape[1]
+    noise = np.random.default_rng([1, start]).standard_normal(shape, dtype=np.float32)
+    noise *= np.float32(JITTER / np.sqrt(shape[1]))
+    return common.unit_rows(images[np.arange(start, stop) % len(images)] + noise)
+
+
+def seconds_of(function):
+    """Seconds of a call, and its result."""
+    begin = time.perf_counter()
+    result = function()
+    return time.perf_counter() - begin, result
+
+
+def measure_coding(client, images, D, sizes):
+    """Signals made and coded by two processes, and coded in the memory of this one."""
+    import dask
+
+    from skdict_sup import parallel
+
+    X = digits(images, sizes["coding"])
+    few = X[: sizes["memory"]]
+    making, _ = seconds_of(lambda: few[:, 0].sum().compute())
+    lazy = parallel.encode(X, D, prior=PRIOR, output="sparse", certificate=True)
+    wanted = {
+        "nonzeros": _nonzeros(lazy.code).mean(),
+        "objective": lazy.objective.mean(),
+        "gap": lazy.duality_gap.max(),
+        "converged": lazy.converged.sum(),
+    }
+    coding, (found,) = seconds_of(lambda: dask.compute(wanted))
+    peak = max(client.run(_highest).values())
+    assert peak < LIMIT, f"a worker had {peak} bytes"
+    rows, same = dask.compute(few, lazy.code[: len(few)])
+    call = partial(encode, rows, D, prior=PRIOR, output="sparse", n_jobs=THREADS)
+    code = call().code
+    memory, _ = seconds_of(call)
+    return {
+        **{name: float(value) for name, value in found.items()},
+        **{"n": len(X), "m": X.shape[1], "bytes": X.nbytes, "peak": peak, "n memory": len(few)},
+        **{"making": making, "coding": coding, "memory": memory},
+        "same bits": not (same != code).nnz,
+    }
+
+
+def _nonzeros(code):
+    """Numbers of nonzeros of sparse codes."""
+    return code.map_blocks(_count, dtype=np.int64, drop_axis=1, meta=np.empty(0, np.int64))
+
+
+def _count(block):
+    return np.diff(block.indptr).astype(np.int64)
+
+
+def stored(images, n, folder):
+    """Digits in a file, as a lazy array whose tasks open it, and as a memory map."""
+    import dask.array as da
+
+    path = Path(folder) / f"{n}.npy"
+    shape = n, images.shape[1]
+    rows = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        rows[start:stop] = _rows(images, {None: {"array-location": [(start, stop)]}})
+    rows.flush()
+    chunks = da.core.normalize_chunks((BLOCK, -1), shape, dtype=np.float32)
+    meta = np.empty((0, 0), np.float32)
+    return da.map_blocks(_read, str(path), chunks=chunks, meta=meta), np.load(path, mmap_mode="r")
+
+
+def _read(path, block_info=None):
+    """Rows of a block, from a file."""
+    start, stop = block_info[None]["array-location"][0]
+    return np.array(np.load(path, mmap_mode="r")[start:stop])
+
+
+def measure_online(images, sizes, folder):
+    """A pass over a file by the processes, and by partial_fit in this one."""
+    from skdict_sup import parallel
+
+    X, rows = stored(images, sizes["online"], folder)
+    options = {"init": images[:LEARNED], "max_iter": 1, "batch_size": BATCH, "random_state": 0}
+
+    def learner():
+        return OnlineDictionaryLearning(LEARNED, prior=PRIOR, n_jobs=THREADS, **options)
+
+    many, fitted = seconds_of(lambda: parallel.fit(learner(), X, batch_size=BATCH))
+    learner().partial_fit(rows[:BLOCK])
+    one, other = seconds_of(lambda: learner().partial_fit(rows))
+    return {
+        **{"n": len(rows), "rounds": -(-len(rows) // BATCH)},
+        **{"parallel": many, "partial_fit": one},
+        "same bits": bool(np.array_equal(fitted.components_, other.components_)),
+    }
+
+
+def rounds_of(estimator, X, y, batch):
+    """Seconds of each round of a fit, as it prints them."""
+    from skdict_sup import parallel
+
+    with redirect_stdout(io.StringIO()) as text:
+        parallel.fit(estimator, X, y, batch_size=batch)
+    return [float(x) for x in re.findall(r"^batch .* ([\d.]+) s$", text.getvalue(), re.MULTILINE)]
+
+
+def measure_supervised(local, client, images, y, D, sizes, folder):
+    """Seconds of the rounds of a supervised fit by two processes and by one, and the model's."""
+    X, rows = stored(images, sizes["supervised"], folder)
+    labels = y[np.arange(len(rows)) % len(images)]
+    options = {"init": D, "init_max_iter": 0, "max_iter": 2, "random_state": 0, "verbose": 2}
+    batch = min(BATCH, len(rows))
+    found, atoms = {"n": len(rows), "batch": batch}, []
+    entries = ATOMS * X.shape[1]
+    waiting = fitting._ROUND_SECONDS + fitting._BYTE_SECONDS * 4 * 3 * entries
+    for n_workers in (THREADS, 1):
+        local.scale(n_workers)
+        while len(client.nthreads()) != n_workers:
+            time.sleep(0.1)
+        estimator = SupervisedDictionaryClassifier(
+            ATOMS, prior=PRIOR, nu=1e-3, learning_rate=0.1, **options
+        )
+        whole, rounds = seconds_of(partial(rounds_of, estimator, X, labels, batch))
+        model = batch * entries * fitting._SIGNAL_SECONDS / n_workers + waiting
+        found[n_workers] = {"whole": whole, "round": float(np.median(rounds)), "model": model}
+        found["rounds"] = len(rounds)
+        atoms.append(estimator.components_)
+    return {**found, "same bits": bool(np.array_equal(*atoms))}
+
+
+def main():
+    options = arguments(__doc__.splitlines()[0], "scale", PARTS)
+    threads = f"{THREADS} processes of one thread, or one process of {THREADS} threads"
+    about, sizes = machine(PACKAGES, threads), SIZES[options.quick]
+    train, y = common.digits_to_learn(2048 if options.quick else 20_000, "float32")
+    D, images = common.learn(train, ATOMS, lam=PRIOR.lam, max_iter=2), train[:IMAGES]
+    begin, found = time.perf_counter(), {}
+    with tempfile.TemporaryDirectory() as folder, cluster() as (local, client):
+        parts = {
+            "coding": partial(measure_coding, client, images, D, sizes),
+            "online": partial(measure_online, images, sizes, folder),
+            "supervised": partial(measure_supervised, local, client, images, y, D, sizes, folder),
+        }
+        for name in PARTS:
+            if options.only in (None, name):
+                found[name] = parts[name]()
+                print(f"{time.perf_counter() - begin:5.0f} s  {name}", flush=True)
+    publish(page(found, LIMIT, about, options.quick), options.output)
+
+
+if __name__ == "__main__":
+    main()
