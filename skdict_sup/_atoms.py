@@ -40,6 +40,13 @@ class Atoms:
         """Inner products of the atoms: (n_components, n_components)."""
         return self._make_gram(1)
 
+    @staticmethod
+    def with_gram(dictionary, gram):
+        """Atoms whose Gram matrix was computed elsewhere, by `own_correlations` of its rows."""
+        atoms = Atoms(dictionary)
+        atoms.__dict__["gram"] = gram
+        return atoms
+
     def prepare_gram(self, n_jobs):
         """Compute `gram` on some threads, which does not change it."""
         if "gram" not in self.__dict__:

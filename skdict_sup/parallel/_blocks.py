@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from .._array import astype_like, is_numpy, is_sparse, namespace
+from .._atoms import Atoms
 from .._validation import ConvergenceWarning, collect_warnings
 from ..coding import encode
 from ..estimators import to_device
@@ -141,6 +143,31 @@ def solve_block(X, *arrays, model, place, report, names=(), field=None):
 def call_block(X, *, model, place, report):
     """Result of the method of a `Fitted` model for a block."""
     return run(partial(model.call, X), model, place, report)
+
+
+_LEAST_SHARED = 2048  # atoms from which on the Gram matrix takes longer than to send it
+_N_PARTS = 8
+
+
+def gram_parts(n_atoms):
+    """Ranges of rows of a Gram matrix that tasks compute; none for small ones."""
+    if n_atoms < _LEAST_SHARED:
+        return []
+    stops = [n_atoms * part // _N_PARTS for part in range(_N_PARTS + 1)]
+    return list(pairwise(stops))
+
+
+def gram_rows(dictionary, start, stop):
+    """Some rows of the Gram matrix of a dictionary, those of `Atoms.gram` bit for bit."""
+    return Atoms(dictionary).own_correlations(dictionary[start:stop, :])
+
+
+def joined_atoms(dictionaries, parts):
+    """`Atoms` of dictionaries, with Gram matrices of parts; without parts each finds its own."""
+    return tuple(
+        Atoms.with_gram(dictionary, np.concatenate(rows)) if rows else Atoms(dictionary)
+        for dictionary, rows in zip(dictionaries, parts, strict=True)
+    )
 
 
 def placed(error, place):

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._array import is_dask
 from .._validation import warn
+from ._blocks import gram_parts, gram_rows, joined_atoms
 
 
 def dask_array():
@@ -193,17 +194,27 @@ def compute(function, *arguments):
     return _delayed()(function)(*arguments).compute()
 
 
-def compute_round(measure, reduce_, state, shared, shards, more):
+def compute_round(measure, reduce_, state, dictionaries, shards, more):
     """Result of `reduce_(state, parts, settings)`, where `measure` makes a part of each shard.
 
-    `more` are further arguments of `measure`, of which the settings are the first. They, the
-    state and what is shared are one node of the graph each.
+    Arguments of `measure` are those of a shard, the atoms of the dictionaries, and `more`, of
+    which the settings are the first. They and the state are one node of the graph each.
     """
     node = partial(_delayed(), traverse=False)
-    shared, first, more = node(shared), node(state), [node(one) for one in more]
-    measured = _delayed()(measure)
-    parts = [measured(*shard, shared, *more) for shard in shards]
+    first, more = node(state), [node(one) for one in more]
+    atoms, measured = _shared_atoms(map(node, dictionaries), dictionaries), _delayed()(measure)
+    parts = [measured(*shard, atoms, *more) for shard in shards]
     return _delayed()(reduce_)(first, parts, more[0]).compute()
+
+
+def _shared_atoms(nodes, dictionaries):
+    """Atoms of dictionaries; workers share the work for large Gram matrices, in equal parts."""
+    rows, join = _delayed()(gram_rows), _delayed()(joined_atoms)
+    parts = [
+        [rows(node, *part) for part in gram_parts(len(dictionary))] if has_client() else []
+        for node, dictionary in zip(nodes, dictionaries, strict=True)
+    ]
+    return join(list(dictionaries), parts)
 
 
 def compute_all(function, tasks):

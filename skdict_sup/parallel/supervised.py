@@ -85,15 +85,18 @@ class Reader:
         return Samples(signals, labels, weight, targets.label_encoder(), **more)
 
 
-def measure_shard(pieces, ranges, seed, parameters, settings, mu, reader):
-    """Gradient parts of a shard, nonzeros of each atom, number of samples, and warnings."""
+def measure_shard(pieces, ranges, seed, atoms, settings, parameters, mu, reader):
+    """Gradient parts of a shard, nonzeros of each atom, number of samples, and warnings.
+
+    `atoms` is a tuple of the `Atoms` of each dictionary in the parameters.
+    """
     with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
         samples = reader.read(pieces, ranges)
         rows, signals = np.flatnonzero(samples.weight > 0), None
         if mu and samples.pool is not None:
             signals = batch_of(samples.pool, np.arange(samples.n_samples))
         if not len(rows):
-            parts = step.cost_parts(parameters, signals, settings) if mu else None
+            parts = step.cost_parts(parameters, signals, settings, atoms) if mu else None
             return (parts, 0, 0), found
         batch, rng = samples.batch(rows), np.random.default_rng(seed)
         batch = replace(batch, reconstruction_signals=signals)
@@ -104,7 +107,7 @@ def measure_shard(pieces, ranges, seed, parameters, settings, mu, reader):
             is_kept = rng.random((len(rows), width)) >= settings.dropout
             factors = astype_like(is_kept / (1 - settings.dropout), samples.X.like)
             batch = replace(batch, mask=factors)
-        parts = step.gradient_parts(parameters, batch, settings, mu)
+        parts = step.gradient_parts(parameters, batch, settings, mu, atoms)
     n_uses = (to_numpy(parts.code) != 0).sum(axis=0)
     return (replace(parts, code=None), n_uses, len(rows)), found
 
@@ -174,13 +177,14 @@ class Passes:
             ([None if a is None else a.pieces(ranges) for a in self.arrays], ranges, (*seed, i))
             for i, ranges in enumerate(this.shards)
         ]
+        parameters = done.state.parameters
         state, measured, found = compute_round(
             measure_shard,
             partial(advance, mu=mu, rates=tuple(map(float, rates))),
             done.state,
-            done.state.parameters,
+            np.split(parameters["dictionary"], settings.n_blocks),
             shards,
-            (settings, mu, self.reader),
+            (settings, parameters, mu, self.reader),
         )
         report_once(found)
         done = replace(done, state=state, n_done=done.n_done + 1)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .._array import is_sparse
-from .._array import is_sparse
 from .._signals import as_signals, batches_on
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
@@ -40,8 +39,11 @@ class Progress:
     rng_state: Any = None  # of the generator before the current pass
 
 
-def measure_shard(pieces, ranges, first, dictionary, settings, allows_nan, device):
-    """What a shard contributes to the update, the sum of its objectives, and warnings."""
+def measure_shard(pieces, ranges, first, atoms, settings, allows_nan, device):
+    """What a shard contributes to the update, the sum of its objectives, and warnings.
+
+    `atoms` is a tuple of the `Atoms` of the dictionary.
+    """
     X = join(pieces)
     signals = as_signals(X if is_sparse(X) else np.asarray(X))
     signals = batches_on(MissingSignals(signals) if allows_nan else signals, device)
@@ -49,7 +51,7 @@ def measure_shard(pieces, ranges, first, dictionary, settings, allows_nan, devic
         signals.check_finite()
         settings.reconstruction.check(signals)
         filled, _ = settings.reconstruction.filled(signals)
-        coded = _stream.code(Atoms(dictionary), filled, settings)
+        coded = _stream.code(atoms[0], filled, settings)
         increment = method_for(settings.reconstruction).measure(coded, first, settings)
     return increment, float(coded.objective.sum()), found
 
@@ -119,7 +121,7 @@ def _run_pass(estimator, X, progress, shard, checkpoints):
         ]
         more = settings, bool(estimator.allow_nan), estimator.device
         progress.state, total, found = compute_round(
-            measure_shard, advance, progress.state, progress.state.dictionary, shards, more
+            measure_shard, advance, progress.state, (progress.state.dictionary,), shards, more
         )
         report_once(found)
         progress.total += total
