@@ -40,7 +40,7 @@ def _scalar(dtype):
     return ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType()
 
 
-def _llvm(vector):
+def llvm_of(vector):
     """LLVM type of a vector."""
     return ir.VectorType(_scalar(vector.dtype), vector.lanes)
 
@@ -50,7 +50,7 @@ class _VectorModel(models.PrimitiveModel):
     """A vector is an LLVM vector."""
 
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, _llvm(kind))
+        super().__init__(manager, kind, llvm_of(kind))
 
 
 @register_model(Mask)
@@ -61,7 +61,7 @@ class _MaskModel(models.PrimitiveModel):
         super().__init__(manager, kind, ir.VectorType(ir.IntType(1), kind.lanes))
 
 
-def _entry_pointer(context, builder, kind, array, index, stored):
+def entry_pointer(context, builder, kind, array, index, stored):
     """Pointer to an entry of an array, cast to a pointer to vectors."""
     data = context.make_array(kind)(context, builder, array)
     entry = cgutils.get_item_pointer(context, builder, kind, data, index)
@@ -80,9 +80,9 @@ def _access(dimensions, wide):
         vector, stored, align = types_of(array)
 
         def codegen(context, builder, signature, args):
-            pointer = _entry_pointer(context, builder, array, args[0], args[1:], stored)
+            pointer = entry_pointer(context, builder, array, args[0], args[1:], stored)
             value = builder.load(pointer, align=align)
-            return value if stored == _llvm(vector) else builder.fpext(value, _llvm(vector))
+            return value if stored == llvm_of(vector) else builder.fpext(value, llvm_of(vector))
 
         return vector(array, *index), codegen
 
@@ -90,8 +90,8 @@ def _access(dimensions, wide):
         vector, stored, align = types_of(array)
 
         def codegen(context, builder, signature, args):
-            pointer = _entry_pointer(context, builder, array, args[0], args[1:-1], stored)
-            value = args[-1] if stored == _llvm(vector) else builder.fptrunc(args[-1], stored)
+            pointer = entry_pointer(context, builder, array, args[0], args[1:-1], stored)
+            value = args[-1] if stored == llvm_of(vector) else builder.fptrunc(args[-1], stored)
             builder.store(value, pointer, align=align)
             return context.get_dummy_value()
 
@@ -148,48 +148,6 @@ def store_wide(context, array, j, vector):
     return _store_wide(array)
 
 
-def _masked(builder, action, vector, result, args, count):
-    """Call of LLVM's masked load or store for the first `count` lanes."""
-    n_lanes = vector.lanes
-    numbers = ir.Constant(ir.VectorType(_INDEX, n_lanes), list(range(n_lanes)))
-    last = ir.Constant(ir.VectorType(_INDEX, n_lanes), ir.Undefined)
-    last = builder.insert_element(last, count, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), n_lanes), None)
-    mask = builder.icmp_signed("<", numbers, builder.shuffle_vector(last, last, zeros))
-    align = ir.Constant(ir.IntType(32), vector.dtype.bitwidth // 8)
-    if action == "load":
-        args = [args[0], align, mask, ir.Constant(_llvm(vector), None)]
-    else:
-        args = [*args, align, mask]
-    kind = ir.FunctionType(result, [arg.type for arg in args])
-    name = f"llvm.masked.{action}.v{n_lanes}f{vector.dtype.bitwidth}.p0"
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
-
-
-@intrinsic
-def load_row_part(context, matrix, i, j, count):
-    """The first `count` lanes of `load_row`, with zeros beside them, which are not read."""
-    vector = Vector(matrix.dtype)
-
-    def codegen(context, builder, signature, args):
-        place = _entry_pointer(context, builder, matrix, args[0], args[1:3], _llvm(vector))
-        return _masked(builder, "load", vector, _llvm(vector), [place], args[3])
-
-    return vector(matrix, types.int64, types.int64, types.int64), codegen
-
-
-@intrinsic
-def store_row_part(context, matrix, i, j, count, vector):
-    """Write the first `count` lanes of a vector, as `store_row` would."""
-
-    def codegen(context, builder, signature, args):
-        place = _entry_pointer(context, builder, matrix, args[0], args[1:3], _llvm(vector))
-        _masked(builder, "store", vector, ir.VoidType(), [args[4], place], args[3])
-        return context.get_dummy_value()
-
-    return types.void(matrix, types.int64, types.int64, types.int64, vector), codegen
-
-
 @intrinsic
 def lanes(context, array):
     """Number of lanes in a vector of the array's dtype."""
@@ -207,7 +165,7 @@ def splat(context, number):
     vector = Vector(number)
 
     def codegen(context, builder, signature, args):
-        undefined = ir.Constant(_llvm(vector), ir.Undefined)
+        undefined = ir.Constant(llvm_of(vector), ir.Undefined)
         first = builder.insert_element(undefined, args[0], ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None)
         return builder.shuffle_vector(first, undefined, zeros)
@@ -295,7 +253,7 @@ def magnitude(context, a):
     """Absolute values of the lanes."""
 
     def codegen(context, builder, signature, args):
-        return _call(builder, "fabs", a, _llvm(a), args)
+        return _call(builder, "fabs", a, llvm_of(a), args)
 
     return a(a), codegen
 
@@ -305,7 +263,7 @@ def multiply_add(context, a, b, c):
     """Lanes of a b + c, rounded once where the processor can, in every place alike."""
 
     def codegen(context, builder, signature, args):
-        return _call(builder, "fmuladd", a, _llvm(a), args)
+        return _call(builder, "fmuladd", a, llvm_of(a), args)
 
     return a(a, b, c), codegen
 

@@ -7,6 +7,7 @@ zeros alone are left out.
 import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
+from ._parts import load_row_part, store_row_part
 from ._processor import BYTES
 from ._rows import aligned
 from ._sparse_rows import (
@@ -23,13 +24,11 @@ from ._vectors import (
     less,
     load,
     load_row,
-    load_row_part,
     magnitude,
     multiply_add,
     select,
     splat,
     store_row,
-    store_row_part,
 )
 
 _SPARSE = 0.58  # fraction of nonzeros above which tiles are faster, for many columns
