@@ -2,6 +2,8 @@
 
 from functools import wraps
 
+from sklearn.utils.metaestimators import available_if
+
 from .._array import is_dask
 
 
@@ -22,3 +24,8 @@ def takes_dask(method):
         return getattr(parallel, method.__name__)(estimator, X)
 
     return call
+
+
+def available_lazily_if(check):
+    """`available_if` of scikit-learn, and dask arrays as by `takes_dask`."""
+    return lambda method: available_if(check)(takes_dask(method))

@@ -301,6 +301,13 @@ def check_rows(labels, X):
         )
 
 
+def has_loss(encoder):
+    """Return True if an encoder has a linear model, else raise."""
+    if encoder.loss is None:
+        raise AttributeError("an encoder with loss=None has no linear model")
+    return True
+
+
 def has_likelihood(estimator):
     """Return True if the loss of a classifier defines probabilities, else raise."""
     loss = estimator.loss

@@ -14,16 +14,9 @@ from ..encoders import training
 from ..optim import schedules
 from ..priors import Prior
 from ._fitting import restore_on_error
-from ._lazy import takes_dask
+from ._lazy import available_lazily_if, takes_dask
 from ._network import LOSSES, NetworkEstimator
-from ._targets import has_likelihood
-
-
-def _has_loss(encoder):
-    """Return True if the encoder has a linear model, else raise."""
-    if encoder.loss is None:
-        raise AttributeError("an encoder with loss=None has no linear model")
-    return True
+from ._targets import has_likelihood, has_loss
 
 
 class LISTAEncoder(NetworkEstimator):
@@ -271,7 +264,7 @@ class LISTAEncoder(NetworkEstimator):
             check_scalar(n_layers, "n_layers", low=1, high=most, integer=True, also="or None")
         return self._compute_codes(self._signals(X, reset=False), n_layers)
 
-    @available_if(_has_loss)
+    @available_if(has_loss)
     def fit_head(self, X: Array, y: Array) -> Self:
         """Fit the optimal linear model on the codes of the current network.
 
@@ -297,8 +290,7 @@ class LISTAEncoder(NetworkEstimator):
             self._refit_head(X, y)
         return self
 
-    @available_if(_has_loss)
-    @takes_dask
+    @available_lazily_if(has_loss)
     def predict(self, X: Array) -> Array:
         """Predict labels or numbers by the linear model of the codes.
 
@@ -315,8 +307,7 @@ class LISTAEncoder(NetworkEstimator):
         scores = self._head_scores(self.transform(X))
         return self._targets.predictions(self._targets.to_units(to_numpy(scores)))
 
-    @available_if(has_likelihood)
-    @takes_dask
+    @available_lazily_if(has_likelihood)
     def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities by the linear model of the codes.
 
@@ -332,7 +323,7 @@ class LISTAEncoder(NetworkEstimator):
         """
         return LOSSES[self.loss].probabilities(self._head_scores(self.transform(X)))
 
-    @available_if(_has_loss)
+    @available_if(has_loss)
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Accuracy of predicted labels, or R2 of predicted numbers.
 

@@ -12,7 +12,7 @@ from .._array import namespace, to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
 from . import _targets
-from ._lazy import takes_dask
+from ._lazy import available_lazily_if, takes_dask
 from ._parameters import SUPERVISED, Number, Option
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -277,13 +277,11 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples,) or (n_samples, n_classes)
             For two classes, the score of the second (over the first).
         """
-        scores = self._head_scores(X)
-        if len(self.classes_) > 2:
+        if (scores := self._head_scores(X)).shape[1] > 2:
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
-    @available_if(_targets.has_likelihood)
-    @takes_dask
+    @available_lazily_if(_targets.has_likelihood)
     def predict_proba(self, X: Array) -> Array:
         """Predict class probabilities.
 
@@ -297,8 +295,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples, n_classes)
             Softmax or sigmoid of the scores; rows sum to one.
         """
-        scores = self._head_scores(X)
-        return self._loss_of(self.classes_).probabilities(scores)
+        return self._loss_of(self.classes_).probabilities(self._head_scores(X))
 
     @available_if(_targets.has_likelihood)
     def predict_log_proba(self, X: Array) -> Array:
@@ -331,8 +328,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples,)
             For each signal, the label with the highest score.
         """
-        scores = to_numpy(self._head_scores(X))
-        return self._targets.predictions(scores)
+        return self._targets.predictions(to_numpy(self._head_scores(X)))
 
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Accuracy of the predicted labels.

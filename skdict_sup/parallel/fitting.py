@@ -145,7 +145,8 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
     if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
+    targets: Any = _aligned(y, X, "y")
+    weights = _aligned(sample_weight, X, "sample_weight")
     known = {"classes": None, "class_weight": estimator.class_weight}
     if is_classifier:
         counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
@@ -204,7 +205,7 @@ def _class_weights(y, weights, n_rows, has_unlabelled):
 
 def _known_classes(totals, classes, class_weight, dtype):
     """Classes, and their weights by class, from the total weight of each class in the data."""
-    if classes is None:  # of the type of y, but for strings, whose lengths may differ
+    if classes is None:  # their type is that of y, but for strings, whose lengths may differ
         classes = np.array(list(totals), dtype=None if dtype.kind in "SU" else dtype)
     if isinstance(class_weight, str):
         totals = {label: total for label, total in totals.items() if total}

@@ -106,7 +106,7 @@ def encode(
     is_limited = max_residual is not None or options.get("max_nonzeros") is not None
     if has_auto(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
         terms = dictionary, prior, options.get("transfer", "linear")
-        with collect_warnings():  # of signals, which their blocks issue
+        with collect_warnings():  # those about signals are issued by their blocks
             signals = with_weights(*sample([X, weights["mask"], weights["entry_weight"]]))
             options["prior"] = make_problem(signals, *terms)[1].prior
     model = _blocks.Encoding(f"encode-{uuid4().hex}", dictionary, options)
@@ -135,6 +135,7 @@ def sample(arrays):
     if not np.isnan(X.shape[0]):
         ranges = sample_ranges(X.shape[0], _SAMPLE)
         return [None if array is None else _dask.take(array, ranges) for array in arrays]
+    found: list[Any] = []
     for i in range(X.numblocks[0]):
         found = [None if array is None else array.blocks[i].compute() for array in arrays]
         if found[0].shape[0]:

@@ -42,8 +42,8 @@ class Pass:
     amplification: float = 0.0
     n_uses: Any = 0
     n_seen: int = 0
-    seed: Any = ()  # of the random numbers of shards
-    rng_state: Any = None  # of the generator before the pass
+    seed: Any = ()  # for the random numbers of shards
+    rng_state: Any = None  # that before the pass
     n_done: int = 0  # batches
 
     def report(self):
