@@ -150,26 +150,6 @@ def _read(path, block_info=None):
     return np.array(np.load(path, mmap_mode="r")[start:stop])
 
 
-def measure_online(images, sizes, folder):
-    """A pass over a file by the processes, and by partial_fit in this one."""
-    from skdict_sup import parallel
-
-    X, rows = stored(images, sizes["online"], folder)
-    options = {"init": images[:LEARNED], "max_iter": 1, "batch_size": BATCH, "random_state": 0}
-
-    def learner():
-        return OnlineDictionaryLearning(LEARNED, prior=PRIOR, n_jobs=THREADS, **options)
-
-    many, fitted = seconds_of(lambda: parallel.fit(learner(), X, batch_size=BATCH))
-    learner().partial_fit(rows[:BLOCK])
-    one, other = seconds_of(lambda: learner().partial_fit(rows))
-    return {
-        **{"n": len(rows), "rounds": -(-len(rows) // BATCH)},
-        **{"parallel": many, "partial_fit": one},
-        "same bits": bool(np.array_equal(fitted.components_, other.components_)),
-    }
-
-
 def rounds_of(estimator, X, y, batch):
     """Seconds of each round of a fit, as it prints them."""
     from skdict_sup import parallel
@@ -177,6 +157,25 @@ def rounds_of(estimator, X, y, batch):
     with redirect_stdout(io.StringIO()) as text:
         parallel.fit(estimator, X, y, batch_size=batch)
     return [float(x) for x in re.findall(r"^batch .* ([\d.]+) s$", text.getvalue(), re.MULTILINE)]
+
+
+def measure_online(images, sizes, folder):
+    """A pass over a file by the processes, and by partial_fit in this one."""
+    X, rows = stored(images, sizes["online"], folder)
+    options = {"init": images[:LEARNED], "max_iter": 1, "batch_size": BATCH, "random_state": 0}
+
+    def learner(**more):
+        return OnlineDictionaryLearning(LEARNED, prior=PRIOR, **options, **more)
+
+    fitted, other = learner(verbose=2), learner(n_jobs=THREADS)
+    many, rounds = seconds_of(partial(rounds_of, fitted, X, None, BATCH))
+    learner().partial_fit(np.array(rows[:BLOCK]))
+    one, _ = seconds_of(partial(other.partial_fit, rows))
+    return {
+        **{"n": len(rows), "rounds": len(rounds), "in rounds": sum(rounds)},
+        **{"parallel": many, "partial_fit": one},
+        "same bits": bool(np.array_equal(fitted.components_, other.components_)),
+    }
 
 
 def measure_supervised(local, client, images, y, D, sizes, folder):
