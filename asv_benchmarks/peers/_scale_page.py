@@ -3,22 +3,23 @@
 from _common import THREADS, number, opening, table
 
 
-def page(found, limit, about, quick):
+def page(found, limits, about, quick):
     """The page, as lines, with the parts that were run."""
     title = "Coding and learning with Dask on one machine"
     lines = opening(title, "scale.py", about, quick, ("mnist.npz",))
     lines += [
         f"`skdict_sup.parallel` on a `LocalCluster` of {THREADS} processes of one thread, with"
-        f" {limit / 1e6:.0f} MB of memory each, against one process. Signals are float32 digits"
-        " with norm one: 2048 images, repeated with a small random change each. Priors are elastic"
-        " nets with lam 0.15. Workers have loaded the compiled functions before.",
+        f" {limits[0] / 1e6:.0f} MB of memory each (to learn {limits[1] / 1e6:.0f} MB), against"
+        " one process. Signals are float32 digits with norm one: 2048 images, repeated with a"
+        " small random change each. Priors are elastic nets with lam 0.15. Workers have loaded the"
+        " compiled functions before.",
         "",
         "Two processes on one machine have no network between them: the figures show what the"
         " scheduler and copies between processes cost, not how a cluster of machines behaves.",
         "",
     ]
     if "coding" in found:
-        lines += coding_lines(found["coding"], limit)
+        lines += coding_lines(found["coding"], limits[0])
     if "online" in found:
         lines += online_lines(found["online"])
     if "supervised" in found:
@@ -61,6 +62,7 @@ def yes(is_same):
 def online_lines(row):
     rows = [
         ["`parallel.fit`, two processes", number(row["parallel"])],
+        ["rounds of it", number(row["in rounds"])],
         ["`partial_fit`, one process of two threads", number(row["partial_fit"])],
     ]
     return [
@@ -68,7 +70,8 @@ def online_lines(row):
         "",
         f"One pass of `OnlineDictionaryLearning(100)` over {row['n']} signals in a file, in"
         f" {row['rounds']} rounds of at most 16 384, from the same initial atoms. Tasks and"
-        " `partial_fit` open the file as a memory map.",
+        " `partial_fit` open the file as a memory map. Before the first round, `parallel.fit`"
+        " gathers 30 000 signals from all over the file.",
         "",
         *table(["what", "seconds"], rows),
         "",

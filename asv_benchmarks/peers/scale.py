@@ -22,7 +22,8 @@ from skdict_sup.parallel import fitting
 
 PARTS = ("coding", "online", "supervised")
 PRIOR, ATOMS, LEARNED = ElasticNet(lam=0.15), 300, 100
-LIMIT = 700_000_000  # bytes of memory of each worker
+LIMIT = 700_000_000  # bytes of memory of a worker that codes
+LARGER = 2_000_000_000  # and of one that learns, where one worker may hold 64 blocks at the start
 IMAGES, BLOCK, BATCH, JITTER = 2048, 8192, 16_384, 0.1
 PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "dask", "distributed")
 SIZES = {  # signals that are coded, coded in memory, learned from without labels, and with
@@ -32,12 +33,12 @@ SIZES = {  # signals that are coded, coded in memory, learned from without label
 
 
 @contextmanager
-def cluster():
+def cluster(limit):
     """Cluster of processes of one thread that have loaded the compiled functions; its client."""
     import dask
     from distributed import Client, LocalCluster
 
-    options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": None}
+    options = {"threads_per_worker": 1, "memory_limit": limit, "dashboard_address": None}
     with (
         dask.config.set({"distributed.admin.system-monitor.interval": "100ms"}),
         LocalCluster(n_workers=THREADS, **options) as local,
@@ -105,7 +106,8 @@ def measure_coding(client, images, D, sizes):
     coding, (found,) = seconds_of(lambda: dask.compute(wanted))
     peak = max(client.run(_highest).values())
     assert peak < LIMIT, f"a worker had {peak} bytes"
-    rows, same = dask.compute(few, lazy.code[: len(few)])
+    same = lazy.code[: len(few)].compute()
+    rows = few.compute(scheduler="threads")  # in this process: a worker would join all blocks
     call = partial(encode, rows, D, prior=PRIOR, output="sparse", n_jobs=THREADS)
     code = call().code
     memory, _ = seconds_of(call)
@@ -148,26 +150,6 @@ def _read(path, block_info=None):
     return np.array(np.load(path, mmap_mode="r")[start:stop])
 
 
-def measure_online(images, sizes, folder):
-    """A pass over a file by the processes, and by partial_fit in this one."""
-    from skdict_sup import parallel
-
-    X, rows = stored(images, sizes["online"], folder)
-    options = {"init": images[:LEARNED], "max_iter": 1, "batch_size": BATCH, "random_state": 0}
-
-    def learner():
-        return OnlineDictionaryLearning(LEARNED, prior=PRIOR, n_jobs=THREADS, **options)
-
-    many, fitted = seconds_of(lambda: parallel.fit(learner(), X, batch_size=BATCH))
-    learner().partial_fit(rows[:BLOCK])
-    one, other = seconds_of(lambda: learner().partial_fit(rows))
-    return {
-        **{"n": len(rows), "rounds": -(-len(rows) // BATCH)},
-        **{"parallel": many, "partial_fit": one},
-        "same bits": bool(np.array_equal(fitted.components_, other.components_)),
-    }
-
-
 def rounds_of(estimator, X, y, batch):
     """Seconds of each round of a fit, as it prints them."""
     from skdict_sup import parallel
@@ -175,6 +157,25 @@ def rounds_of(estimator, X, y, batch):
     with redirect_stdout(io.StringIO()) as text:
         parallel.fit(estimator, X, y, batch_size=batch)
     return [float(x) for x in re.findall(r"^batch .* ([\d.]+) s$", text.getvalue(), re.MULTILINE)]
+
+
+def measure_online(images, sizes, folder):
+    """A pass over a file by the processes, and by partial_fit in this one."""
+    X, rows = stored(images, sizes["online"], folder)
+    options = {"init": images[:LEARNED], "max_iter": 1, "batch_size": BATCH, "random_state": 0}
+
+    def learner(**more):
+        return OnlineDictionaryLearning(LEARNED, prior=PRIOR, **options, **more)
+
+    fitted, other = learner(verbose=2), learner(n_jobs=THREADS)
+    many, rounds = seconds_of(partial(rounds_of, fitted, X, None, BATCH))
+    learner().partial_fit(np.array(rows[:BLOCK]))
+    one, _ = seconds_of(partial(other.partial_fit, rows))
+    return {
+        **{"n": len(rows), "rounds": len(rounds), "in rounds": sum(rounds)},
+        **{"parallel": many, "partial_fit": one},
+        "same bits": bool(np.array_equal(fitted.components_, other.components_)),
+    }
 
 
 def measure_supervised(local, client, images, y, D, sizes, folder):
@@ -208,17 +209,20 @@ def main():
     train, y = common.digits_to_learn(2048 if options.quick else 20_000, "float32")
     D, images = common.learn(train, ATOMS, lam=PRIOR.lam, max_iter=2), train[:IMAGES]
     begin, found = time.perf_counter(), {}
-    with tempfile.TemporaryDirectory() as folder, cluster() as (local, client):
-        parts = {
-            "coding": partial(measure_coding, client, images, D, sizes),
-            "online": partial(measure_online, images, sizes, folder),
-            "supervised": partial(measure_supervised, local, client, images, y, D, sizes, folder),
-        }
-        for name in PARTS:
-            if options.only in (None, name):
-                found[name] = parts[name]()
-                print(f"{time.perf_counter() - begin:5.0f} s  {name}", flush=True)
-    publish(page(found, LIMIT, about, options.quick), options.output)
+    if options.only in (None, "coding"):
+        with cluster(LIMIT) as (_, client):
+            found["coding"] = measure_coding(client, images, D, sizes)
+        print(f"{time.perf_counter() - begin:5.0f} s  coding", flush=True)
+    if options.only != "coding":
+        with tempfile.TemporaryDirectory() as folder, cluster(LARGER) as (local, client):
+            if options.only != "supervised":
+                found["online"] = measure_online(images, sizes, folder)
+                print(f"{time.perf_counter() - begin:5.0f} s  online", flush=True)
+            if options.only != "online":
+                data = images, y, D, sizes, folder
+                found["supervised"] = measure_supervised(local, client, *data)
+                print(f"{time.perf_counter() - begin:5.0f} s  supervised", flush=True)
+    publish(page(found, (LIMIT, LARGER), about, options.quick), options.output)
 
 
 if __name__ == "__main__":
