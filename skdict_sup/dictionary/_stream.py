@@ -32,8 +32,8 @@ class Coded:
 
     def rows(self, rows):
         """Select signals by a slice."""
-        arrays = (array[rows, ...] for array in (self.X, self.code, self.objective))
-        return Coded(*arrays, self.problem)
+        X, code, objective = (a[rows, ...] for a in (self.X, self.code, self.objective))
+        return Coded(X, code, objective, self.problem)
 
 
 def learn(method, state, X, settings):

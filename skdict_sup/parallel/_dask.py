@@ -44,7 +44,8 @@ def whole_rows(X, name="X"):
                 f"{name} must be a dask array or an array that dask reads block by block (a "
                 f"memory map, Zarr), got {type(X).__name__}; dask.array.from_array makes one."
             )
-        X = da.from_array(X, chunks=("auto", X.shape[1]) if len(X.shape) == 2 else "auto")
+        chunks: Any = ("auto", X.shape[1]) if len(X.shape) == 2 else "auto"
+        X = da.from_array(X, chunks=chunks)
     if X.ndim != 2:
         raise ValueError(f"{name} must be 2-dimensional, (rows, columns), got shape {X.shape}.")
     if X.dtype.kind not in "fiub":

@@ -145,7 +145,8 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
     if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    targets, weights = _aligned(y, X, "y"), _aligned(sample_weight, X, "sample_weight")
+    targets: Any = _aligned(y, X, "y")
+    weights = _aligned(sample_weight, X, "sample_weight")
     known = {"classes": None, "class_weight": estimator.class_weight}
     if is_classifier:
         counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
