@@ -1,4 +1,4 @@
-"""Lazy results of fitted estimators: the bits of their methods, from a small model in the graph."""
+"""Lazy results of fitted estimators: the bits of their methods, from a model without training."""
 
 import pickle
 from itertools import pairwise
@@ -124,7 +124,6 @@ def test_results_are_arrays_whatever_set_output_says():
     model = unsupervised().set_output(transform="pandas").fit(X)
     lazy = parallel.transform(model, blocks(X, (20, 40)))
     assert_bits(lazy.compute(), model.transform(X).to_numpy())
-    assert model.get_params() and model.transform(X).shape == (N, 6)
 
 
 @pytest.mark.parametrize("make", [unsupervised, classifier, regressor])
