@@ -121,6 +121,9 @@ def without_training(estimator):
     training: Any = getattr(light, "_training", None)
     if hasattr(training, "settings"):  # which say what the head is
         light._training = replace(training.ended(), state=None, rng_state={})
+    elif hasattr(training, "layers"):  # of an encoder, beside its head
+        moments = {"layers": [dict.fromkeys(layer) for layer in training.layers]}
+        light._training = replace(training, moments=moments)
     elif training is not None:
         light._training = None
     params = light.get_params(deep=False)

@@ -131,7 +131,7 @@ def sample(arrays):
 
     Where the sizes of blocks are unknown, they are the first rows of the first block that has any.
     """
-    X = arrays[0]
+    X: Any = arrays[0]
     if not np.isnan(X.shape[0]):
         ranges = sample_ranges(X.shape[0], _SAMPLE)
         return [None if array is None else _dask.take(array, ranges) for array in arrays]

@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lazy import Counted, assert_bits, blocks, of_unknown_sizes, parts
 from learners import digits
@@ -59,6 +59,7 @@ def assert_same_solution(lazy, expected):
 
 
 @every_task
+@settings(max_examples=10)
 @given(rows=parts(N), columns=parts(M, empty=False), csr=st.booleans(), wide=st.booleans())
 def test_codes_have_the_bits_of_those_in_memory(task, rows, columns, csr, wide):
     signals = X.astype(np.float64 if wide else np.float32)
