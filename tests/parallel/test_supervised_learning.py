@@ -16,6 +16,7 @@ from skdict_sup import ElasticNet, parallel
 from skdict_sup.estimators._fitting import as_generator
 from skdict_sup.estimators._training import initial_state_and_settings
 from skdict_sup.parallel import supervised as learning
+from skdict_sup.parallel._blocks import joined_atoms
 from skdict_sup.parallel._source import Held
 from skdict_sup.supervised import step
 
@@ -133,9 +134,13 @@ def test_gradients_of_shards_join_to_that_of_the_batch(case):
     reader = learning.Reader(learning._reader_estimator(estimator, targets))
     arrays = Held(X), Held(y), Held(WEIGHT + 0.1)
     shards = [[(a, min(a + 30, N))] for a in range(0, N, 30)]
+    parameters = state.parameters
+    atoms = joined_atoms(
+        np.split(parameters["dictionary"], settings_.n_blocks), [[]] * settings_.n_blocks
+    )
     measured = [
         learning.measure_shard(
-            [a.pieces(one) for a in arrays], one, 0, state.parameters, settings_, mu, reader
+            [a.pieces(one) for a in arrays], one, 0, atoms, settings_, parameters, mu, reader
         )[0]
         for one in shards
     ]
@@ -180,11 +185,11 @@ def test_the_ridge_is_that_of_the_whole_data(case, n_sample, share, monkeypatch)
 def test_held_out_rows_are_not_learned_from(monkeypatch):
     seen, score = [], learning.measure_shard
 
-    def watch(pieces, ranges, seed, parameters, settings_, mu, reader):
+    def watch(pieces, ranges, seed, atoms, settings_, parameters, mu, reader):
         samples = reader.read(pieces, ranges)
         rows = np.concatenate([np.arange(*one) for one in ranges])
         seen.extend(rows[samples.weight > 0])
-        return score(pieces, ranges, seed, parameters, settings_, mu, reader)
+        return score(pieces, ranges, seed, atoms, settings_, parameters, mu, reader)
 
     monkeypatch.setattr(learning, "measure_shard", watch)
     model = classifier(early_stopping=True, validation_fraction=0.2, max_iter=1)
