@@ -69,9 +69,9 @@ def online_lines(row):
         "## Learning without labels",
         "",
         f"One pass of `OnlineDictionaryLearning(100)` over {row['n']} signals in a file, in"
-        f" {row['rounds']} rounds of at most 16 384, from the same initial atoms. Tasks and"
-        " `partial_fit` open the file as a memory map. Before the first round, `parallel.fit`"
-        " gathers 30 000 signals from all over the file.",
+        f" blocks of 2048 and {row['rounds']} rounds of at most 16 384, from the same initial"
+        " atoms. Tasks and `partial_fit` open the file as a memory map. Before the first"
+        " round, `parallel.fit` gathers 30 000 signals from all over the file.",
         "",
         *table(["what", "seconds"], rows),
         "",

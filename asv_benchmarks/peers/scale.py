@@ -25,6 +25,7 @@ PRIOR, ATOMS, LEARNED = ElasticNet(lam=0.15), 300, 100
 LIMIT = 700_000_000  # bytes of memory of a worker that codes
 LARGER = 2_000_000_000  # and of one that learns, where one worker may hold 64 blocks at the start
 IMAGES, BLOCK, BATCH, JITTER = 2048, 8192, 16_384, 0.1
+SHARD = 2048  # rows of blocks to learn from: few large blocks would keep few workers busy
 PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "dask", "distributed")
 SIZES = {  # signals that are coded, coded in memory, learned from without labels, and with
     False: {"coding": 1_000_000, "memory": 100_000, "online": 131_072, "supervised": 65_536},
@@ -139,7 +140,7 @@ def stored(images, n, folder):
         stop = min(start + BLOCK, n)
         rows[start:stop] = _rows(images, {None: {"array-location": [(start, stop)]}})
     rows.flush()
-    chunks = da.core.normalize_chunks((BLOCK, -1), shape, dtype=np.float32)
+    chunks = da.core.normalize_chunks((SHARD, -1), shape, dtype=np.float32)
     meta = np.empty((0, 0), np.float32)
     return da.map_blocks(_read, str(path), chunks=chunks, meta=meta), np.load(path, mmap_mode="r")
 
