@@ -188,11 +188,6 @@ def persist(blocks):
     return _base().persist(*blocks) if blocks and has_client() else blocks
 
 
-def compute(function, *arguments):
-    """Result of a task."""
-    return _delayed()(function)(*arguments).compute()
-
-
 def compute_round(measure, reduce_, state, shared, shards, more):
     """Result of `reduce_(state, parts, settings)`, where `measure` makes a part of each shard.
 
