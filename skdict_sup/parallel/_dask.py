@@ -8,6 +8,7 @@ import numpy as np
 from .._array import is_dask
 from .._validation import warn
 from ._blocks import gram_parts, gram_rows, joined_atoms
+from ._files import by_name
 
 
 def dask_array():
@@ -45,6 +46,7 @@ def whole_rows(X, name="X"):
                 f"{name} must be a dask array or an array that dask reads block by block (a "
                 f"memory map, Zarr), got {type(X).__name__}; dask.array.from_array makes one."
             )
+        X = by_name(X)
         chunks: Any = ("auto", X.shape[1]) if len(X.shape) == 2 else "auto"
         X = da.from_array(X, chunks=chunks)
     if X.ndim != 2:
@@ -189,11 +191,6 @@ def persist(blocks):
     return _base().persist(*blocks) if blocks and has_client() else blocks
 
 
-def compute(function, *arguments):
-    """Result of a task."""
-    return _delayed()(function)(*arguments).compute()
-
-
 def compute_round(measure, reduce_, state, dictionaries, shards, more):
     """Result of `reduce_(state, parts, settings)`, where `measure` makes a part of each shard.
 
@@ -202,7 +199,10 @@ def compute_round(measure, reduce_, state, dictionaries, shards, more):
     """
     node = partial(_delayed(), traverse=False)
     first, more = node(state), [node(one) for one in more]
-    atoms, measured = _shared_atoms(map(node, dictionaries), dictionaries), _delayed()(measure)
+    atoms, measured = (
+        _shared_atoms([node(one) for one in dictionaries], dictionaries),
+        _delayed()(measure),
+    )
     parts = [measured(*shard, atoms, *more) for shard in shards]
     return _delayed()(reduce_)(first, parts, more[0]).compute()
 
@@ -214,7 +214,7 @@ def _shared_atoms(nodes, dictionaries):
         [rows(node, *part) for part in gram_parts(len(dictionary))] if has_client() else []
         for node, dictionary in zip(nodes, dictionaries, strict=True)
     ]
-    return join(list(dictionaries), parts)
+    return join(nodes, parts)
 
 
 def compute_all(function, tasks):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ._blocks import placed
-from ._dask import compute, delayed_rows, known_rows, persist
+from ._dask import compute_all, delayed_rows, known_rows, persist
 
 
 class Rows:
@@ -40,8 +40,12 @@ class Rows:
         return found
 
     def gather(self, ranges):
-        """Rows of some ranges, in the memory of this process."""
-        return compute(join, self.pieces(ranges))
+        """Rows of some ranges, in the memory of this process.
+
+        Each block is cut by a task of its own: no worker holds those of all ranges.
+        """
+        parts = compute_all(cut, self.pieces(ranges))
+        return join([(part, 0, part.shape[0]) for part in parts])
 
     def _numbers(self, start, stop):
         """Numbers of the blocks with rows from start to stop."""
@@ -76,6 +80,12 @@ def naming_rows(ranges):
         yield
     except (TypeError, ValueError) as error:
         raise placed(error, f"the shard that begins at row {ranges[0][0]}") from error
+
+
+def cut(block, start, stop):
+    """Rows of a piece; a copy of them, so that the block is not kept with them."""
+    part = block[start:stop]
+    return part if part.shape == block.shape else part.copy()
 
 
 def join(pieces):
