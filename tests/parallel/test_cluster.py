@@ -35,7 +35,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def processes():
     """A client of two processes of one thread, which restart where they are lost."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
@@ -45,6 +45,13 @@ def cluster():
         warnings.simplefilter("ignore")
         with LocalCluster(memory_limit=LIMIT, **options) as made, Client(made) as client:
             yield client
+
+
+@pytest.fixture
+def cluster(processes):
+    """The client, once both processes are there again."""
+    processes.wait_for_workers(2)
+    return processes
 
 
 def alone(call, *args, **kwargs):
