@@ -121,7 +121,7 @@ def without_training(estimator):
     training: Any = getattr(light, "_training", None)
     if hasattr(training, "settings"):  # which say what the head is
         light._training = replace(training.ended(), state=None, rng_state={})
-    elif hasattr(training, "layers"):  # of an encoder, beside its head
+    elif hasattr(training, "layers"):  # an encoder, with a head
         moments = {"layers": [dict.fromkeys(layer) for layer in training.layers]}
         light._training = replace(training, moments=moments)
     elif training is not None:

@@ -180,6 +180,8 @@ def _aligned(array, X, name):
         array = _dask.whole_columns(_dask.known_rows(array, name))
     else:
         array = np.asarray(array)
+    if array.ndim > (2 if name == "y" else 1):
+        raise ValueError(f"{name} must be a vector, got an array of shape {array.shape}.")
     if array.shape[0] != X.shape[0]:
         raise ValueError(
             f"{name} must have one row per row of X: got {array.shape[0]} rows for "
@@ -205,7 +207,7 @@ def _class_weights(y, weights, n_rows, has_unlabelled):
 
 def _known_classes(totals, classes, class_weight, dtype):
     """Classes, and their weights by class, from the total weight of each class in the data."""
-    if classes is None:  # their type is that of y, but for strings, whose lengths may differ
+    if classes is None:  # they have the type of y, but strings their own lengths
         classes = np.array(list(totals), dtype=None if dtype.kind in "SU" else dtype)
     if isinstance(class_weight, str):
         totals = {label: total for label, total in totals.items() if total}

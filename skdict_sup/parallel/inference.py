@@ -106,7 +106,7 @@ def encode(
     is_limited = max_residual is not None or options.get("max_nonzeros") is not None
     if has_auto(prior) and not (is_limited and getattr(prior, "lam", None) == "auto"):
         terms = dictionary, prior, options.get("transfer", "linear")
-        with collect_warnings():  # those about signals are issued by their blocks
+        with collect_warnings():  # blocks issue those about their signals
             signals = with_weights(*sample([X, weights["mask"], weights["entry_weight"]]))
             options["prior"] = make_problem(signals, *terms)[1].prior
     model = _blocks.Encoding(f"encode-{uuid4().hex}", dictionary, options)

@@ -43,7 +43,7 @@ class Pass:
     n_uses: Any = 0
     n_seen: int = 0
     seed: Any = ()  # for the random numbers of shards
-    rng_state: Any = None  # that before the pass
+    rng_state: Any = None  # state of the generator before the pass
     n_done: int = 0  # batches
 
     def report(self):
@@ -232,6 +232,12 @@ def fit_supervised(estimator, arrays, *, classes, class_weight, batch_size, shar
                 is_held |= (rows >= start) & (rows < stop)
             held_out = samples.subset(np.flatnonzero(is_held)).with_positive_weight()
             samples = samples.subset(np.flatnonzero(~is_held))
+            if not (held_out.n_samples and samples.weight.sum() > 0):
+                raise ValueError(
+                    "early_stopping=True requires samples with labels among those held out and "
+                    f"among the others; validation_fraction={estimator.validation_fraction} "
+                    f"holds out {held_out.n_samples}: change it, or set early_stopping=False."
+                )
         samples = samples.with_positive_weight()
         rng = as_generator(estimator.random_state)
         start = {"initial_rng_state": rng.bit_generator.state, "n_epochs": estimator.max_iter}

@@ -33,10 +33,10 @@ class Progress:
     state: Any
     settings: Any
     curve: list
-    n_batches: int = 0  # in all passes
+    n_batches: int = 0  # those of all passes
     n_done: int = 0  # batches of the current pass
     total: float = 0.0  # objectives of its signals
-    rng_state: Any = None  # that before the current pass
+    rng_state: Any = None  # state of the generator before the current pass
 
 
 def measure_shard(pieces, ranges, first, atoms, settings, allows_nan, device):

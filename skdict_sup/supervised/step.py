@@ -141,7 +141,7 @@ class GradientParts:
     amplification: Any
     cost: Any = 0.0  # mean cost of the reconstruction term
     cost_gradient: Any = None
-    n_signals: int = 0  # in the reconstruction term
+    n_signals: int = 0  # signals of the reconstruction term
 
 
 def gradient_parts(parameters, batch, settings, mu=0.0, atoms=None):

@@ -229,6 +229,7 @@ def test_the_result_is_an_ordinary_estimator():
         (np.where(Y == 3, np.nan, Y), {}, ValueError, "NaN"),
         (Y, {"sample_weight": -WEIGHT}, ValueError, "sample_weight"),
         (Y, {"sample_weight": 0 * WEIGHT}, ValueError, "[Ss]ample.weight"),
+        (Y, {"sample_weight": WEIGHT[:, None]}, ValueError, "sample_weight must be a vector"),
         (Y, {"sample_weight": WEIGHT[:9]}, ValueError, "sample_weight must have one row per row"),
         (Y, {"classes": [0, 1, 2]}, ValueError, r"y must contain only labels among .*got .*3"),
     ],
@@ -238,6 +239,12 @@ def test_targets_and_weights_are_refused(y, options, kind, message):
     with pytest.raises(kind, match=message):
         parallel.fit(model, blocks(X, (100, 60)), y, **SIZES, **options)
     assert not hasattr(model, "components_")
+
+
+def test_held_out_rows_need_labels():
+    model = classifier(mu=0.2, early_stopping=True)
+    with pytest.raises(ValueError, match=r"early_stopping=True requires samples with labels .*0"):
+        parallel.fit(model, X, FEW, **SIZES)
 
 
 def test_bad_targets_are_named_by_their_shard(monkeypatch):
