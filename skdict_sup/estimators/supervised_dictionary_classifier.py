@@ -89,8 +89,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary, warm_start : bool, default=False
-        Whether atoms are nonnegative; whether fit continues from the last fit, with the current
-        prior and nu.
+        Nonnegative atoms; whether fit continues from the last fit, with the current prior and nu.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
@@ -122,10 +121,9 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
     prior_, nu_, learning_rate_ : prior object, float and float
         The prior with lam resolved, the ridge on the head, the initial learning rate.
-    loss_curve_, n_iter_ : list of float and int
-        Mean loss of each epoch, and the number of epochs.
-    validation_scores_, best_validation_score_ : list of float and float
-        Validation accuracy of each epoch, and the best of them, if early_stopping.
+    loss_curve_, n_iter_, validation_scores_, best_validation_score_ : lists and numbers
+        Mean loss of each epoch, and the number of epochs; with early_stopping also the validation
+        accuracy of each epoch, and the best of them.
     n_features_in_, feature_names_in_ : int and array of shape (n_features,)
         Number of features of the signals, and their names if X had any.
 
@@ -295,7 +293,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples, n_classes)
             Softmax or sigmoid of the scores; rows sum to one.
         """
-        return self._loss_of(self.classes_).probabilities(self._head_scores(X))
+        scores = self._head_scores(X)
+        return self._loss_of(self.classes_).probabilities(scores)
 
     @available_if(_targets.has_likelihood)
     def predict_log_proba(self, X: Array) -> Array:
@@ -328,7 +327,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         array of shape (n_samples,)
             For each signal, the label with the highest score.
         """
-        return self._targets.predictions(to_numpy(self._head_scores(X)))
+        scores = to_numpy(self._head_scores(X))
+        return self._targets.predictions(scores)
 
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Accuracy of the predicted labels.
