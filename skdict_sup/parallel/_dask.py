@@ -199,10 +199,8 @@ def compute_round(measure, reduce_, state, dictionaries, shards, more):
     """
     node = partial(_delayed(), traverse=False)
     first, more = node(state), [node(one) for one in more]
-    atoms, measured = (
-        _shared_atoms([node(one) for one in dictionaries], dictionaries),
-        _delayed()(measure),
-    )
+    atoms = _shared_atoms([node(one) for one in dictionaries], dictionaries)
+    measured = _delayed()(measure)
     parts = [measured(*shard, atoms, *more) for shard in shards]
     return _delayed()(reduce_)(first, parts, more[0]).compute()
 

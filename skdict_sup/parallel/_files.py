@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class MappedFile:
-    """An array in a file, of which indexing reads a part in the process that asks for it."""
+    """An array in a file; indexing reads a part of it, in the process that asks for it."""
 
     path: str
     offset: int

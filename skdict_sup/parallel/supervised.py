@@ -42,7 +42,6 @@ class Pass:
     amplification: float = 0.0
     n_uses: Any = 0
     n_seen: int = 0
-    seed: Any = ()  # for the random numbers of shards
     rng_state: Any = None  # state of the generator before the pass
     n_done: int = 0  # batches
 
