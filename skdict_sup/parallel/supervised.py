@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from .._array import astype_like, to_numpy
+from .._array import to_numpy
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
 from ..estimators._fitting import as_generator, restore_on_error
 from ..estimators._targets import check_rows
 from ..estimators._training import check_training, initial_state_and_settings, make_trainer
 from ..supervised import rate_search, step
-from ..supervised.data import Samples, augment_batch, batch_of
-from ..supervised.passes import PassReport
+from ..supervised.data import Samples, batch_of
+from ..supervised.passes import PassReport, varied_batch
 from ..supervised.trainer import Training
 from ._blocks import without_training
 from ._dask import compute_round, report_once
@@ -97,15 +97,10 @@ def measure_shard(pieces, ranges, seed, atoms, settings, parameters, mu, reader)
         if not len(rows):
             parts = step.cost_parts(parameters, signals, settings, atoms) if mu else None
             return (parts, 0, 0), found
-        batch, rng = samples.batch(rows), np.random.default_rng(seed)
+        n_features = parameters["dictionary"].shape[0] * (2 if settings.split_sign else 1)
+        rng = np.random.default_rng(seed)
+        batch = varied_batch(samples, rows, n_features, settings.dropout, rng)
         batch = replace(batch, reconstruction_signals=signals)
-        if samples.augment is not None:
-            batch = replace(batch, X=augment_batch(batch.X, samples.augment, rng))
-        if settings.dropout:
-            width = parameters["dictionary"].shape[0] * (2 if settings.split_sign else 1)
-            is_kept = rng.random((len(rows), width)) >= settings.dropout
-            factors = astype_like(is_kept / (1 - settings.dropout), samples.X.like)
-            batch = replace(batch, mask=factors)
         parts = step.gradient_parts(parameters, batch, settings, mu, atoms)
     n_uses = (to_numpy(parts.code) != 0).sum(axis=0)
     return (replace(parts, code=None), n_uses, len(rows)), found

@@ -52,25 +52,27 @@ class PassReport:
     amplification: float
 
 
+def varied_batch(samples, rows, n_features, dropout, rng):
+    """Batch of some samples, augmented, and with dropout of the features of codes."""
+    batch = samples.batch(rows)
+    if samples.augment is not None:
+        batch = replace(batch, X=augment_batch(batch.X, samples.augment, rng))
+    if dropout:
+        is_kept = rng.random((len(rows), n_features)) >= dropout
+        batch = replace(batch, mask=astype_like(is_kept / (1 - dropout), samples.X.like))
+    return batch
+
+
 def learn_labelled(state, samples, settings, learning_rates, rng, mu=0.0):
     """State after one pass of supervised steps, and its report."""
     losses, amplifications, weights, n_uses, n_seen = [], [], [], 0, 0
     n_features = state.dictionary.shape[0] * (2 if settings.split_sign else 1)
     for rows, pool_rows in samples.epoch_batches(rng):
-        batch = samples.batch(rows)
-        X = batch.X
-        if samples.augment is not None:
-            X = augment_batch(X, samples.augment, rng)
-        if settings.dropout:
-            is_kept = rng.random((len(rows), n_features)) >= settings.dropout
-            batch = replace(
-                batch, mask=astype_like(is_kept / (1 - settings.dropout), samples.X.like)
-            )
+        batch = varied_batch(samples, rows, n_features, settings.dropout, rng)
         if mu and pool_rows is not None:
             signals = batch_of(samples.pool, pool_rows)
             batch = replace(batch, reconstruction_signals=signals)
         rates = learning_rates(state.moments["dictionary"].n_steps)
-        batch = replace(batch, X=X)
         state, loss, code, amplification = step.step(state, batch, settings, rates, mu)
         losses.append(loss)
         amplifications.append(amplification)
