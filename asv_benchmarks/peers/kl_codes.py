@@ -20,6 +20,9 @@ SIGNALS = 480
 FEW = 96  # signals that exponentiated gradient is tried on: as few as keep two threads busy
 MOST = 5000  # its iterations
 SHORT = 1.0  # seconds: if it codes the few in less, it codes them all
+# patches of SIDE x SIDE pixels, over more atoms than they have pixels
+SIDE, WIDE_ATOMS, WIDE_LEARN, WIDE_SIGNALS = 8, (256, 1024), 5000, 240
+WIDE_LAMS, WIDE_MEANS = (0.3, 0.1, 0.03), (0.1, 1e-2, 1e-4)
 PACKAGES = ("skdict-sup", "numpy", "scipy", "numba")
 
 
@@ -73,6 +76,7 @@ def measure(X, D, prior, repeats):
     results = interleaved(found, repeats)
     seconds, ours = results["newton"]
     return {
+        "atoms": len(D),
         "positive": prior.positive,
         "dtype": X.dtype.name,
         "lam": prior.lam,
@@ -101,11 +105,31 @@ def cells(X, D, quick):
             for lam in lams:
                 for p in means:
                     prior = KL(lam=lam, p=p, positive=positive)
-                    cell = measure(signals, atoms, prior, 2 if quick else 5)
-                    line = f"lam {lam:g}, p {p:g}, {dtype}, positive={positive}"
-                    seconds = time.perf_counter() - start
-                    print(f"{seconds:5.0f} s  {line}: ratio {cell['ratio']:.3g}", flush=True)
-                    yield cell
+                    yield told(measure(signals, atoms, prior, 2 if quick else 5), start)
+
+
+def wide_cells(quick):
+    """The cells of patches over more atoms than features, as they are measured, and their data."""
+    name, X, signals = common.patches(WIDE_LEARN, WIDE_SIGNALS, SIDE)
+    what = {"patches": f"{SIDE} x {SIDE}", "patch data": name}
+    what |= {"patches learned": len(X), "patch signals": len(signals)}
+    start, rows = time.perf_counter(), []
+    for n_atoms in WIDE_ATOMS[: 1 if quick else None]:
+        D = common.learn(X, n_atoms, lam=0.1, max_iter=1)
+        for lam in WIDE_LAMS[: 1 if quick else None]:
+            for p in WIDE_MEANS[: 1 if quick else None]:
+                cell = measure(signals, D, KL(lam=lam, p=p), 2 if quick else 5)
+                rows.append(told(cell, start))
+    return rows, what
+
+
+def told(cell, start):
+    """The cell, which is printed."""
+    names = "atoms", "lam", "p", "dtype", "positive"
+    line = ", ".join(f"{name} {cell[name]}" for name in names)
+    seconds = time.perf_counter() - start
+    print(f"{seconds:5.0f} s  {line}: ratio {cell['ratio']:.3g}", flush=True)
+    return cell
 
 
 def main():
@@ -121,7 +145,8 @@ def main():
         # exponentiated gradient runs into its limit: the page says where
         warnings.filterwarnings("ignore", category=ConvergenceWarning)
         rows = list(cells(X, D, options.quick))
-    publish(page(rows, about, what, options.quick), options.output)
+        wide_rows, wide_what = wide_cells(options.quick)
+    publish(page(rows, wide_rows, about, what | wide_what, options.quick), options.output)
 
 
 if __name__ == "__main__":

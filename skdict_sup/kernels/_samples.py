@@ -27,7 +27,7 @@ def sample_calls(dtype: Any = np.float64) -> dict[str, list[tuple]]:
         "elastic_net_bounds": [
             (corr, sq_norm, code, slope, 0.1, 0.0, False, one[0, :] + 1, 1e-14, 1e-16)
         ],
-        "kl_codes": [(gram, corr, sq_norm, 0.1, one[0, :1] / 10, False, 1e-8, start, 100)],
+        "kl_codes": [(gram, D, corr, sq_norm, 0.1, one[0, :1] / 10, False, 1e-8, start, 100)],
         "kl_certificate": [
             (corr, abs(code) if positive else code, slope, sq_norm, 0.0, 0.1, one[0, :1], positive)
             for positive in (False, True)

@@ -13,7 +13,7 @@ from .support_solve import support_solve
 
 
 @kernel
-def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
+def kl_codes(gram, dictionary, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     r"""Codes argmin_w 1/2 w'G w - <corr, w> + phi(w), phi'(w) = lam log(w/p) or lam arcsinh(w/2p).
 
     Newton's method in the dual variable s = phi'(w). `_newton` states the algorithm; this is its
@@ -23,6 +23,9 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     ----------
     gram : array (n_components, n_components)
         Inner products of the atoms.
+    dictionary : array (n_components, n_features)
+        The atoms, whose products take the place of those with the Gram matrix where that is
+        quicker.
     corr : array (n_samples, n_components)
         Inner products of signals and atoms.
     sq_norm : array (n_samples,)

@@ -9,7 +9,7 @@ MAX_GATHERED_ENTRIES = 2**21  # entries of all systems that are gathered at once
 
 
 @kernel
-def support_solve(gram, curvature, support, rhs, tol=None):
+def support_solve(gram, curvature, support, rhs, tol=None, dictionary=None):
     r"""Solve (G_SS + diag(c_S)) x_S = rhs_S for every row, with x = 0 off its support S.
 
     An atom that depends linearly on the atoms before it in the support of its row gets x = 0, and
@@ -27,6 +27,9 @@ def support_solve(gram, curvature, support, rhs, tol=None):
     tol : float or None
         Sufficient norm of the residual relative to that of rhs, both scaled by 1 / sqrt(c); None
         for rounding error. Only systems with an array of curvatures use it.
+    dictionary : array (n_components, n_features) or None
+        The atoms, whose products take the place of those with the Gram matrix where that is
+        quicker; again for an array of curvatures.
 
     Returns
     -------

@@ -87,7 +87,7 @@ class Linear:
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (G + diag(curvature)) x = rhs on the support, with x = 0 off it."""
         if entry_weight is None:
-            return support_solve(atoms.gram, curvature, support, rhs, tol)
+            return support_solve(atoms.gram, curvature, support, rhs, tol, atoms.dictionary)
         arrays = atoms.dictionary, entry_weight
         return weighted_support_solve(*arrays, curvature, support, rhs, tol)
 

@@ -48,7 +48,8 @@ class Newton:
         max_iter, weights = self.max_iter or 1000, kl_weights(problem.prior, data.corr)
         is_shared = problem.reconstruction.quadratic and data.weight is None
         if weights is not None and is_shared:  # the same, compiled
-            return kl_codes(problem.gram, data.corr, data.offset, *weights, tol, init, max_iter)
+            arrays = problem.gram, problem.dictionary, data.corr, data.offset
+            return kl_codes(*arrays, *weights, tol, init, max_iter)
         state, n_iter = iterate_to_tol(
             problem,
             start(problem, data, init),

@@ -189,7 +189,7 @@ def test_kl_codes_of_the_body_are_those_of_the_reference(program, p, positive, d
             program, "kl_codes", dtype, lanes, [(5, 12), (5, 12), (5,)], *inputs
         )
         expected, _, steps = kernels.kl_codes.reference(
-            gram, corr, sq_norm, 0.1, mean, positive, tol, init, 200
+            gram, D.astype(dtype), corr, sq_norm, 0.1, mean, positive, tol, init, 200
         )
         np.testing.assert_allclose(code, expected, rtol=1e3 * tol, atol=1e2 * tol)
         np.testing.assert_allclose(slope, corr - code @ gram, rtol=0, atol=1e2 * tol)
@@ -212,7 +212,7 @@ def test_weak_kl_priors_far_from_their_mean_are_solved_by_the_body(program, mean
         )
         assert (n_iter < 200).all()
         expected, *_ = kernels.kl_codes(
-            gram, corr, sq_norm, lam, np.array([mean]), positive, tol, init, 300
+            gram, D, corr, sq_norm, lam, np.array([mean]), positive, tol, init, 300
         )
         np.testing.assert_allclose(code, expected, rtol=1e-6, atol=1e-8)
 

@@ -70,17 +70,35 @@ def test_float32(share, tol):
         assert_solved(x, wide, 2e-4 if tol is None else 1e-3)
 
 
+@every_share
+@every_dtype
+@pytest.mark.parametrize("tol", [None, 1e-4])
+@pytest.mark.parametrize(("p", "m"), [(3, 1), (40, 12), (99, 33), (130, 17)])
+def test_few_features_solve_by_the_atoms(share, dtype, tol, p, m):
+    rng = np.random.default_rng(p)
+    D = unit_atoms(rng, p, m).astype(dtype)
+    _, curvature, support, rhs = draw(p, 6, p, m, share)
+    rhs, curvature = rhs.astype(dtype), curvature.astype(dtype)
+    wide = [a.astype(np.float64) for a in (D, curvature, rhs)]
+    system = wide[0] @ wide[0].T, wide[1], support, wide[2]
+    x = support_solve(D @ D.T, curvature, support, rhs, tol, D)
+    assert x.dtype == dtype
+    assert_solved(x, system, (1e-9 if dtype == np.float64 else 2e-4) if tol is None else 2e-3)
+
+
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 40),
     st.integers(1, 12),
     st.sampled_from([(-12, -8), (-8, 8), (8, 14), (-1, 1)]),
     st.sampled_from([None, 1e-4, 1e-8]),
+    st.booleans(),
 )
-def test_curvatures_of_any_size(seed, p, m, powers, tol):
+def test_curvatures_of_any_size(seed, p, m, powers, tol, by_atoms):
     # next to none: the Gram matrix is singular where p > m, the system is not; huge: a diagonal
     system = draw(seed, 4, p, m, 0.7, *powers)
-    x = support_solve(*system, tol)
+    D = unit_atoms(np.random.default_rng(seed), p, m)  # those that were drawn
+    x = support_solve(*system, tol, D if by_atoms else None)
     assert np.isfinite(x).all()
     gram, curvature, support, rhs = system
     residual = np.where(support, rhs - x @ gram - curvature * x, 0.0) / np.sqrt(curvature)
@@ -202,31 +220,33 @@ def test_conjugate_gradients_that_rounding_leads_astray_end_at_the_least_residua
 
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("p", [1, 4, 31, 32, 33, 70])
-def test_the_compiled_versions_stay_within_their_arrays(p, positive, monkeypatch):
-    names = "_curved", "support_solve", "kl_codes", "kl_certificate"
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_the_compiled_versions_stay_within_their_arrays(p, share, positive, monkeypatch):
+    names = "_curved", "_products", "support_solve", "kl_codes", "kl_certificate"
     modules = [import_module(f"skdict_sup.kernels._numba.{name}") for name in names]
     fences, allocate = [], modules[0].aligned
 
-    def fenced(shape, dtype):
+    def fenced(shape, dtype, new=np.empty):
         count = math.prod(shape) if isinstance(shape, tuple) else shape
-        array = allocate(count + 64, dtype)
+        array = allocate(count + 64, dtype, new)
         array[count:] = 7
         fences.append(array[count:])
         return array[:count].reshape(shape)
 
     for module in modules:
         monkeypatch.setattr(module, "aligned", fenced)
-    gram, curvature, support, rhs = draw(5, 6, p, 20, share=1.0)
+    _, curvature, support, rhs = draw(5, 6, p, 20, share=1.0)
+    m = max(1, int(share * p))
+    D = unit_atoms(np.random.default_rng(1), p, m)
+    gram = D @ D.T
     for tol in (1e-4, None):
         assert_solved(
-            support_solve(gram, curvature, support, rhs, tol),
+            support_solve(gram, curvature, support, rhs, tol, D),
             (gram, curvature, support, rhs),
             2e-4,
         )
     for lam, mean in ((0.1, 1e-3), (1e-3, 1.0)):
-        solution = encode(
-            rhs, unit_atoms(np.random.default_rng(1), p, p), prior=KL(lam, mean, positive)
-        )
+        solution = encode(rhs[:, :m], D, prior=KL(lam, mean, positive))
         assert solution.converged.all()
     assert len(fences) > 10
     assert all((fence == 7).all() for fence in fences)

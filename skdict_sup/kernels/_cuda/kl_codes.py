@@ -8,7 +8,7 @@ from ._launch import WARP, launch, n_teams
 _WARPS = 4  # in a block
 
 
-def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
+def kl_codes(gram, dictionary, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     """Compiled implementation; the docstring of the reference is the contract."""
     gram, corr, sq_norm, mean = map(cupy.ascontiguousarray, (gram, corr, sq_norm, mean))
     dtype, (n, p) = corr.dtype, corr.shape

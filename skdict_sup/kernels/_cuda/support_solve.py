@@ -7,7 +7,7 @@ from .._rank import min_relative_pivot
 from ._launch import WARP, launch, n_teams
 
 
-def support_solve(gram, curvature, support, rhs, tol=None):
+def support_solve(gram, curvature, support, rhs, tol=None, dictionary=None):
     """Compiled implementation; the docstring of the reference is the contract."""
     gram, support, rhs = map(cupy.ascontiguousarray, (gram, support, rhs))
     dtype, (n, p) = rhs.dtype, rhs.shape

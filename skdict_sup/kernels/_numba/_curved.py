@@ -2,7 +2,8 @@
 
 Scaled by S = diag(c)^(-1/2), a system is I + S G S, whose rows for atoms of large curvature are
 nearly diagonal. The preconditioner is the diagonal, or for some of the atoms, the dense ones, a
-Cholesky factor in single precision: of this system, or of another one with the same G.
+Cholesky factor in single precision: of this system, or of another one with the same G. Where the
+atoms D have few features, it is that of I + D S^2 D', by Woodbury's identity (`_features`).
 """
 
 import math
@@ -12,6 +13,8 @@ import numpy as np
 
 from ._cholesky32 import factor, solve
 from ._compile import INTERNAL, compiled
+from ._features import factor_features, precondition_by_features
+from ._products import gram_times
 from ._rows import aligned
 from ._vectors import (
     lanes,
@@ -30,12 +33,15 @@ _DENSE_COUPLING = 0.1  # G_jj / c_j above which an atom is factored
 # nearby, and for each atom of which the curvature differs (over the number of digits)
 _PLAIN_STEPS, _NEAR_STEPS, _OUTLIER_STEPS = 0.33, 0.65, 0.01
 _MOST_RATIO = 1e3  # quotient of curvatures in two systems, one of which preconditions the other
-_COLUMN_MULTIPLE = 32  # entries in two vectors of single precision
+IN_FEATURE_SPACE = -1  # in place of the number of factored atoms
+# products of the Gram matrix that a factor takes for each atom or feature, and a use of it
+_ATOM_FACTOR_COST, _ATOM_SOLVE_COST = 0.28, 2.8
+_FEATURE_FACTOR_COST, _FEATURE_SOLVE_COST = 0.3, 1.5
 
 Factor = namedtuple(
     "Factor",
     (
-        "U",  # upper Cholesky factor of I + S G S on the dense atoms, float32
+        "U",  # upper Cholesky factor of I + S G S on the dense atoms, or I + D S^2 D', float32
         "inv_diagonal",  # inverses of its diagonal
         "vector32",  # a float32 vector over the dense atoms
         "atoms",  # the dense atoms
@@ -59,34 +65,29 @@ Vectors = namedtuple(
 )
 
 
-def half_gram(gram, dtype):
-    """Half of a Gram matrix, whose sum with its transpose is the matrix, padded by zeros.
-
-    It has the entries above the diagonal, and half of those on it.
-    """
-    p = gram.shape[0]
-    out = aligned((-(-p // 4) * 4, -(-p // _COLUMN_MULTIPLE) * _COLUMN_MULTIPLE), dtype)
-    out[...] = 0
-    out[:p, :p] = np.triu(gram)
-    out[np.arange(p), np.arange(p)] *= dtype(0.5)
-    return out
-
-
 def allocate_factor(width):
     """Space for a factor of systems of padded width `width`."""
-    U = aligned((width, width), np.float32)
-    U[...] = 0
+    U = aligned((width, width), np.float32, np.zeros)
     vectors = [aligned(width, np.float32) for _ in range(2)]
-    scale = aligned(width, np.float64)
-    scale[...] = 0
+    scale = aligned(width, np.float64, np.zeros)
     return Factor(U, *vectors, np.empty(width, np.int64), scale)
 
 
 def allocate_vectors(width, dtype):
     """Space for conjugate gradients on systems of padded width `width`."""
-    rows = aligned((len(Vectors._fields), width), dtype)
-    rows[...] = 0
-    return Vectors(*rows)
+    return Vectors(*aligned((len(Vectors._fields), width), dtype, np.zeros))
+
+
+@compiled(**INTERNAL)
+def costs(gram, is_single):
+    """Products that a new factor takes, and a step with it; estimates."""
+    if gram.half.shape[0] > 0:
+        return _ATOM_FACTOR_COST * gram.whole.shape[0], 1.0 + _ATOM_SOLVE_COST
+    m, p = gram.features.shape[0], gram.whole.shape[0]
+    if is_single:
+        return _FEATURE_FACTOR_COST * m, 1.0 + _FEATURE_SOLVE_COST
+    ratio = 0.5 * p / m  # time of a product by half of the Gram matrix over that by features
+    return _ATOM_FACTOR_COST * p * ratio, 1.0 + _ATOM_SOLVE_COST * ratio
 
 
 @compiled(**INTERNAL)
@@ -135,6 +136,13 @@ def set_ratio(f, scale, v):
 
 
 @compiled(**INTERNAL)
+def select_all_atoms(p, f):
+    """Write all atoms as those to be factored."""
+    for j in range(p):
+        f.atoms[j] = j
+
+
+@compiled(**INTERNAL)
 def select_dense_atoms(diagonal, scale, p, f):
     """Write the atoms to be factored, by the scale of the system; returns their number."""
     k = 0
@@ -150,11 +158,21 @@ def select_dense_atoms(diagonal, scale, p, f):
 
 
 @compiled(**INTERNAL)
-def factor_whole_system(half, p, scale, f):
-    """Factor I + S G S."""
-    for j in range(p):
-        f.atoms[j] = j
-    factor_system(half, p, p, scale, f)
+def factor_system(gram, k, p, scale, is_single, f):
+    """Factor the system of the first k of the factor's atoms, of p, by a Gram matrix in float32.
+
+    Returns their number, or `IN_FEATURE_SPACE`: for steps in single precision only, as that factor
+    is not accurate enough for others.
+    """
+    for j in range(scale.shape[0]):
+        f.scale[j] = 0.0
+    for r in range(k):
+        f.scale[f.atoms[r]] = scale[f.atoms[r]]
+    if is_single and gram.half.shape[0] == 0 and k > gram.features.shape[0]:
+        factor_features(gram, k, f)
+        return IN_FEATURE_SPACE
+    _factor_atoms(gram, p, k, f)
+    return k
 
 
 @compiled(**INTERNAL)
@@ -164,16 +182,13 @@ def _padded(k):
 
 
 @compiled(**INTERNAL)
-def factor_system(half, p, k, scale, f):
+def _factor_atoms(gram, p, k, f):
     """Factor I + S G S on the k dense atoms."""
-    U, one = f.U, f.U.dtype.type(1)
+    U, half, one = f.U, gram.half, f.U.dtype.type(1)
     k_padded, width = _padded(k), (k + 31) // 32 * 32
-    L, in_order = lanes(U), k == p
-    for j in range(scale.shape[0]):
-        f.scale[j] = 0.0
+    L, in_order = lanes(U), k == p and half.shape[0] > 0
     for r in range(k):
-        f.scale[f.atoms[r]] = scale[f.atoms[r]]
-        f.vector32[r] = scale[f.atoms[r]]
+        f.vector32[r] = f.scale[f.atoms[r]]
     for r in range(k, width):
         f.vector32[r] = one - one
     for r in range(k):
@@ -184,12 +199,12 @@ def factor_system(half, p, k, scale, f):
                 store_row(U, r, q, row_scale * load(f.vector32, q) * load_row(half, a, q))
         else:
             for q in range(r, k):
-                U[r, q] = f.vector32[r] * f.vector32[q] * half[a, f.atoms[q]]
+                U[r, q] = f.vector32[r] * f.vector32[q] * gram.whole[a, f.atoms[q]]
             for q in range(k, width):
                 U[r, q] = one - one
         for q in range(first, r):
             U[r, q] = one - one
-        U[r, r] += U[r, r] + one  # the diagonal is halved
+        U[r, r] = f.vector32[r] * f.vector32[r] * gram.whole[a, a] + one
     for r in range(k, k_padded):
         for q in range(width):
             U[r, q] = one - one
@@ -198,8 +213,11 @@ def factor_system(half, p, k, scale, f):
 
 
 @compiled(**INTERNAL)
-def _precondition(k, f, v):
+def _precondition(gram, k, f, v):
     """Write the preconditioned residual: by the factor on its k atoms, else by the diagonal."""
+    if k == IN_FEATURE_SPACE:
+        precondition_by_features(gram, f, v)
+        return
     width = (k + 31) // 32 * 32
     zero = f.vector32.dtype.type(0)
     for r in range(k):
@@ -215,10 +233,11 @@ def _precondition(k, f, v):
 
 
 @compiled(**INTERNAL)
-def conjugate_gradients(half, k, tol, most, f, v):
+def conjugate_gradients(gram, k, tol, most, f, v):
     """Solve the scaled system for x, from zero, with a preconditioner; whether it is accurate.
 
-    This takes at most `most` steps. Writes gx, too.
+    The preconditioner is a factor of k atoms, or `IN_FEATURE_SPACE`. This takes at most `most`
+    steps. Writes gx, too.
     """
     width = v.r.shape[0]
     L, zero = lanes(v.r), splat(v.r.dtype.type(0))
@@ -228,7 +247,7 @@ def conjugate_gradients(half, k, tol, most, f, v):
         store(v.gx, j, zero)
         squares = squares + load(v.r, j) * load(v.r, j)
     sq_tol = tol * tol * reduce_add(squares)
-    _precondition(k, f, v)
+    _precondition(gram, k, f, v)
     for j in range(0, width, L):
         z = load(v.z, j)
         store(v.d, j, z)
@@ -237,7 +256,7 @@ def conjugate_gradients(half, k, tol, most, f, v):
     for _ in range(most):
         for j in range(0, width, L):
             store(v.work, j, load(v.scale, j) * load(v.d, j))
-        gram_times(half, v.work, v.gd, v.z)
+        gram_times(gram, v.work, v.gd, v.z)
         inner = zero
         for j in range(0, width, L):
             d = load(v.d, j)
@@ -255,7 +274,7 @@ def conjugate_gradients(half, k, tol, most, f, v):
             squares = squares + r * r
         if reduce_add(squares) <= sq_tol:
             return True
-        _precondition(k, f, v)
+        _precondition(gram, k, f, v)
         inner = zero
         for j in range(0, width, L):
             inner = inner + load(v.r, j) * load(v.z, j)
@@ -264,30 +283,3 @@ def conjugate_gradients(half, k, tol, most, f, v):
         for j in range(0, width, L):
             store(v.d, j, load(v.z, j) + beta * load(v.d, j))
     return False
-
-
-@compiled(**INTERNAL)
-def gram_times(half, x, out, side):
-    """Write the product of the Gram matrix and x to `out`, which uses `side` as work space.
-
-    The Gram matrix is the sum of `half` and its transpose: reading it takes longer than the sums.
-    """
-    rows, width = half.shape
-    L, zero = lanes(x), splat(x.dtype.type(0))
-    stop = (rows + L - 1) // L * L
-    for i in range(0, width, L):
-        store(out, i, zero)
-        store(side, i, zero)
-    for j in range(0, rows, 4):
-        s0, s1, s2, s3 = zero, zero, zero, zero
-        x0, x1, x2, x3 = splat(x[j]), splat(x[j + 1]), splat(x[j + 2]), splat(x[j + 3])
-        for i in range(j // L * L, stop, L):
-            v = load(x, i)
-            g0, g1 = load_row(half, j, i), load_row(half, j + 1, i)
-            g2, g3 = load_row(half, j + 2, i), load_row(half, j + 3, i)
-            s0, s1, s2, s3 = s0 + g0 * v, s1 + g1 * v, s2 + g2 * v, s3 + g3 * v
-            store(out, i, load(out, i) + ((g0 * x0 + g1 * x1) + (g2 * x2 + g3 * x3)))
-        side[j], side[j + 1] = reduce_add(s0), reduce_add(s1)
-        side[j + 2], side[j + 3] = reduce_add(s2), reduce_add(s3)
-    for i in range(0, width, L):
-        store(out, i, load(out, i) + load(side, i))

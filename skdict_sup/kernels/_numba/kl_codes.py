@@ -11,15 +11,15 @@ import numpy as np
 
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._curved import (
+    IN_FEATURE_SPACE,
     MAX_TRACE,
     allocate_factor,
     allocate_vectors,
     conjugate_gradients,
+    costs,
     factor_system,
-    factor_whole_system,
-    gram_times,
-    half_gram,
     plain_steps,
+    select_all_atoms,
     select_dense_atoms,
     set_ratio,
     set_system,
@@ -35,6 +35,7 @@ from ._entropy import (
     set_scale,
     step_along,
 )
+from ._products import gram_products, gram_times, padded_size
 from ._rows import aligned
 from ._vectors import lanes, less, load, load_wide, select, splat, store
 
@@ -46,12 +47,10 @@ _ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
 _EPS = 2.0**-52
 _MAX_EXPONENT = 300  # exponent of the largest unit: its cube is in the range of float64
 _PATIENCE = 12  # iterations without progress after which a signal counts as stalled
-# costs of a factor of all atoms, and of each use, in products with the Gram matrix
-_FACTOR_COST, _SOLVE_COST = 56.0, 2.8
 _MOST_STEPS = 30  # limit on conjugate gradients with a factor of another system
 
 
-def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
+def kl_codes(gram, dictionary, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     """Compiled implementation; the docstring of the reference is the contract."""
     n, p = corr.shape
     mean = np.array(np.broadcast_to(mean, (p,)), np.float64)
@@ -61,22 +60,21 @@ def kl_codes(gram, corr, sq_norm, lam, mean, positive, tol, init, max_iter):
     slope_unit = atom * atom * unit
     is_rescaled = atom != 1.0 or unit != 1.0
     if is_rescaled:
-        gram, mean, code, lam = gram / (atom * atom), mean / unit, code / unit, lam / slope_unit
+        gram, dictionary = gram / (atom * atom), dictionary / atom
+        mean, code, lam = mean / unit, code / unit, lam / slope_unit
         corr64, sq_norm64 = corr64 / slope_unit, sq_norm64 / (atom * unit) / (atom * unit)
-    half64, half32 = half_gram(gram, np.float64), half_gram(gram, np.float32)
-    width = half64.shape[1]
-    rows = aligned((len(Iterate._fields), width), np.float64)
-    rows[...] = 0
+    grams = [gram_products(gram, dictionary, dtype) for dtype in (np.float64, np.float32)]
+    width = padded_size(p)
+    rows = aligned((len(Iterate._fields), width), np.float64, np.zeros)
     prior = make_prior(lam, mean, positive, gram.diagonal().astype(np.float64), width)
     n_iter = np.zeros(n, np.int64)
     factors = allocate_factor(width), allocate_factor(width)
     spaces = allocate_vectors(width, np.float32), allocate_vectors(width, np.float64)
-    products = aligned((3, width), np.float64)
-    products[...] = 0
+    products = aligned((3, width), np.float64, np.zeros)
     arrays = corr64, sq_norm64, code, slope, n_iter
     settings = prior, float(tol), 1.0 / slope_unit, max_iter
     sizes = np.array([p, 0, 0])
-    _codes(half64, half32, *arrays, *settings, Iterate(*rows), *factors, *spaces, *products, sizes)
+    _codes(*grams, *arrays, *settings, Iterate(*rows), *factors, *spaces, *products, sizes)
     if is_rescaled:
         code, slope = unit * code, slope_unit * slope
     return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
@@ -114,7 +112,7 @@ def _begin(prior, corr, code, i, c):
 
 
 @compiled(**INTERNAL)
-def _solve(half, half32, prior, tol, is_start, top, trace, sizes, c, start_f, f, v):
+def _solve(gram, gram32, prior, tol, is_start, top, trace, sizes, c, start_f, f, v):
     """Solve Newton's system by the preconditioner that promises least work.
 
     That is the diagonal, the factor at the common start, the last factor of the signal, or a new
@@ -125,48 +123,50 @@ def _solve(half, half32, prior, tol, is_start, top, trace, sizes, c, start_f, f,
     set_system(c.scale, c.rhs, top, prior.diagonal, v)
     # work is counted in products with the Gram matrix
     n_plain, n_start, n_own = plain_steps(trace, tol), math.inf, math.inf
-    if n_plain > 1.0 + _SOLVE_COST:
+    is_single = trace < MAX_TRACE
+    factor_cost, step = costs(gram, is_single)
+    least_size = IN_FEATURE_SPACE if is_single else 0  # of factors that are accurate enough
+    if n_plain > step:
         if is_start:
-            n_start = 1.0 + _SOLVE_COST
-        elif sizes[1] > 0:
-            n_start = (1.0 + _SOLVE_COST) * steps_with(start_f.scale, *system)
-        if sizes[2] > 0:
-            n_own = (1.0 + _SOLVE_COST) * steps_with(f.scale, *system)
+            n_start = step
+        elif sizes[1] != 0 and sizes[1] >= least_size:
+            n_start = step * steps_with(start_f.scale, *system)
+        if sizes[2] != 0 and sizes[2] >= least_size:
+            n_own = step * steps_with(f.scale, *system)
     most = 10 + 3 * int(n_plain)
-    least = min(n_plain, n_start, n_own, _FACTOR_COST)
-    if least == n_plain and conjugate_gradients(half, 0, tol, most, f, v):
+    least = min(n_plain, n_start, n_own, factor_cost)
+    if least == n_plain and conjugate_gradients(gram, 0, tol, most, f, v):
         return
     if least == n_start:
-        if sizes[1] == 0:
-            factor_whole_system(half32, p, c.scale, start_f)
-            sizes[1] = p
+        if sizes[1] == 0 or sizes[1] < least_size:
+            select_all_atoms(p, start_f)
+            sizes[1] = factor_system(gram32, p, p, c.scale, is_single, start_f)
         set_ratio(start_f, c.scale, v)
-        if conjugate_gradients(half, p, tol, _MOST_STEPS, start_f, v):
+        if conjugate_gradients(gram, sizes[1], tol, _MOST_STEPS, start_f, v):
             return
     if least == n_own:
         set_ratio(f, c.scale, v)
-        if conjugate_gradients(half, sizes[2], tol, _MOST_STEPS, f, v):
+        if conjugate_gradients(gram, sizes[2], tol, _MOST_STEPS, f, v):
             return
     k = select_dense_atoms(prior.diagonal, c.scale, p, f)
-    factor_system(half32, p, k, c.scale, f)
-    sizes[2] = k
+    sizes[2] = factor_system(gram32, k, p, c.scale, is_single, f)
     set_system(c.scale, c.rhs, top, prior.diagonal, v)
     set_ratio(f, c.scale, v)
-    most = 1 if k == p and trace < MAX_TRACE else 2 * p + 100
-    conjugate_gradients(half, k, tol, most, f, v)
+    most = 1 if sizes[2] == p and is_single else 2 * p + 100
+    conjugate_gradients(gram, sizes[2], tol, most, f, v)
 
 
 @compiled(**INTERNAL)
-def _direction(half64, half32, prior, tol, is_start, sizes, c, start_f, f, v32, v64):
+def _direction(gram64, gram32, prior, tol, is_start, sizes, c, start_f, f, v32, v64):
     """Write Newton's direction in the dual."""
     top, trace = set_scale(prior, c)
     top = top if top > 0.0 else 1.0
     factors = start_f, f
     if trace < MAX_TRACE:
-        _solve(half32, half32, prior, tol, is_start, top, trace, sizes, c, *factors, v32)
+        _solve(gram32, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v32)
         _write_direction(prior, top, c, v32)
     else:
-        _solve(half64, half32, prior, tol, is_start, top, trace, sizes, c, *factors, v64)
+        _solve(gram64, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v64)
         _write_direction(prior, top, c, v64)
 
 
@@ -194,8 +194,8 @@ def _is_accepted(change, rounding, c):
 
 @compiled(**OPTIONS)
 def _codes(
-    half64,
-    half32,
+    gram64,
+    gram32,
     corr,
     sq_norm,
     code,
@@ -224,10 +224,10 @@ def _codes(
     for i in range(n):
         top, is_common = _begin(prior, corr, code, i, c)
         if is_common and not has_product:
-            gram_times(half64, c.code, start_product, side)
+            gram_times(gram64, c.code, start_product, side)
             has_product = True
         elif not is_common:
-            gram_times(half64, c.code, product, side)
+            gram_times(gram64, c.code, product, side)
         first = start_product if is_common else product
         objective, residual, rounding_scale = evaluate(
             prior, sq_norm[i], first, c.code, c.dual, c.slope, c.corr
@@ -238,14 +238,14 @@ def _codes(
             n_steps += 1
             is_start = is_common and n_steps == 1
             system_tol = min(_LARGEST_TOL, _FRACTION * sufficient / residual)
-            halves, work = (half64, half32), (sizes, c, start_f, f, v32, v64)
-            _direction(*halves, prior, max(_LEAST_TOL, system_tol), is_start, *work)
+            grams, work = (gram64, gram32), (sizes, c, start_f, f, v32, v64)
+            _direction(*grams, prior, max(_LEAST_TOL, system_tol), is_start, *work)
             previous_objective, previous_residual = objective, residual
             rounding = _ROUNDING_UNITS * _EPS * rounding_scale
             length = 1.0
             for _ in range(_MAX_TRIALS):
                 step_along(prior, length, c)
-                gram_times(half64, c.trial_code, product, side)
+                gram_times(gram64, c.trial_code, product, side)
                 objective, residual, rounding_scale = evaluate(
                     prior, sq_norm[i], product, c.trial_code, c.trial_dual, c.trial_slope, c.corr
                 )
