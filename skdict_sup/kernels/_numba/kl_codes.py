@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from ..kl_codes import kl_codes as _kernel
 from ._compile import INTERNAL, OPTIONS, compiled
 from ._curved import (
     IN_FEATURE_SPACE,
@@ -67,14 +68,21 @@ def kl_codes(gram, dictionary, corr, sq_norm, lam, mean, positive, tol, init, ma
     width = padded_size(p)
     rows = aligned((len(Iterate._fields), width), np.float64, np.zeros)
     prior = make_prior(lam, mean, positive, gram.diagonal().astype(np.float64), width)
-    n_iter = np.zeros(n, np.int64)
+    n_iter, has_failed = np.zeros(n, np.int64), np.zeros(n, np.bool_)
     factors = allocate_factor(width), allocate_factor(width)
     spaces = allocate_vectors(width, np.float32), allocate_vectors(width, np.float64)
     products = aligned((3, width), np.float64, np.zeros)
-    arrays = corr64, sq_norm64, code, slope, n_iter
+    arrays = corr64, sq_norm64, code, slope, n_iter, has_failed
     settings = prior, float(tol), 1.0 / slope_unit, max_iter
     sizes = np.array([p, 0, 0])
     _codes(*grams, *arrays, *settings, Iterate(*rows), *factors, *spaces, *products, sizes)
+    if has_failed.any():  # the reference has systems in double precision
+        arrays = (a[has_failed] for a in (corr64, sq_norm64))
+        settings = lam, mean, positive, tol, code[has_failed], max_iter
+        code[has_failed], slope[has_failed], n_more = _kernel.reference(
+            gram.astype(np.float64), dictionary, *arrays, *settings
+        )
+        n_iter[has_failed] += n_more
     if is_rescaled:
         code, slope = unit * code, slope_unit * slope
     return code.astype(corr.dtype), slope.astype(corr.dtype), n_iter
@@ -113,7 +121,7 @@ def _begin(prior, corr, code, i, c):
 
 @compiled(**INTERNAL)
 def _solve(gram, gram32, prior, tol, is_start, top, trace, sizes, c, start_f, f, v):
-    """Solve Newton's system by the preconditioner that promises least work.
+    """Solve Newton's system by the preconditioner that promises least work; whether it succeeded.
 
     That is the diagonal, the factor at the common start, the last factor of the signal, or a new
     one. `sizes` has the number of atoms, and of those in each of the two factors.
@@ -136,38 +144,40 @@ def _solve(gram, gram32, prior, tol, is_start, top, trace, sizes, c, start_f, f,
     most = 10 + 3 * int(n_plain)
     least = min(n_plain, n_start, n_own, factor_cost)
     if least == n_plain and conjugate_gradients(gram, 0, tol, most, f, v):
-        return
+        return True
     if least == n_start:
         if sizes[1] == 0 or sizes[1] < least_size:
             select_all_atoms(p, start_f)
             sizes[1] = factor_system(gram32, p, p, c.scale, is_single, start_f)
         set_ratio(start_f, c.scale, v)
         if conjugate_gradients(gram, sizes[1], tol, _MOST_STEPS, start_f, v):
-            return
+            return True
     if least == n_own:
         set_ratio(f, c.scale, v)
         if conjugate_gradients(gram, sizes[2], tol, _MOST_STEPS, f, v):
-            return
+            return True
     k = select_dense_atoms(prior.diagonal, c.scale, p, f)
     sizes[2] = factor_system(gram32, k, p, c.scale, is_single, f)
     set_system(c.scale, c.rhs, top, prior.diagonal, v)
     set_ratio(f, c.scale, v)
-    most = 1 if sizes[2] == p and is_single else 2 * p + 100
-    conjugate_gradients(gram, sizes[2], tol, most, f, v)
+    is_direct = sizes[2] == p and is_single
+    most = 1 if is_direct else 2 * p + 100
+    return conjugate_gradients(gram, sizes[2], tol, most, f, v) or is_direct
 
 
 @compiled(**INTERNAL)
 def _direction(gram64, gram32, prior, tol, is_start, sizes, c, start_f, f, v32, v64):
-    """Write Newton's direction in the dual."""
+    """Write Newton's direction in the dual; whether its system could be solved."""
     top, trace = set_scale(prior, c)
     top = top if top > 0.0 else 1.0
     factors = start_f, f
     if trace < MAX_TRACE:
-        _solve(gram32, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v32)
+        done = _solve(gram32, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v32)
         _write_direction(prior, top, c, v32)
     else:
-        _solve(gram64, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v64)
+        done = _solve(gram64, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v64)
         _write_direction(prior, top, c, v64)
+    return done
 
 
 @compiled(**INTERNAL)
@@ -201,6 +211,7 @@ def _codes(
     code,
     slope,
     n_iter,
+    has_failed,
     prior,
     tol,
     absolute_unit,
@@ -217,6 +228,7 @@ def _codes(
 ):
     """Replace the initial codes of all signals by optimal ones; writes slopes and iterations.
 
+    `has_failed`: whether a code is not optimal, and a system was too ill-conditioned to solve.
     Signals that start at the common code share a factor, and the product of that code.
     """
     n, p = corr.shape
@@ -233,13 +245,14 @@ def _codes(
             prior, sq_norm[i], first, c.code, c.dual, c.slope, c.corr
         )
         sufficient = tol * (top if top > 0 else absolute_unit)
-        n_stalled, n_steps, sizes[2] = 0, 0, 0
+        n_stalled, n_steps, sizes[2], is_rough = 0, 0, 0, False
         while residual > sufficient and n_stalled < _PATIENCE and n_steps < max_iter:
             n_steps += 1
             is_start = is_common and n_steps == 1
             system_tol = min(_LARGEST_TOL, _FRACTION * sufficient / residual)
             grams, work = (gram64, gram32), (sizes, c, start_f, f, v32, v64)
-            _direction(*grams, prior, max(_LEAST_TOL, system_tol), is_start, *work)
+            done = _direction(*grams, prior, max(_LEAST_TOL, system_tol), is_start, *work)
+            is_rough = is_rough or not done
             previous_objective, previous_residual = objective, residual
             rounding = _ROUNDING_UNITS * _EPS * rounding_scale
             length = 1.0
@@ -257,6 +270,6 @@ def _codes(
             decreases = objective < previous_objective - rounding
             improves = decreases or residual < 0.9 * previous_residual
             n_stalled = 0 if improves else n_stalled + 1
-        n_iter[i] = n_steps
+        n_iter[i], has_failed[i] = n_steps, is_rough and residual > sufficient
         for j in range(p):
             code[i, j], slope[i, j] = c.code[j], c.slope[j]
