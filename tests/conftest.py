@@ -10,7 +10,7 @@ import pytest
 from crossed import THROUGH, holders, through, versions_for
 from hypothesis import Phase, settings
 
-from skdict_sup import kernels
+from skdict_sup import kernels, warm_up
 from skdict_sup._array import to_numpy
 
 settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
@@ -110,6 +110,8 @@ def pytest_configure(config):
     config.option.randomly_reset_seed = False  # the order is by chance, what tests draw is not
     if config.getoption("--through") and "HYPOTHESIS_PROFILE" not in os.environ:
         settings.load_profile("few")
+    if config.getoption("numprocesses", None) and not config.option.collectonly:
+        warm_up()  # or else each process of the tests compiles the same kernels
 
 
 def pytest_collection_modifyitems(config, items):

@@ -76,7 +76,9 @@ def kl_codes(gram, dictionary, corr, sq_norm, lam, mean, positive, tol, init, ma
     settings = prior, float(tol), 1.0 / slope_unit, max_iter
     sizes = np.array([p, 0, 0])
     _codes(*grams, *arrays, *settings, Iterate(*rows), *factors, *spaces, *products, sizes)
-    if has_failed.any():  # the reference has systems in double precision
+    # the reference has systems in double precision; such signals in single precision are left to
+    # callers, whose products are too inaccurate for them
+    if has_failed.any() and corr.dtype == np.float64:
         arrays = (a[has_failed] for a in (corr64, sq_norm64))
         settings = lam, mean, positive, tol, code[has_failed], max_iter
         code[has_failed], slope[has_failed], n_more = _kernel.reference(
@@ -133,7 +135,7 @@ def _solve(gram, gram32, prior, tol, is_start, top, trace, sizes, c, start_f, f,
     n_plain, n_start, n_own = plain_steps(trace, tol), math.inf, math.inf
     is_single = trace < MAX_TRACE
     factor_cost, step = costs(gram, is_single)
-    least_size = IN_FEATURE_SPACE if is_single else 0  # of factors that are accurate enough
+    least_size = IN_FEATURE_SPACE if is_single else 0  # sizes below are not accurate enough
     if n_plain > step:
         if is_start:
             n_start = step
