@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .warm_up import DTYPES, compile_all
+from .warm_up import DTYPES, compile_all, compile_kernels
 
 
 def compile_levels(folder, names=None, dtypes=DTYPES, n_jobs=None, verbose=0):
@@ -42,8 +42,16 @@ def compile_levels(folder, names=None, dtypes=DTYPES, n_jobs=None, verbose=0):
         with tempfile.TemporaryDirectory() as cache:
             target = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": known[name]}
             environment = {**target, "NUMBA_CACHE_DIR": cache}
-            compile_all(dtypes, n_jobs, verbose, environment)
+            compile_all(dtypes, n_jobs, verbose, compile_anew, environment)
             (Path(folder) / name).mkdir(parents=True, exist_ok=True)
             for path in Path(cache).rglob("*.nb[ci]"):
                 shutil.copy(path, Path(folder) / name)
     return names
+
+
+def compile_anew(dtype, names):
+    """Compile kernels, though an installed package may have their machine code."""
+    from ._numba import _prebuilt
+
+    _prebuilt.ignore_package()
+    compile_kernels(dtype, names)

@@ -63,20 +63,21 @@ def warm_up(
     """
     dtypes = [dtypes] if isinstance(dtypes, str | type | np.dtype) else list(dtypes)
     names = [_name_of(dtype) for dtype in dtypes]
-    return compile_all(names, n_jobs, verbose, {})
+    return compile_all(names, n_jobs, verbose, compile_kernels, {})
 
 
-def compile_all(dtypes, n_jobs, verbose, environment):
+def compile_all(dtypes, n_jobs, verbose, function, environment):
     """Compile all kernels in processes, which have further environment variables.
 
-    Returns the seconds of each by dtype and kernels.
+    `function` is what they call with a dtype and names of kernels. Returns the seconds of each by
+    dtype and kernels.
     """
     jobs, seconds = [(name, group) for group in _groups() for name in dtypes], {}
 
     def run(job):
         dtype, group = job
         start = time.perf_counter()
-        _run(dtype, group, environment)
+        _run(function, dtype, group, environment)
         key = f"{dtype}: {', '.join(group)}"
         seconds[key] = time.perf_counter() - start
         if verbose:
@@ -103,10 +104,11 @@ def _groups():
     return _ON_PATHS, tuple(name for name in names if name not in _ON_PATHS)
 
 
-def _run(dtype, group, environment):
+def _run(function, dtype, group, environment):
     """Compile kernels in a process of their own."""
     paths = os.pathsep.join(path or os.curdir for path in sys.path)
-    code = f"from {__name__} import compile_kernels; compile_kernels({dtype!r}, {list(group)!r})"
+    module, name = function.__module__, function.__name__
+    code = f"from {module} import {name}; {name}({dtype!r}, {list(group)!r})"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": paths, **environment},

@@ -53,12 +53,17 @@ def use(packages, cache, sources=None, **environment):
 def packages(tmp_path_factory):
     """Folder of a package with the machine code of one kernel for the lowest level."""
     folder = tmp_path_factory.mktemp("packages")
+    make(folder / PACKAGE)
+    return folder
+
+
+def make(folder):
+    """Write such a package."""
     module = import_module("skdict_sup.kernels.warm_up")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_groups", lambda: [("overlap_add",)])
-        assert compile_levels(folder / PACKAGE, [LEVEL], ["float64"]) == [LEVEL]
-    (folder / PACKAGE / "__init__.py").touch()
-    return folder
+        assert compile_levels(folder, [LEVEL], ["float64"]) == [LEVEL]
+    (folder / "__init__.py").touch()
 
 
 def of_level(features):
@@ -69,6 +74,14 @@ def of_level(features):
 def test_a_processor_of_the_level_finds_all_functions(packages, tmp_path):
     assert use(packages, tmp_path, **of_level(FEATURES + ",+aes"))
     assert not list(tmp_path.rglob("*.nbc"))  # nothing was compiled
+
+
+def test_an_installed_package_does_not_keep_functions_out_of_another(
+    packages, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(packages)
+    make(tmp_path / "other" / PACKAGE)
+    assert use(tmp_path / "other", tmp_path / "cache", **of_level(FEATURES))
 
 
 def test_others_compile(packages, tmp_path):

@@ -152,7 +152,7 @@ def test_float32_converges_at_any_scale(problem):
 @every_sign
 @every_dtype
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
-@pytest.mark.parametrize("seed", [3, 5, 6])
+@pytest.mark.parametrize("seed", [3, 5])
 def test_signals_beyond_any_lam_converge_and_nothing_overflows(seed, positive, dtype, scale):
     # where lam is nothing beside the signals, Newton's method needs larger ones on the way
     X, D = draw(seed, 20, 12, 5)

@@ -42,6 +42,7 @@ from ._vectors import lanes, less, load, load_wide, select, splat, store
 
 # accuracy of the linear systems: the residual to reach over that before, times a fraction, within
 _LEAST_TOL, _LARGEST_TOL, _FRACTION = 1e-5, 0.03, 0.03
+_STALLED_TOL = 1e-12  # the same, in double precision, after a step without progress
 _SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
 _MAX_TRIALS = 30  # step lengths that are tried in one iteration
 _ROUNDING_UNITS = 16  # by how many units of rounding an objective may be off
@@ -162,7 +163,7 @@ def _solve(gram, gram32, prior, tol, is_start, top, trace, sizes, c, start_f, f,
     sizes[2] = factor_system(gram32, k, p, c.scale, is_single, f)
     set_system(c.scale, c.rhs, top, prior.diagonal, v)
     set_ratio(f, c.scale, v)
-    is_direct = sizes[2] == p and is_single
+    is_direct = sizes[2] == p and is_single and tol >= _LEAST_TOL
     most = 1 if is_direct else 2 * p + 100
     return conjugate_gradients(gram, sizes[2], tol, most, f, v) or is_direct
 
@@ -173,7 +174,7 @@ def _direction(gram64, gram32, prior, tol, is_start, sizes, c, start_f, f, v32, 
     top, trace = set_scale(prior, c)
     top = top if top > 0.0 else 1.0
     factors = start_f, f
-    if trace < MAX_TRACE:
+    if trace < MAX_TRACE and tol >= _LEAST_TOL:
         done = _solve(gram32, gram32, prior, tol, is_start, top, trace, sizes, c, *factors, v32)
         _write_direction(prior, top, c, v32)
     else:
@@ -253,7 +254,9 @@ def _codes(
             is_start = is_common and n_steps == 1
             system_tol = min(_LARGEST_TOL, _FRACTION * sufficient / residual)
             grams, work = (gram64, gram32), (sizes, c, start_f, f, v32, v64)
-            done = _direction(*grams, prior, max(_LEAST_TOL, system_tol), is_start, *work)
+            # accuracy in the norm of the system may not be enough for its smallest entries
+            system_tol = max(_LEAST_TOL, system_tol) if n_stalled == 0 else _STALLED_TOL
+            done = _direction(*grams, prior, system_tol, is_start, *work)
             is_rough = is_rough or not done
             previous_objective, previous_residual = objective, residual
             rounding = _ROUNDING_UNITS * _EPS * rounding_scale
