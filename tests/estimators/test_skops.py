@@ -22,6 +22,7 @@ from storable import (
 )
 
 from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning
+from skdict_sup.augment import Compose, GaussianNoise, RandomAffine, RandomShift
 from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor
 
 sio = pytest.importorskip("skops.io", reason="skops is not installed")
@@ -54,6 +55,9 @@ VARIANTS = {  # beside those of `EVERY`, for their types
     "exponentiated": regressor(solver="exponentiated_gradient", prior=KL(1.0, 0.1)),
     "limits": classifier(max_nonzeros=3),
     "strings": classifier(),
+    "augmented": classifier(
+        augment=Compose([RandomShift((4, 4)), RandomAffine((4, 4)), GaussianNoise()])
+    ),
 }
 
 
