@@ -13,7 +13,7 @@ from skdict_sup import ElasticNet, OnlineDictionaryLearning
 from skdict_sup.image import PatchFeatures
 
 SEED, COSTS = 0, (1e-3, 1e-2, 0.1, 1.0, 10.0)  # C of the classifier
-RIDGES = (0.1, 1.0)  # for whitening
+RIDGES = (0.1, 0.5, 2.0, 8.0)  # for whitening
 
 
 class KMeansTriangle(TransformerMixin, BaseEstimator):

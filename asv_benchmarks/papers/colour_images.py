@@ -37,7 +37,7 @@ PAPER = {  # accuracy % of the paper, on CIFAR-10
 }
 KMEANS = "k-means, triangle"
 KINDS = (KMEANS, "codes w >= 0", "codes, two halves")
-LAMS = (0.25, 0.5, 1.0, 1.5)
+LAMS = (0.25, 0.5, 1.0)
 SIZES = (100, 200, 400)
 FULL = {"stride": 1, "n_patches": 100_000, "n_chosen_on": 2500}
 QUICK = {"stride": 3, "n_patches": 5000, "n_chosen_on": 400}
