@@ -28,6 +28,7 @@ from benchmarks import common
 
 from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning, SupervisedDictionaryClassifier
 from skdict_sup import encode as codes_of
+from skdict_sup.augment import Compose, GaussianNoise
 
 ATOMS, FEATURES, SEED = 400, 180, 0
 L1_LAMS = (0.05, 0.1, 0.2)
@@ -159,15 +160,9 @@ def choose(data, D, priors, halves, kept):
     return min(tried, key=lambda found: found[0]), tried
 
 
-class Noise:
-    """Signals of norm one with Gaussian noise; any rotation of them has the same."""
-
-    def __init__(self, size):
-        self.size = size
-
-    def __call__(self, X, rng):
-        X = X + self.size / X.shape[1] ** 0.5 * rng.standard_normal(X.shape)
-        return common.unit_rows(X)
+def normalised(X, rng):
+    """Signals scaled to norm one again, as a step of an augmentation."""
+    return common.unit_rows(X)
 
 
 def backpropagated(data, D, way, n, epochs):
@@ -185,7 +180,7 @@ def backpropagated(data, D, way, n, epochs):
         data.X[:256], data.y[:256]
     )  # for the size of codes, which nu is relative to
     size = learner.nu_ * 256
-    augment = Noise(way.noise) if way.noise else None
+    augment = Compose([GaussianNoise(way.noise), normalised]) if way.noise else None
     learner.set_params(nu=way.ridge * size / n, label_smoothing=way.smoothing, augment=augment)
     start = time.perf_counter()
     learner.fit(data.X[:n], data.y[:n])

@@ -184,7 +184,12 @@ def classification(quick):
     (X, y), (X_test, y_test) = map(common.stored_digits, ("train", "test"))
     n = 1000 if quick else len(X)
     X, X_test = (common.unit_rows(part.astype(np.float64)) for part in (X[:n], X_test))
-    prior, found = ElasticNet(0.1), {}
+    return classified((X, y[:n]), (X_test, y_test), ElasticNet(0.1), quick)
+
+
+def classified(train, test, prior, quick):
+    """{(architecture, training): accuracy} for signals and labels, with 100 atoms."""
+    (X, y), (X_test, y_test), found = train, test, {}
     learner = OnlineDictionaryLearning(100, prior=prior, max_iter=1, random_state=SEED)
     dictionary = learner.fit(X).components_
     for key in TRAININGS:
@@ -198,11 +203,11 @@ def classification(quick):
             max_iter=2 if quick else 10,
             random_state=SEED,
         ).fit(X)
-        model = LogisticRegression(max_iter=300).fit(encoder.transform(X), y[:n])
+        model = LogisticRegression(max_iter=300).fit(encoder.transform(X), y)
         found[key] = 100 * model.score(encoder.transform(X_test), y_test)
         print(f"  {key}: {found[key]:.2f} %", flush=True)
     code = encode(X, dictionary, prior=prior).code
-    model = LogisticRegression(max_iter=300).fit(code, y[:n])
+    model = LogisticRegression(max_iter=300).fit(code, y)
     code = encode(X_test, dictionary, prior=prior).code
     found["exact codes", ""] = 100 * model.score(code, y_test)
     return found

@@ -26,7 +26,8 @@ from skdict_sup import (
     SupervisedDictionaryClassifier,
     encode,
 )
-from skdict_sup.demo.data import normalise, shifts
+from skdict_sup.augment import Compose, RandomShift
+from skdict_sup.demo.data import normalise, renormalised
 
 PARTS = ("unsupervised", "shared", "one each", "few labels")
 SIZES = (50, 100, 200, 300)
@@ -53,7 +54,8 @@ class Digits:
             )
         self.X, self.X_test = (normalise(part.astype(np.float32)) for part in (X, X_test))
         side = round(X.shape[1] ** 0.5)
-        self.shift = shifts((side, side))
+        shift = RandomShift((side, side), pixels=1, fill="edge")
+        self.shift = Compose([shift, renormalised])
 
     def error(self, model):
         return 100 * (1 - model.score(self.X_test, self.y_test))

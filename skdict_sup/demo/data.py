@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._files import unpacked_size
+from ..augment import Compose, RandomShift
 from ._running import DataError
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -155,25 +156,16 @@ def normalise(X):
     return X / np.where(norms > 0, norms, 1)
 
 
+def renormalised(X, rng):
+    """Scale signals again as `normalise` does, as a step of an augmentation."""
+    return normalise(X)
+
+
 def shifts(image_shape):
-    """Augmentation function (X, rng) that shifts each image at random, repeating its border.
+    """Augmentation that shifts each normalised image at random, repeating its border.
 
     Shifts are -1, 0 or 1 pixels. Images below 16 pixels are shifted by up to half a pixel, with
     interpolation.
     """
-    is_small = min(image_shape) < 16
-
-    def shift(X, rng):
-        images = np.pad(X.reshape(-1, *image_shape), ((0, 0), (1, 1), (1, 1)), mode="edge")
-        for axis in (1, 2):
-            by = rng.uniform(-0.5, 0.5, len(X)) if is_small else rng.integers(-1, 2, len(X))
-            images = _shift(images, by.astype(X.dtype)[:, None, None], axis)
-        return normalise(images[:, 1:-1, 1:-1].reshape(X.shape))
-
-    return shift
-
-
-def _shift(images, by, axis):
-    """Shift images along an axis by -1 to 1 pixels, with linear interpolation."""
-    neighbour = np.where(by > 0, np.roll(images, 1, axis), np.roll(images, -1, axis))
-    return images + np.abs(by) * (neighbour - images)
+    pixels = 0.5 if min(image_shape) < 16 else 1
+    return Compose([RandomShift(image_shape, pixels, fill="edge"), renormalised])

@@ -2,12 +2,16 @@
 
 from typing import Any, ClassVar, Self
 
+from .._array import to_numpy
+from .._atoms import atoms_of
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
 from ..dictionary import online
 from ..dictionary.learner import learn_from, learn_unlabelled, method_for
 from ..dictionary.start import initial_atoms, resolved_prior
 from ..priors import Prior
+from ..problem import Problem
+from ..reconstruction import as_reconstruction
 from ._coding import CodingEstimator
 from ._fitting import as_generator, atomic_update, restore_on_error
 from ._parameters import (
@@ -246,6 +250,43 @@ class OnlineDictionaryLearning(CodingEstimator):
             state, objective = learn_from(state, X, settings)
             self._publish(state, settings, [*curve, float(objective.mean())])
         return self
+
+    def score(self, X: Array, y: Array | None = None) -> float:
+        r"""Minus the mean objective of signals, which is higher for a better dictionary.
+
+        .. math:: -\frac1n \sum_i \min_w \; \tfrac12 \|x_i - w D\|_2^2 + \varphi(w)
+
+        With `max_nonzeros` it is minus the mean of half the squared residuals, with `max_residual`
+        minus the mean l1 norm of codes (or number of nonzeros, for ``solver="omp"``). Scores are
+        comparable for one prior and one scale of the signals only: a smaller lam alone makes the
+        objective smaller.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Signals, such as those that were held out.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            The score, in squared units of the signals.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        coder = self._fitted_coder(X)
+        solution = CodingEstimator._encode(coder, coder._signals(X, reset=False))
+        limits = self._limits()
+        if limits is None:
+            return -float(to_numpy(solution.objective).mean(dtype=float))
+        problem = Problem(
+            as_reconstruction(self.transfer), self.prior_, atoms_of(coder.components_)
+        )
+        return -float(to_numpy(limits.cost(problem, solution)).mean(dtype=float))
 
     def _initial_state(self, X, rng):
         """Initial state and settings of learning from scratch."""

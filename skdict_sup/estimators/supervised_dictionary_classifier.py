@@ -85,7 +85,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Fraction of the samples that early stopping holds out, epochs without a better validation
         score after which it ends the fit, and the increase that counts as better.
     augment : callable or None, default=None
-        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to new signals.
+        Function (X, rng) -> X of a mini-batch, as :class:`~skdict_sup.augment.RandomShift`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     positive_dictionary, warm_start : bool, default=False

@@ -85,7 +85,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     tol : float, default=1e-4
         Increase of the validation score that counts as better.
     augment : callable or None, default=None
-        Function ``augment(X, rng)`` from a mini-batch and a NumPy generator to new signals.
+        Function (X, rng) -> X of a mini-batch, as :class:`~skdict_sup.augment.RandomShift`.
     positive_dictionary : bool, default=False
         Whether atoms are nonnegative.
     warm_start : bool, default=False

@@ -34,7 +34,7 @@ class TunedPrior:
     estimator : estimator
         The estimator with the tuned prior, not fitted.
     prior : prior object
-        The tuned prior.
+        The tuned prior, that with the smallest of the losses.
     values : list of dict
         Hyper-parameters at which the validation loss was computed, in order.
     losses : list of float
@@ -71,7 +71,9 @@ def tune_prior(
     in the logarithms of the hyper-parameters h, by L-BFGS. With an elastic net it begins at the
     best of some factors of lam, whose codes are those of one path. The gradient is exact: it
     passes through the codes (:func:`code_vjp`) and through the optimal head. Each round is one fit
-    and some ten codings, where a grid search needs a fit for each value and fold.
+    and some ten codings, where a grid search needs a fit for each value and fold. The validation
+    samples are the same in all rounds, and the values with the smallest loss of all are kept. A
+    round that finds none is the last one.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def tune_prior(
     validation_fraction : float, default=0.25
         Fraction of the samples for the validation loss.
     n_rounds : int, default=2
-        Number of rounds of a fit and a search.
+        Largest number of rounds of a fit and a search.
     max_iter : int, default=10
         Maximum number of iterations of each search.
     random_state : int, RandomState instance or None, default=None
@@ -141,54 +143,65 @@ def tune_prior(
     model: Any = clone(estimator)
     model.set_params(warm_start=False, early_stopping=False)
     search = _Search(verbose)
+    parts = _split(model, X, y, validation_fraction, int(rng.integers(2**31)))
+    seed = int(rng.integers(2**31))
     for _ in range(n_rounds):
-        prior = _tune_once(model, X, y, validation_fraction, names, max_iter, rng, search)
-        model.set_params(prior=prior)
+        smallest = search.smallest
+        _tune_once(model, parts, names, max_iter, np.random.default_rng(seed), search)
+        if search.smallest == smallest:
+            break
+        model.set_params(prior=search.prior)
     tuned: Any = clone(estimator)
-    tuned.set_params(prior=prior)
-    return TunedPrior(tuned, prior, search.values, search.losses)
+    tuned.set_params(prior=search.prior)
+    return TunedPrior(tuned, search.prior, search.values, search.losses)
 
 
 class _Search:
-    """History of a search: the values tried, and their losses."""
+    """History of a search: the values tried, their losses, and the prior with the smallest."""
 
     def __init__(self, verbose):
         self.verbose, self.values, self.losses = verbose, [], []
+        self.smallest: float = np.inf
+        self.prior: Any = None
 
-    def record(self, values, loss):
-        """Add the hyper-parameters and the loss of a trial."""
+    def record(self, prior, values, loss):
+        """Add the prior, the hyper-parameters and the loss of a trial."""
         self.values.append(values)
         self.losses.append(loss)
+        if self.prior is None or loss < self.smallest:
+            self.smallest, self.prior = loss, prior
         if self.verbose:
             shown = ", ".join(f"{name} {np.max(value):.4g}" for name, value in values.items())
             print(f"{shown}: validation loss {loss:.6g}", flush=True)
 
 
-def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
-    """Prior with the smallest validation loss for the dictionary of one fit."""
-    train, validation = _split(model, X, y, fraction, int(rng.integers(2**31)))
-    model.fit(*train)
+def _tune_once(model, parts, names, max_iter, rng, search):
+    """Search the prior with the smallest validation loss for the dictionary of one fit.
+
+    `parts` are the training and the validation samples, each a pair (X, y).
+    """
+    model.fit(*parts[0])
     with one_blas_thread():
-        train, validation = _batch(model, *train, rng), _batch(model, *validation, rng)
+        train, validation = (_batch(model, X, y, rng) for X, y in parts)
         settings, learned = model._training.settings, model._training.state.parameters
         parameters = {name: _as_float64(a) for name, a in learned.items()}
         prior = settings.prior
         names = _check_names(prior, names)
         initial = {name: getattr(prior, name) for name in names}
         vector = head_fit.HeadProblem(parameters, settings).flatten(parameters)
-        best = [np.inf, prior]
+
+        def with_values(values):
+            return type(prior)(**prior.get_params() | values)
 
         def objective(logs):
             nonlocal vector
             factors = map(float, np.exp(logs))
             values = {k: initial[k] * factor for k, factor in zip(names, factors, strict=True)}
-            trial = type(prior)(**prior.get_params() | values)
+            trial = with_values(values)
             loss, gradient, vector = hypergradient.loss_and_gradient(
                 parameters, vector, train, validation, replace(settings, prior=trial)
             )
-            search.record(values, loss)
-            if loss < best[0]:
-                best[:] = loss, trial
+            search.record(trial, values, loss)
             return loss, np.array([np.sum(gradient[name] * values[name]) for name in names])
 
         log_range, start = np.log(_RANGE), np.zeros(len(names))
@@ -196,7 +209,8 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
             batches = train, validation
             losses = hypergradient.losses_on_path(parameters, vector, *batches, settings, _FACTORS)
             for factor, loss in zip(_FACTORS, losses, strict=True):
-                search.record(initial | {"lam": factor * initial["lam"]}, loss)
+                values = initial | {"lam": factor * initial["lam"]}
+                search.record(with_values(values), values, loss)
             start[names.index("lam")] = np.log(_FACTORS[int(np.argmin(losses))])
         minimize(
             objective,
@@ -206,7 +220,6 @@ def _tune_once(model, X, y, fraction, names, max_iter, rng, search):
             bounds=[(-log_range, log_range)] * len(names),
             options={"maxiter": max_iter, "ftol": 1e-5},
         )
-    return best[1]
 
 
 def _split(model, X: Any, y, fraction, seed):

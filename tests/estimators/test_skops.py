@@ -22,7 +22,8 @@ from storable import (
 )
 
 from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning
-from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchRegressor
+from skdict_sup.augment import Compose, GaussianNoise, RandomAffine, RandomShift
+from skdict_sup.image import DictionaryDenoiser, DictionaryInpainter, PatchFeatures, PatchRegressor
 
 sio = pytest.importorskip("skops.io", reason="skops is not installed")
 
@@ -54,6 +55,9 @@ VARIANTS = {  # beside those of `EVERY`, for their types
     "exponentiated": regressor(solver="exponentiated_gradient", prior=KL(1.0, 0.1)),
     "limits": classifier(max_nonzeros=3),
     "strings": classifier(),
+    "augmented": classifier(
+        augment=Compose([RandomShift((4, 4)), RandomAffine((4, 4)), GaussianNoise()])
+    ),
 }
 
 
@@ -76,6 +80,9 @@ FEW = {"patch_size": 4, "random_state": 0}
 OF_IMAGES = {
     "regressor": PatchRegressor(regressor(fit_linear=True), n_stages=2, n_patches=200, **FEW),
     "denoiser": DictionaryDenoiser(4, sigma=0.1, max_iter=1, **FEW),
+    "features": PatchFeatures(
+        OnlineDictionaryLearning(4, max_iter=1, random_state=0), n_patches=200, **FEW
+    ),
     "inpainter": DictionaryInpainter(4, learning_lam=0.002, start="nearest", max_iter=1, **FEW),
 }
 

@@ -1,7 +1,7 @@
 """The layers of the package, read from its imports; a failure names file and line.
 
     7  demo   __main__                       the command line
-    6  nn   parallel   image   plotting      edges: nobody below imports them
+    6  nn   parallel   image   plotting   augment    edges: nobody below imports them
     5  estimators
     4  dictionary   supervised   encoders
     3  solvers   execution   limit_arguments   coding   path
@@ -64,6 +64,7 @@ LAYERS = {
     "parallel": 6,
     "image": 6,
     "plotting": 6,
+    "augment": 6,
     "demo": 7,
     "__main__": 7,
 }

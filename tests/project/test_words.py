@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import skdict_sup
-from skdict_sup import image, parallel, plotting, priors
+from skdict_sup import augment, image, parallel, plotting, priors
 from skdict_sup.dictionary.initialise import INITS
 from skdict_sup.encoders import ARCHITECTURES
 from skdict_sup.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
@@ -106,7 +106,9 @@ def retired(prose):
 
 
 def public_objects():
-    for home in filter(None, (skdict_sup, plotting, nn, image, image.degradations, parallel)):
+    for home in filter(
+        None, (skdict_sup, augment, plotting, nn, image, image.degradations, parallel)
+    ):
         yield from (getattr(home, name) for name in home.__all__ if name != "degradations")
 
 
@@ -145,7 +147,7 @@ def test_every_public_name_is_in_the_reference():
     text = (DOCS / "api.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"^   (\w+)$", text, re.MULTILINE))
     images = {*image.__all__, *image.degradations.__all__} - {"degradations"}  # a module
-    edges = {*plotting.__all__, *names_of_layers(), *images, *parallel.__all__}
+    edges = {*augment.__all__, *plotting.__all__, *names_of_layers(), *images, *parallel.__all__}
     assert named == {*skdict_sup.__all__, *edges}
 
 

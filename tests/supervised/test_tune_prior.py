@@ -95,13 +95,25 @@ def classifier(**settings):
 @pytest.mark.parametrize("lam", [5e-3, 2.0])
 @pytest.mark.parametrize("make", [ElasticNet, lambda lam: KL(lam=lam, p=0.01)], ids=["l1", "kl"])
 def test_a_bad_start_gets_better(make, lam):
-    tuned = tune_prior(classifier(prior=make(lam)), X, Y, max_iter=4, random_state=0)
+    tuned = tune_prior(classifier(prior=make(lam)), X, Y, max_iter=4, random_state=1)
     assert min(tuned.losses) < tuned.losses[0]
     assert tuned.prior.lam != lam
     assert tuned.estimator.prior.lam == tuned.prior.lam
     assert not hasattr(tuned.estimator, "components_")
     assert len(tuned.values) == len(tuned.losses)
     assert tuned.estimator.fit(X, Y).score(X, Y) > 0.9
+
+
+@pytest.mark.parametrize("lam", [5e-3, 0.5])
+def test_the_best_values_of_all_rounds_are_kept(lam):
+    start = classifier(prior=ElasticNet(lam))
+    tuned = tune_prior(start, X, Y, n_rounds=3, max_iter=3, random_state=1)
+    best = int(np.argmin(tuned.losses))
+    assert tuned.values[best] == {"lam": tuned.prior.lam}
+    # rounds share their validation samples: one that begins at the best values of the round before
+    # has their loss for the dictionary of a new fit, so that equal fits have equal losses
+    again = tune_prior(start, X, Y, n_rounds=1, max_iter=3, random_state=1)
+    assert tuned.losses[: len(again.losses)] == again.losses
 
 
 def test_noise_is_worth_a_larger_lam():
