@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from skdict_sup import KL, ElasticNet, encode, parallel
 from skdict_sup.coding import make_problem
+from skdict_sup.parallel import _plan
 
 X = digits(40)[0]
 N, M, P = *X.shape, 7
@@ -155,7 +156,7 @@ def test_building_computes_nothing(certificate):
 
 
 def test_auto_is_resolved_on_a_sample_of_rows(monkeypatch):
-    monkeypatch.setattr(parallel.inference, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "FEW", 64)
     many = np.tile(X, (16, 1)) * np.linspace(1, 2, 16 * N)[:, None]
     signals = Counted(many, (40,) * 16)
     parallel.encode(signals.array, D)
@@ -166,7 +167,7 @@ def test_auto_is_resolved_on_a_sample_of_rows(monkeypatch):
 
 
 def test_auto_is_resolved_on_the_first_rows_of_blocks_of_unknown_sizes(monkeypatch):
-    monkeypatch.setattr(parallel.inference, "_SAMPLE", 5)
+    monkeypatch.setattr(_plan, "FEW", 5)
     lazy = blocks(np.concatenate([np.full((9, M), -1.0), X]), (9, 10, 10, 20))
     lazy = lazy[lazy.sum(axis=1) > 0]
     prior = make_problem(X[:5], D, ElasticNet(), "linear")[1].prior

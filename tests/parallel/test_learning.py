@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from skdict_sup import KL, ElasticNet, parallel
 from skdict_sup._validation import ConvergenceWarning, warn
 from skdict_sup.dictionary import _stream
-from skdict_sup.parallel import unsupervised as learning
+from skdict_sup.parallel import _plan
 
 X = digits()[0]
 N, M = X.shape
@@ -144,7 +144,7 @@ def test_arrays_in_memory_and_on_disk_are_read(tmp_path):
 
 
 def test_atoms_begin_from_a_sample_of_rows(monkeypatch):
-    monkeypatch.setattr(learning, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
     found = [
         parallel.fit(model(), blocks(X, rows), batch_size=64, shard=16)
         for rows in ((N,), (1, 100, 59))
@@ -169,7 +169,7 @@ def test_signals_are_refused_before_the_fit(signals, message):
 
 
 def test_errors_name_the_shard_and_leave_the_estimator_as_it_was(monkeypatch):
-    monkeypatch.setattr(learning, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
     bad = X.copy()
     bad[130, 5] = np.nan
     estimator = parallel.fit(model(), blocks(X, (N,)), batch_size=32, shard=16)
