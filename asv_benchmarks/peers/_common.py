@@ -125,10 +125,11 @@ def opening(title, script, about, quick, files=(), folder="peers"):
     return lines
 
 
-def arguments(description, name, parts=()):
+def arguments(description, name, parts=(), more=None):
     """Command line of a comparison whose page is docs/results/<name>.md.
 
     Where it has `parts`, `--only` runs one of them, which is printed and not written to the page.
+    `more` has the keywords of further options by name.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -139,6 +140,8 @@ def arguments(description, name, parts=()):
     )
     if parts:
         parser.add_argument("--only", choices=parts, help="run and print one part of the page")
+    for option, keywords in (more or {}).items():
+        parser.add_argument(option, **keywords)
     options = parser.parse_args()
     whole = not options.quick and not (parts and options.only)
     if options.output is None and whole:

@@ -92,15 +92,18 @@ class Blocks:
         from dask.utils import ensure_dict
 
         blocks = array.to_delayed().ravel()
-        self._keys = [block.key for block in blocks]
+        self._name, self._keys = array.name, [block.key for block in blocks]
         self._graph = ensure_dict(blocks[0].dask)
 
     def __getitem__(self, number):
         from dask.delayed import Delayed
+        from dask.highlevelgraph import HighLevelGraph
         from dask.optimization import cull
 
-        key = self._keys[number]
-        return Delayed(key, cull(self._graph, [key])[0])
+        key, layer = self._keys[number], f"{self._name}-block-{number}"
+        tasks = cull(self._graph, [key])[0]
+        # a layer has the annotations of the caller, such as retries
+        return Delayed(key, HighLevelGraph.from_collections(layer, tasks), layer=layer)
 
     def are_loaded(self):
         """Whether the blocks are on a cluster already, as after `persist`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import is_dask
+from .._array import is_dask, is_sparse, to_numpy
 from . import _cluster
 from ._blocks import placed
 from ._dask import known_rows, whole_columns
@@ -121,7 +121,7 @@ def naming_rows(ranges):
 
 def cut(block, start, stop):
     """Rows of a piece; a copy of them, so that the block is not kept with them."""
-    part = block[start:stop]
+    part = _rows(block, start, stop)
     return part if part.shape == block.shape else part.copy()
 
 
@@ -131,12 +131,17 @@ def cut_all(block, parts):
 
 
 def join(pieces):
-    """Rows of pieces, as one array or CSR matrix."""
-    parts = [block[start:stop] for block, start, stop in pieces]
+    """Rows of pieces, as one array or CSR matrix in host memory."""
+    parts = [_rows(*piece) for piece in pieces]
     if len(parts) == 1:
         return parts[0]
-    if hasattr(parts[0], "tocsr"):
+    if is_sparse(parts[0]):
         from scipy.sparse import vstack
 
         return vstack(parts, format="csr")
     return np.concatenate(parts)
+
+
+def _rows(block, start, stop):
+    part = block[start:stop]
+    return part if is_sparse(part) else to_numpy(part)

@@ -94,8 +94,8 @@ def rows_of_ranks(y, weight, missing, ranks):
 
 def _labelled(y, weight, missing):
     """Targets of pieces, their weights, and where there are labels."""
-    y = np.asarray(join(y))
-    weight = np.ones(len(y)) if weight is None else np.asarray(join(weight), np.float64)
+    y = join(y)
+    weight = np.ones(len(y)) if weight is None else join(weight).astype(np.float64)
     columns, has_label = y.reshape(len(y), -1), np.ones(len(y), bool)
     if missing is not None and y.dtype.kind in "if":
         is_missing = np.isnan(columns) if np.isnan(missing) else columns == missing

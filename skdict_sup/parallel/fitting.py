@@ -56,7 +56,8 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     X : dask array of shape (n_samples, n_features)
         Signals, in NumPy or SciPy CSR blocks of known sizes, or an array that dask reads.
     y : dask array or array of shape (n_samples,) or (n_samples, n_outputs), or None
-        Targets, for supervised estimators.
+        Targets, for supervised estimators. With `mu` above 0, samples without a label (-1 or NaN)
+        may be anywhere.
     sample_weight : dask array or array of shape (n_samples,) or None, default=None
         Weights of the samples, for supervised estimators.
     classes : array-like of shape (n_classes,) or None, default=None
@@ -88,6 +89,12 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     -----
     UserWarning
         If a batch is so small that workers would mostly wait, or a checkpoint cannot be written.
+
+    Notes
+    -----
+    Callbacks of scikit-learn that a supervised estimator has are called for the fit, its passes
+    ("epoch") and their mini-batches ("batch"); within a pass, they see the estimator of the last
+    whole pass. One that returns True after a batch or a pass stops the fit.
 
     References
     ----------

@@ -82,10 +82,10 @@ class Reader:
         """
         X, y, weight = (None if part is None else join(part) for part in pieces)
         estimator = copy(self.estimator)
-        signals = estimator._signals(X if hasattr(X, "tocsr") else np.asarray(X), reset=True)
-        targets, y, n = estimator._targets, np.asarray(y), signals.shape[0]
+        signals = estimator._signals(X, reset=True)
+        targets, n = estimator._targets, signals.shape[0]
         check_rows(y, signals)
-        weight = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+        weight = np.ones(n) if weight is None else weight.astype(np.float64)
         if not (np.isfinite(weight) & (weight >= 0)).all():
             raise ValueError("sample_weight must be finite and at least 0.")
         labels, has_label = np.zeros((n, 1)), np.zeros(n, bool)

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
-
-from .._array import is_sparse
 from .._signals import as_signals, batches_on
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
@@ -53,8 +50,8 @@ def measure_shard(pieces, ranges, first, shared, constants):
 
     `shared` has a tuple of the `Atoms` of the dictionary.
     """
-    (atoms,), settings, X = shared[0], constants.settings, join(pieces[0])
-    signals = as_signals(X if is_sparse(X) else np.asarray(X))
+    (atoms,), settings = shared[0], constants.settings
+    signals = as_signals(join(pieces[0]))
     if constants.allows_nan:
         signals = MissingSignals(signals)
     signals = batches_on(signals, constants.device)

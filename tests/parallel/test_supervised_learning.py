@@ -139,7 +139,7 @@ def test_gradients_of_shards_join_to_that_of_the_batch(case):
     if samples.pool is not None and mu:
         batch = step.replace(batch, reconstruction_signals=samples.pool.batch(np.arange(N)))
     loss, gradients, code, _ = step.loss_and_gradients(state, batch, settings_, mu)
-    if estimator.class_weight == "balanced":  # of the whole data, which `fit` counts
+    if estimator.class_weight == "balanced":  # `fit` counts the whole data
         factors = samples.weight[rows] / (WEIGHT + 0.1)[rows]
         estimator.class_weight = dict(zip(y[rows].tolist(), factors, strict=True))
     reader = learning.Reader(learning._reader_estimator(estimator, targets))
