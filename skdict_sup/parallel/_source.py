@@ -130,7 +130,7 @@ def cut_all(block, parts):
     return cut(block, *parts[0]) if len(parts) == 1 else join([(block, *part) for part in parts])
 
 
-def join(pieces):
+def join(pieces) -> Any:
     """Rows of pieces, as one array or CSR matrix in host memory."""
     parts = [_rows(*piece) for piece in pieces]
     if len(parts) == 1:

@@ -296,7 +296,7 @@ def _reader_estimator(estimator, targets):
     light._targets = targets
     vars(light).update(targets.attributes())
     light = without_training(light)
-    light.augment = estimator.augment
+    light.augment, light.init = estimator.augment, None
     return light
 
 

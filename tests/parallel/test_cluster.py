@@ -19,7 +19,7 @@ from problems import unit_atoms
 from sklearn.model_selection import GridSearchCV
 
 from skdict_sup import ElasticNet, parallel
-from skdict_sup.parallel import _cluster
+from skdict_sup.parallel import _cluster, _plan, _rounds
 
 X, Y = digits()
 N, M = X.shape
@@ -140,15 +140,17 @@ LABELS = (MANY[:, 0] > MANY[:, 1]).astype(int)
 CHUNKS = 1000, 2048, 5000, 16_384
 
 
-def learned(rows, **options):
+def learned(rows, *, persisted=False):
     """Estimators of both kinds, fitted to the same rows in chunks of some size."""
     lazy, atoms = da.from_array(MANY, chunks=(rows, 16)), MANY[:6]
+    lazy = lazy.persist() if persisted else lazy
+    labels = da.from_array(LABELS, chunks=-1)
     online = unsupervised(prior=PRIOR, init=atoms, max_iter=2, tol=0)
     labelled = classifier(nu=1e-3, init=atoms, init_max_iter=0, max_iter=1, dropout=0.1)
     sizes = {"batch_size": 16_384, "shard": 2048}
     return (
-        parallel.fit(online, lazy, **sizes, **options),
-        parallel.fit(labelled, lazy, LABELS, **sizes, **options),
+        parallel.fit(online, lazy, **sizes),
+        parallel.fit(labelled, lazy, labels, **sizes),
     )
 
 
@@ -159,7 +161,9 @@ def expected():
 
 
 @pytest.mark.parametrize("workers", ["one", "two", "after_a_loss"])
-def test_learning_does_not_depend_on_chunks_or_workers(cluster, workers, expected):
+def test_learning_does_not_depend_on_chunks_or_workers(cluster, workers, expected, monkeypatch):
+    if workers == "two":  # the state comes to the client after each round
+        monkeypatch.setattr(_rounds, "_LINEAGE", 1)
     with ExitStack() as context:
         if workers == "one":
             one = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
@@ -168,7 +172,8 @@ def test_learning_does_not_depend_on_chunks_or_workers(cluster, workers, expecte
         elif workers == "after_a_loss":
             cluster.run(lose_worker, workers=[min(cluster.nthreads())], on_error="ignore")
         for rows in CHUNKS:
-            for found, whole in zip(learned(rows), expected, strict=True):
+            models = learned(rows, persisted=workers == "two" and rows == 5000)
+            for found, whole in zip(models, expected, strict=True):
                 assert_same(found, whole)
 
 
@@ -216,6 +221,15 @@ def test_errors_reach_the_client(cluster):
         parallel.encode(blocks(bad, (80, 80)), D, prior=PRIOR).compute()
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_errors_of_rounds_reach_the_client(cluster, name, monkeypatch):
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
+    bad = X.copy()
+    bad[130, 5] = np.nan
+    with pytest.raises(ValueError, match=r"^in the shard that begins at row 128: X .*in row 2"):
+        fit(name, blocks(bad, (100, 60)))
+
+
 def test_small_batches_are_warned_about(cluster):
     with pytest.warns(UserWarning, match=r"batch_size=16 gives 2 threads .* batch_size=\d+ or"):
         parallel.fit(unsupervised(prior=PRIOR, max_iter=1), blocks(X, (80, 80)), batch_size=16)
@@ -257,7 +271,7 @@ def test_more_data_than_memory_is_coded_and_learned_from(cluster):
     assert lazy.nbytes > 1.9 * LIMIT
     atoms = unit_atoms(np.random.default_rng(0), 4, width)
     used = (parallel.encode(lazy, atoms, prior=PRIOR) != 0).sum().compute()
-    assert 0 < used < 4 * n
+    assert 0 < used <= 4 * n
     model = unsupervised(n_components=4, prior=PRIOR, max_iter=1)
     parallel.fit(model, lazy[: n // 2], batch_size=8192)
     assert model.n_seen_ == n // 2

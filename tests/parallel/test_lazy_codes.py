@@ -60,7 +60,7 @@ def assert_same_solution(lazy, expected):
 
 
 @every_task
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(rows=parts(N), columns=parts(M, empty=False), csr=st.booleans(), wide=st.booleans())
 def test_codes_have_the_bits_of_those_in_memory(task, rows, columns, csr, wide):
     signals = X.astype(np.float64 if wide else np.float32)
@@ -111,6 +111,7 @@ def test_other_numbers_are_read_as_float64(kind):
     assert_bits(found.compute(), encode(signals.astype(float), D, prior=PRIOR).code)
 
 
+@settings(max_examples=6)
 @given(rows=parts(N), csr=st.booleans())
 def test_codes_may_be_sparse(rows, csr):
     found = parallel.encode(blocks(X, rows, csr=csr), D, prior=PRIOR, output="sparse")

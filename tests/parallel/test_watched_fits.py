@@ -1,5 +1,8 @@
 """scikit-learn's callbacks see the passes and mini-batches of fits from dask arrays."""
 
+import pickle
+from threading import Lock
+
 import dask
 import pytest
 from lazy import assert_bits, blocks
@@ -7,6 +10,8 @@ from learners import classifier, digits
 from watching import Watch
 
 from skdict_sup import parallel
+from skdict_sup.parallel import _blocks
+from skdict_sup.parallel import supervised as learning
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
 X, Y = digits()
@@ -41,6 +46,20 @@ def test_a_callback_may_stop_a_fit(task, number, n_steps, tmp_path):
     assert found._training.state.moments["dictionary"].n_steps == n_steps
     assert found.n_iter_ == (n_steps + 2) // 3
     assert found._training.finished
+
+
+def test_tasks_do_not_contain_callbacks(monkeypatch):
+    sizes, measure, watch = [], learning.measure_shard, Watch()
+    watch.lock = Lock()  # which cannot be pickled
+
+    def pickled(pieces, ranges, seed, shared, constants):
+        sizes.append(len(pickle.dumps(constants)))
+        return measure(pieces, ranges, seed, shared, constants)
+
+    monkeypatch.setattr(learning, "measure_shard", pickled)
+    fitted = fit(watch)
+    assert max(sizes) < 8000
+    pickle.dumps(_blocks.without_training(fitted))
 
 
 def test_a_failed_fit_is_torn_down():
