@@ -91,7 +91,9 @@ class Blocks:
     def __init__(self, array):
         from dask.utils import ensure_dict
 
-        blocks = array.to_delayed().ravel()
+        # on a cluster already, as after `persist`; dask's optimization would drop such results
+        self.are_loaded = active_client() is not None and _has_futures(array)
+        blocks = array.to_delayed(optimize_graph=not self.are_loaded).ravel()
         self._name, self._keys = array.name, [block.key for block in blocks]
         self._graph = ensure_dict(blocks[0].dask)
 
@@ -105,13 +107,11 @@ class Blocks:
         # a layer has the annotations of the caller, such as retries
         return Delayed(key, HighLevelGraph.from_collections(layer, tasks), layer=layer)
 
-    def are_loaded(self):
-        """Whether the blocks are on a cluster already, as after `persist`."""
-        if active_client() is None:
-            return False
-        from distributed import futures_of
 
-        return bool(futures_of(self[0]))
+def _has_futures(array):
+    from distributed import futures_of
+
+    return bool(futures_of(array))
 
 
 def load(blocks, homes):

@@ -26,7 +26,7 @@ class Rows:
         self._edges = np.cumsum([0, *self._sizes])
         self._blocks = _cluster.Blocks(array)
         self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
-        self.are_loaded = self._blocks.are_loaded()
+        self.are_loaded = self._blocks.are_loaded
 
     def keep(self, shards, places):
         """Begin to load the blocks of shards, each at the first of its shards; forget others.
