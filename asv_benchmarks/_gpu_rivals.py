@@ -28,7 +28,7 @@ def installed(*names):
     for name in names:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of the older name
+                warnings.simplefilter("ignore", DeprecationWarning)  # the older name
                 return import_module(name), ""
         except (ImportError, OSError) as error:
             reasons.append(f"{name}: {error}")

@@ -190,7 +190,8 @@ def page(data, accuracies, rows, about, quick):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0], "colour_images", data="npz file of images")
+    more = {"--data": {"type": Path, "help": "npz file of images"}}
+    options = arguments(__doc__.splitlines()[0], "colour_images", more=more)
     # the linear models may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     about = machine(PACKAGES, threads="those of the processor")

@@ -205,7 +205,8 @@ def page(music, found, settings, about, quick, source):
 
 
 def main():
-    options = arguments(__doc__.splitlines()[0], "music", data="folder of .wav files by genre")
+    more = {"--data": {"type": Path, "help": "folder of .wav files by genre"}}
+    options = arguments(__doc__.splitlines()[0], "music", more=more)
     # the linear models may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
     about = machine(PACKAGES, threads="those of the processor")

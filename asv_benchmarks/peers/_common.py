@@ -125,11 +125,11 @@ def opening(title, script, about, quick, files=(), folder="peers"):
     return lines
 
 
-def arguments(description, name, parts=(), data=None):
+def arguments(description, name, parts=(), more=None):
     """Command line of a comparison whose page is docs/results/<name>.md.
 
     Where it has `parts`, `--only` runs one of them, which is printed and not written to the page.
-    `data` says what files `--data` may name.
+    `more` has the keywords of further options by name.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -140,8 +140,8 @@ def arguments(description, name, parts=(), data=None):
     )
     if parts:
         parser.add_argument("--only", choices=parts, help="run and print one part of the page")
-    if data:
-        parser.add_argument("--data", type=Path, help=data)
+    for option, keywords in (more or {}).items():
+        parser.add_argument(option, **keywords)
     options = parser.parse_args()
     whole = not options.quick and not (parts and options.only)
     if options.output is None and whole:

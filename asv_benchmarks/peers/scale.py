@@ -1,18 +1,22 @@
 """Coding and learning with Dask: two local processes with little memory, against one process.
 
-python asv_benchmarks/peers/scale.py writes docs/results/scale.md.
+python asv_benchmarks/peers/scale.py writes docs/results/scale.md. Parts that are run alone, by
+--only, are kept for the page; --again measures those anew that have been kept.
 """
 
 import io
+import os
 import re
 import tempfile
 import time
 from contextlib import contextmanager, redirect_stdout
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from _common import THREADS, arguments, machine, publish
+from _kept import Kept
 from _scale_page import page
 from benchmarks import common
 
@@ -20,16 +24,24 @@ from skdict_sup import ElasticNet, OnlineDictionaryLearning, SupervisedDictionar
 from skdict_sup.kernels.warm_up import compile_kernels
 from skdict_sup.parallel import fitting
 
-PARTS = ("coding", "online", "supervised")
+PARTS = ("coding", "throughput", "online", "supervised", "stream")
 PRIOR, ATOMS, LEARNED = ElasticNet(lam=0.15), 300, 100
 LIMIT = 700_000_000  # bytes of memory of a worker that codes
 LARGER = 2_000_000_000  # and of one that learns, where one worker may hold 64 blocks at the start
 IMAGES, BLOCK, BATCH, JITTER = 2048, 8192, 16_384, 0.1
 SHARD = 2048  # rows of blocks to learn from: few large blocks would keep few workers busy
+REPEATS = 3  # of the comparison of one worker with two, which take turns with this process
+STREAM_ATOMS = 100
 PACKAGES = ("skdict-sup", "numpy", "scipy", "numba", "dask", "distributed")
-SIZES = {  # signals that are coded, coded in memory, learned from without labels, and with
-    False: {"coding": 1_000_000, "memory": 100_000, "online": 131_072, "supervised": 65_536},
-    True: {"coding": 30_000, "memory": 10_000, "online": 8192, "supervised": 4096},
+SIZES = {  # signals of the parts, and those that are coded in memory
+    False: {
+        **{"coding": 1_000_000, "memory": 100_000, "throughput": 1_000_000},
+        **{"online": 131_072, "supervised": 65_536},
+    },
+    True: {
+        **{"coding": 30_000, "memory": 10_000, "throughput": 40_000},
+        **{"online": 8192, "supervised": 4096},
+    },
 }
 
 
@@ -61,13 +73,13 @@ def _highest(dask_worker):
     return max(dask_worker.monitor.range_query(start=0)["memory"])
 
 
-def digits(images, n):
+def digits(images, n, block=BLOCK):
     """Lazy float32 digits with norm one, repeated with a small random change each."""
     import dask
     import dask.array as da
 
     shared = dask.delayed(images)
-    chunks = da.core.normalize_chunks((BLOCK, -1), (n, images.shape[1]), dtype=np.float32)
+    chunks = da.core.normalize_chunks((block, -1), (n, images.shape[1]), dtype=np.float32)
     meta = np.empty((0, 0), np.float32)
     return da.map_blocks(_rows, shared, chunks=chunks, meta=meta)
 
@@ -127,6 +139,77 @@ def _nonzeros(code):
 
 def _count(block):
     return np.diff(block.indptr).astype(np.int64)
+
+
+def repeated(shared, pool, n):
+    """Lazy digits without changes, which take no time to make beside that of coding."""
+    import dask
+    import dask.array as da
+
+    chunks = da.core.normalize_chunks((BLOCK, -1), (n, pool.shape[1]), dtype=pool.dtype)
+    shared, meta = dask.delayed(shared), np.empty((0, 0), pool.dtype)
+    return da.map_blocks(_copies, shared, chunks=chunks, meta=meta)
+
+
+def _copies(images, block_info=None):
+    """Rows of a block, which are images in their order."""
+    start, stop = block_info[None]["array-location"][0]
+    return images[np.arange(start, stop) % len(images)]
+
+
+def measure_throughput(client, images, D, n):
+    """Seconds to code by one process and by two, and by a loop over their blocks in this one."""
+    from skdict_sup import parallel
+
+    rows, first = [], min(client.nthreads())
+    for dtype in ("float32", "float64"):
+        pool, atoms = images.astype(dtype), D.astype(dtype)
+        shared = client.scatter(pool, broadcast=True)  # not measured, as that of this process
+        lazy = parallel.encode(repeated(shared, pool, n), atoms, prior=PRIOR, output="sparse")
+        compute = partial(client.compute, _nonzeros(lazy).sum(), sync=True)
+        calls = {
+            "alone": partial(_coded_alone, pool, atoms, n),
+            "one": partial(compute, workers=[first]),
+            "two": compute,
+        }
+        seconds, found = {name: [] for name in calls}, set()
+        for _ in range(REPEATS):
+            for name, call in calls.items():
+                spent, nonzeros = seconds_of(call)
+                print(f"  {dtype}, {name}: {spent:.2f} s", flush=True)
+                seconds[name].append(spent)
+                found.add(int(nonzeros))
+        assert len(found) == 1, f"the codes differ: {found}"
+        rows.append({"dtype": dtype, "n": n, **{k: min(v) for k, v in seconds.items()}})
+    return rows
+
+
+def _coded_alone(pool, atoms, n):
+    """Number of nonzeros of the codes of all blocks, by one thread of this process."""
+    found = 0
+    for start in range(0, n, BLOCK):
+        X = pool[np.arange(start, min(start + BLOCK, n)) % len(pool)]
+        found += encode(X, atoms, prior=PRIOR, output="sparse", n_jobs=1).code.nnz
+    return found
+
+
+def measure_stream(client, images, gigabytes):
+    """Seconds of a pass of learning over rows that tasks make, and memory of the workers."""
+    from skdict_sup import parallel
+
+    n = int(gigabytes * 1e9) // (4 * images.shape[1])
+    X = digits(images, n, SHARD)
+    options = {"init": images[:STREAM_ATOMS], "max_iter": 1, "random_state": 0}
+    learner = OnlineDictionaryLearning(STREAM_ATOMS, prior=PRIOR, **options)
+    before = client.run(_highest)
+    spent, _ = seconds_of(lambda: parallel.fit(learner, X, batch_size=BATCH))
+    assert learner.n_seen_ == n
+    peaks = client.run(_highest)
+    return {
+        **{"n": n, "bytes": X.nbytes, "seconds": spent},
+        **{"before": sorted(before.values()), "peaks": sorted(peaks.values())},
+        "objective": learner.objective_curve_[-1],
+    }
 
 
 def stored(images, n, folder):
@@ -203,26 +286,42 @@ def measure_supervised(local, client, images, y, D, sizes, folder):
     return {**found, "same bits": bool(np.array_equal(*atoms))}
 
 
+def measured(part, sizes, gigabytes):
+    """What a part finds, with the date and the load of the machine when it began."""
+    about = {"date": date.today().isoformat(), "load": os.getloadavg()[0]}
+    train, y = common.digits_to_learn(2048 if sizes is SIZES[True] else 20_000, "float32")
+    D, images = common.learn(train, ATOMS, lam=PRIOR.lam, max_iter=2), train[:IMAGES]
+    limit = LARGER if part in ("throughput", "online", "supervised") else LIMIT
+    with tempfile.TemporaryDirectory() as folder, cluster(limit) as (local, client):
+        if part == "coding":
+            found = measure_coding(client, images, D, sizes)
+        elif part == "throughput":
+            found = measure_throughput(client, train, D, sizes["throughput"])
+        elif part == "online":
+            found = measure_online(images, sizes, folder)
+        elif part == "supervised":
+            found = measure_supervised(local, client, images, y, D, sizes, folder)
+        else:
+            found = measure_stream(client, images, gigabytes)
+    return {"about": about, "found": found}
+
+
 def main():
-    options = arguments(__doc__.splitlines()[0], "scale", PARTS)
+    stream = {"type": float, "help": "size of the stream (default: 20; quick: 0.1)"}
+    again = {"action": "store_true", "help": "measure parts anew that have been kept"}
+    more = {"--stream-gb": stream, "--again": again}
+    options = arguments(__doc__.splitlines()[0], "scale", PARTS, more)
     threads = f"{THREADS} processes of one thread, or one process of {THREADS} threads"
     about, sizes = machine(PACKAGES, threads), SIZES[options.quick]
-    train, y = common.digits_to_learn(2048 if options.quick else 20_000, "float32")
-    D, images = common.learn(train, ATOMS, lam=PRIOR.lam, max_iter=2), train[:IMAGES]
-    begin, found = time.perf_counter(), {}
-    if options.only in (None, "coding"):
-        with cluster(LIMIT) as (_, client):
-            found["coding"] = measure_coding(client, images, D, sizes)
-        print(f"{time.perf_counter() - begin:5.0f} s  coding", flush=True)
-    if options.only != "coding":
-        with tempfile.TemporaryDirectory() as folder, cluster(LARGER) as (local, client):
-            if options.only != "supervised":
-                found["online"] = measure_online(images, sizes, folder)
-                print(f"{time.perf_counter() - begin:5.0f} s  online", flush=True)
-            if options.only != "online":
-                data = images, y, D, sizes, folder
-                found["supervised"] = measure_supervised(local, client, *data)
-                print(f"{time.perf_counter() - begin:5.0f} s  supervised", flush=True)
+    gigabytes = options.stream_gb or (0.1 if options.quick else 20)
+    kept, found = Kept("scale", keep=not options.quick), {}
+    for part in PARTS if options.only is None else [options.only]:
+        begin = time.perf_counter()
+        name = repr((part, gigabytes if part == "stream" else sizes, THREADS))
+        if options.again:
+            kept.forget(name)
+        found[part] = kept(name, partial(measured, part, sizes, gigabytes))
+        print(f"{time.perf_counter() - begin:5.0f} s  {part}", flush=True)
     publish(page(found, (LIMIT, LARGER), about, options.quick), options.output)
 
 

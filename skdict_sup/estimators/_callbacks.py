@@ -25,14 +25,24 @@ class Epochs:
         self.estimator, self.data = estimator, {"X": X, "y": y}
         begin = getattr(estimator, "_init_callback_context", None)
         self.fit = None if begin is None else begin(max_subtasks=n_epochs)
-        self.epoch = None
+        self.epoch = self.batch = None
         self._call(self.fit, "call_on_fit_task_begin")
 
-    def begin(self):
-        """Call the callbacks before an epoch."""
+    def begin(self, n_batches=0):
+        """Call the callbacks before an epoch, which has some mini-batches as subtasks."""
         if self.fit is not None:
-            self.epoch = self.fit.subcontext(task_name="epoch")
+            self.epoch = self.fit.subcontext(task_name="epoch", max_subtasks=n_batches)
             self._call(self.epoch, "call_on_fit_task_begin")
+
+    def begin_batch(self):
+        """Call the callbacks before a mini-batch; the estimator is that before the epoch."""
+        if self.epoch is not None:
+            self.batch = self.epoch.subcontext(task_name="batch")
+            self._call(self.batch, "call_on_fit_task_begin")
+
+    def end_batch(self):
+        """Call the callbacks after a mini-batch; return whether one of them stops the fit."""
+        return bool(self._call(self.batch, "call_on_fit_task_end"))
 
     def end(self):
         """Call the callbacks after an epoch; return whether one of them stops the fit."""

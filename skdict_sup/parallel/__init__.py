@@ -14,6 +14,7 @@ from .inference import (
     predict_proba,
     transform,
 )
+from .warming import warm_up
 
 __all__ = [
     "decision_function",
@@ -23,4 +24,5 @@ __all__ = [
     "predict",
     "predict_proba",
     "transform",
+    "warm_up",
 ]

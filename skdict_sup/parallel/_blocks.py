@@ -17,6 +17,8 @@ from ..coding import encode
 from ..estimators import to_device
 from ..solution import Solution
 
+CLIENT_ONLY = "_sklearn_output_config", "_skl_callback", "_callback", "_parent_callback"
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -132,7 +134,9 @@ def without_training(estimator):
     if training is not None:  # what only `fit` reads
         for name in {"init", "augment"}.intersection(params):
             setattr(light, name, None)
-    vars(light).pop("_sklearn_output_config", None)  # blocks are arrays
+    # blocks are arrays, and callbacks are called in the process of the client
+    for name in [name for name in vars(light) if name.startswith(CLIENT_ONLY)]:
+        del vars(light)[name]
     return light
 
 

@@ -1,13 +1,11 @@
-"""The only module that imports dask: blocks of arrays, and where warnings of tasks go."""
+"""Dask arrays: their checks, lazy results for their blocks, and where warnings of tasks go."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._array import is_dask
 from .._validation import warn
-from ._blocks import gram_parts, gram_rows, joined_atoms
 from ._files import by_name
 
 
@@ -28,13 +26,6 @@ def _delayed():
     from dask.delayed import delayed
 
     return delayed
-
-
-def _base() -> Any:
-    """The module dask.base."""
-    import dask.base
-
-    return dask.base
 
 
 def whole_rows(X, name="X"):
@@ -181,72 +172,11 @@ def take(X, ranges):
     return dask_array().concatenate([X[start:stop] for start, stop in ranges]).compute()
 
 
-def delayed_rows(array):
-    """Delayed blocks of the rows of an array."""
-    return array.to_delayed().ravel().tolist()
-
-
-def persist(blocks):
-    """Blocks that a cluster begins to load; without one they are loaded when tasks need them."""
-    return _base().persist(*blocks) if blocks and has_client() else blocks
-
-
-def compute_round(measure, reduce_, state, dictionaries, shards, more):
-    """Result of `reduce_(state, parts, settings)`, where `measure` makes a part of each shard.
-
-    Arguments of `measure` are those of a shard, the atoms of the dictionaries, and `more`, of
-    which the settings are the first. They and the state are one node of the graph each.
-    """
-    node = partial(_delayed(), traverse=False)
-    first, more = node(state), [node(one) for one in more]
-    atoms = _shared_atoms([node(one) for one in dictionaries], dictionaries)
-    measured = _delayed()(measure)
-    parts = [measured(*shard, atoms, *more) for shard in shards]
-    return _delayed()(reduce_)(first, parts, more[0]).compute()
-
-
-def _shared_atoms(nodes, dictionaries):
-    """Atoms of dictionaries; workers share the work for large Gram matrices, in equal parts."""
-    rows, join = _delayed()(gram_rows), _delayed()(joined_atoms)
-    parts = [
-        [rows(node, *part) for part in gram_parts(len(dictionary))] if has_client() else []
-        for node, dictionary in zip(nodes, dictionaries, strict=True)
-    ]
-    return join(nodes, parts)
-
-
-def compute_all(function, tasks):
-    """Results of a function for several tuples of arguments, in order."""
-    call = _delayed()(function)
-    return list(_base().compute(*(call(*arguments) for arguments in tasks)))
-
-
-def n_threads():
-    """Threads of the workers of an active cluster; zero without one."""
-    if not has_client():
-        return 0
-    from distributed import default_client
-
-    client: Any = default_client()
-    return sum(client.nthreads().values())
-
-
 def report_once(found):
     """Issue the first warning of each category."""
     for category in {category: None for _, category in found}:
         messages = [message for message, other in found if other is category]
         report(messages[0], category)
-
-
-def has_client():
-    """Whether a client of dask.distributed is active in this process."""
-    try:
-        from distributed import default_client
-
-        default_client()
-    except (ImportError, ValueError):
-        return False
-    return True
 
 
 def report(message, category):

@@ -7,6 +7,8 @@ import numpy as np
 from ..dictionary._stream import shards
 
 N_RUNS = 64  # runs of neighbouring rows that a sample of rows consists of
+SAMPLE = 30_000  # signals in memory from which learning begins
+FEW = 10_000  # signals on which weights are resolved, labelled ones of a sample, and held out
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,22 @@ class Round:
         return [one for ranges in self.shards for one in ranges]
 
 
+def count(ranges):
+    """Number of rows of ranges."""
+    return sum(stop - start for start, stop in ranges)
+
+
+def rows_in(ranges):
+    """Numbers of the rows of ranges."""
+    return np.concatenate([np.arange(start, stop) for start, stop in ranges])
+
+
+def ranges_of(rows):
+    """Ranges of row numbers, which are in order."""
+    cuts = np.flatnonzero(np.diff(rows) > 1) + 1
+    return [(int(part[0]), int(part[-1]) + 1) for part in np.split(rows, cuts)]
+
+
 def pass_ranges(n_rows, size, rng=None):
     """Ranges of rows of one pass; with a generator, ranges of `size` rows in random order."""
     starts = np.arange(0, n_rows, size)
@@ -37,7 +55,7 @@ def rounds(ranges, n_seen, batch_size, shard):
     left, made = list(reversed(ranges)), []
     while left:
         rows = _take(left, batch_size - n_seen % batch_size)
-        n_rows, cut = sum(b - a for a, b in rows), list(reversed(rows))
+        n_rows, cut = count(rows), list(reversed(rows))
         parts = [_take(cut, s.stop - s.start) for s in shards(n_seen, n_rows, batch_size, shard)]
         made.append(Round(n_seen, n_rows, tuple(tuple(part) for part in parts)))
         n_seen += n_rows

@@ -1,11 +1,15 @@
 """Rows of dask arrays by number, for tasks that need ranges of them."""
 
 from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 
+from .._array import is_dask, is_sparse, to_numpy
+from . import _cluster
 from ._blocks import placed
-from ._dask import compute_all, delayed_rows, known_rows, persist
+from ._dask import known_rows, whole_columns
 
 
 class Rows:
@@ -16,27 +20,43 @@ class Rows:
     """
 
     def __init__(self, array, name):
-        known_rows(array, name)
-        self.shape, self.dtype = array.shape, array.dtype
-        self._edges = np.cumsum([0, *array.chunks[0]])
-        self._blocks = delayed_rows(array)
-        self._kept = {}
+        array = whole_columns(known_rows(array, name))
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self._sizes = array.chunks[0]
+        self._edges = np.cumsum([0, *self._sizes])
+        self._blocks = _cluster.Blocks(array)
+        self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
+        self.are_loaded = self._blocks.are_loaded
 
-    def keep(self, ranges):
-        """Begin to load the blocks of some ranges, and forget others."""
-        needed = {i for start, stop in ranges for i in self._numbers(start, stop)}
-        self._kept = {i: block for i, block in self._kept.items() if i in needed}
-        new = sorted(needed.difference(self._kept))
-        self._kept |= dict(zip(new, persist([self._blocks[i] for i in new]), strict=True))
+    def keep(self, shards, places):
+        """Begin to load the blocks of shards, each at the first of its shards; forget others.
 
-    def pieces(self, ranges):
-        """Pieces of ranges of rows, in order."""
+        Nothing is loaded ahead without a cluster, whose places are None, or if workers have it.
+        """
+        if self.are_loaded:
+            return
+        homes: dict[int, Any] = {}
+        for ranges, place in zip(shards, places, strict=True):
+            for number, *_ in self._parts(ranges):
+                homes.setdefault(number, place)
+        self._kept = {i: kept for i, kept in self._kept.items() if i in homes}
+        new = [i for i, home in homes.items() if home is not None and i not in self._kept]
+        loaded = _cluster.load([self._blocks[i] for i in new], [homes[i] for i in new])
+        self._kept |= {i: (block, homes[i]) for i, block in zip(new, loaded, strict=True)}
+
+    def pieces(self, ranges, place=None):
+        """Pieces of ranges of rows, in order, for a task at a place."""
         found = []
-        for start, stop in ranges:
-            for i in self._numbers(start, stop):
-                low, high = self._edges[i], self._edges[i + 1]
-                part = int(max(start, low) - low), int(min(stop, high) - low)
-                found.append((self._kept.get(i, self._blocks[i]), *part))
+        for number, start, stop in self._parts(ranges):
+            block, home = self._kept.get(number) or (self._blocks[number], place)
+            if home != place and stop - start < self._edges[number + 1] - self._edges[number]:
+                # only these rows are sent from there
+                block, start, stop = (
+                    _cluster.call_at(home, cut, block, start, stop),
+                    0,
+                    stop - start,
+                )
+            found.append((block, start, stop))
         return found
 
     def gather(self, ranges):
@@ -44,33 +64,50 @@ class Rows:
 
         Each block is cut by a task of its own: no worker holds those of all ranges.
         """
-        parts = compute_all(cut, self.pieces(ranges))
+        tasks = [
+            (self._blocks[number], [part[1:] for part in parts])
+            for number, parts in groupby(self._parts(ranges), lambda part: part[0])
+        ]
+        parts = _cluster.compute_all(cut_all, tasks)
         return join([(part, 0, part.shape[0]) for part in parts])
 
-    def _numbers(self, start, stop):
-        """Numbers of the blocks with rows from start to stop."""
-        first = int(np.searchsorted(self._edges, start, side="right")) - 1
-        last = int(np.searchsorted(self._edges, stop, side="left"))
-        sizes = np.diff(self._edges)
-        return [i for i in range(first, last) if sizes[i]]
+    def _parts(self, ranges):
+        """Numbers of the blocks of ranges, each with the first and the last row within it."""
+        found = []
+        for start, stop in ranges:
+            first = int(np.searchsorted(self._edges, start, side="right")) - 1
+            last = int(np.searchsorted(self._edges, stop, side="left"))
+            for i in range(first, last):
+                low, high = int(self._edges[i]), int(self._edges[i + 1])
+                if high > low:
+                    found.append((i, max(start, low) - low, min(stop, high) - low))
+        return found
 
 
 class Held:
     """Rows of an array in the memory of this process, with the methods of `Rows`."""
 
     def __init__(self, array):
-        self.shape, self.dtype, self._array = array.shape, array.dtype, array
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+        self._array = array
 
-    def keep(self, ranges):
+    def keep(self, shards, places):
         """Do nothing: all rows are in memory."""
 
-    def pieces(self, ranges):
+    def pieces(self, ranges, place=None):
         """Pieces of ranges of rows, in order."""
         return [(self._array[start:stop], 0, stop - start) for start, stop in ranges]
 
     def gather(self, ranges):
         """Rows of some ranges."""
         return join(self.pieces(ranges))
+
+
+def rows_of(array, name):
+    """`Rows` of a dask array, `Held` for another array, None for None."""
+    if array is None:
+        return None
+    return Rows(array, name) if is_dask(array) else Held(np.asarray(array))
 
 
 @contextmanager
@@ -84,17 +121,27 @@ def naming_rows(ranges):
 
 def cut(block, start, stop):
     """Rows of a piece; a copy of them, so that the block is not kept with them."""
-    part = block[start:stop]
+    part = _rows(block, start, stop)
     return part if part.shape == block.shape else part.copy()
 
 
-def join(pieces):
-    """Rows of pieces, as one array or CSR matrix."""
-    parts = [block[start:stop] for block, start, stop in pieces]
+def cut_all(block, parts):
+    """Rows of several pieces of a block."""
+    return cut(block, *parts[0]) if len(parts) == 1 else join([(block, *part) for part in parts])
+
+
+def join(pieces) -> Any:
+    """Rows of pieces, as one array or CSR matrix in host memory."""
+    parts = [_rows(*piece) for piece in pieces]
     if len(parts) == 1:
         return parts[0]
-    if hasattr(parts[0], "tocsr"):
+    if is_sparse(parts[0]):
         from scipy.sparse import vstack
 
         return vstack(parts, format="csr")
     return np.concatenate(parts)
+
+
+def _rows(block, start, stop):
+    part = block[start:stop]
+    return part if is_sparse(part) else to_numpy(part)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from .._validation import check_scalar, warn
 from ..dictionary._stream import SHARD
@@ -13,16 +14,14 @@ from ..estimators import (
     SupervisedDictionaryClassifier,
     SupervisedDictionaryRegressor,
 )
-from . import _dask
+from . import _cluster, _dask
 from ._checkpoint import Checkpoints, identity_of
-from ._plan import pass_ranges
-from ._source import Held, Rows, join
+from ._source import Rows, rows_of
 from .supervised import fit_supervised
 from .unsupervised import fit_online
 
 _SUPERVISED = SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
 _SHARDS = 8  # shards of a mini-batch by default
-_COUNTED = 1_000_000  # labels that a task counts
 # a model of rounds, from measurements: seconds for each, for each byte of the state, and for the
 # gradient of one signal of one feature over one atom on one core
 _ROUND_SECONDS, _BYTE_SECONDS, _SIGNAL_SECONDS = 0.02, 2e-8, 1.5e-10
@@ -57,7 +56,8 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     X : dask array of shape (n_samples, n_features)
         Signals, in NumPy or SciPy CSR blocks of known sizes, or an array that dask reads.
     y : dask array or array of shape (n_samples,) or (n_samples, n_outputs), or None
-        Targets, for supervised estimators.
+        Targets, for supervised estimators. With `mu` above 0, samples without a label (-1 or NaN)
+        may be anywhere.
     sample_weight : dask array or array of shape (n_samples,) or None, default=None
         Weights of the samples, for supervised estimators.
     classes : array-like of shape (n_classes,) or None, default=None
@@ -90,6 +90,12 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     UserWarning
         If a batch is so small that workers would mostly wait, or a checkpoint cannot be written.
 
+    Notes
+    -----
+    Callbacks of scikit-learn that a supervised estimator has are called for the fit, its passes
+    ("epoch") and their mini-batches ("batch"); within a pass, they see the estimator of the last
+    whole pass. One that returns True after a batch or a pass stops the fit.
+
     References
     ----------
     J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix factorization and sparse
@@ -109,10 +115,15 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     """
     is_supervised = isinstance(estimator, _SUPERVISED)
     if not is_supervised and not isinstance(estimator, OnlineDictionaryLearning):
+        cure = "others learn from a part of the signals in memory, by their own fit."
+        if isinstance(estimator, Pipeline):
+            cure = (
+                "fit the steps before the last one to a part of the signals, and the last one by "
+                "parallel.fit(pipeline[-1], parallel.transform(pipeline[:-1], X), ...)."
+            )
         raise TypeError(
             "estimator must be an OnlineDictionaryLearning or a supervised estimator, got "
-            f"{type(estimator).__name__}: others learn from a part of the signals in memory, by "
-            "their own fit."
+            f"{type(estimator).__name__}: {cure}"
         )
     shard = int(check_scalar(shard, "shard", low=1, integer=True))
     check_scalar(checkpoint_every, "checkpoint_every", low=1, integer=True)
@@ -145,13 +156,9 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
     if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    targets: Any = _aligned(y, X, "y")
-    weights = _aligned(sample_weight, X, "sample_weight")
-    known = {"classes": None, "class_weight": estimator.class_weight}
-    if is_classifier:
-        counts = _class_weights(targets, weights, rows.shape[0], estimator._uses_unlabelled())
-        known = _known_classes(counts, classes, estimator.class_weight, targets.dtype)
-    return fit_supervised(estimator, (rows, targets, weights), **known, **settings)
+    targets = _aligned(y, X, "y", 1 if is_classifier else 2)
+    arrays = rows, targets, _aligned(sample_weight, X, "sample_weight", 1)
+    return fit_supervised(estimator, arrays, (X, y), classes=classes, **settings)
 
 
 def _folder(checkpoint):
@@ -172,61 +179,24 @@ def _batch_size(given, own, shard):
     return max(_SHARDS * shard, own if isinstance(own, int) else 0)
 
 
-def _aligned(array, X, name):
+def _aligned(array, X, name, n_dimensions):
     """Rows that belong to those of X, or None."""
-    if array is None:
+    rows = rows_of(array, name)
+    if rows is None:
         return None
-    if _dask.is_dask(array):
-        array = _dask.whole_columns(_dask.known_rows(array, name))
-    else:
-        array = np.asarray(array)
-    if array.ndim > (2 if name == "y" else 1):
-        raise ValueError(f"{name} must be a vector, got an array of shape {array.shape}.")
-    if array.shape[0] != X.shape[0]:
+    if rows.ndim > n_dimensions:
+        raise ValueError(f"{name} must be a vector, got an array of shape {rows.shape}.")
+    if rows.shape[0] != X.shape[0]:
         raise ValueError(
-            f"{name} must have one row per row of X: got {array.shape[0]} rows for "
+            f"{name} must have one row per row of X: got {rows.shape[0]} rows for "
             f"{X.shape[0]} of X."
         )
-    return Rows(array, name) if _dask.is_dask(array) else Held(array)
-
-
-def _class_weights(y, weights, n_rows, has_unlabelled):
-    """Total weight of each class."""
-    tasks = [
-        (y.pieces([one]), None if weights is None else weights.pieces([one]))
-        for one in pass_ranges(n_rows, _COUNTED)
-    ]
-    totals = {}
-    for found in _dask.compute_all(_count, tasks):
-        for label, weight in found:
-            totals[label] = totals.get(label, 0.0) + weight
-    if has_unlabelled:
-        totals.pop(-1, None)
-    return totals
-
-
-def _known_classes(totals, classes, class_weight, dtype):
-    """Classes, and their weights by class, from the total weight of each class in the data."""
-    if classes is None:  # they have the type of y, but strings their own lengths
-        classes = np.array(list(totals), dtype=None if dtype.kind in "SU" else dtype)
-    if isinstance(class_weight, str):
-        totals = {label: total for label, total in totals.items() if total}
-        mean = sum(totals.values()) / max(len(totals), 1)
-        class_weight = {label: mean / total for label, total in totals.items()}
-    return {"classes": np.unique(classes), "class_weight": class_weight}
-
-
-def _count(labels, weights):
-    """Pairs of a class and its total weight, of pieces."""
-    values, number = np.unique(np.asarray(join(labels)).ravel(), return_inverse=True)
-    weights = None if weights is None else np.asarray(join(weights), np.float64)
-    totals = np.bincount(number.ravel(), weights=weights, minlength=len(values))
-    return list(zip(values.tolist(), totals.tolist(), strict=True))
+    return rows
 
 
 def _warn_of_small_batches(estimator, X, batch_size, is_supervised):
     """Warn if workers of a cluster would wait for most of the time."""
-    n_threads = _dask.n_threads()
+    n_threads = _cluster.n_threads()
     if n_threads < 2:
         return
     entries = estimator.n_components * X.shape[1]

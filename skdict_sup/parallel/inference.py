@@ -13,10 +13,8 @@ from .._validation import check_option, collect_warnings
 from ..coding import make_problem, with_weights
 from ..priors import Prior, as_prior, settings_of
 from ..solution import Solution
-from . import _blocks, _dask
+from . import _blocks, _dask, _plan
 from ._plan import sample_ranges
-
-_SAMPLE = 10_000  # signals on which "auto" weights are resolved
 
 
 def encode(
@@ -133,14 +131,14 @@ def sample(arrays):
     """
     X: Any = arrays[0]
     if not np.isnan(X.shape[0]):
-        ranges = sample_ranges(X.shape[0], _SAMPLE)
+        ranges = sample_ranges(X.shape[0], _plan.FEW)
         return [None if array is None else _dask.take(array, ranges) for array in arrays]
     found: list[Any] = []
     for i in range(X.numblocks[0]):
         found = [None if array is None else array.blocks[i].compute() for array in arrays]
         if found[0].shape[0]:
             break
-    return [None if array is None else array[:_SAMPLE] for array in found]
+    return [None if array is None else array[: _plan.FEW] for array in found]
 
 
 def _lazy_solution(solutions, sizes, small):

@@ -4,26 +4,23 @@ A round codes the shards of a mini-batch on all workers. What they contribute is
 order, on one of them: results do not depend on blocks, workers or repeated tasks, bit for bit.
 """
 
-import time
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
-import numpy as np
-
-from .._array import is_sparse
 from .._signals import as_signals, batches_on
 from .._threads import one_blas_thread
 from .._validation import collect_warnings
 from .._weighted_signals import MissingSignals
 from ..dictionary import _stream
 from ..dictionary.learner import method_for
-from ..estimators._fitting import as_generator, restore_on_error
+from ..estimators._fitting import as_generator, generator_from_state, restore_on_error
 from ..estimators._parameters import check_parameters
-from ._dask import compute_round, report_once
-from ._plan import pass_ranges, rounds, sample_ranges
+from . import _plan
+from ._cluster import Step
+from ._plan import count, pass_ranges, rounds, sample_ranges
+from ._rounds import run_rounds
 from ._source import join, naming_rows
-
-_SAMPLE = 30_000  # signals in memory from which atoms and weights begin
 
 
 @dataclass
@@ -39,32 +36,53 @@ class Progress:
     rng_state: Any = None  # state of the generator before the current pass
 
 
-def measure_shard(pieces, ranges, first, atoms, settings, allows_nan, device):
+@dataclass(frozen=True, eq=False)
+class Constants:
+    """What is the same in all tasks of a pass."""
+
+    settings: Any
+    allows_nan: bool = False
+    device: Any = None
+
+
+def measure_shard(pieces, ranges, first, shared, constants):
     """What a shard contributes to the update, the sum of its objectives, and warnings.
 
-    `atoms` is a tuple of the `Atoms` of the dictionary.
+    `shared` has a tuple of the `Atoms` of the dictionary.
     """
-    X = join(pieces)
-    signals = as_signals(X if is_sparse(X) else np.asarray(X))
-    signals = batches_on(MissingSignals(signals) if allows_nan else signals, device)
+    (atoms,), settings = shared[0], constants.settings
+    signals = as_signals(join(pieces[0]))
+    if constants.allows_nan:
+        signals = MissingSignals(signals)
+    signals = batches_on(signals, constants.device)
     with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
         signals.check_finite()
         settings.reconstruction.check(signals)
         filled, _ = settings.reconstruction.filled(signals)
-        coded = _stream.code(atoms[0], filled, settings)
+        coded = _stream.code(atoms, filled, settings)
         increment = method_for(settings.reconstruction).measure(coded, first, settings)
     return increment, float(coded.objective.sum()), found
 
 
-def advance(state, parts, settings):
-    """State with the contributions of shards added in order, and updated after a mini-batch."""
+def advance(state, parts, constants):
+    """State with the contributions of shards added in order, and updated after a mini-batch.
+
+    The report is the sum of the objectives, with warnings.
+    """
+    settings = constants.settings
     method = method_for(settings.reconstruction)
     with one_blas_thread():
         for increment, _, _ in parts:
             state = method.add(state, increment, settings)
         if state.n_seen % settings.batch_size == 0:
             state = method.update(state, settings)
-    return state, sum(total for _, total, _ in parts), [w for _, _, found in parts for w in found]
+    total = sum(total for _, total, _ in parts)
+    return state, (total, [warning for _, _, found in parts for warning in found])
+
+
+def share(state):
+    """The dictionary of a state, and nothing else."""
+    return [state.dictionary], None
 
 
 def fit_online(estimator, X, *, batch_size, shard, checkpoints):
@@ -82,7 +100,7 @@ def fit_online(estimator, X, *, batch_size, shard, checkpoints):
 
 def _begin(estimator, X, batch_size, checkpoints):
     """Progress of a checkpoint, or that before the first signal."""
-    sample = X.gather(sample_ranges(X.shape[0], _SAMPLE))
+    sample = X.gather(sample_ranges(X.shape[0], _plan.SAMPLE))
     signals = estimator._signals(sample, reset=True)
     check_parameters(estimator, estimator._learning)
     stored = None if checkpoints is None else checkpoints.load(X=sample)
@@ -104,36 +122,24 @@ def _has_converged(estimator, progress):
 def _run_pass(estimator, X, progress, shard, checkpoints):
     """Learn from all signals once, or from those of the pass that are left."""
     settings, n = progress.settings, X.shape[0]
-    rng = np.random.default_rng()
-    rng.bit_generator.state = progress.rng_state
+    rng = generator_from_state(progress.rng_state)
     order = rng if estimator.shuffle and len(progress.curve) else None
     ranges = pass_ranges(n, settings.batch_size, order)
-    n_before = len(progress.curve) * n
-    plan = rounds(ranges, n_before, settings.batch_size, shard)
-    for number in range(progress.n_done, len(plan)):
-        begin, this = time.perf_counter(), plan[number]
-        following = plan[number + 1].ranges() if number + 1 < len(plan) else []
-        X.keep(this.ranges() + following)
-        firsts = np.cumsum([this.first, *(_size(ranges) for ranges in this.shards)])
-        shards = [
-            (X.pieces(ranges), ranges, int(first))
-            for ranges, first in zip(this.shards, firsts, strict=False)
-        ]
-        more = settings, bool(estimator.allow_nan), estimator.device
-        progress.state, total, found = compute_round(
-            measure_shard, advance, progress.state, (progress.state.dictionary,), shards, more
-        )
-        report_once(found)
-        progress.total += total
-        progress.n_done, progress.n_batches = number + 1, progress.n_batches + 1
+    plan = rounds(ranges, len(progress.curve) * n, settings.batch_size, shard)
+
+    constants = Constants(settings, bool(estimator.allow_nan), estimator.device)
+    # parts are added one by one, as `partial_fit` adds them
+    work = Step(share, measure_shard, None, advance, constants, _first_signals)
+    for done in run_rounds(work, progress.state, plan, progress.n_done, (X,)):
+        progress.total += done.report
+        progress.n_done, progress.n_batches = done.number + 1, progress.n_batches + 1
         if estimator.verbose > 1:
-            seconds = time.perf_counter() - begin
-            print(
-                f"batch {number + 1}/{len(plan)}: objective {total / this.n_rows:.6g}, "
-                f"{seconds:.2f} s",
-                flush=True,
-            )
-        if checkpoints is not None and checkpoints.due(progress.n_batches):
+            done.show(len(plan), f"objective {done.report / plan[done.number].n_rows:.6g}")
+        is_last = progress.n_done == len(plan)
+        is_due = checkpoints is not None and checkpoints.due(progress.n_batches)
+        if is_last or is_due:
+            progress.state = done.state()
+        if checkpoints is not None and is_due and not is_last:
             checkpoints.save(progress.n_batches, progress)
     progress.curve = [*progress.curve, progress.total / n]
     progress.n_done, progress.total, progress.rng_state = 0, 0.0, rng.bit_generator.state
@@ -141,5 +147,7 @@ def _run_pass(estimator, X, progress, shard, checkpoints):
         checkpoints.save(progress.n_batches, progress)
 
 
-def _size(ranges):
-    return sum(stop - start for start, stop in ranges)
+def _first_signals(_, this):
+    """Signals of the stream before each shard of a round."""
+    ends = accumulate(map(count, this.shards), initial=this.first)
+    return [(first,) for first in ends][:-1]

@@ -126,7 +126,7 @@ def code_gradient(code, grad_features, settings):
 def loss_and_gradients(state, batch, settings, mu=0.0):
     """Loss of a batch, gradients of the parameters by name, codes, and amplification."""
     parts = gradient_parts(state.parameters, batch, settings, mu)
-    loss, gradients = joined_gradients([parts], state.parameters, settings, mu)
+    loss, gradients = joined_gradients(parts, state.parameters, settings, mu)
     return loss, gradients, parts.code, parts.amplification
 
 
@@ -172,28 +172,44 @@ def cost_parts(parameters, signals, settings, atoms=None):
     return GradientParts(0.0, zeros, 0.0, coded.code, 0.0, **more)
 
 
-def joined_gradients(parts, parameters, settings, mu=0.0):
-    """Loss and gradients by name of a batch, from its parts, which are added in their order."""
-    shares, cost_shares = (
-        [1.0] if len(parts) == 1 else [float(w) / sum(map(float, weights)) for w in weights]
-        for weights in ([part.weight for part in parts], [max(p.n_signals, 1) for p in parts])
+def merged_parts(parts):
+    """`GradientParts` of several parts of a batch as one, without codes; added in their order."""
+    shares = _shares([float(part.weight) for part in parts])
+    cost_shares = _shares([part.n_signals for part in parts])
+    has_cost = parts[0].cost_gradient is not None
+    return GradientParts(
+        _weighted_sum(shares, [part.loss for part in parts]),
+        {
+            name: _weighted_sum(shares, [part.gradients[name] for part in parts])
+            for name in parts[0].gradients
+        },
+        sum(float(part.weight) for part in parts),
+        None,
+        max(float(part.amplification) for part in parts),
+        _weighted_sum(cost_shares, [part.cost for part in parts]) if has_cost else 0.0,
+        _weighted_sum(cost_shares, [part.cost_gradient for part in parts]) if has_cost else None,
+        sum(part.n_signals for part in parts),
     )
-    loss = _weighted_sum(shares, [part.loss for part in parts])
-    names = parts[0].gradients
-    gradients = {n: _weighted_sum(shares, [part.gradients[n] for part in parts]) for n in names}
+
+
+def _shares(weights):
+    """Shares of weights in their sum; zeros without any weight."""
+    total = sum(weights) or 1.0
+    return [weight / total for weight in weights]
+
+
+def joined_gradients(parts, parameters, settings, mu=0.0):
+    """Loss and gradients by name of a batch, from the `GradientParts` of all of it."""
+    loss, gradients = parts.loss, dict(parts.gradients)
     if mu:
-        cost = _weighted_sum(cost_shares, [part.cost for part in parts])
-        cost_gradient = _weighted_sum(cost_shares, [part.cost_gradient for part in parts])
-        loss = (1 - mu) * loss + mu * cost
+        loss = (1 - mu) * loss + mu * parts.cost
         gradients = {name: (1 - mu) * gradient for name, gradient in gradients.items()}
-        gradients["dictionary"] = gradients["dictionary"] + mu * cost_gradient
+        gradients["dictionary"] = gradients["dictionary"] + mu * parts.cost_gradient
     return _add_ridge(loss, gradients, parameters, settings.nu), gradients
 
 
 def _weighted_sum(shares, values):
-    """Sum of arrays times their shares; the array itself if it is the only one."""
-    if len(values) == 1:
-        return values[0]
+    """Sum of arrays times their shares, in their order."""
     total = shares[0] * values[0]
     for share, value in zip(shares[1:], values[1:], strict=True):
         total = total + share * value

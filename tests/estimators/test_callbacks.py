@@ -3,32 +3,12 @@
 import numpy as np
 import pytest
 from learners import digits
+from watching import Watch
 
 from skdict_sup import SupervisedDictionaryClassifier
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
 X, Y = digits(200, n_classes=3)
-
-
-class Watch:
-    """Keeps what it is told; asks to stop after an epoch."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after, self.events, self.scores = stop_after, [], []
-
-    def setup(self, estimator, context):
-        self.events.append("setup")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.events.append(("begin", context.task_name))
-
-    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-        self.events.append(("end", context.task_name))
-        self.scores.append(fitted_estimator.score(X, y))
-        return context.task_name == "epoch" and context.task_id + 1 == self.stop_after
-
-    def teardown(self, estimator, context):
-        self.events.append("teardown")
 
 
 def model(**settings):

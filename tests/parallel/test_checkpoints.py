@@ -78,10 +78,18 @@ def assert_same(found, expected):
             assert_bits(getattr(found, name), getattr(expected, name), name)
 
 
+INTERRUPTIONS = (1, ValueError), (5, KeyboardInterrupt), (8, KeyboardInterrupt)
+FULLY = "online", "classifier"  # the others differ from them in what a checkpoint holds
+
+
 @pytest.mark.parametrize(
-    ("after", "error"), [(1, ValueError), (5, KeyboardInterrupt), (8, KeyboardInterrupt)]
+    ("name", "after", "error"),
+    [
+        (name, *interruption)
+        for name in MAKERS
+        for interruption in (INTERRUPTIONS if name in FULLY else INTERRUPTIONS[1:2])
+    ],
 )
-@pytest.mark.parametrize("name", MAKERS)
 def test_interrupted_fits_go_on_with_the_bits_of_whole_ones(
     tmp_path, interrupted, name, after, error
 ):

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from skdict_sup import KL, ElasticNet, encode, parallel
 from skdict_sup.coding import make_problem
+from skdict_sup.parallel import _plan
 
 X = digits(40)[0]
 N, M, P = *X.shape, 7
@@ -59,7 +60,7 @@ def assert_same_solution(lazy, expected):
 
 
 @every_task
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(rows=parts(N), columns=parts(M, empty=False), csr=st.booleans(), wide=st.booleans())
 def test_codes_have_the_bits_of_those_in_memory(task, rows, columns, csr, wide):
     signals = X.astype(np.float64 if wide else np.float32)
@@ -110,6 +111,7 @@ def test_other_numbers_are_read_as_float64(kind):
     assert_bits(found.compute(), encode(signals.astype(float), D, prior=PRIOR).code)
 
 
+@settings(max_examples=6)
 @given(rows=parts(N), csr=st.booleans())
 def test_codes_may_be_sparse(rows, csr):
     found = parallel.encode(blocks(X, rows, csr=csr), D, prior=PRIOR, output="sparse")
@@ -155,7 +157,7 @@ def test_building_computes_nothing(certificate):
 
 
 def test_auto_is_resolved_on_a_sample_of_rows(monkeypatch):
-    monkeypatch.setattr(parallel.inference, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "FEW", 64)
     many = np.tile(X, (16, 1)) * np.linspace(1, 2, 16 * N)[:, None]
     signals = Counted(many, (40,) * 16)
     parallel.encode(signals.array, D)
@@ -166,7 +168,7 @@ def test_auto_is_resolved_on_a_sample_of_rows(monkeypatch):
 
 
 def test_auto_is_resolved_on_the_first_rows_of_blocks_of_unknown_sizes(monkeypatch):
-    monkeypatch.setattr(parallel.inference, "_SAMPLE", 5)
+    monkeypatch.setattr(_plan, "FEW", 5)
     lazy = blocks(np.concatenate([np.full((9, M), -1.0), X]), (9, 10, 10, 20))
     lazy = lazy[lazy.sum(axis=1) > 0]
     prior = make_problem(X[:5], D, ElasticNet(), "linear")[1].prior

@@ -75,7 +75,7 @@ def input_of(name, method):
 
 
 @every_case
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(rows=parts(N), csr=st.booleans(), wide=st.booleans())
 def test_results_have_the_bits_of_the_method(name, method, rows, csr, wide):
     model, given_X = MODELS[name], input_of(name, method)

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from lazy import assert_bits, blocks, parts
 from learners import digits, unsupervised
 from scipy.sparse import csr_matrix
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from skdict_sup import KL, ElasticNet, parallel
 from skdict_sup._validation import ConvergenceWarning, warn
 from skdict_sup.dictionary import _stream
-from skdict_sup.parallel import unsupervised as learning
+from skdict_sup.parallel import _plan
 
 X = digits()[0]
 N, M = X.shape
@@ -71,7 +73,7 @@ def leaves(state):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(rows=parts(N), batch=st.sampled_from([16, 50, N, 1000]), shard=st.sampled_from([7, 2048]))
 def test_a_pass_has_the_bits_of_partial_fit(kind, rows, batch, shard):
     params, signals = KINDS[kind]
@@ -85,7 +87,7 @@ def test_a_pass_has_the_bits_of_partial_fit(kind, rows, batch, shard):
 
 
 @given(rows=parts(N), shard=st.sampled_from([10, 33]))
-@settings(max_examples=6)
+@settings(max_examples=3)
 def test_sparse_blocks_have_the_bits_of_sparse_signals(rows, shard):
     lazy = blocks(X, rows, csr=True)
     found = parallel.fit(model(), lazy, batch_size=48, shard=shard)
@@ -144,7 +146,7 @@ def test_arrays_in_memory_and_on_disk_are_read(tmp_path):
 
 
 def test_atoms_begin_from_a_sample_of_rows(monkeypatch):
-    monkeypatch.setattr(learning, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
     found = [
         parallel.fit(model(), blocks(X, rows), batch_size=64, shard=16)
         for rows in ((N,), (1, 100, 59))
@@ -169,7 +171,7 @@ def test_signals_are_refused_before_the_fit(signals, message):
 
 
 def test_errors_name_the_shard_and_leave_the_estimator_as_it_was(monkeypatch):
-    monkeypatch.setattr(learning, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
     bad = X.copy()
     bad[130, 5] = np.nan
     estimator = parallel.fit(model(), blocks(X, (N,)), batch_size=32, shard=16)
@@ -197,6 +199,11 @@ def test_settings_are_refused(params, kind, message):
 def test_estimators_of_other_kinds_are_refused():
     with pytest.raises(TypeError, match=r"OnlineDictionaryLearning or a supervised .*got KL"):
         parallel.fit(KL(lam=0.1), blocks(X, (N,)))
+
+
+def test_pipelines_are_refused_with_the_cure():
+    with pytest.raises(TypeError, match=r"got Pipeline: .*parallel\.transform\(pipeline\[:-1\]"):
+        parallel.fit(make_pipeline(Normalizer(), model()), blocks(X, (N,)))
 
 
 def test_parameters_of_the_estimator_are_checked():

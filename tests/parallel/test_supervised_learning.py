@@ -17,6 +17,7 @@ from sklearn.base import clone
 from skdict_sup import ElasticNet, parallel
 from skdict_sup.estimators._fitting import as_generator
 from skdict_sup.estimators._training import initial_state_and_settings
+from skdict_sup.parallel import _plan, _sample
 from skdict_sup.parallel import supervised as learning
 from skdict_sup.parallel._blocks import joined_atoms
 from skdict_sup.parallel._source import Held
@@ -101,7 +102,7 @@ def test_results_do_not_depend_on_blocks_or_threads(case):
         assert_bits(found.classes_, labels)
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(rows=parts(N), csr=st.booleans())
 def test_results_do_not_depend_on_any_blocks(rows, csr):
     lazy = blocks(X.astype(np.float32), rows, csr=csr)
@@ -138,7 +139,7 @@ def test_gradients_of_shards_join_to_that_of_the_batch(case):
     if samples.pool is not None and mu:
         batch = step.replace(batch, reconstruction_signals=samples.pool.batch(np.arange(N)))
     loss, gradients, code, _ = step.loss_and_gradients(state, batch, settings_, mu)
-    if estimator.class_weight == "balanced":  # of the whole data, which `fit` counts
+    if estimator.class_weight == "balanced":  # `fit` counts the whole data
         factors = samples.weight[rows] / (WEIGHT + 0.1)[rows]
         estimator.class_weight = dict(zip(y[rows].tolist(), factors, strict=True))
     reader = learning.Reader(learning._reader_estimator(estimator, targets))
@@ -148,26 +149,34 @@ def test_gradients_of_shards_join_to_that_of_the_batch(case):
     atoms = joined_atoms(
         np.split(parameters["dictionary"], settings_.n_blocks), [[]] * settings_.n_blocks
     )
+    constants = learning.Constants(settings_, mu, reader)
     measured = [
         learning.measure_shard(
-            [a.pieces(one) for a in arrays], one, 0, atoms, settings_, parameters, mu, reader
-        )[0]
+            [a.pieces(one) for a in arrays], one, 0, (atoms, parameters), constants
+        )
         for one in shards
     ]
-    found = [part for part, _, _ in measured if part is not None]
-    joined_loss, joined = step.joined_gradients(found, state.parameters, settings_, mu)
+    one_by_one = measured[0]
+    for more in measured[1:]:
+        one_by_one = learning.merge([one_by_one, more])
+    whole = learning.merge(measured)
+    (parts, n_uses, n_seen), _ = whole
+    for name, gradient in one_by_one[0][0].gradients.items():  # in any tree
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(parts.gradients[name], gradient, rtol=1e-9, atol=1e-12 * scale)
+    assert n_seen == len(rows)
+    joined_loss, joined = step.joined_gradients(parts, state.parameters, settings_, mu)
     np.testing.assert_allclose(joined_loss, loss, rtol=1e-10)
     assert joined.keys() == gradients.keys()
     for name, gradient in gradients.items():
         scale = np.abs(gradient).max()
         np.testing.assert_allclose(joined[name], gradient, rtol=1e-9, atol=1e-11 * scale)
-    n_uses = sum(uses for _, uses, _ in measured)
     np.testing.assert_array_equal(n_uses, (code != 0).sum(axis=0))
 
 
 def test_digits_are_learned():
     signals, labels = digits(1000)
-    model = classifier(n_components=40, max_iter=8, init_max_iter="auto", nu="auto")
+    model = classifier(n_components=30, max_iter=8, init_max_iter="auto")
     found = parallel.fit(model, blocks(signals[:800], (300, 500)), labels[:800], **SIZES)
     alone = clone(model).fit(signals[:800], labels[:800])
     rest = signals[800:], labels[800:]
@@ -176,30 +185,37 @@ def test_digits_are_learned():
     assert found.n_iter_ == 8
 
 
-@pytest.mark.parametrize(("n_sample", "share"), [(N, 1.0), (128, 0.8)])
-@pytest.mark.parametrize("case", ["plain", "few_labels", "stopping"])
-def test_the_ridge_is_that_of_the_whole_data(case, n_sample, share, monkeypatch):
+@pytest.mark.parametrize("n_sample", [N, 128])
+@pytest.mark.parametrize("case", ["plain", "few_labels", "stopping", "balanced"])
+def test_the_ridge_is_that_of_the_whole_data(case, n_sample, monkeypatch):
     make, params, y = CASES[case]
     begun, begin = [], learning.initial_state_and_settings
 
-    def watch(*args):
-        begun.append(begin(*args))
-        return begun[0]
+    def watch(estimator, samples, *args):
+        begun.extend([samples.weight.sum(), *begin(estimator, samples, *args)])
+        return begun[1:]
 
-    monkeypatch.setattr(learning, "_SAMPLE", n_sample)
+    monkeypatch.setattr(_plan, "SAMPLE", n_sample)
     monkeypatch.setattr(learning, "initial_state_and_settings", watch)
-    found = parallel.fit(make(**params | {"max_iter": 1, "nu": "auto"}), X, y, **SIZES)
-    assert found._training.settings.nu == begun[0][1].nu * share
+    model = make(**params | {"max_iter": 1, "nu": "auto"})
+    found = parallel.fit(model, X, y, sample_weight=1 + np.arange(N) % 2, **SIZES)
+    weight = (1.0 + np.arange(N) % 2)[y != -1].sum()
+    if case == "stopping":
+        runs = _plan.sample_ranges(N, n_sample)
+        held_out = _sample._held_out(model, runs, np.zeros(0, int), N)
+        weight -= (1.0 + held_out % 2).sum()
+    nu, of_sample = found._training.settings.nu, begun[2].nu
+    np.testing.assert_allclose(nu * weight, of_sample * begun[0], rtol=1e-12)
 
 
 def test_held_out_rows_are_not_learned_from(monkeypatch):
     seen, score = [], learning.measure_shard
 
-    def watch(pieces, ranges, seed, atoms, settings_, parameters, mu, reader):
-        samples = reader.read(pieces, ranges)
+    def watch(pieces, ranges, seed, shared, constants):
+        samples = constants.reader.read(pieces, ranges)
         rows = np.concatenate([np.arange(*one) for one in ranges])
         seen.extend(rows[samples.weight > 0])
-        return score(pieces, ranges, seed, atoms, settings_, parameters, mu, reader)
+        return score(pieces, ranges, seed, shared, constants)
 
     monkeypatch.setattr(learning, "measure_shard", watch)
     model = classifier(early_stopping=True, validation_fraction=0.2, max_iter=1)
@@ -248,7 +264,7 @@ def test_held_out_rows_need_labels():
 
 
 def test_bad_targets_are_named_by_their_shard(monkeypatch):
-    monkeypatch.setattr(learning, "_SAMPLE", 64)
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
     bad = heights(X).copy()
     bad[41, 1] = np.inf
     with pytest.raises(ValueError, match=r"^in the shard that begins at row 32: .*infinity"):

@@ -18,12 +18,19 @@ class Kept:
     def __init__(self, script, keep=True):
         self.script, self.keep = script, keep
 
+    def _path(self, name):
+        key = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return FOLDER / f"{self.script}-{key}.pickle"
+
+    def forget(self, name):
+        """Remove a result, which is computed anew when it is asked for."""
+        self._path(name).unlink(missing_ok=True)
+
     def __call__(self, name, compute):
         """Result of `compute()`, read back where an earlier run has come to it."""
         if not self.keep:
             return compute()
-        key = hashlib.sha256(name.encode()).hexdigest()[:16]
-        path = FOLDER / f"{self.script}-{key}.pickle"
+        path = self._path(name)
         if path.exists():
             return pickle.loads(path.read_bytes())
         value = compute()

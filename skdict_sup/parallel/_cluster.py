@@ -1,0 +1,192 @@
+"""Tasks of rounds: where they and their blocks are, and what stays there between two rounds.
+
+Without a cluster there is one place, this process, and what begins is computed at once.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from ._blocks import gram_parts, gram_rows, joined_atoms
+
+_FAN_IN = 4  # parts that one task merges
+_LARGE_GRAPH = "distributed.admin.large-graph-warning-threshold"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Pure functions of a round, and the constants that they share."""
+
+    share: Any  # list of the dictionaries of a state, and what else all shards need of it
+    measure: Any  # part of a shard: of its arguments, (atoms, what else), and constants
+    merge: Any  # parts in their order as one; None where they are only added to the state
+    advance: Any  # next state and a report: of the state, parts, and constants
+    constants: Any
+    arguments: Any  # further arguments of the shards: of the number of a round, and the round
+
+
+def _dask() -> Any:
+    """The module dask."""
+    import dask
+
+    return dask
+
+
+def _delayed(function) -> Any:
+    """A function whose calls are tasks."""
+    from dask.delayed import delayed
+
+    return delayed(function)
+
+
+def node(value):
+    """A value as one node of a graph."""
+    from dask.delayed import delayed
+
+    return delayed(value, traverse=False)
+
+
+def active_client() -> Any:
+    """Client of dask.distributed whose workers compute, or None."""
+    import dask.base
+
+    client = getattr(dask.base.get_scheduler(), "__self__", None)
+    return client if hasattr(client, "nthreads") else None
+
+
+def n_threads():
+    """Threads of the workers of an active cluster; zero without one."""
+    client = active_client()
+    return 0 if client is None else sum(client.nthreads().values())
+
+
+def places(n_shards):
+    """Workers of shards: neighbours share one, in proportion to threads; None without a cluster.
+
+    They are where tasks should run, and Dask may choose others.
+    """
+    client = active_client()
+    threads = {} if client is None else client.nthreads()
+    every = [worker for worker in sorted(threads) for _ in range(threads[worker])]
+    return [every[i * len(every) // n_shards] if every else None for i in range(n_shards)]
+
+
+def _at(place):
+    """Context in which tasks are made for a worker."""
+    if place is None:
+        return nullcontext()
+    return _dask().annotate(workers=[place], allow_other_workers=True)
+
+
+def call_at(place, function, *arguments) -> Any:
+    """Task of a function at a place."""
+    with _at(place):
+        return _delayed(function)(*arguments)
+
+
+class Blocks:
+    """Delayed blocks of the rows of a dask array, each with the part of the graph it needs."""
+
+    def __init__(self, array):
+        from dask.utils import ensure_dict
+
+        # on a cluster already, as after `persist`; dask's optimization would drop such results
+        self.are_loaded = active_client() is not None and _has_futures(array)
+        blocks = array.to_delayed(optimize_graph=not self.are_loaded).ravel()
+        self._name, self._keys = array.name, [block.key for block in blocks]
+        self._graph = ensure_dict(blocks[0].dask)
+
+    def __getitem__(self, number):
+        from dask.delayed import Delayed
+        from dask.highlevelgraph import HighLevelGraph
+        from dask.optimization import cull
+
+        key, layer = self._keys[number], f"{self._name}-block-{number}"
+        tasks = cull(self._graph, [key])[0]
+        # a layer has the annotations of the caller, such as retries
+        return Delayed(key, HighLevelGraph.from_collections(layer, tasks), layer=layer)
+
+
+def _has_futures(array):
+    from distributed import futures_of
+
+    return bool(futures_of(array))
+
+
+def load(blocks, homes):
+    """Blocks that workers begin to load, each on the worker that is its home."""
+    client, loaded = active_client(), [None] * len(blocks)
+    for home in dict.fromkeys(homes):
+        numbers = [i for i, other in enumerate(homes) if other == home]
+        where = {} if home is None else {"workers": [home], "allow_other_workers": True}
+        begun = client.persist([blocks[i] for i in numbers], **where)
+        for i, block in zip(numbers, begun, strict=True):
+            loaded[i] = block
+    return loaded
+
+
+def begin(*nodes):
+    """Nodes whose computation begins; without a cluster they are computed."""
+    dask = _dask()
+    with dask.config.set({_LARGE_GRAPH: "1 TB"}):  # a large state is sent once in many rounds
+        return dask.persist(*nodes)
+
+
+def fetch(begun):
+    """Value of a node that has begun."""
+    if active_client() is None:
+        return begun.compute()
+    from distributed import futures_of
+
+    return futures_of(begun)[0].result()
+
+
+def submit_round(step, last, sizes, shards, constants):
+    """Nodes of the next (state, report), and of the report, after the node `last` of the same.
+
+    `sizes` are the numbers of atoms of the dictionaries, `shards` are pairs of a place and
+    arguments, and `constants` is a node. Neighbouring parts are merged in a tree whose form
+    depends on their number alone: the result does not depend on places.
+    """
+    homes = [place for place, _ in shards]
+    shared = _shared(step.share, last, sizes, homes[0])
+    parts = [call_at(place, step.measure, *shard, shared, constants) for place, shard in shards]
+    while step.merge is not None and len(parts) > _FAN_IN:
+        starts = range(0, len(parts), _FAN_IN)
+        parts = [call_at(homes[i], step.merge, parts[i : i + _FAN_IN]) for i in starts]
+        homes = homes[::_FAN_IN]
+    done = call_at(homes[0], _advance, step.advance, last, parts, constants)
+    return begin(done, call_at(homes[0], itemgetter(1), done))
+
+
+def _advance(advance, last, parts, constants):
+    return advance(last[0], parts, constants)
+
+
+def _shared(share, last, sizes, home):
+    """Node of atoms and more; workers compute equal parts of large Gram matrices."""
+    rows = [gram_parts(n_atoms) if active_client() else [] for n_atoms in sizes]
+    if any(rows):
+        dictionaries = call_at(home, _dictionaries, share, last)
+        rows = [
+            [_delayed(gram_rows)(dictionaries[i], *part) for part in own]
+            for i, own in enumerate(rows)
+        ]
+    return call_at(home, _join_shared, share, last, rows)
+
+
+def _dictionaries(share, last):
+    return share(last[0])[0]
+
+
+def _join_shared(share, last, rows):
+    """Atoms of the dictionaries of a state, and what else shards need of it."""
+    dictionaries, more = share(last[0])
+    return joined_atoms(dictionaries, rows), more
+
+
+def compute_all(function, tasks):
+    """Results of a function for several tuples of arguments, in order."""
+    call = _delayed(function)
+    return list(_dask().compute(*(call(*arguments) for arguments in tasks)))
