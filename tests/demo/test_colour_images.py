@@ -77,7 +77,8 @@ def test_features_of_kmeans_are_triangles(script):
     np.testing.assert_allclose(encoder.transform(X), expected, atol=1e-12)
 
 
-def test_settings_are_chosen_without_the_test_images(script):
+def test_settings_are_chosen_without_the_test_images(script, monkeypatch):
+    monkeypatch.setattr(sys.modules["_single_layer"], "RIDGES", (0.5,))
     data = script.Data("made", *script.textures(50, 0), *script.textures(20, 1))
     settings = {"stride": 5, "n_patches": 300, "n_chosen_on": 50}
     single_layer = sys.modules["_single_layer"]
