@@ -22,7 +22,7 @@ class Sample:
     arrays: list
     ranges: list
     held_out: Any  # numbers of the rows that are held out
-    share: float  # sampled rows over all rows
+    share: float  # its rows, as a part of all rows
     found: Any = None  # what the targets of all rows contain, where that is known
 
     @classmethod
