@@ -125,10 +125,11 @@ def opening(title, script, about, quick, files=(), folder="peers"):
     return lines
 
 
-def arguments(description, name, parts=()):
+def arguments(description, name, parts=(), add=None, given=None):
     """Command line of a comparison whose page is docs/results/<name>.md.
 
     Where it has `parts`, `--only` runs one of them, which is printed and not written to the page.
+    `add(parser)` adds further options, and `given` are arguments in place of those of the process.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -139,7 +140,9 @@ def arguments(description, name, parts=()):
     )
     if parts:
         parser.add_argument("--only", choices=parts, help="run and print one part of the page")
-    options = parser.parse_args()
+    if add is not None:
+        add(parser)
+    options = parser.parse_args(given)
     whole = not options.quick and not (parts and options.only)
     if options.output is None and whole:
         options.output = ROOT / "docs" / "results" / f"{name}.md"
