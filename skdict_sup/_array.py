@@ -45,6 +45,7 @@ __all__ = [
     "resolve_device",
     "rows_times",
     "set_rows",
+    "take_columns",
     "take_rows",
     "to_float64",
     "to_numpy",
@@ -249,6 +250,14 @@ def take_rows(array, rows):
         return array[rows]
     xp = namespace(array)
     return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
+
+
+def take_columns(array, columns):
+    """Select columns of an array, on any device, by NumPy integer positions."""
+    if is_numpy_array(array):
+        return array[:, columns]
+    xp = namespace(array)
+    return xp.take(array, xp.asarray(columns, device=device_of(array)), axis=1)
 
 
 def set_rows(array, values, rows):

@@ -17,10 +17,11 @@ from ._array import (
     to_float64,
     to_numpy,
 )
+from ._lump import make_lump
 from .kernels import atom_panels, panel_products
 
 _MOST_KEPT_BYTES = 2**24  # memory of a dictionary and its Gram matrix that are kept
-_EXTRA_ROUNDINGS = 8  # roundings in a certificate beside those of its sums
+EXTRA_ROUNDINGS = 8  # roundings in a certificate beside those of its sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +101,17 @@ class Atoms:
         It is zero on devices without float64, where the bound would exceed the tolerance.
         """
         unit = 0.5 * eps(self.dictionary)
-        return unit * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS) if unit < 1e-10 else 0.0
+        return unit * (sum(self.dictionary.shape) + EXTRA_ROUNDINGS) if unit < 1e-10 else 0.0
 
     @cached_property
     def reaches(self):
         """Norms of the atoms for reconstruction terms that have asked for them."""
         return {}
+
+    @cached_property
+    def lump(self):
+        """The largest features, and moments of the others, for approximate Hessians."""
+        return make_lump(self.dictionary)
 
     @cached_property
     def is_finite(self):
@@ -154,7 +160,7 @@ class Atoms:
         D = to_numpy(self.wide.dictionary)[atoms]
         weighted = D if entry_weight is None else D * to_numpy(entry_weight)[:, None, :]
         values = np.linalg.eigvalsh(np.nan_to_num(weighted @ D.T, nan=0.0, posinf=0.0))
-        error = 0.5 * eps(self.wide.dictionary) * (sum(self.dictionary.shape) + _EXTRA_ROUNDINGS)
+        error = 0.5 * eps(self.wide.dictionary) * (sum(self.dictionary.shape) + EXTRA_ROUNDINGS)
         bound = values[..., 0] - 2 * error * len(atoms) * values[..., -1]
         return astype_like(np.maximum(bound, 0.0), self.wide.dictionary)
 

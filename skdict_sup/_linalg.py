@@ -19,7 +19,7 @@ def project_ball(rows, positive):
     return rows / xp.maximum(norms, xp.ones_like(norms))
 
 
-def conjugate_gradients(product, rhs, diagonal, tol, max_iter=None):
+def conjugate_gradients(product, rhs, diagonal, tol, max_iter=None, precondition=None):
     """Solve product(x) = rhs for a batch of symmetric positive definite systems.
 
     Each row is a separate system with its own step lengths.
@@ -36,16 +36,20 @@ def conjugate_gradients(product, rhs, diagonal, tol, max_iter=None):
         at which the iterations on a system stop.
     max_iter : int or None
         Maximum number of iterations; None means 2 * size + 20.
+    precondition : callable or None
+        A better preconditioner than the diagonal: approximate solutions of the systems, which
+        need not be linear in their right-hand sides (Notay, "Flexible conjugate gradients", 2000).
 
     Returns
     -------
     x : array like rhs
         The iterate with the smallest residual.
     """
-    xp = namespace(rhs)
+    xp, is_flexible = namespace(rhs), precondition is not None
+    approximately_solved = precondition or (lambda r: r / diagonal)
     x, r = xp.zeros_like(rhs), rhs
     best = x
-    z = r / diagonal
+    z = approximately_solved(r)
     p = z
     rho = xp.sum(r * z, axis=1)
     bound, least = tol * tol * rho, rho
@@ -57,10 +61,11 @@ def conjugate_gradients(product, rhs, diagonal, tol, max_iter=None):
         pAp = xp.sum(p * Ap, axis=1)
         alpha = xp.where(busy & (pAp > 0), rho / xp.where(pAp > 0, pAp, 1.0), 0.0 * pAp)
         x = x + alpha[:, None] * p
-        r = r - alpha[:, None] * Ap
-        z = r / diagonal
+        r_old, r = r, r - alpha[:, None] * Ap
+        z = approximately_solved(r)
         rho_new = xp.sum(r * z, axis=1)
-        beta = rho_new / xp.where(rho > 0, rho, xp.ones_like(rho))
+        conjugate = xp.sum((r - r_old) * z, axis=1) if is_flexible else rho_new
+        beta = conjugate / xp.where(rho > 0, rho, xp.ones_like(rho))
         rho = xp.where(alpha > 0, rho_new, xp.zeros_like(rho))
         better = (alpha > 0) & (rho_new < least)
         best = xp.where(better[:, None], x, best)

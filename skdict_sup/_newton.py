@@ -13,9 +13,12 @@ The solver `newton` runs these functions on any problem, and the reference of th
 on a Gram matrix. The compiled versions of that kernel implement the same method for one signal at
 a time, with the same constants.
 
-A `problem` has `prior` (a `SmoothPrior`), `slope(data, code)`, `objective(data, code, slope)`,
-`newton_system(code, rhs, entry_weight, tol)`, `product(direction, code, entry_weight)` and
-`diagonal(code, entry_weight)`.
+A `problem` has `prior` (a `SmoothPrior`), `evaluate(data, code)`, the slope and the loss, and
+`hessian(data, code, slope, loss)`, the Hessian H or an approximation of it: a record with the
+`diagonal`, `product(direction)`, `solve(curvature, support, rhs, tol)` and the `tol` that steps
+need. It also has
+`curvature(code)`, the second derivative of the prior and its support, and `is_quadratic`, whether
+the loss is.
 
 References
 ----------
@@ -31,8 +34,8 @@ from ._array import device_of, eps, namespace, take_rows, to_numpy
 from ._records import Data, Rows
 
 SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
+_PRECISE = 1e-3  # largest tolerance of systems whose solutions count as precise
 MAX_TRIALS = 30  # maximum number of step lengths in one iteration
-SYSTEM_TOL = 1e-4  # tolerance of the linear systems: the next step corrects the error
 ROUNDING_UNITS = 16  # bound on the rounding error of an objective, in units of eps
 PATIENCE = 12  # iterations without progress after which a signal counts as stalled
 
@@ -45,6 +48,7 @@ class NewtonState(Rows):
     code: Any
     dual: Any  # phi'(code); still accurate where an entry of the code underflows
     slope: Any
+    loss: Any
     objective: Any
     kkt_residual: Any  # relative to the largest correlation of the signal
     n_stalled: Any  # iterations in a row without progress
@@ -76,10 +80,10 @@ def is_stalled(state):
 
 
 def _evaluate(problem, data, code, dual, n_stalled):
-    slope = problem.slope(data, code)
-    objective = problem.objective(data, code, slope)
+    slope, loss = problem.evaluate(data, code)
+    objective = loss + problem.prior.value(code)
     kkt_residual = data.relative_residual(problem.prior.stationarity(code, slope))
-    return NewtonState(data, code, dual, slope, objective, kkt_residual, n_stalled)
+    return NewtonState(data, code, dual, slope, loss, objective, kkt_residual, n_stalled)
 
 
 def _direction(problem, state, residual):
@@ -87,16 +91,14 @@ def _direction(problem, state, residual):
 
     Below that radius the prior has more curvature than the loss, and a step cannot overshoot.
     """
-    xp, code, weight = namespace(state.code), state.code, state.data.weight
-    move, curvature, support = problem.newton_system(code, residual, weight, SYSTEM_TOL)
-    diagonal = problem.diagonal(code, weight)
+    xp, code = namespace(state.code), state.code
+    curvature, support = problem.curvature(code)
+    hessian = problem.hessian(state.data, code, state.slope, state.loss)
+    move, diagonal = hessian.solve(curvature, support, residual, hessian.tol), hessian.diagonal
     # both expressions equal phi'' move: the first amplifies errors of the system where the
-    # curvature is large, the second cancels where it is small
-    direction = xp.where(
-        support & (curvature < diagonal),
-        curvature * move,
-        residual - problem.product(move, code, weight),
-    )
+    # curvature is large, the second cancels where it is small, and needs a precise solution
+    uses_move = support if hessian.tol > _PRECISE else support & (curvature < diagonal)
+    direction = xp.where(uses_move, curvature * move, residual - hessian.product(move))
     inverse = 1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
     return direction, problem.prior.reach(inverse)
 
@@ -105,7 +107,7 @@ def _backtrack(problem, state, direction, residual, radius):
     """States after the first accepted step of length 1, 1/2, 1/4, ..."""
     after = _step_along(problem, state, direction, radius)
     rows, length = np.arange(state.n_rows), 1.0
-    accepted = to_numpy(_is_accepted(state, after, residual))
+    accepted = to_numpy(_is_accepted(problem, state, after, residual))
     for _ in range(1, MAX_TRIALS):
         if accepted.all():
             break
@@ -115,7 +117,7 @@ def _backtrack(problem, state, direction, residual, radius):
         radius = take_rows(radius, kept) if radius.shape[0] > 1 else radius
         before = state.rows(rows)
         trial = _step_along(problem, before, length * direction, radius)
-        accepted = to_numpy(_is_accepted(before, trial, residual))
+        accepted = to_numpy(_is_accepted(problem, before, trial, residual))
         after = after.put(trial, rows)
     return after
 
@@ -141,11 +143,12 @@ def _step_along(problem, state, direction, radius):
     return _evaluate(problem, state.data, code, dual, state.n_stalled)
 
 
-def _is_accepted(before, after, residual):
+def _is_accepted(problem, before, after, residual):
     """Whether a step decreases the objective sufficiently, or halves the residual.
 
-    Where rounding hides the decrease, the trapezoidal rule estimates it from the derivatives at
-    both ends of the step.
+    The residual alone decides for quadratic losses only: that of others may be small far from the
+    minimum, where their gradients are bounded. Where rounding hides the decrease, the trapezoidal
+    rule estimates it from the derivatives at both ends of the step.
     """
     xp = namespace(residual)
     move = after.code - before.code
@@ -155,6 +158,7 @@ def _is_accepted(before, after, residual):
     is_hidden = xp.abs(change) <= _rounding(before)
     decreases = predicted + xp.sum((after.slope - after.dual) * move, axis=1) >= 0
     halved = after.kkt_residual <= 0.5 * before.kkt_residual
+    halved = halved if problem.is_quadratic else halved & (is_hidden | (change < 0))
     return enough | (is_hidden & decreases) | halved
 
 

@@ -12,17 +12,18 @@ _SLICE_ROWS = 10 * ROWS  # signals whose systems a thread solves in one call
 __all__ = ["pull_back", "solve_adjoints", "vjp"]
 
 
-def solve_adjoints(problem, code, cotangent, entry_weight=None, n_jobs=None):
+def solve_adjoints(problem, code, cotangent, entry_weight=None, n_jobs=None, tol=None):
     """Solve H_SS adjoint_S = cotangent_S for each signal, zero off the support S, on threads.
 
-    `entry_weight` are the weights of the entries of the signals, or None.
+    `entry_weight` are the weights of the entries of the signals, or None, and `tol` is the
+    relative tolerance of iterative solutions, None for rounding error.
     """
     jobs, n = effective_n_jobs(n_jobs), code.shape[0]
     problem.prepare(jobs)
 
     def work(rows):
         weight = None if entry_weight is None else entry_weight[rows, :]
-        return problem.newton_system(code[rows, :], cotangent[rows, :], weight)[0]
+        return problem.newton_system(code[rows, :], cotangent[rows, :], weight, tol)[0]
 
     width = min(_SLICE_ROWS, ROWS * -(-n // (2 * ROWS * jobs)))
     if is_numpy(code) and jobs > 1 and width < n:

@@ -64,7 +64,8 @@ def make_problem(X, dictionary, prior, transfer, finite=True, **codes):
     if atoms is None or dictionary.dtype != X.dtype:
         dictionary = namespace(dictionary).astype(dictionary, X.dtype, copy=False)
         atoms = atoms_of(dictionary)
-    problem = Problem(reconstruction, resolve_prior(prior, X, dictionary), atoms)
+    prior = resolve_prior(prior, X, dictionary, reconstruction)
+    problem = Problem(reconstruction, prior, atoms)
     X, n_empty = problem.filled(X)
     warn_of_empty(n_empty)
     return X, problem
@@ -109,9 +110,9 @@ def encode(  # noqa: PLR0913 - keyword-only settings
         normalised word counts. The code of a zero signal then minimises the prior alone.
     solver : str, default="auto"
         "auto" is the best solver for the problem: the exact "homotopy" for elastic-net codes,
-        "newton" for smooth priors, "fista" for an elastic net with the softmax transfer,
-        "reweighted" for powers below one. "coordinate_descent" (elastic net) and
-        "exponentiated_gradient" (KL) are provided for comparison. "omp" is orthogonal matching
+        "newton" for smooth priors, "projected_newton" for an elastic net with the softmax
+        transfer, "reweighted" for powers below one. "coordinate_descent" and "fista" (elastic
+        net) and "exponentiated_gradient" (KL) are for comparison. "omp" is orthogonal matching
         pursuit to `max_nonzeros` or `max_residual`: greedy codes, which have no gradients.
     tol : float or None, default=None
         Tolerance on the relative duality gap, or for smooth priors on the relative optimality

@@ -119,6 +119,29 @@ class Problem:
         slope = self.slope(data, code) if slope is None else slope
         return self.loss(data, code, slope) + self.prior.value(code)
 
+    def evaluate(self, data, code):
+        """Slope and reconstruction loss of codes, in one pass."""
+        return self.reconstruction.evaluate(data, code, self.atoms)
+
+    def curvature(self, code):
+        """Second derivative of the prior, and the support of the codes."""
+        return curvature_of(self.prior, code), self.prior.support(code)
+
+    def hessian(self, data, code, slope, loss):
+        """Hessian of the loss, or a good approximation of it, for Newton's method."""
+        return self.reconstruction.hessian(data, code, slope, loss, self.atoms)
+
+    @property
+    def is_quadratic(self):
+        """Whether the loss is quadratic in the code."""
+        return self.reconstruction.quadratic
+
+    @property
+    def coarse(self):
+        """An approximation of the problem, the codes of which are cheap; None if it has none."""
+        term = self.reconstruction.coarse(self.atoms)
+        return None if term is None else replace(self, reconstruction=term)
+
     def product(self, direction, code, entry_weight):
         """Hessian of the loss in the code times a direction."""
         return self.reconstruction.product(direction, code, self.atoms, entry_weight)
@@ -129,7 +152,7 @@ class Problem:
 
     def newton_system(self, code, rhs, entry_weight, tol=None):
         """Solve (Hessian of P) x = rhs on the support: x (zero off it), curvature, support."""
-        curvature, support = curvature_of(self.prior, code), self.prior.support(code)
+        curvature, support = self.curvature(code)
         terms = code, curvature, support, rhs, self.atoms, entry_weight, tol
         return self.reconstruction.solve(*terms), curvature, support
 
@@ -165,8 +188,9 @@ class Problem:
     def certify_wide(self, data, code):
         """Certificate of codes, given the `Data` of the float64 problem `wide`."""
         wide_code = to_float64(code)
-        slope = self.wide.slope(data, wide_code)
-        return cast_certificate(certificate(self.wide, data, wide_code, slope, eps(code)), code)
+        slope, loss = self.wide.evaluate(data, wide_code)
+        terms = self.wide, data, wide_code, slope, eps(code)
+        return cast_certificate(certificate(*terms, value=loss), code)
 
     def certify_from_residuals(self, X, code):
         """Certificate of codes of X with smaller rounding errors, by two more products."""
@@ -196,8 +220,11 @@ def cast_certificate(certificate, like):
     return Certificate(*(narrow(part, like.dtype) for part in certificate.parts()))
 
 
-def resolve_prior(prior, X, dictionary):
+def resolve_prior(prior, X, dictionary, reconstruction):
     """Copy of a prior with "auto" hyper-parameters set in proportion to a typical correlation.
+
+    The reconstruction term replaces those that are in units of codes, if these are not the units
+    of signals.
 
     This is the median, over at most 10 000 evenly spaced nonzero signals, of the largest
     correlation with an atom.
@@ -208,7 +235,8 @@ def resolve_prior(prior, X, dictionary):
     if not any(isinstance(value, str) for value in settings.values()):
         return prior
     scale = _median_correlation(X, dictionary, is_positive(prior))
-    return type(prior)(**settings | resolve_weights(settings, prior.automatic(scale), scale))
+    automatic = reconstruction.automatic(prior.automatic(scale))
+    return type(prior)(**settings | resolve_weights(settings, automatic, scale))
 
 
 def _median_correlation(X, dictionary, positive):

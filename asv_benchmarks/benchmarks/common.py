@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_matrix, vstack
 from sklearn.datasets import load_digits, load_sample_images
 
 from skdict_sup import ElasticNet, OnlineDictionaryLearning
@@ -113,3 +114,14 @@ def learned(n_components, dtype="float64"):
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, learn(digits_to_learn()[0], n_components))
     return np.load(path).astype(dtype)
+
+
+def documents(n, n_words=5000, length=300):
+    """Frequencies of words in documents of topics, with Zipf's law: a CSR matrix."""
+    rng = np.random.default_rng(0)
+    log_frequency = -np.log(np.arange(n_words) + 2.7)
+    topics = log_frequency + 1.5 * rng.standard_normal((20, n_words))
+    topics = np.exp(topics) / np.exp(topics).sum(axis=1, keepdims=True)
+    mixtures = rng.dirichlet(np.full(20, 0.2), n)
+    rows = [csr_matrix(rng.multinomial(length, mixture @ topics)) for mixture in mixtures]
+    return vstack(rows, format="csr") / float(length)

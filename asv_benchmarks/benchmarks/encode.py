@@ -4,7 +4,7 @@ import numpy as np
 
 from skdict_sup import KL, ElasticNet, codes_path, encode
 
-from .common import digits_to_encode, learned
+from .common import digits_to_encode, documents, learned
 
 
 class Encode:
@@ -65,6 +65,25 @@ class EncodeKL:
 
     def time_encode(self, dtype, p, n_samples):
         encode(self.X, self.dictionary, prior=self.prior)
+
+
+class EncodeDocuments:
+    """Sparse frequencies of 5000 words over atoms that are documents, through a softmax."""
+
+    n_samples = 480
+    params = (["float32", "float64"], [64, 256], ["kl", "elastic_net"])
+    param_names = ("dtype", "n_components", "prior")
+
+    def setup(self, dtype, n_components, prior):
+        counts = documents(self.n_samples + n_components).astype(dtype)
+        self.X, atoms = counts[: self.n_samples], counts[self.n_samples :].toarray()
+        self.dictionary = atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
+        kl = KL(lam=1e-3, p=0.1)
+        self.prior = kl if prior == "kl" else ElasticNet(lam=0.01, lam2=1e-3, positive=True)
+        encode(self.X[:8], self.dictionary, prior=self.prior, transfer="softmax")  # compiles
+
+    def time_encode(self, dtype, n_components, prior):
+        encode(self.X, self.dictionary, prior=self.prior, transfer="softmax")
 
 
 class EncodeAgain:

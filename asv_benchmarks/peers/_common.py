@@ -125,11 +125,12 @@ def opening(title, script, about, quick, files=(), folder="peers"):
     return lines
 
 
-def arguments(description, name, parts=(), more=None):
+def arguments(description, name, parts=(), more=None, given=None):
     """Command line of a comparison whose page is docs/results/<name>.md.
 
     Where it has `parts`, `--only` runs one of them, which is printed and not written to the page.
-    `more` has the keywords of further options by name.
+    `more` has the keywords of further options by name, and `given` are arguments in place of those
+    of the process.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
@@ -142,7 +143,7 @@ def arguments(description, name, parts=(), more=None):
         parser.add_argument("--only", choices=parts, help="run and print one part of the page")
     for option, keywords in (more or {}).items():
         parser.add_argument(option, **keywords)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     whole = not options.quick and not (parts and options.only)
     if options.output is None and whole:
         options.output = ROOT / "docs" / "results" / f"{name}.md"

@@ -33,17 +33,18 @@ from ._terms import Certificate, extent_of, longest_of, parts_of, scale_of
 _SLACK = 8  # roundings in the terms of a smooth prior's gap
 
 
-def certificate(problem, data, code, slope, unit=None, counted=True):
+def certificate(problem, data, code, slope, unit=None, counted=True, value=None):
     """Certificate of codes, given the data of their signals and their slopes.
 
     The gap is relative to P, or to `unit` times the offset if that is larger; `unit` is the
     epsilon of the dtype of the returned codes, by default that of `code`. `counted=False` leaves
-    rounding errors out: this is enough for the stopping test of a solver.
+    rounding errors out: this is enough for the stopping test of a solver. `value` is the loss of
+    the codes, if it is known already.
     """
     with ignore_float_warnings():  # results that are not finite become infinite bounds
         if counted and _is_plain(problem, data):
             return _plain_bound(problem, data, code, slope, unit)
-        measures = optimality_measures(problem, data, code, slope, counted)
+        measures = optimality_measures(problem, data, code, slope, counted, value)
         return _bound(problem, measures, data, code, slope, None, unit, counted)
 
 
@@ -119,7 +120,7 @@ def _plain_bound(problem, data, code, slope, unit):
     return Certificate(*(xp.where(in_range, part, xp.full_like(part, xp.inf)) for part in found))
 
 
-def optimality_measures(problem, data, code, slope, counted=False):
+def optimality_measures(problem, data, code, slope, counted=False, value=None):
     """Violation, largest correlation, gap, objective, l1 norm of the code and dual scale.
 
     Rounding errors are left out, except those of slopes if the prior is smooth and `counted`.
@@ -127,7 +128,7 @@ def optimality_measures(problem, data, code, slope, counted=False):
     if is_plain_elastic_net(problem.prior) and problem.reconstruction.quadratic:  # a fused version
         weights = elastic_net_weights(problem.prior, code)
         return elastic_net_certificate(data.corr, data.offset, code, slope, *weights)
-    value = problem.loss(data, code, slope)
+    value = problem.loss(data, code, slope) if value is None else value
     return _measures_from_terms(problem, value, data, code, slope, counted)
 
 
@@ -156,8 +157,10 @@ def _measures_from_terms(problem, value, data, code, slope, counted=True):
 
 def _slope_error(problem, data, code):
     """Bound on the rounding errors of slopes: (n_samples,)."""
-    atoms = problem.atom_norms
-    return atoms.rounding * longest_of(problem, data) * extent_of(problem, data, code)
+    atoms, term = problem.atom_norms, problem.reconstruction
+    of_signals, of_codes = term.rounding_shares(problem.atoms)
+    extent = of_signals * term.extent(data) + of_codes * parts_of(problem, data, code)
+    return atoms.rounding * longest_of(problem, data) * extent
 
 
 def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
@@ -176,6 +179,8 @@ def _bound(problem, measures, data, code, slope, residual_norm, unit, counted):
         extent = problem.reconstruction.extent(data) + parts
         inner = extent if residual_norm is None else residual_norm
         error, dual_error = (atoms.rounding * longest * size for size in (extent, inner))
+        if not problem.reconstruction.quadratic:
+            error = dual_error = _slope_error(problem, data, code)
         shift, offset = 0.0, xp.abs(data.offset) if residual_norm is None else 0.0
         if weight_of(prior, 0.0) > 0.0:  # rounding changes the scale of the dual point
             shift = dual_error / least_weight(prior)

@@ -76,7 +76,8 @@ def code(atoms, signals, settings):
     problem = Problem(settings.reconstruction, settings.prior, atoms)
     if not signals.has_weights:
         signals = Dense(signals.dense())
-    solution = solve(problem, signals, settings.solver, n_jobs=settings.n_jobs)
+    tol = settings.reconstruction.learning_tol(settings.prior)
+    solution = solve(problem, signals, settings.solver, tol=tol, n_jobs=settings.n_jobs)
     objective = to_numpy(_objective(problem, solution, settings.solver))
     piece = signals.observed()
     if piece.weight is not None:

@@ -33,9 +33,9 @@ def initial_atoms(X, init, n_components, rng, positive=False):
     return project_ball(astype_like(dictionary, X.like), positive)
 
 
-def resolved_prior(prior, X, dictionary):
+def resolved_prior(prior, X, dictionary, reconstruction):
     """Prior with "auto" resolved on the signals; warns if lam makes nearly all codes zero."""
-    prior = resolve_prior(prior, X, dictionary)
+    prior = resolve_prior(prior, X, dictionary, reconstruction)
     if weight_of(prior, 0.0) > 0:
         _warn_of_zero_codes(prior, X, dictionary)
     return prior
@@ -72,7 +72,8 @@ def learn_initial_dictionary(X, settings, rng, *, init, n_components, n_epochs, 
     With `n_epochs="auto"`, about 30 000 signals are processed, or none if init is an array.
     """
     dictionary = initial_atoms(X, init, n_components, rng, settings.positive_dictionary)
-    settings = replace(settings, prior=resolved_prior(settings.prior, X, dictionary))
+    prior = resolved_prior(settings.prior, X, dictionary, settings.reconstruction)
+    settings = replace(settings, prior=prior)
     if n_epochs == "auto":
         auto_epochs = int(min(_MAX_AUTO_EPOCHS, max(1, -(-_AUTO_SIGNALS // X.shape[0]))))
         n_epochs = auto_epochs if isinstance(init, str) else 0

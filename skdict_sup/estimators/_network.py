@@ -130,7 +130,7 @@ class NetworkEstimator(CodingEstimator):
             )
         else:
             dictionary = self._check_dictionary(self.dictionary, X)
-            prior = resolved_prior(prior, X, dictionary)
+            prior = resolved_prior(prior, X, dictionary, reconstruction)
         problem = Problem(reconstruction, prior, Atoms(dictionary))
         validation_rows = rng.permutation(X.shape[0])[:_MAX_VALIDATION]
         validation_signals = X.batch(validation_rows)

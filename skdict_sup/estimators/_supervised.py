@@ -270,9 +270,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
 
     def _interrupted_training(self):
         """Interrupted training, which a warm start resumes, or None."""
-        training = getattr(self, "_training", None)
-        goes_on = self.warm_start and training is not None and not training.finished
-        return training if goes_on else None
+        training = getattr(self, "_training", None) if self.warm_start else None
+        return training if training is not None and not training.finished else None
 
     def _warm_learning_rate(self):
         """Learning rate of a warm start with "auto", which no trial can choose; else None."""
@@ -285,8 +284,10 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
         """Prior object for a name.
 
         An elastic net has a ridge, for bounded gradients, and nonnegative codes: signed codes of x
-        and -x differ in sign only, so that a linear head cannot use their magnitude.
+        and -x differ in sign only, so that a linear head cannot use their magnitude. "auto" is KL
+        for the softmax, whose codes are directions of log-probabilities.
         """
+        name = {"auto": "elastic_net" if self.transfer == "linear" else "kl"}.get(name, name)
         prior = as_prior(name)
         if name == "elastic_net":
             prior.set_params(lam2=_DEFAULT_LAM2, positive=not self.split_sign)

@@ -25,7 +25,7 @@ def check_training(estimator):
         f"{name}={value!r}"
         for name, value, plain in (
             ("n_projected", estimator.n_projected, None),
-            ("fit_linear", estimator.fit_linear, False),
+            ("fit_linear", has_linear_path(estimator), False),
             ("head", estimator.head, "linear"),
         )
         if estimator.allow_nan and value != plain
@@ -101,6 +101,7 @@ def initial_state_and_settings(estimator, samples, targets, rng, *, stream=False
         head=_make_head(estimator, n_blocks),
         n_blocks=n_blocks,
         split_sign=estimator.split_sign,
+        tol=reconstruction.learning_tol(prior),
         **_free_settings(estimator, targets),
     )
     options = start.StartOptions(
@@ -127,7 +128,7 @@ def continued_settings(estimator, targets):
         ("n_components", estimator.n_components, n_atoms // blocks),
         ("n_projected", estimator.n_projected, n_projected),
         ("split_sign", estimator.split_sign, settings.split_sign),
-        ("fit_linear", estimator.fit_linear, settings.head.skip),
+        ("fit_linear", has_linear_path(estimator), settings.head.skip),
         ("head", estimator.head, _head_name(settings.head)),
     ):
         if value != expected:
@@ -157,6 +158,7 @@ def continued_settings(estimator, targets):
         prior=settings.prior if is_unresolved(prior) else prior,
         solver=solver,
         nu=nu,
+        tol=reconstruction.learning_tol(prior),
         **_free_settings(estimator, targets),
     )
 
@@ -172,6 +174,13 @@ def _free_settings(estimator, targets):
     }
 
 
+def has_linear_path(estimator):
+    """Whether the head has a linear model of the signals; with "auto", for the softmax."""
+    if estimator.fit_linear == "auto":
+        return estimator.transfer == "softmax"
+    return bool(estimator.fit_linear)
+
+
 def _head_name(head):
     """Parameter `head` that a head stands for."""
     return "bilinear" if isinstance(head, heads.BilinearHead) else "linear"
@@ -179,11 +188,12 @@ def _head_name(head):
 
 def _make_head(estimator, n_blocks):
     """Head for the parameters of an estimator."""
+    has_linear = has_linear_path(estimator)
     if n_blocks > 1:
-        return heads.BlockHead(estimator.fit_linear, estimator.split_sign)
+        return heads.BlockHead(has_linear, estimator.split_sign)
     if estimator.head == "bilinear":
-        return heads.BilinearHead(estimator.fit_linear)
-    return heads.LinearHead(estimator.fit_linear)
+        return heads.BilinearHead(has_linear)
+    return heads.LinearHead(has_linear)
 
 
 def _has_dictionary_per_output(estimator):

@@ -292,7 +292,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         """Initial state and settings of learning from scratch."""
         reconstruction, prior, _ = self._check_terms()
         dictionary = initial_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
-        prior = resolved_prior(prior, X, dictionary)
+        prior = resolved_prior(prior, X, dictionary, reconstruction)
         return method_for(reconstruction).initial_state(dictionary), self._settings(prior)
 
     def _settings(self, prior):

@@ -151,9 +151,9 @@ class SparseCoder(CodingEstimator):
         with restore_on_error(self):
             X = self._signals(X, reset=True)
             check_parameters(self, self._running)
-            _, prior, _ = self._check_terms()
+            reconstruction, prior, _ = self._check_terms()
             self.components_ = self._check_dictionary(self.dictionary, X)
-            self.prior_ = resolved_prior(prior, X, self.components_)
+            self.prior_ = resolved_prior(prior, X, self.components_, reconstruction)
             self.n_iter_ = 1
         return self
 

@@ -30,10 +30,10 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     ----------
     n_components : int, default=100
         Number of atoms.
-    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
-        Prior on the codes. "elastic_net" is ``ElasticNet(lam="auto", lam2=0.1, positive=True)``:
-        the ridge keeps gradients bounded, and nonnegative codes tell x from -x (signed with
-        ``split_sign=True``); "kl" is ``KL()``. "auto" is resolved once, when training starts.
+    prior : {"auto", "elastic_net", "kl"} or prior object, default="auto"
+        Prior on the codes: "kl" for the softmax and "elastic_net" else, if "auto". "elastic_net"
+        is ``ElasticNet(lam="auto", lam2=0.1, positive=True)`` (signed with ``split_sign=True``).
+        "auto" in a prior is resolved once, when training starts.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "softmax", "logistic", "squared_hinge"} or loss object, default="auto"
@@ -56,7 +56,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         Probability that an entry of a code is hidden from the head in a step.
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" scores are x' W w(x): a linear model of codes whose weights follow the signal.
-    fit_linear : bool, default=False
+    fit_linear : bool or "auto", default="auto"
         Whether the head also has a linear model of the signals themselves beside that of codes.
     n_projected : int or None, default=None
         Rows, of norm at most one, of a projection Z of the signals, learned with the dictionary
@@ -156,14 +156,14 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self,
         n_components: int = 100,
         *,
-        prior: Prior | str = "elastic_net",
+        prior: Prior | str = "auto",
         transfer: str = "linear",
         loss: Any = "auto",
         nu: float | str = "auto",
         mu: Any = 0.0,
         dropout: float = 0.0,
         head: str = "linear",
-        fit_linear: bool = False,
+        fit_linear: bool | str = "auto",
         n_projected: int | None = None,
         multi_class: str = "shared",
         label_smoothing: float = 0.0,

@@ -27,10 +27,11 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     ----------
     n_components : int, default=100
         Number of atoms.
-    prior : {"elastic_net", "kl"} or prior object, default="elastic_net"
+    prior : {"auto", "elastic_net", "kl"} or prior object, default="auto"
         Prior on the codes. "elastic_net" is ``ElasticNet(lam="auto", lam2=0.1, positive=True)``:
         the ridge keeps gradients bounded, and nonnegative codes tell x from -x (signed with
-        ``split_sign=True``); "kl" is ``KL()``. "auto" is resolved once, when training starts.
+        ``split_sign=True``); "kl" is ``KL()``; "auto" is "kl" for the softmax transfer, else
+        "elastic_net". "auto" in a prior is resolved once, when training starts.
     transfer : {"linear", "softmax"}, default="linear"
         Map from w D to the signal; "softmax" is for distributions, such as frequencies of words.
     loss : {"auto", "square", "poisson"} or loss object, default="auto"
@@ -55,8 +56,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Probability that an entry of a code is hidden from the head in a step.
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" predicts x' W w(x): a linear model of codes whose weights follow the signal.
-    fit_linear : bool, default=False
-        Whether the head also has a linear model of the signals themselves beside that of codes.
+    fit_linear : bool or "auto", default="auto"
+        Whether the head also has a linear model of the signals beside that of codes; "auto": for
+        the softmax.
     n_projected : int or None, default=None
         Rows of a projection Z of the signals, of norm at most one, which is learned with the
         dictionary; codes are those of Z x. Z starts from the leading singular vectors.
@@ -157,14 +159,14 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self,
         n_components: int = 100,
         *,
-        prior: Prior | str = "elastic_net",
+        prior: Prior | str = "auto",
         transfer: str = "linear",
         loss: Any = "auto",
         nu: float | str = "auto",
         mu: Any = 0.0,
         dropout: float = 0.0,
         head: str = "linear",
-        fit_linear: bool = False,
+        fit_linear: bool | str = "auto",
         n_projected: int | None = None,
         init: Any = "data",
         init_max_iter: int | str = "auto",

@@ -41,7 +41,8 @@ from . import float32
 from .coded import Coded
 from .sizes import are_moderate, is_extreme, magnitude, row_sizes
 
-_SOLVER_TOL = 0.9  # tolerance of solvers, as a fraction of tol: the rest is for rounding errors
+# tolerances of solvers, as fractions of tol: the rest is for rounding errors
+_SOLVER_TOL, _SOFTMAX_TOL = 0.9, 0.5
 _RETRY_TOL = 0.5  # the same for retries
 _OF_ROUNDING = 32  # multiple of their rounding errors up to which gaps consist of these
 _FALLBACK = CoordinateDescent(max_iter=20_000)
@@ -70,6 +71,11 @@ class Coder:
     def _has_fast_problem(self):
         """Whether products in float32 are enough for signals without weights of entries."""
         return float32.multiplies_in_float32(self.problem, self.solver)
+
+    @property
+    def _solver_tol(self):
+        """Tolerance of the solver; slopes have larger rounding errors if the loss has exp."""
+        return (_SOLVER_TOL if self.problem.is_quadratic else _SOFTMAX_TOL) * self.tol
 
     def _is_fast(self, X):
         """Whether the codes of a slice come from products in float32."""
@@ -185,7 +191,7 @@ class Coder:
         """
         xp, problem = namespace(X.values), self.problem
         observed = self._observe(X, offset)
-        code, slope, n_iter = self.solver.codes(problem, observed[0], _SOLVER_TOL * self.tol, init)
+        code, slope, n_iter = self.solver.codes(problem, observed[0], self._solver_tol, init)
         n_iter = xp.asarray(n_iter, dtype=xp.int64, device=device_of(code))
         coded = self._certified(X, observed, code, slope)
         return coded, n_iter, ~self.converged(coded.certificate)

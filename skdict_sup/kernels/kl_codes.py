@@ -90,24 +90,32 @@ class _GramProblem:
 
     gram: Any
     prior: Any
+    is_quadratic = True
+    tol = 0.0  # its systems are solved directly
 
-    def slope(self, data, code):
-        return data.corr - rows_times(code, self.gram)
-
-    def objective(self, data, code, slope):
-        xp = namespace(code)
+    def evaluate(self, data, code):
+        """Slope and loss of codes."""
+        xp, slope = namespace(code), data.corr - rows_times(code, self.gram)
         squares = data.offset - xp.sum(code * (data.corr + slope), axis=1)
-        return 0.5 * xp.maximum(squares, xp.zeros_like(squares)) + self.prior.value(code)
+        return slope, 0.5 * xp.maximum(squares, xp.zeros_like(squares))
 
-    def product(self, direction, code, entry_weight):
-        """Hessian of the loss times a direction."""
+    def curvature(self, code):
+        """Second derivative of the prior, and its support."""
+        return self.prior.curvature(code), self.prior.support(code)
+
+    def hessian(self, data, code, slope, loss):
+        """Hessian of the loss: the Gram matrix, whatever the codes."""
+        return self
+
+    @property
+    def diagonal(self):
+        """Diagonal of the Hessian."""
+        return namespace(self.gram).linalg.diagonal(self.gram)[None, :]
+
+    def product(self, direction):
+        """Hessian times a direction."""
         return rows_times(direction, self.gram)
 
-    def diagonal(self, code, entry_weight):
-        """Diagonal of the Hessian of the loss."""
-        return namespace(code).linalg.diagonal(self.gram)[None, :]
-
-    def newton_system(self, code, rhs, entry_weight, tol):
-        """Solution of Newton's equation, with the curvature of the prior and the support."""
-        curvature, support = self.prior.curvature(code), self.prior.support(code)
-        return support_solve.reference(self.gram, curvature, support, rhs), curvature, support
+    def solve(self, curvature, support, rhs, tol):
+        """Solution of Newton's equation on the support."""
+        return support_solve.reference(self.gram, curvature, support, rhs)

@@ -40,15 +40,15 @@ class HyperParameters:
         Names of the settings in the tensor, each with None for a number or its length.
     """
 
-    def __init__(self, prior, learn_prior, n_components):
+    def __init__(self, prior, learn_prior, n_components, reconstruction):
         _refuse_tensors(prior)
-        self.prior = as_prior(prior)
+        self.prior, self._reconstruction = as_prior(prior), reconstruction
         check_methods(self.prior, TO_DIFFERENTIATE, "to be the prior of a layer")
         check_components(self.prior, n_components)
         self.positive = is_positive(self.prior)
         settings = settings_by_name(self.prior)
         self.relative = tuple(k for k, v in settings.items() if isinstance(v, str))
-        automatic = self.prior.automatic(1.0) if self.relative else {}
+        automatic = self._automatic(1.0) if self.relative else {}
         at_one = resolve_weights({k: settings[k] for k in self.relative}, automatic, 1.0)
         self._is_auto = {name: settings[name] == "auto" for name in self.relative}
         # values for signals whose typical correlation is one
@@ -61,6 +61,10 @@ class HyperParameters:
                     f"prior must have {name} > 0 for learn_prior, which learns its logarithm, got "
                     f"{name}={settings[name]!r}."
                 )
+
+    def _automatic(self, scale):
+        """Values for "auto", given a typical correlation."""
+        return self._reconstruction.automatic(self.prior.automatic(scale))
 
     def _names_of_learned(self, learn_prior):
         if isinstance(learn_prior, bool):
@@ -93,7 +97,7 @@ class HyperParameters:
 
         `scale` is the typical correlation, `logarithms` are the learned parameters by name.
         """
-        automatic = self.prior.automatic(scale) if any(self._is_auto.values()) else {}
+        automatic = self._automatic(scale) if any(self._is_auto.values()) else {}
         values = []
         for name, value in self._values.items():
             unit: Any = 1.0

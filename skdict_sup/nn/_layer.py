@@ -60,8 +60,7 @@ class Factorization(nn.Module):
         empty = torch.empty(self.n_components, n_features, device=device, dtype=dtype)
         if not empty.dtype.is_floating_point:
             raise TypeError(f"dtype must be a floating-point dtype, got {empty.dtype}.")
-        self.dictionary = nn.Parameter(empty)
-        self._loss, self._is_counted = None, False
+        self.dictionary, self._loss, self._is_counted = nn.Parameter(empty), None, False
         self._set_prior(prior)
         for name, value in self._hyper.initial_logarithms(empty).items():
             self.register_parameter(f"log_{name}", nn.Parameter(value))
@@ -69,10 +68,11 @@ class Factorization(nn.Module):
         self.reset_parameters()
 
     def _set_prior(self, prior):
-        self._hyper = hyper = HyperParameters(prior, self.learn_prior, self.n_components)
-        make_solver(self.solver, as_reconstruction(self.transfer), hyper.prior, self.max_iter)
+        term = as_reconstruction(self.transfer)
+        hyper = HyperParameters(prior, self.learn_prior, self.n_components, term)
+        make_solver(self.solver, term, hyper.prior, self.max_iter)
         options = [getattr(self, name) for name in OPTIONS]
-        self._text = describe(hyper.prior, hyper.lengths, options)
+        self._text, self._hyper = describe(hyper.prior, hyper.lengths, options), hyper
 
     def reset_parameters(self) -> None:
         """Set random atoms of unit norm, and the hyper-parameters that the prior has."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..priors import KL, ElasticNet, Lp, Prior, as_prior, is_positive, resolve_weights
+from ..reconstruction import as_reconstruction
 from ._exchange import HALF
 from ._hyper_parameters import on_one_device
 from ._operators import code_rows, typical_correlation_of_rows
@@ -94,7 +95,7 @@ def sparse_code(
     elif not isinstance(prior, ElasticNet | KL | Lp):
         prior = as_prior(prior)
     rows = input.reshape(-1, input.shape[-1]).to(dictionary.dtype)
-    values = _numbers(prior, rows, dictionary)
+    values = _numbers(prior, rows, dictionary, as_reconstruction(transfer))
     lengths = {k: None if v.ndim == 0 else v.shape[0] for k, v in values.items()}
     parts = [v.reshape(-1) for v in values.values()]
     weights = torch.cat(on_one_device(parts)) if parts else torch.zeros(0, dtype=torch.float64)
@@ -131,7 +132,7 @@ def _check(input, dictionary):
         )
 
 
-def _numbers(prior, rows, dictionary):
+def _numbers(prior, rows, dictionary, reconstruction):
     """Hyper-parameters of a prior as float64 tensors by name, with relative ones resolved."""
     settings = settings_by_name(prior)
     relative = {k: v for k, v in settings.items() if isinstance(v, str)}
@@ -139,7 +140,8 @@ def _numbers(prior, rows, dictionary):
         with torch.no_grad():
             scale = typical_correlation_of_rows(rows, dictionary, is_positive(prior))
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-            settings = settings | resolve_weights(relative, prior.automatic(scale), scale)
+            automatic = reconstruction.automatic(prior.automatic(scale))
+            settings = settings | resolve_weights(relative, automatic, scale)
     return {
         name: torch.as_tensor(value, dtype=torch.float64)
         for name, value in settings.items()

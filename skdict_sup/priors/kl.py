@@ -48,7 +48,8 @@ class KL(Stored, HasZeroThreshold, RelativeEntropy, BaseEstimator):
     p : float, array of shape (n_components,) or "auto", default="auto"
         Positive prior mean of the code, in the units of codes. If codes are nonnegative, it is the
         code of a signal that is orthogonal to all atoms. "auto" is resolved to 0.002 times the
-        same median.
+        same median; to 0.1 with the softmax transfer, where codes are directions of
+        log-probabilities, whatever the scale of the correlations.
     positive : bool, default=False
         Whether codes are restricted to nonnegative values, with the first form of the prior.
 

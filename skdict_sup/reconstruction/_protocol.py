@@ -30,6 +30,14 @@ class Reconstruction(Protocol):
         """Replace invalid signals; return the signals and the number of replaced ones."""
         ...
 
+    def automatic(self, values: dict[str, float]) -> dict[str, float]:
+        """Values for "auto" hyper-parameters, given those in units of the signals."""
+        ...
+
+    def learning_tol(self, prior: Any) -> float | None:
+        """Tolerance of codes that a dictionary is learned from; None for the usual one."""
+        ...
+
     def prepare(self, atoms: Atoms, n_jobs: int = 1) -> None:
         """Compute cached quantities, on some threads, before several threads need them."""
         ...
@@ -48,6 +56,28 @@ class Reconstruction(Protocol):
 
     def reach(self, dictionary: Any) -> Any:
         """Change of the reconstruction by an entry of one in the code: (n_components,)."""
+        ...
+
+    def rounding_shares(self, atoms: Atoms) -> tuple[float, float]:
+        """Shares of the extent, and of sum_j |w_j| reach_j, in the rounding errors of slopes.
+
+        They are relative to the bound for sums over all features and atoms.
+        """
+        ...
+
+    def evaluate(self, data: Data, code: Any, atoms: Atoms) -> tuple[Any, Any]:
+        """Slope and loss of each code."""
+        ...
+
+    def hessian(self, data: Data, code: Any, slope: Any, loss: Any, atoms: Atoms) -> Any:
+        """Hessian of the loss at codes, exact or approximate, for Newton's method."""
+        ...
+
+    def coarse(self, atoms: Atoms) -> Any:
+        """A cheap approximation of the term, with `evaluate` and `hessian`; None if it has none.
+
+        Its codes are where solvers start.
+        """
         ...
 
     def reconstruct(self, code: Any, atoms: Atoms) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .._array import dense, is_numpy, namespace, rows_times
 from ..kernels import least_square, linear_vjp, support_solve, weighted_support_solve
+from ._hessian import ExactHessian
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class Linear:
     def filled(self, X, replacement=None):
         """Return the signals unchanged: all are valid."""
         return X, 0
+
+    def automatic(self, values):
+        """Values for "auto" hyper-parameters: codes are in units of the signals."""
+        return values
+
+    def learning_tol(self, prior):
+        """None: codes are exact, and cost no more."""
 
     def prepare(self, atoms, n_jobs=1):
         """Compute the Gram matrix, on some threads, before several threads need it."""
@@ -49,6 +57,10 @@ class Linear:
         xp = namespace(dictionary)
         return xp.sqrt(xp.vecdot(dictionary, dictionary, axis=-1))
 
+    def rounding_shares(self, atoms):
+        """Shares of `extent` and of the parts of codes in the rounding errors of slopes."""
+        return 1.0, 1.0
+
     def reconstruct(self, code, atoms):
         """Reconstruction w D: (n_samples, n_features)."""
         return code @ atoms.dictionary
@@ -62,6 +74,18 @@ class Linear:
         xp = namespace(code)
         squares = data.offset - xp.sum(code * (data.corr + slope), axis=-1)
         return 0.5 * xp.maximum(squares, xp.zeros_like(squares))
+
+    def evaluate(self, data, code, atoms):
+        """Slope and loss of each code."""
+        slope = self.slope(data, code, atoms)
+        return slope, self.value(data, code, slope, atoms)
+
+    def hessian(self, data, code, slope, loss, atoms):
+        """Hessian of the loss at codes."""
+        return ExactHessian(self, code, atoms, data.weight)
+
+    def coarse(self, atoms):
+        """None: there is no cheaper approximation."""
 
     def fenchel_gap(self, value, scale):
         """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""

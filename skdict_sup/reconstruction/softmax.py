@@ -4,9 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import astype_like, dense, eps, namespace, rows_times
+from .._array import astype_like, dense, eps, namespace, rows_times, take_columns
+from .._atoms import EXTRA_ROUNDINGS
 from .._linalg import conjugate_gradients
+from ._hessian import ExactHessian, LumpedHessian, Shared
+from ._lumped_softmax import LumpedSoftmax
 
+_APPROXIMATE_TOL = 0.05  # tolerance of systems that are approximate themselves
+_PRIOR_MEAN = 0.1  # p="auto" of KL priors
+_LEARNING_RESIDUAL, _LEARNING_GAP = 1e-4, 1e-6
+_PRECONDITIONER_TOL = 0.1  # tolerance of the approximate systems that precondition exact ones
 _SUM_TOL = 1e-4  # tolerance on the sums of distributions, which may be normalised in float32
 
 
@@ -46,7 +53,8 @@ class Softmax:
             raise ValueError(
                 f"{X.name} must have rows that sum to 1 for transfer='softmax', whose signals are "
                 f"distributions; row {row} sums to {float(sums[row]):g}. Divide each row by its "
-                "sum."
+                "sum: sklearn.preprocessing.normalize(X, norm='l1') does this for arrays and "
+                "sparse counts, and Normalizer(norm='l1') as a step of a pipeline."
             )
 
     def filled(self, X, replacement=None):
@@ -65,8 +73,20 @@ class Softmax:
             signal = astype_like(np.full((1, m), 1.0 / m), X.like)
         return X.replaced(empty, signal), int(empty.sum())
 
+    def automatic(self, values):
+        """Values for "auto" hyper-parameters: codes are in units of log-probabilities."""
+        return values | {"p": _PRIOR_MEAN} if "p" in values else values
+
+    def learning_tol(self, prior):
+        """Tolerance of codes that a dictionary is learned from, far below the noise of batches.
+
+        Residuals are relative to correlations, and gaps to losses, of which codes explain a part.
+        """
+        return _LEARNING_RESIDUAL if prior.smooth else _LEARNING_GAP
+
     def prepare(self, atoms, n_jobs=1):
-        """Do nothing: there are no cached quantities."""
+        """Compute the moments of small features before several threads need them."""
+        _ = atoms.lump
 
     def offset(self, X):
         """Negative entropies of the signals: (n_samples,)."""
@@ -88,6 +108,17 @@ class Softmax:
         xp = namespace(dictionary)
         return 2.0 * xp.max(xp.abs(dictionary), axis=1)
 
+    def rounding_shares(self, atoms):
+        """Shares of `extent` and of the parts of codes in the rounding errors of slopes.
+
+        With u half the epsilon, scores w D are sums over p atoms, and their errors, at most
+        p u sum_j |w_j| max |d_j|, change probabilities by twice that; correlations, means and the
+        normaliser are sums over m features of numbers that sum to one. The bound on slopes is
+        u max |d| ((p + c) sum_j |w_j| reach_j + 3 (m + c)), and the reach is twice max |d_j|.
+        """
+        p, m = atoms.dictionary.shape
+        return 1.5, 0.5 * (p + EXTRA_ROUNDINGS) / (p + m + EXTRA_ROUNDINGS)
+
     def reconstruct(self, code, atoms):
         """Reconstruction softmax(w D): (n_samples, n_features)."""
         return self._softmax(code, atoms)[0]
@@ -107,6 +138,28 @@ class Softmax:
         _, log_sum = self._softmax(code, atoms)
         loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
         return xp.maximum(loss, xp.zeros_like(loss))
+
+    def evaluate(self, data, code, atoms):
+        """Slope and loss of each code, with one softmax for both."""
+        xp = namespace(code)
+        exp_scores, total, log_sum = _exp_scores(rows_times(dense(code), atoms.dictionary))
+        slope = data.corr - rows_times(exp_scores, atoms.dictionary.T) / total
+        loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
+        return slope, xp.maximum(loss, xp.zeros_like(loss))
+
+    def hessian(self, data, code, slope, loss, atoms):
+        """Hessian of the loss at codes, with approximate moments of small features."""
+        xp, lump = namespace(code), atoms.lump
+        mean = data.corr - slope
+        scores = rows_times(code, lump.atoms)
+        if not lump.n_others:
+            return _whole_hessian(lump, _softmax(scores)[0], mean)
+        log_sum = loss - data.offset + xp.sum(code * data.corr, axis=-1)
+        return _lumped_hessian(lump, xp.exp(scores - log_sum[:, None]), mean)
+
+    def coarse(self, atoms):
+        """Approximation that lumps small features together; None if there are few features."""
+        return LumpedSoftmax() if atoms.lump.n_others else None
 
     def fenchel_gap(self, value, scale):
         """Bound on KL((1 - s) x + s r || r), by convexity: (1 - s) times the loss."""
@@ -132,17 +185,24 @@ class Softmax:
 
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (D (diag r - r r') D' + diag(curvature)) x = rhs on the support, zero off it."""
-        xp = namespace(code)
+        xp, D, lump = namespace(code), atoms.dictionary, atoms.lump
+        tol = 64 * eps(code) if tol is None else tol
         probs = self.reconstruct(code, atoms)
-        D, zero = atoms.dictionary, xp.zeros_like(rhs)
-        diagonal = xp.where(support, self.diagonal(code, atoms, None) + curvature, zero + 1.0)
+        mean = rows_times(probs, D.T)
+        if not lump.n_others:
+            return _whole_hessian(lump, probs, mean).solve(curvature, support, rhs, tol)
+        approximate = _lumped_hessian(lump, take_columns(probs, lump.features), mean)
+        zero = xp.zeros_like(rhs)
+
+        def precondition(residual):
+            return approximate.solve(curvature, support, residual, _PRECONDITIONER_TOL)
 
         def product(x):
             hessian_x = rows_times(self._times_jacobian(probs, rows_times(x, D)), D.T)
             return xp.where(support, hessian_x + curvature * x, zero)
 
-        tol = 64 * eps(code) if tol is None else tol
-        return conjugate_gradients(product, xp.where(support, rhs, zero), diagonal, tol)
+        rhs = xp.where(support, rhs, zero)
+        return conjugate_gradients(product, rhs, None, tol, precondition=precondition)
 
     def vjp(self, X, code, adjoint, atoms, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch) and for the signals, and None.
@@ -175,10 +235,30 @@ class Softmax:
         return probs * (y - xp.sum(probs * y, axis=1, keepdims=True))
 
 
-def _softmax(scores):
-    """Softmax of each row, and the logarithm of its denominator."""
+def _lumped_hessian(lump, probs, mean):
+    """`LumpedHessian`, given the probabilities of the largest features and the mean of all."""
+    xp = namespace(probs)
+    rest = 1.0 - xp.sum(probs, axis=1, keepdims=True)
+    rest = xp.maximum(rest, xp.full_like(rest, float(xp.finfo(probs.dtype).eps)))
+    rest_mean = (mean - rows_times(probs, lump.atoms.T)) / rest
+    return LumpedHessian(probs, mean, rest, rest_mean, Shared(lump, _APPROXIMATE_TOL))
+
+
+def _whole_hessian(lump, probs, mean):
+    """`LumpedHessian` without any lumped features."""
+    return LumpedHessian(probs, mean, None, None, Shared(lump, ExactHessian.tol))
+
+
+def _exp_scores(scores):
+    """Exponentials relative to the largest score, their sum, and the logarithm of all sums."""
     xp = namespace(scores)
     top = xp.max(scores, axis=1, keepdims=True)
     exp_scores = xp.exp(scores - top)
     total = xp.sum(exp_scores, axis=1, keepdims=True)
-    return exp_scores / total, (top + xp.log(total))[:, 0]
+    return exp_scores, total, (top + xp.log(total))[:, 0]
+
+
+def _softmax(scores):
+    """Softmax of each row, and the logarithm of its denominator."""
+    exp_scores, total, log_sum = _exp_scores(scores)
+    return exp_scores / total, log_sum

@@ -16,6 +16,7 @@ from .exponentiated_gradient import ExponentiatedGradient
 from .fista import FISTA
 from .homotopy import Homotopy
 from .newton import Newton
+from .projected_newton import ProjectedNewton
 from .reweighted import Reweighted
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ExponentiatedGradient",
     "Homotopy",
     "Newton",
+    "ProjectedNewton",
     "Reweighted",
     "Solver",
 ]
@@ -33,6 +35,7 @@ __all__ = [
 SOLVERS: dict[str, Any] = {
     "homotopy": Homotopy,
     "newton": Newton,
+    "projected_newton": ProjectedNewton,
     "reweighted": Reweighted,
     "fista": FISTA,
     "coordinate_descent": CoordinateDescent,

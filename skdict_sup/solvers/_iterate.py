@@ -9,7 +9,12 @@ from .._array import namespace
 from .._records import iterate
 from ..certificate import Certificate, certificate
 
+COARSE_TOL = 0.01  # residual up to which codes of an approximate problem are computed
+COARSE_MAX_ITER = 30
+
 __all__ = [
+    "COARSE_MAX_ITER",
+    "COARSE_TOL",
     "gradient_step",
     "iterate",
     "iterate_to_tol",

@@ -10,7 +10,7 @@ from .._newton import is_stalled, start, step
 from .._records import iterate
 from ..kernels import kl_codes
 from ..priors import is_convex, is_positive, kl_weights, scaled, weight_of
-from ._iterate import iterate_to_tol, residual_alone
+from ._iterate import COARSE_MAX_ITER, COARSE_TOL, iterate_to_tol, residual_alone
 
 # where lam is below this fraction of the largest correlation, larger lam are solved first
 _SMALL_LAM = 1e-4
@@ -42,7 +42,7 @@ class Newton:
     def codes(self, problem, data, tol, init=None):
         """Codes of a slice, to a relative optimality residual of tol."""
         if init is None:
-            init = _continuation(problem, data)
+            init = _first_codes(problem, data)
         elif is_positive(problem.prior):
             init = namespace(init).abs(init)
         max_iter, weights = self.max_iter or 1000, kl_weights(problem.prior, data.corr)
@@ -60,6 +60,20 @@ class Newton:
             is_stalled=is_stalled,
         )
         return state.code, state.slope, n_iter
+
+
+def _first_codes(problem, data):
+    """Initial codes: those of an approximate problem where there is one."""
+    coarse = problem.coarse
+    if coarse is None:
+        return _continuation(problem, data)
+    state = start(coarse, data, _continuation(coarse, data))
+    return iterate(state, partial(step, coarse), _is_coarsely_solved, COARSE_MAX_ITER)[0].code
+
+
+def _is_coarsely_solved(state):
+    """Whether codes are as close to those of an approximate problem as this is worth."""
+    return (state.kkt_residual <= COARSE_TOL) | (state.n_stalled > 0) | is_stalled(state)
 
 
 def _continuation(problem, data):

@@ -48,10 +48,11 @@ def _thread_counts(settings, problems):
     return (n_threads, 1) if len(problems) == 1 else (1, n_threads)
 
 
-def encode(parameters, X, settings, atoms=None):
+def encode(parameters, X, settings, atoms=None, tol=None):
     """Codes of signals, or of a batch of them, over each dictionary: a `Coded` record.
 
-    `atoms` are `atoms_of_blocks` of the parameters, if they are known already.
+    `atoms` are `atoms_of_blocks` of the parameters, if they are known already, and `tol` is the
+    tolerance of the codes, None for that of `encode`.
     """
     atoms = atoms_of_blocks(parameters, settings.n_blocks) if atoms is None else atoms
     signals, problems = project(parameters, X), _problems(atoms, settings)
@@ -59,7 +60,7 @@ def encode(parameters, X, settings, atoms=None):
 
     def codes_for(problem):
         X = signals_of(signals)
-        return solve(problem, X, settings.solver, n_jobs=n_jobs_inside).code
+        return solve(problem, X, settings.solver, tol=tol, n_jobs=n_jobs_inside).code
 
     return Coded(signals, problems, map_threads(codes_for, problems, n_jobs_outside))
 
@@ -106,7 +107,7 @@ def vjp(coded, grad_code, parameters, X, settings):
         problem, code = coded.problems[k], coded.codes[k]
         grad_block = grad_code[:, k * p : (k + 1) * p]
         adjoint, *block_gradients = _block_gradients(
-            problem, signals, code, grad_block, settings.solver, n_jobs_inside, is_projected
+            problem, signals, code, grad_block, settings, n_jobs_inside, is_projected
         )
         return *block_gradients, xp.sum(adjoint * adjoint)
 
@@ -124,10 +125,11 @@ def vjp(coded, grad_code, parameters, X, settings):
     return gradients, xp.sqrt(ratio)
 
 
-def _block_gradients(problem, signals, code, grad_code, solver, n_jobs, is_projected):
+def _block_gradients(problem, signals, code, grad_code, settings, n_jobs, is_projected):
     """Adjoints of codes over one dictionary, and gradients for it and for projected signals."""
+    solver = settings.solver
     if not isinstance(solver, Limits):
-        adjoint = solve_adjoints(problem, code, grad_code, signals.weight, n_jobs)
+        adjoint = solve_adjoints(problem, code, grad_code, signals.weight, n_jobs, settings.tol)
         gradients = problem.vjp(signals, code, adjoint, n_jobs, signals=is_projected)
         return adjoint, *gradients[:2]
     bound = solver.bounds(slice(None), code.shape[0])

@@ -29,11 +29,13 @@ def resolve_scales(settings, parameters, samples, rng, nu):
     scaled_nu = 1 / float(samples.weight.sum()) if nu == "auto" else nu / scale**2
     X = signals.dense()
     mean_sq_norm = float(namespace(X).sum(X * X)) / X.shape[0] or 1.0
+    # distributions are sparse: their norm is their scale, as it is that of regressions on them
+    n_entries = X.shape[1] if settings.reconstruction.quadratic else 1
     return replace(
         settings,
         code_scale=scale,
         nu=scaled_nu,
-        signal_scale=(mean_sq_norm / X.shape[1]) ** 0.5,
+        signal_scale=(mean_sq_norm / n_entries) ** 0.5,
         mean_sq_norm=mean_sq_norm,
     )
 

@@ -51,6 +51,7 @@ class SupervisedSettings(HeadSettings):
     positive_dictionary: bool = False
     split_sign: bool = False
     dropout: float = 0.0
+    tol: float | None = None  # of codes and adjoints in a step; None for exact ones
     adaptive: bool = True  # whether steps are those of Adam, or plain gradient steps
     n_jobs: int | None = None
 
@@ -146,7 +147,7 @@ class GradientParts:
 
 def gradient_parts(parameters, batch, settings, mu=0.0, atoms=None):
     """`GradientParts` of a batch, or of a part of one; `atoms` as for `encode`."""
-    coded = encode(parameters, batch.X, settings, atoms)
+    coded = encode(parameters, batch.X, settings, atoms, settings.tol)
     inputs = make_head_input(coded.code, batch, settings)
     loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
     grad_features = grad_features if batch.mask is None else grad_features * batch.mask
@@ -157,7 +158,8 @@ def gradient_parts(parameters, batch, settings, mu=0.0, atoms=None):
     if not mu:
         return parts
     signals = batch.reconstruction_signals
-    reconstructed = coded if signals is None else encode(parameters, signals, settings, atoms)
+    terms = parameters, signals, settings, atoms, settings.tol
+    reconstructed = coded if signals is None else encode(*terms)
     cost, cost_gradient = reconstruction_cost(reconstructed, settings.mean_sq_norm)
     n_signals = reconstructed.code.shape[0]
     return replace(parts, cost=cost, cost_gradient=cost_gradient, n_signals=n_signals)
@@ -165,7 +167,7 @@ def gradient_parts(parameters, batch, settings, mu=0.0, atoms=None):
 
 def cost_parts(parameters, signals, settings, atoms=None):
     """`GradientParts` of signals without labels: those of the reconstruction term alone."""
-    coded = encode(parameters, signals, settings, atoms)
+    coded = encode(parameters, signals, settings, atoms, settings.tol)
     cost, cost_gradient = reconstruction_cost(coded, settings.mean_sq_norm)
     zeros = {name: 0.0 * array for name, array in parameters.items()}
     more = {"cost": cost, "cost_gradient": cost_gradient, "n_signals": coded.code.shape[0]}

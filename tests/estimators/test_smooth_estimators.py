@@ -21,6 +21,7 @@ from learners import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from skdict_sup import KL, ElasticNet, Lp, OnlineDictionaryLearning, encode
 
@@ -218,3 +219,39 @@ def test_signals_to_transform_are_distributions_too(make):
     model = make(**SOFTMAX).fit(distributions(), target_of(make))
     with pytest.raises(ValueError, match=r"^X must have rows that sum to 1"):
         model.transform(digits()[0])
+
+
+def words(n=60, m=30):
+    """Sparse counts of words, one document without any, and ratings."""
+    rng = np.random.default_rng(3)
+    ratings = rng.normal(size=n)
+    probs = np.exp(-0.1 * np.arange(m) + 0.5 * ratings[:, None] * rng.normal(size=m))
+    counts = np.stack([rng.multinomial(80, row / row.sum()) for row in probs])
+    return scipy.sparse.csr_matrix(counts), ratings
+
+
+@pytest.mark.numpy_alone("of SciPy matrices")
+def test_counts_are_normalised_by_a_step_of_a_pipeline():
+    counts, ratings = words()
+    model = regressor(transfer="softmax", max_iter=2)
+    with pytest.raises(ValueError, match=r"sum to 1.*normalize\(X, norm='l1'\).*Normalizer"):
+        model.fit(counts, ratings)
+    fitted = make_pipeline(Normalizer(norm="l1"), model).fit(counts, ratings)
+    assert fitted.score(counts, ratings) > 0.3
+    assert isinstance(fitted[-1].prior_, KL)
+    assert fitted[-1].prior_.p == 0.1
+    assert fitted[-1].linear_coef_.shape == (1, counts.shape[1])
+    empty = counts.multiply(np.arange(60)[:, None] > 0).tocsr()
+    with pytest.warns(UserWarning, match="1 row of zeros"):
+        code = fitted.transform(empty)
+    np.testing.assert_array_equal(code[1:], fitted.transform(counts)[1:])
+    np.testing.assert_allclose(code[0], 0.0, atol=1e-6)
+
+
+def test_the_default_prior_and_head_follow_the_transfer():
+    X, y = digits()[0], target_of(regressor)
+    linear = regressor(max_iter=1).fit(X, y)
+    assert isinstance(linear.prior_, ElasticNet)
+    assert not hasattr(linear, "linear_coef_")
+    with pytest.raises(ValueError, match="fit_linear must be False"):
+        linear.set_params(warm_start=True, fit_linear=True).fit(X, y)

@@ -8,7 +8,7 @@
        adjoints   limit_gradients   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim   _atoms      kernels
-    0  _array   _entropy   _files   _linalg   _newton   _records   _signals   _stored
+    0  _array   _entropy   _files   _linalg   _lump   _newton   _records   _signals   _stored
        _validation   _threads   _typing   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -28,6 +28,7 @@ ROOT = Path(skdict_sup.__file__).parent
 LAYERS = {
     "_array": 0,
     "_linalg": 0,
+    "_lump": 0,
     "_entropy": 0,
     "_files": 0,
     "_newton": 0,
@@ -75,6 +76,7 @@ NEIGHBOURS = {
     ("_entropy", "_typing"): "signatures name arrays",
     ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
+    ("_lump", "_array"): "columns of arrays of any library",
     ("_newton", "_array"): "an algorithm on arrays of any library",
     ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
