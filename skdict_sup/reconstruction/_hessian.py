@@ -45,8 +45,8 @@ class LumpedHessian(Rows):
     their total probability and their mean are exact, and their covariance is that of `Lump`.
     """
 
-    probs: Any  # of the largest features: (n_samples, n_largest)
-    mean: Any  # of the columns of the dictionary: like code
+    probs: Any  # probabilities of the largest features: (n_samples, n_largest)
+    mean: Any  # mean of the columns of the dictionary: like code
     rest: Any  # probability of the other features, (n_samples, 1); None without any
     rest_mean: Any  # mean of their columns: like code; None without any
     shared: "Shared"
@@ -151,13 +151,13 @@ class _System(Rows):
 
     hessian: LumpedHessian
     curvature: Any
-    inverse: Any  # of the diagonal of the system; zero off the support
+    inverse: Any  # inverse diagonal of the system; zero off the support
     spectral: Any  # inverse eigenvalues of a typical system; None where the diagonal has to do
     x: Any
     r: Any  # residual
     p: Any  # direction
     rho: Any  # squared norm of the residual, in that of the preconditioner
-    bound: Any  # of rho
+    bound: Any  # bound on rho
     best: Any  # iterate with the least residual
     least: Any
 

@@ -148,7 +148,7 @@ class _Move(Rows):
 
     direction: Any
     pull: Any
-    sign: Any  # of the orthant
+    sign: Any  # signs of the orthant
     stops: Any  # whether an entry stops at zero
     is_near: Any  # whether an entry is near zero and shrinks
 

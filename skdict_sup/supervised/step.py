@@ -51,7 +51,7 @@ class SupervisedSettings(HeadSettings):
     positive_dictionary: bool = False
     split_sign: bool = False
     dropout: float = 0.0
-    tol: float | None = None  # of codes and adjoints in a step; None for exact ones
+    tol: float | None = None  # for codes and adjoints in a step; None for exact ones
     adaptive: bool = True  # whether steps are those of Adam, or plain gradient steps
     n_jobs: int | None = None
 
