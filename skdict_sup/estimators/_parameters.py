@@ -148,7 +148,9 @@ SUPERVISED = (
         "nu": Number(low=0.0, names=("auto",)),
         "learning_rate": Number(low=0.0, strict=True, names=("auto", "mairal")),
         "mu": FractionSchedule(),
-        "fit_linear": Switch(),
+        "fit_linear": Switch(("auto",)),
+        "fit_offset": Switch(("auto",)),
+        "standardise": Switch(("auto",)),
         "dropout": Number(low=0.0, high=0.99),
         "head": Option(("linear", "bilinear")),
         "n_projected": Number(

@@ -7,9 +7,10 @@ from sklearn.model_selection import train_test_split
 
 from ..limit_arguments import GREEDY
 from ..priors import TO_DIFFERENTIATE, check_methods, is_unresolved
-from ..supervised import heads, start
+from ..supervised import choices, heads, start
 from ..supervised.step import SupervisedSettings
 from ..supervised.trainer import Trainer
+from ._choices import candidates, may_have_linear_path, refuse_preparations
 from ._parameters import check_parameters
 
 
@@ -28,7 +29,7 @@ def check_training(estimator):
             ("fit_linear", estimator.fit_linear, False),
             ("head", estimator.head, "linear"),
         )
-        if estimator.allow_nan and value != plain
+        if estimator.allow_nan and value not in (plain, "auto")
     ]
     if incomplete:
         raise ValueError(
@@ -39,6 +40,7 @@ def check_training(estimator):
         raise ValueError(
             "n_projected requires transfer='linear': projections of distributions are none."
         )
+    refuse_preparations(estimator)
 
 
 def _check_limits(estimator):
@@ -103,14 +105,23 @@ def initial_state_and_settings(estimator, samples, targets, rng, *, stream=False
         split_sign=estimator.split_sign,
         **_free_settings(estimator, targets),
     )
+    fit_linear = estimator.fit_linear
+    if fit_linear == "auto" and (stream or not may_have_linear_path(estimator, samples.X)):
+        fit_linear = False
     options = start.StartOptions(
         estimator.n_components,
         n_projected=estimator.n_projected,
         init=estimator.init,
         init_max_iter=estimator.init_max_iter,
         nu=estimator.nu,
+        fit_linear=fit_linear,
         verbose=estimator.verbose,
     )
+    found = candidates(estimator, samples, prior, stream=stream)
+    trainer = make_trainer(estimator, targets)
+    arguments = samples, settings, options, trainer, rng, estimator.max_iter
+    settings = choices.choose(*found, *arguments).settings(samples, settings)
+    samples = samples.prepared(settings.preparation)
     return start.initial_state_and_settings(samples, settings, options, rng, stream=stream)
 
 
@@ -123,14 +134,18 @@ def continued_settings(estimator, targets):
     settings, parameters = estimator._training.settings, estimator._training.state.parameters
     n_projected = parameters["projection"].shape[0] if "projection" in parameters else None
     blocks, n_atoms = settings.n_blocks, parameters["dictionary"].shape[0]
+    preparation = settings.preparation
+    prepares = preparation is not None
     for name, value, expected in (
         ("n_components", estimator.n_components, n_atoms // blocks),
         ("n_projected", estimator.n_projected, n_projected),
         ("split_sign", estimator.split_sign, settings.split_sign),
         ("fit_linear", estimator.fit_linear, settings.head.skip),
+        ("standardise", estimator.standardise, prepares and preparation.scale is not None),
+        ("fit_offset", estimator.fit_offset, prepares and preparation.n_added > 0),
         ("head", estimator.head, _head_name(settings.head)),
     ):
-        if value != expected:
+        if value != expected and value != "auto":
             raise ValueError(
                 f"{name} must be {expected!r} to continue learning, as in the first fit; "
                 f"got {value!r}."
@@ -150,13 +165,16 @@ def continued_settings(estimator, targets):
             f"loss must have {n_outputs_before} output(s) to continue learning, as in the first "
             f"fit; got {estimator.loss!r}, which has {n_outputs}."
         )
-    nu = settings.nu if estimator.nu == "auto" else estimator.nu / settings.code_scale**2
+    nu, nu_linear = settings.nu, settings.nu_linear
+    if estimator.nu != "auto":
+        nu, nu_linear = estimator.nu / settings.code_scale**2, None
     return replace(
         settings,
         reconstruction=reconstruction,
         prior=settings.prior if is_unresolved(prior) else prior,
         solver=solver,
         nu=nu,
+        nu_linear=nu_linear,
         **_free_settings(estimator, targets),
     )
 
@@ -179,11 +197,12 @@ def _head_name(head):
 
 def _make_head(estimator, n_blocks):
     """Head for the parameters of an estimator."""
+    skip = estimator.fit_linear is True  # "auto" is resolved on the codes of the start
     if n_blocks > 1:
-        return heads.BlockHead(estimator.fit_linear, estimator.split_sign)
+        return heads.BlockHead(skip, estimator.split_sign)
     if estimator.head == "bilinear":
-        return heads.BilinearHead(estimator.fit_linear)
-    return heads.LinearHead(estimator.fit_linear)
+        return heads.BilinearHead(skip)
+    return heads.LinearHead(skip)
 
 
 def _has_dictionary_per_output(estimator):

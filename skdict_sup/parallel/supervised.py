@@ -90,7 +90,7 @@ def measure_shard(pieces, ranges, seed, atoms, settings, parameters, mu, reader)
     `atoms` is a tuple of the `Atoms` of each dictionary in the parameters.
     """
     with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
-        samples = reader.read(pieces, ranges)
+        samples = reader.read(pieces, ranges).prepared(settings.preparation)
         rows, signals = np.flatnonzero(samples.weight > 0), None
         if mu and samples.pool is not None:
             signals = batch_of(samples.pool, np.arange(samples.n_samples))
@@ -244,13 +244,17 @@ def fit_supervised(estimator, arrays, *, classes, class_weight, batch_size, shar
             state, settings = initial_state_and_settings(estimator, samples, targets, rng)
             if estimator.nu == "auto":  # one over the weight of all samples, not of those here
                 share = sum(stop - start for start, stop in ranges) / n
-                settings = replace(settings, nu=settings.nu * share)
+                settings = settings.with_ridges_times(share)
             training = Training(state, settings, rng.bit_generator.state, **start)
+            samples = samples.prepared(settings.preparation)
             training = _with_schedule(trainer, training, samples, passes.steps_per_pass())
         else:
             training, passes.begun = stored
-        estimator.initial_components_ = training.state.dictionary
+            samples = samples.prepared(training.settings.preparation)
+        preparation = training.settings.preparation
+        held_out = None if held_out is None else held_out.prepared(preparation)
         estimator._publish(training, targets)
+        estimator.initial_components_ = estimator.components_
         while not trainer.is_done(training):
             passes.training = training
             training = trainer.epoch(training, samples, held_out)
