@@ -12,7 +12,7 @@ from .step import initial_state
 
 _MAX_TRIED = 1500  # samples, at most, on which candidates are tried
 _MAX_FEW = 400  # samples up to which two folds are held out in turn
-_FIRST_EPOCHS, _SECOND_EPOCHS = 5, 15  # epochs of trials of preparations, and of values of lam
+_FIRST_EPOCHS, _SECOND_EPOCHS = 5, 30  # epochs of trials of preparations, and of values of lam
 _START_EPOCHS = 5  # passes of an unsupervised start in a trial, at most
 _N_FOLDS = 4
 

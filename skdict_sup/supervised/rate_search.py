@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..optim import schedules
+from ..priors import is_plain_elastic_net
 from . import passes
 from .head_fit import fit_trial_head
 from .prediction import scores_of
@@ -14,9 +15,10 @@ HEAD_RATE_FRACTION = 0.125  # learning rate of the head, relative to that of the
 STREAM_HEAD_RATE_FRACTION = 0.5  # the same for a stream, where the first head is not optimal
 MIN_TRIED = 20  # samples from which rates are tried
 MAX_TRIED = 5000  # samples up to which rates are tried; more samples overfit less
-_TRIAL_EPOCHS = 10  # epochs of a trial, at most
+# epochs of a trial, at most, and those for smooth priors, whose codes take longer
+_TRIAL_EPOCHS, _SMOOTH_EPOCHS = 20, 10
 _N_FOLDS = 4
-_CLEARLY = 1.0  # standard errors by which a rate must be better than the start
+_CLEARLY = 0.5  # standard errors by which a rate must be better than the start
 # folds on which rates are tried, by the numbers of samples up to which they are
 _FOLDS_UP_TO = {200: 4, 1000: 2}
 
@@ -43,7 +45,8 @@ def initial_learning_rate(trainer, samples, state, settings, rng, n_epochs):
         return AUTO_RATES[0]
     # a copy, so that trials do not change the random numbers of the training
     rng = generator_from_state(rng.bit_generator.state)
-    n_epochs = min(n_epochs, _TRIAL_EPOCHS)
+    is_fast = is_plain_elastic_net(settings.prior)
+    n_epochs = min(n_epochs, _TRIAL_EPOCHS if is_fast else _SMOOTH_EPOCHS)
     folds = samples.folds(_N_FOLDS, rng)[: _n_folds(samples.n_samples)]
     trials = {rate: [] for rate in AUTO_RATES}
     for fold in folds:
@@ -72,7 +75,7 @@ class Trial:
 def best_rate(trials):
     """The rate whose trials have the best mean quality of the held-out samples.
 
-    The smallest one, which keeps the start, is best unless another is clearly better: by a
+    The smallest one, which keeps the start, is best unless another is clearly better: by half a
     standard error of the difference, since larger ones may overfit.
     """
     weight = np.concatenate([one.weight for one in trials[AUTO_RATES[-1]]])
