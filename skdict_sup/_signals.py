@@ -38,6 +38,7 @@ class Signals(ABC):
     cure: ClassVar[str | None] = None  # what to do about NaN, in messages; None is the usual one
     is_single_array: ClassVar = False  # whether the signals are already one dense array
     has_weights: ClassVar = False  # whether entries may be missing or have weights
+    is_sparse: ClassVar = False  # whether most entries are zeros that are not stored
 
     @property
     @abstractmethod
@@ -152,6 +153,7 @@ class SparseRows(Signals):
     """Signals in a SciPy CSR matrix; only batches are made dense."""
 
     matrix: Any
+    is_sparse: ClassVar = True
 
     @property
     def shape(self):
@@ -209,6 +211,11 @@ class HostSignals(Signals):
         return self.host.has_weights
 
     @property
+    def is_sparse(self):
+        """Whether most entries are zeros that are not stored."""
+        return self.host.is_sparse
+
+    @property
     def like(self):
         """The empty array on the device."""
         return self.empty
@@ -246,6 +253,11 @@ class Wrapped(Signals):
     def like(self):
         """An array with the library, device and dtype of the batches."""
         return self.source.like
+
+    @property
+    def is_sparse(self):
+        """Whether most entries are zeros that are not stored."""
+        return self.source.is_sparse
 
 
 @dataclass(frozen=True, eq=False)

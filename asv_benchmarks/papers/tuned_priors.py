@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from default_settings import SEED, WIDTH, data_sets
+from _default_data import SEED, data_sets
+from default_settings import WIDTH
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 

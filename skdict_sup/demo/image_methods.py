@@ -151,6 +151,8 @@ class LinkedDictionaries:
             self.n_components,
             prior=ElasticNet(lam=self.lam, lam2=self.lam2),
             fit_linear=self.fit_linear,
+            fit_offset=False,
+            standardise=False,
             learning_rate=0.16,  # a trial would cost more than it gains
             max_iter=self.epochs,
             random_state=0,

@@ -60,6 +60,9 @@ def compare(data, n_components, lam, epochs, progress):
             n_components,
             prior=prior,
             max_iter=epochs,
+            standardise=False,  # the other methods of the comparison see signals as they are
+            fit_offset=False,
+            fit_linear=False,
             augment=None if data.image_shape is None else shifts(data.image_shape),
             random_state=0,
             verbose=int(data.n_splits == 1),

@@ -149,6 +149,8 @@ SUPERVISED = (
         "learning_rate": Number(low=0.0, strict=True, names=("auto", "mairal")),
         "mu": FractionSchedule(),
         "fit_linear": Switch(("auto",)),
+        "fit_offset": Switch(("auto",)),
+        "standardise": Switch(("auto",)),
         "dropout": Number(low=0.0, high=0.99),
         "head": Option(("linear", "bilinear")),
         "n_projected": Number(

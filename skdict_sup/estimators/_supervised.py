@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .._array import astype_like, to_numpy
+from .._array import to_numpy
+from .._prepared_signals import prepared
 from .._threads import one_blas_thread
 from .._typing import Array
 from .._validation import check_plain
@@ -15,14 +16,15 @@ from ..reconstruction import as_reconstruction
 from ..supervised import coding_layer
 from ..supervised.data import Samples
 from ..supervised.head_fit import refit_head
-from ..supervised.prediction import predict_scores, reconstruct, to_data_units
+from ..supervised.prediction import predict_scores, reconstruct
 from ..supervised.rate_search import AUTO_RATES
-from ..supervised.step import initial_state
+from ..supervised.step import initial_state, split_atoms
 from ..supervised.trainer import Training
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from ._coding import CodingEstimator
 from ._fitting import as_generator, atomic_update, generator_from_state, restore_on_error
 from ._parameters import SUPERVISED, check_parameters
+from ._published import parameters_like, publish
 from ._targets import check_rows
 from ._training import (
     check_training,
@@ -33,13 +35,6 @@ from ._training import (
 )
 
 _DEFAULT_LAM2 = 0.1  # lam2 of prior="elastic_net": stable codes for correlated atoms
-ATTRIBUTES = {  # names of learned parameters, and of the public attributes
-    "dictionary": "components_",
-    "projection": "projection_",
-    "coef": "coef_",
-    "intercept": "intercept_",
-    "linear": "linear_coef_",
-}
 
 
 class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
@@ -120,9 +115,12 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             else:
                 state, settings = initial_state_and_settings(self, samples, targets, rng)
                 training = Training(state, settings, rng.bit_generator.state, **start)
+            preparation = training.settings.preparation
+            samples = samples.prepared(preparation)
+            held_out = None if held_out is None else held_out.prepared(preparation)
             if interrupted is None:
-                self.initial_components_ = training.state.dictionary
                 self._publish(training, targets)
+                self.initial_components_ = self.components_
             training = trainer.with_schedule(training, samples, learning_rate)
             self._publish(training, targets)
             while not trainer.is_done(training):
@@ -176,13 +174,14 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
                     self, samples, targets, rng, stream=True
                 )
                 training = Training(state, settings, {})
-                self.initial_components_ = state.dictionary
+                self.initial_components_ = split_atoms(state.dictionary, settings)["dictionary"]
             else:
                 training = replace(self._training, settings=continued_settings(self, targets))
             learning_rate = self.learning_rate
             if learning_rate == "auto":
                 learning_rate = AUTO_RATES[0] if first else self._warm_learning_rate()
             training = replace(training, rng_state=rng.bit_generator.state)
+            samples = samples.prepared(training.settings.preparation)
             training = make_trainer(self, targets).one_pass(training, samples, learning_rate)
             self._publish(training, targets)
         return self
@@ -218,7 +217,8 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
             samples, targets = self._read_samples(X, y, sample_weight, reset=False)
             check_training(self)
             settings = continued_settings(self, targets)
-            state = refit_head(self._training.state, samples.with_positive_weight(), settings)
+            samples = samples.with_positive_weight().prepared(settings.preparation)
+            state = refit_head(self._training.state, samples, settings)
             training = replace(self._training.ended(), state=state, settings=settings)
             self._publish(training, targets)
         return self
@@ -296,32 +296,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
     @atomic_update
     def _publish(self, training, targets):
         """Set the public attributes from a training."""
-        parameters = to_data_units(training.state, training.settings, targets)
-        for name, attribute in ATTRIBUTES.items():
-            vars(self).pop(attribute, None)
-            if name in parameters:
-                setattr(self, attribute, parameters[name])
-        settings = training.settings
-        self.prior_ = settings.prior
-        self.nu_ = settings.nu * settings.code_scale**2
-        self.loss_curve_, self.validation_scores_ = list(training.losses), list(training.scores)
-        self.n_iter_ = len(self.loss_curve_)
-        vars(self).pop("learning_rate_", None)
-        if training.learning_rate is not None:
-            self.learning_rate_ = training.learning_rate
-        vars(self).pop("best_validation_score_", None)  # may be left from an earlier fit
-        if training.best_score is not None:
-            self.best_validation_score_ = training.best_score
-        vars(self).update(targets.attributes())
-        self._training, self._targets = training, targets
-
-    def _parameters_like(self, like):
-        """Learned parameters by name, in the units of the data, as arrays like `like`."""
-        return {
-            name: astype_like(getattr(self, attribute), like)
-            for name, attribute in ATTRIBUTES.items()
-            if hasattr(self, attribute)
-        }
+        publish(self, training, targets)
 
     def _current_settings(self):
         """Settings of the last fit, with the current parameters of coding."""
@@ -337,14 +312,21 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
     def _compute_codes(self, X):
         """Codes of checked signals."""
         check_parameters(self, self._running)
-        return coding_layer.encode(self._parameters_like(X.like), X, self._current_settings()).code
+        X, settings = self._prepared(X), self._current_settings()
+        return coding_layer.encode(parameters_like(self, X.like), X, settings).code
 
     def _head_scores(self, X):
         """Scores of signals, in their array library."""
         check_is_fitted(self)
         X = self._signals(X, reset=False)
         check_parameters(self, self._running)
-        return predict_scores(self._parameters_like(X.like), X, self._current_settings())
+        X, settings = self._prepared(X), self._current_settings()
+        return predict_scores(parameters_like(self, X.like), X, settings)
+
+    def _prepared(self, X):
+        """Checked signals as they are coded."""
+        return prepared(X, self._training.settings.preparation)
 
     def _reconstruct(self, code):
-        return reconstruct(code, self._parameters_like(self.components_), self._current_settings())
+        parameters = parameters_like(self, self.components_)
+        return reconstruct(code, parameters, self._current_settings())

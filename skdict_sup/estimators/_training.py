@@ -7,9 +7,10 @@ from sklearn.model_selection import train_test_split
 
 from ..limit_arguments import GREEDY
 from ..priors import TO_DIFFERENTIATE, check_methods, is_unresolved
-from ..supervised import heads, start
+from ..supervised import choices, heads, start
 from ..supervised.step import SupervisedSettings
 from ..supervised.trainer import Trainer
+from ._choices import candidates, may_have_linear_path, refuse_preparations
 from ._parameters import check_parameters
 
 
@@ -28,7 +29,7 @@ def check_training(estimator):
             ("fit_linear", has_linear_path(estimator), False),
             ("head", estimator.head, "linear"),
         )
-        if estimator.allow_nan and value != plain
+        if estimator.allow_nan and value not in (plain, "auto")
     ]
     if incomplete:
         raise ValueError(
@@ -39,6 +40,7 @@ def check_training(estimator):
         raise ValueError(
             "n_projected requires transfer='linear': projections of distributions are none."
         )
+    refuse_preparations(estimator)
 
 
 def _check_limits(estimator):
@@ -104,14 +106,25 @@ def initial_state_and_settings(estimator, samples, targets, rng, *, stream=False
         tol=reconstruction.learning_tol(prior),
         **_free_settings(estimator, targets),
     )
+    is_open = estimator.fit_linear == "auto" and not stream
+    if is_open and may_have_linear_path(estimator, samples.X):
+        fit_linear = "auto"
+    else:
+        fit_linear = has_linear_path(estimator)
     options = start.StartOptions(
         estimator.n_components,
         n_projected=estimator.n_projected,
         init=estimator.init,
         init_max_iter=estimator.init_max_iter,
         nu=estimator.nu,
+        fit_linear=fit_linear,
         verbose=estimator.verbose,
     )
+    found = candidates(estimator, samples, prior, stream=stream)
+    trainer = make_trainer(estimator, targets)
+    arguments = samples, settings, options, trainer, rng, estimator.max_iter
+    settings = choices.choose(*found, *arguments).settings(samples, settings)
+    samples = samples.prepared(settings.preparation)
     return start.initial_state_and_settings(samples, settings, options, rng, stream=stream)
 
 
@@ -124,14 +137,18 @@ def continued_settings(estimator, targets):
     settings, parameters = estimator._training.settings, estimator._training.state.parameters
     n_projected = parameters["projection"].shape[0] if "projection" in parameters else None
     blocks, n_atoms = settings.n_blocks, parameters["dictionary"].shape[0]
+    preparation = settings.preparation
+    prepares = preparation is not None
     for name, value, expected in (
         ("n_components", estimator.n_components, n_atoms // blocks),
         ("n_projected", estimator.n_projected, n_projected),
         ("split_sign", estimator.split_sign, settings.split_sign),
-        ("fit_linear", has_linear_path(estimator), settings.head.skip),
+        ("fit_linear", estimator.fit_linear, settings.head.skip),
+        ("standardise", estimator.standardise, prepares and preparation.scale is not None),
+        ("fit_offset", estimator.fit_offset, prepares and preparation.n_added > 0),
         ("head", estimator.head, _head_name(settings.head)),
     ):
-        if value != expected:
+        if value != expected and value != "auto":
             raise ValueError(
                 f"{name} must be {expected!r} to continue learning, as in the first fit; "
                 f"got {value!r}."
@@ -151,7 +168,9 @@ def continued_settings(estimator, targets):
             f"loss must have {n_outputs_before} output(s) to continue learning, as in the first "
             f"fit; got {estimator.loss!r}, which has {n_outputs}."
         )
-    nu = settings.nu if estimator.nu == "auto" else estimator.nu / settings.code_scale**2
+    nu, nu_linear = settings.nu, settings.nu_linear
+    if estimator.nu != "auto":
+        nu, nu_linear = estimator.nu / settings.code_scale**2, None
     return replace(
         settings,
         reconstruction=reconstruction,
@@ -159,6 +178,7 @@ def continued_settings(estimator, targets):
         solver=solver,
         nu=nu,
         tol=reconstruction.learning_tol(prior),
+        nu_linear=nu_linear,
         **_free_settings(estimator, targets),
     )
 
@@ -175,7 +195,7 @@ def _free_settings(estimator, targets):
 
 
 def has_linear_path(estimator):
-    """Whether the head has a linear model of the signals; with "auto", for the softmax."""
+    """Whether the head has a linear model of the signals; with "auto", before any is chosen."""
     if estimator.fit_linear == "auto":
         return estimator.transfer == "softmax"
     return bool(estimator.fit_linear)

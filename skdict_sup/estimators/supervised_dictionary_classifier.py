@@ -5,19 +5,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
-from .._array import namespace, to_numpy
+from .._array import to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
 from . import _targets
-from ._lazy import available_lazily_if, takes_dask
+from ._class_scores import ClassScores
+from ._lazy import takes_dask
 from ._parameters import SUPERVISED, Number, Option
 from ._supervised import SupervisedDictionaryEstimator
 
 
-class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstimator):
+class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDictionaryEstimator):
     r"""Classify signals by their sparse codes, dictionary and linear model learned together.
 
     .. math:: \min_{D, W, b} \; \frac1n \sum_i \ell(y_i, W w(x_i, D) + b)
@@ -44,8 +44,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     nu : float or "auto", default="auto"
         Ridge on the head W, in units of the loss. "auto" is the ridge of scikit-learn's C=1, one
         over the total weight of the samples, on codes scaled to nonzero entries of typical size
-        one; with at most 10 000 samples it is 0.1, 1, 10 or 100 times that, chosen by the loss on
-        a held-out quarter of the samples.
+        one; with at most 10 000 samples it is 0.1 to 100 times that, chosen by the loss on
+        held-out quarters, or 10 000 times where the linear path is best alone.
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
@@ -57,7 +57,14 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" scores are x' W w(x): a linear model of codes whose weights follow the signal.
     fit_linear : bool or "auto", default="auto"
-        Whether the head also has a linear model of the signals themselves beside that of codes.
+        Whether the head also has a linear model of the signals beside that of codes. "auto"
+        chooses it, and a ridge of its own, by held-out losses; False beyond 5000 samples, and True
+        for the softmax.
+    fit_offset, standardise : bool or "auto", default="auto"
+        Whether a constant feature is added to the signals, and whether their features are brought
+        to mean zero (unless sparse) and unit variance, before they are coded. "auto" chooses both,
+        and lam, by trial trainings where lam="auto", for dense signals of at most 5000 samples or
+        32 features (see the user guide); otherwise False.
     n_projected : int or None, default=None
         Rows, of norm at most one, of a projection Z of the signals, learned with the dictionary
         from the leading singular vectors on; codes are those of Z x.
@@ -73,7 +80,7 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     learning_rate : float, "auto" or "mairal", default="auto"
         Initial length of a step of an atom, in units of its norm; the head takes an eighth of it.
         Both warm up and then decay along a cosine. "auto" is 0.16; for at most 5000 samples 0.16,
-        0.01 or 0.001 (which keeps the start), by the score on a held-out quarter. "mairal": plain
+        0.01 or 0.001 (which keeps the start), by the score on held-out quarters. "mairal": plain
         gradient steps, whose rate decays as 1 / t after a tenth of them.
     batch_size : int or "auto", default="auto"
         Samples per step. "auto" is a fortieth of the samples, at least 32 and at most 256.
@@ -113,14 +120,21 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     classes_ : array of shape (n_classes,)
         Class labels.
     components_, initial_components_ : arrays of shape (n_components, n_features or n_projected)
-        Atoms, and those before supervised learning; with "ovr" one dictionary after another.
+        Atoms (of standardised signals, if they are), and those before supervised learning; with
+        "ovr" one dictionary after another.
     coef_, intercept_ : arrays of shape (n_outputs, n_components) and (n_outputs,)
         Head. n_outputs is 1 for two classes with a binary loss, else the number of classes;
         coefficients of a bilinear head have the shape (n_outputs, n_codes, n_features).
     linear_coef_, projection_ : arrays of shape (n_outputs or n_projected, n_features)
-        Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
+        Linear model of the signals as they are, if there is one; the projection Z.
+    mean_, scale_ : arrays of shape (n_features,)
+        What is subtracted from signals and divides them, if they are standardised.
+    offset_, offset_components_ : float and array of shape (n_components,)
+        The constant feature, and the entries of the atoms for it, if there is one.
+    fitted_choices_ : dict
+        Values that stand for "auto", by the name of the parameter.
     prior_, nu_, learning_rate_ : prior object, float and float
-        The prior with lam resolved, the ridge on the head, the initial learning rate.
+        The prior with lam resolved, the ridge on the codes' part of the head, the initial rate.
     loss_curve_, n_iter_, validation_scores_, best_validation_score_ : lists and numbers
         Mean loss of each epoch, and the number of epochs; with early_stopping also the validation
         accuracy of each epoch, and the best of them.
@@ -164,6 +178,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         dropout: float = 0.0,
         head: str = "linear",
         fit_linear: bool | str = "auto",
+        fit_offset: bool | str = "auto",
+        standardise: bool | str = "auto",
         n_projected: int | None = None,
         multi_class: str = "shared",
         label_smoothing: float = 0.0,
@@ -199,6 +215,8 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
         self.dropout = dropout
         self.head = head
         self.fit_linear = fit_linear
+        self.fit_offset = fit_offset
+        self.standardise = standardise
         self.n_projected = n_projected
         self.multi_class = multi_class
         self.label_smoothing = label_smoothing
@@ -260,58 +278,6 @@ class SupervisedDictionaryClassifier(ClassifierMixin, SupervisedDictionaryEstima
     def _loss_of(self, classes):
         """Loss without label smoothing."""
         return _targets.classification_loss(self.loss, len(classes), self.multi_class == "ovr")
-
-    @takes_dask
-    def decision_function(self, X: Array) -> Array:
-        """Predict scores of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Signals.
-
-        Returns
-        -------
-        array of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the score of the second (over the first).
-        """
-        if (scores := self._head_scores(X)).shape[1] > 2:
-            return scores
-        return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
-
-    @available_lazily_if(_targets.has_likelihood)
-    def predict_proba(self, X: Array) -> Array:
-        """Predict class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Signals.
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-            Softmax or sigmoid of the scores; rows sum to one.
-        """
-        scores = self._head_scores(X)
-        return self._loss_of(self.classes_).probabilities(scores)
-
-    @available_if(_targets.has_likelihood)
-    def predict_log_proba(self, X: Array) -> Array:
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Signals.
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-            Log-probabilities.
-        """
-        probabilities = self.predict_proba(X)
-        return namespace(probabilities).log(probabilities)
 
     @takes_dask
     def predict(self, X: Array) -> Array:

@@ -44,8 +44,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     nu : float or "auto", default="auto"
         Ridge on the head W, in squared units of the signals. "auto" is the ridge of scikit-learn's
         C=1, one over the total weight of the samples, on codes scaled to nonzero entries of
-        typical size one; with at most 10 000 samples it is 0.1, 1, 10 or 100 times that, chosen by
-        the loss on a held-out quarter of the samples.
+        typical size one; with at most 10 000 samples it is 0.1 to 100 times that, chosen by the
+        loss on held-out quarters of the samples, or 10 000 times where the linear path is best
+        alone.
     mu : float, sequence of floats or callable, default=0.0
         Weight of the reconstruction: the objective is ``(1 - mu)`` times the loss plus mu times
         the sparse-coding objective over the mean squared norm of the signals. A sequence, such as
@@ -57,8 +58,14 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     head : {"linear", "bilinear"}, default="linear"
         "bilinear" predicts x' W w(x): a linear model of codes whose weights follow the signal.
     fit_linear : bool or "auto", default="auto"
-        Whether the head also has a linear model of the signals beside that of codes; "auto": for
-        the softmax.
+        Whether the head also has a linear model of the signals beside that of codes. "auto"
+        chooses it, and a ridge of its own, by held-out losses; False beyond 5000 samples, and True
+        for the softmax.
+    fit_offset, standardise : bool or "auto", default="auto"
+        Whether a constant feature is added to the signals, and whether their features are brought
+        to mean zero (unless sparse) and unit variance, before they are coded. "auto" chooses both,
+        and lam, by trial trainings where lam="auto", for dense signals of at most 5000 samples or
+        32 features (see the user guide); otherwise False.
     n_projected : int or None, default=None
         Rows of a projection Z of the signals, of norm at most one, which is learned with the
         dictionary; codes are those of Z x. Z starts from the leading singular vectors.
@@ -71,7 +78,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         Initial length of a step of an atom, in units of its norm; steps of the head have an
         eighth of it, on scaled codes and targets. Both warm up and then decay along a cosine.
         "auto" is 0.16; with at most 5000 samples it is 0.16, 0.01 or 0.001 (which keeps the
-        start), chosen by the score on a held-out quarter in a trial training. "mairal" takes plain
+        start), chosen by the score on held-out quarters in trial trainings. "mairal" takes plain
         gradient steps at a rate chosen by trial, which decays like 1 / t after a tenth of the
         steps.
     batch_size : int or "auto", default="auto"
@@ -114,7 +121,14 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     Attributes
     ----------
     components_ : array of shape (n_components, n_features)
-        Atoms, of norm at most one; n_projected columns if that is given.
+        Atoms, of norm at most one; n_projected columns if that is given. If signals are
+        standardised, they are atoms of standardised signals.
+    mean_, scale_ : arrays of shape (n_features,)
+        What is subtracted from signals, and divides them, if they are standardised.
+    offset_, offset_components_ : float and array of shape (n_components,)
+        The constant feature, and the entries of the atoms for it, if there is one.
+    fitted_choices_ : dict
+        Values that stand for "auto", by the name of the parameter.
     learning_rate_ : float
         Initial learning rate.
     initial_components_ : array of shape (n_components, n_features)
@@ -124,11 +138,12 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     intercept_ : array of shape (n_outputs,)
         Intercepts, in the units of the targets.
     linear_coef_, projection_ : arrays of shape (n_outputs or n_projected, n_features)
-        Linear model of the signals, if fit_linear; the projection Z, if n_projected is given.
+        Linear model of the signals as they are, if there is one; the projection Z, if n_projected
+        is given.
     prior_ : prior object
         The prior, with lam resolved.
     nu_ : float
-        Ridge on the head.
+        Ridge on the head of the codes.
     loss_curve_, n_iter_ : list of float and int
         Mean loss of each epoch, the square loss on targets scaled to unit variance; their number.
     validation_scores_, best_validation_score_ : list of float and float
@@ -167,6 +182,8 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         dropout: float = 0.0,
         head: str = "linear",
         fit_linear: bool | str = "auto",
+        fit_offset: bool | str = "auto",
+        standardise: bool | str = "auto",
         n_projected: int | None = None,
         init: Any = "data",
         init_max_iter: int | str = "auto",
@@ -199,6 +216,8 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         self.dropout = dropout
         self.head = head
         self.fit_linear = fit_linear
+        self.fit_offset = fit_offset
+        self.standardise = standardise
         self.n_projected = n_projected
         self.init = init
         self.init_max_iter = init_max_iter

@@ -237,6 +237,7 @@ def _batch(model, X, y, rng):
     """Batch of at most 10 000 samples in float64, with targets of the loss of a fitted model."""
     rows = rng.permutation(X.shape[0])[:_MOST_SAMPLES]
     samples, _ = model._read_samples(take_rows(X, rows), y[rows], None, reset=False)
+    samples = samples.prepared(model._training.settings.preparation)
     batch = samples.batch(np.arange(len(rows)))
     target, weight = _as_float64(batch.target), _as_float64(batch.weight)
     X = batch.X

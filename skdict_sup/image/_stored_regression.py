@@ -100,6 +100,8 @@ def _is_storable(regressor):
         and not regressor.split_sign
         and not regressor.allow_nan
         and regressor.n_projected is None
+        and not hasattr(regressor, "scale_")
+        and not hasattr(regressor, "offset_components_")
         and regressor.max_residual is None
         and regressor.max_nonzeros is None
     )

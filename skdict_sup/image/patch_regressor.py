@@ -272,6 +272,8 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
         if self.regressor is not None:
             return [clone(self.regressor) for _ in range(self.n_stages)]
         settings = {"max_iter": _MAX_ITER, "learning_rate": _LEARNING_RATE}
+        # patches have features of one scale, and are centred by this class
+        settings |= {"standardise": False, "fit_offset": False, "fit_linear": False}
         seeds = rng.integers(2**31, size=self.n_stages)
         return [
             SupervisedDictionaryRegressor(_N_COMPONENTS, **settings, random_state=int(seed))

@@ -92,6 +92,12 @@ def atoms_of(estimator):
             "estimator must code its signals as they are, without n_projected: project them in a "
             "torch.nn.Linear, and make a layer from an estimator of the projected signals."
         )
+    for name, attribute in (("standardise", "scale_"), ("fit_offset", "offset_components_")):
+        if hasattr(estimator, attribute) and hasattr(estimator, name):
+            raise ValueError(
+                f"estimator must code its signals as they are, got one that was fitted with "
+                f"{name}=True: fit it with {name}=False, to signals prepared by the layer before."
+            )
     atoms = np.array(to_numpy(atoms))
     atoms = atoms if atoms.dtype.kind == "f" else atoms.astype(np.float64)
     longest = np.linalg.norm(atoms, axis=1).max()

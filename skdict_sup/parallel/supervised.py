@@ -121,7 +121,7 @@ def measure_shard(pieces, ranges, seed, shared, constants):
     """
     (atoms, parameters), settings, mu = shared, constants.settings, constants.mu
     with naming_rows(ranges), one_blas_thread(), collect_warnings() as found:
-        samples = constants.reader.read(pieces, ranges)
+        samples = constants.reader.read(pieces, ranges).prepared(settings.preparation)
         rows, signals = np.flatnonzero(samples.weight > 0), None
         if mu and samples.pool is not None:
             signals = batch_of(samples.pool, np.arange(samples.n_samples))
@@ -248,13 +248,17 @@ def fit_supervised(estimator, arrays, data, *, classes, batch_size, shard, check
             state, settings = initial_state_and_settings(estimator, samples, targets, rng)
             if estimator.nu == "auto":  # one over the weight of all samples, not of those here
                 part = sample.share_of_weight(samples, held_out, reading.class_weight)
-                settings = replace(settings, nu=settings.nu * part)
+                settings = settings.with_ridges_times(part)
             training = Training(state, settings, rng.bit_generator.state, **start)
+            samples = samples.prepared(settings.preparation)
             training = _with_schedule(trainer, training, samples, passes.steps_per_pass())
         else:
             training, passes.begun = stored
-        estimator.initial_components_ = training.state.dictionary
+            samples = samples.prepared(training.settings.preparation)
+        preparation = training.settings.preparation
+        held_out = None if held_out is None else held_out.prepared(preparation)
         estimator._publish(training, targets)
+        estimator.initial_components_ = estimator.components_
         while not trainer.is_done(training):
             epochs.begin(passes.steps_per_pass())
             passes.training = training

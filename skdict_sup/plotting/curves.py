@@ -184,7 +184,7 @@ class LamPathDisplay:
                 f"x must be one signal, of shape (n_features,), got shape {tuple(signal.shape)}; "
                 "pass x[0] for the path of the first signal."
             )
-        dictionary = to_numpy(estimator.components_).astype(float)
+        signal, dictionary = _as_coded(estimator, signal)
         settings = estimator.prior_.get_params()
         if lams is None:
             check_scalar(n_lams, "n_lams", low=2, integer=True)
@@ -227,3 +227,14 @@ class LamPathDisplay:
             place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # beside the curves
             self.ax_.legend(frameon=False, fontsize="small", **place)
         return self
+
+
+def _as_coded(estimator, signal):
+    """Signal as an estimator prepares it to be coded, and the whole atoms, in float64."""
+    dictionary = to_numpy(estimator.components_).astype(float)
+    signal = signal - to_numpy(estimator.mean_) if hasattr(estimator, "mean_") else signal
+    signal = signal / to_numpy(estimator.scale_) if hasattr(estimator, "scale_") else signal
+    if not hasattr(estimator, "offset_components_"):
+        return signal, dictionary
+    signal = np.column_stack([signal, [estimator.offset_]])
+    return signal, np.column_stack([dictionary, to_numpy(estimator.offset_components_)])

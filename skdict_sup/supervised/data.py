@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._array import astype_like, namespace
+from .._prepared_signals import PreparedSignals, prepared, source_of
 from .._records import Observations
 from .._signals import Signals
 from .._weighted_signals import without_nan
@@ -88,6 +89,29 @@ class Samples:
         """Samples at the given row numbers, with the same pool."""
         X, labels, weight = self.X.rows(rows), self.labels[rows], self.weight[rows]
         return replace(self, X=X, labels=labels, weight=weight)
+
+    def prepared(self, preparation):
+        """Samples of prepared signals; the samples themselves if there is no preparation."""
+        pool = None if self.pool is None else prepared(self.pool, preparation)
+        return replace(self, X=prepared(self.X, preparation), pool=pool)
+
+    def augmented(self, rows, rng):
+        """Signals at the given row numbers, augmented in the units of the data."""
+        X = augment_batch(batch_of(source_of(self.X), rows), self.augment, rng)
+        signals = self.X
+        return signals.preparation.apply(X) if isinstance(signals, PreparedSignals) else X
+
+    def folds(self, n_folds, rng):
+        """Row numbers of folds that have nearly equal parts of each class, or like targets."""
+        order = np.lexsort((rng.random(self.n_samples), self.labels[:, 0]))
+        return [np.sort(order[number::n_folds]) for number in range(n_folds)]
+
+    def split(self, held_out):
+        """Samples that are not at the given row numbers, and those that are."""
+        is_train = np.ones(self.n_samples, bool)
+        is_train[held_out] = False
+        train = self.subset(np.flatnonzero(is_train))
+        return train, replace(self.subset(held_out), pool=None)
 
     def with_positive_weight(self):
         """Samples whose weight is not zero."""

@@ -1,6 +1,5 @@
 """Optimal head on fixed codes: the solution of a convex problem."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,6 @@ DIFFERENCE_STEP = 1e-4  # step of finite differences, relative to the parameters
 _NEWTON_STEPS = 3
 _OVERFLOW_LOSS = 1e100  # finite stand-in for a loss that overflows
 _FAR_FACTOR = 1e6  # distance, relative to the parameters, at which a bounded loss has risen again
-_RIDGE_FACTORS = (0.1, 1.0, 10.0, 100.0)  # candidate ridges, relative to that of C=1
-_MIN_TUNED, _MAX_TUNED = 20, 10_000  # numbers of samples between which the ridge is tuned
-_MAX_CODED = 3000  # samples, at most, on which the ridge is tuned
 _MAX_FIRST_FIT, _MIN_FIRST_FIT = 20_000, 1000  # samples of the first fit of the head
 _MAX_PRODUCTS = 6e8  # multiplications per gradient in the first fit, if samples suffice
 # multiplications up to which Newton steps remove rounding errors, which depend on sample order
@@ -48,12 +44,11 @@ class HeadProblem:
             arrays[name], start = astype_like(entries, like), start + n_entries
         return arrays
 
-    def loss_and_gradients(self, vector, inputs, nu):
+    def loss_and_gradients(self, vector, inputs, *, ridge=True):
         """Loss, and its gradients with respect to the vector and to the features."""
         arrays = self.unflatten(vector)
-        loss, gradients, grad_features = head_loss_and_gradients(
-            arrays, inputs, replace(self.settings, nu=nu)
-        )
+        settings = self.settings if ridge else self.settings.without_ridge()
+        loss, gradients, grad_features = head_loss_and_gradients(arrays, inputs, settings)
         if self.ridge:
             intercept = arrays["intercept"]
             loss = loss + 0.5 * self.ridge * float(np.sum(to_numpy(intercept) ** 2))
@@ -66,7 +61,7 @@ class HeadProblem:
         def objective(vector):
             # a line search may evaluate points where the loss overflows
             with ignore_float_warnings():
-                loss, gradient, _ = self.loss_and_gradients(vector, inputs, self.settings.nu)
+                loss, gradient, _ = self.loss_and_gradients(vector, inputs)
             is_finite = np.isfinite(loss) and np.isfinite(gradient).all()
             return (loss, gradient) if is_finite else (_OVERFLOW_LOSS, np.zeros_like(gradient))
 
@@ -85,13 +80,13 @@ class HeadProblem:
         """Raise if the loss still decreases far beyond the supposed minimum."""
         without_ridge = HeadProblem(self.like, self.settings)
         with ignore_float_warnings():
-            loss, gradient, _ = without_ridge.loss_and_gradients(vector, inputs, self.settings.nu)
+            loss, gradient, _ = without_ridge.loss_and_gradients(vector, inputs)
             if self.settings.nu:  # with a ridge only the intercepts can be unbounded
                 n_outputs = int(np.prod(self.like["intercept"].shape))
                 gradient[:-n_outputs] = 0.0
             steepest = float(np.abs(gradient).max()) or 1.0
             far = vector - _FAR_FACTOR * (1 + float(np.abs(vector).max())) / steepest * gradient
-            far_loss = without_ridge.loss_and_gradients(far, inputs, self.settings.nu)[0]
+            far_loss = without_ridge.loss_and_gradients(far, inputs)[0]
         if not np.isfinite(loss) or far_loss < loss - 1e3 * (1 + abs(loss)):
             raise ValueError(
                 f"loss must be bounded below in the scores, got {self.settings.loss!r}, which "
@@ -102,9 +97,9 @@ class HeadProblem:
     def newton_refine(self, vector, inputs):
         """Vector after Newton steps, for uses that need the exact optimum."""
         for _ in range(_NEWTON_STEPS):
-            gradient = self.loss_and_gradients(vector, inputs, self.settings.nu)[1]
+            gradient = self.loss_and_gradients(vector, inputs)[1]
             new_vector = vector - self.solve_hessian(vector, inputs, gradient)
-            new_gradient = self.loss_and_gradients(new_vector, inputs, self.settings.nu)[1]
+            new_gradient = self.loss_and_gradients(new_vector, inputs)[1]
             if not np.linalg.norm(new_gradient) < np.linalg.norm(gradient):
                 break
             vector = new_vector
@@ -115,12 +110,12 @@ class HeadProblem:
 
         Zero where the curvature vanishes in floating point, as it may for exponential losses.
         """
-        nu, scale = self.settings.nu, max(1.0, float(np.abs(vector).max()))
+        scale = max(1.0, float(np.abs(vector).max()))
 
         def product(direction):
             norm = float(np.abs(direction).max()) or 1.0
             step = DIFFERENCE_STEP * scale / norm * direction
-            ends = [self.loss_and_gradients(vector + s * step, inputs, nu)[1] for s in (1, -1)]
+            ends = [self.loss_and_gradients(vector + s * step, inputs)[1] for s in (1, -1)]
             return (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP * scale / norm)
 
         shape = len(vector), len(vector)
@@ -132,40 +127,28 @@ class HeadProblem:
         return solution if np.isfinite(solution).all() else np.zeros_like(solution)
 
 
-def tune_ridge(parameters, samples, settings, rng):
-    """Settings with nu chosen by the loss of the optimal head on a held-out quarter.
-
-    Beyond 10 000 samples nu is unchanged: the more samples, the less it matters.
-    """
-    n = samples.X.shape[0]
-    if not _MIN_TUNED <= n <= _MAX_TUNED:
-        return settings
-    rows = rng.permutation(n)[:_MAX_CODED]
-    parts = rows[len(rows) // 4 :], rows[: len(rows) // 4]
-    train, held_out = (_head_input_of(parameters, samples.batch(part), settings) for part in parts)
-    weight_ratio = float(samples.weight.sum()) / float(samples.weight[parts[0]].sum())
-    losses, vector = [], None
-    for factor in _RIDGE_FACTORS:
-        nu = factor * weight_ratio * settings.nu
-        problem = HeadProblem(parameters, replace(settings, nu=nu))
-        start = problem.flatten(parameters) if vector is None else vector
-        vector = problem.minimize_loss(start, train)
-        losses.append(problem.loss_and_gradients(vector, held_out, 0.0)[0])
-    return replace(settings, nu=_RIDGE_FACTORS[int(np.argmin(losses))] * settings.nu)
-
-
 def fit_head(state, samples, settings, rng, ridge=0.0):
     """State with the optimal head on the codes of at most 20 000 samples.
 
     The result does not depend on the learning rate; `ridge` is a ridge on the intercepts.
     """
+    batch, n_products = _first_batch(state, samples, rng)
+    refine = n_products <= _MAX_REFINED_PRODUCTS
+    return _with_fitted_head(state, batch, settings, ridge, refine, tol=1e-8, max_iter=200)
+
+
+def fit_trial_head(state, samples, settings, rng):
+    """State with a head near the optimal one, for a trial training."""
+    batch, _ = _first_batch(state, samples, rng)
+    return _with_fitted_head(state, batch, settings, refine=False, tol=1e-6, max_iter=100)
+
+
+def _first_batch(state, samples, rng):
+    """Batch of the samples of a first fit, and the number of products of its gradients."""
     n_weights = int(np.prod(state.parameters["coef"].shape))
     n_rows = int(min(_MAX_FIRST_FIT, max(_MIN_FIRST_FIT, _MAX_PRODUCTS / n_weights)))
     rows = rng.permutation(samples.X.shape[0])[:n_rows]
-    refine = len(rows) * n_weights <= _MAX_REFINED_PRODUCTS
-    return _with_fitted_head(
-        state, samples.batch(rows), settings, ridge, refine, tol=1e-8, max_iter=200
-    )
+    return samples.batch(rows), len(rows) * n_weights
 
 
 def refit_head(state, samples, settings):

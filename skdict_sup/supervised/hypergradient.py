@@ -37,11 +37,11 @@ def loss_and_gradient(parameters, start, train, validation, settings):
     )
     problem = HeadProblem(parameters, settings)
     vector = problem.newton_refine(problem.minimize_loss(start, train), train)
-    loss, grad_head, grad_validation = problem.loss_and_gradients(vector, validation, 0.0)
+    loss, grad_head, grad_validation = problem.loss_and_gradients(vector, validation, ridge=False)
     q = problem.solve_hessian(vector, train, grad_head)
     scale, norm = max(1.0, float(np.abs(vector).max())), float(np.abs(q).max()) or 1.0
-    step, nu = DIFFERENCE_STEP * scale / norm, settings.nu
-    ends = [problem.loss_and_gradients(vector + s * step * q, train, nu)[2] for s in (1, -1)]
+    step = DIFFERENCE_STEP * scale / norm
+    ends = [problem.loss_and_gradients(vector + s * step * q, train)[2] for s in (1, -1)]
     grad_train = (ends[1] - ends[0]) / (2 * step)
     grad_prior = {}
     for codes, grad_features in ((coded[1], grad_validation), (coded[0], grad_train)):
@@ -64,7 +64,7 @@ def losses_on_path(parameters, start, train, validation, settings, factors):
         )
         train_input, validation_input = inputs
         vector = problem.minimize_loss(vector, train_input)
-        losses.append(problem.loss_and_gradients(vector, validation_input, 0.0)[0])
+        losses.append(problem.loss_and_gradients(vector, validation_input, ridge=False)[0])
     return losses
 
 

@@ -8,7 +8,7 @@ from .._array import astype_like, namespace, to_numpy
 from .._linalg import unit_norm
 from .._records import as_observations
 from . import coding_layer, step
-from .data import augment_batch, batch_of
+from .data import batch_of
 
 # lengths of the first step of the atom with the largest gradient, tried for plain gradient steps
 _TRIAL_MOVES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -58,7 +58,7 @@ def varied_batch(samples, rows, n_features, dropout, rng):
     """Batch of some samples, augmented, and with dropout of the features of codes."""
     batch = samples.batch(rows)
     if samples.augment is not None:
-        batch = replace(batch, X=augment_batch(batch.X, samples.augment, rng))
+        batch = replace(batch, X=samples.augmented(rows, rng))
     if dropout:
         is_kept = rng.random((len(rows), n_features)) >= dropout
         batch = replace(batch, mask=astype_like(is_kept / (1 - dropout), samples.X.like))
@@ -113,12 +113,10 @@ def check_convergent(report, learning_rate):
         )
 
 
-def mean_loss(state, samples, settings):
-    """Weighted mean loss of samples, without the ridge."""
+def losses_of(state, samples, settings):
+    """Loss of each sample, without the ridge, in host memory."""
     batch = samples.batch(np.arange(samples.X.shape[0]))
-    return float(
-        np.average(to_numpy(step.sample_losses(state, batch, settings)), weights=samples.weight)
-    )
+    return to_numpy(step.sample_losses(state, batch, settings)).astype(np.float64)
 
 
 def revive_atoms(state, samples, settings, n_uses, rng):

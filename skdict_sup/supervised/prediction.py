@@ -7,6 +7,7 @@ from typing import Any
 
 from .._array import astype_like, namespace, to_numpy
 from .._atoms import Atoms
+from .._prepared_signals import source_of
 from .._threads import slices
 from . import coding_layer, heads
 from .step import code_features
@@ -23,14 +24,18 @@ def to_data_units(state, settings, targets):
     parameters["intercept"] = xp.reshape(parameters["intercept"], (-1,))
     if "linear" in parameters:
         parameters["linear"] = parameters["linear"] / settings.signal_scale
+        if settings.preparation is not None:
+            linear, shift = settings.preparation.linear_in_data_units(parameters["linear"])
+            parameters |= {"linear": linear, "intercept": parameters["intercept"] + shift}
     return targets.to_data_units(parameters)
 
 
 def predict_scores(parameters, X, settings):
-    """Scores of signals, (n_samples, n_outputs), for parameters in the units of the data."""
+    """Scores of prepared signals, (n_samples, n_outputs), for parameters in units of the data."""
     code, head = coding_layer.encode(parameters, X, settings).code, settings.head
     features = code_features(code, settings.prior, settings.split_sign)
     parameters = parameters | {"intercept": parameters["intercept"][:, None]}
+    X = source_of(X)  # the linear path is in the units of the data
     parts = [
         head.scores(parameters, features[rows, :], X.rows(rows) if head.uses_signals else None)
         for rows in slices(X.shape[0], _ROWS_AT_ONCE)
@@ -38,10 +43,15 @@ def predict_scores(parameters, X, settings):
     return namespace(features).concat(parts, axis=0)
 
 
+def scores_of(samples, state, settings, targets):
+    """Scores of samples in units of the data, in host memory."""
+    parameters = to_data_units(state, settings, targets)
+    return to_numpy(predict_scores(parameters, samples.X, settings))
+
+
 def evaluate(samples, state, settings, targets):
     """Accuracy or R2 of predictions on samples."""
-    parameters = to_data_units(state, settings, targets)
-    scores = to_numpy(predict_scores(parameters, samples.X, settings))
+    scores = scores_of(samples, state, settings, targets)
     return float(targets.score(scores, samples.labels, samples.weight))
 
 
@@ -61,4 +71,4 @@ def reconstruct(code, parameters, settings):
     if "projection" in parameters:
         xp = namespace(signals)
         signals = signals @ xp.linalg.pinv(astype_like(parameters["projection"], signals)).T
-    return signals
+    return signals if settings.preparation is None else settings.preparation.invert(signals)

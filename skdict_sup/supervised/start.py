@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._array import namespace
+from .._array import astype_like, namespace
+from .._prepared_signals import fit_preparation
 from .._signals import as_signals
 from ..dictionary.initialise import initial_projection
 from ..dictionary.online import OnlineSettings
 from ..dictionary.start import learn_initial_dictionary
 from . import passes
-from .head_fit import fit_head, tune_ridge
+from .head_choice import tune_head
+from .head_fit import fit_head
 from .step import initial_state, zero_head
 
 
@@ -22,15 +24,27 @@ class StartOptions:
     init: Any = "data"
     init_max_iter: Any = "auto"
     nu: Any = "auto"
+    fit_linear: bool | str = False
     verbose: int = 0
 
 
 def initial_state_and_settings(samples, settings, options, rng, *, stream=False):
-    """Initial state, and settings with prior, nu and scales resolved.
+    """Initial state, and settings with prior, nu, linear path and scales resolved.
 
-    In a stream, a small ridge on the intercepts keeps classes learnable that are absent from the
-    first samples.
+    In a stream nothing is chosen on held-out samples, and a small ridge on the intercepts keeps
+    classes learnable that are absent from the first samples.
     """
+    parameters, settings = dictionary_and_settings(samples, settings, options, rng)
+    if not stream:
+        is_open = {"ridge": options.nu == "auto", "linear": options.fit_linear == "auto"}
+        settings = tune_head(parameters, samples, settings, rng, **is_open)
+    ridge = 1 / float(samples.weight.sum()) if stream else 0.0
+    state = initial_state(parameters | zero_head_of(parameters, samples, settings))
+    return fit_head(state, samples, settings, rng, ridge), settings
+
+
+def dictionary_and_settings(samples, settings, options, rng):
+    """Dictionary learned without labels, with a projection if there is one, and settings."""
     signals = samples.X if samples.pool is None else samples.pool
     parameters, projected = {}, signals
     if options.n_projected is not None:
@@ -41,23 +55,44 @@ def initial_state_and_settings(samples, settings, options, rng, *, stream=False)
         projected,
         _unlabelled_settings(settings),
         rng,
-        init=options.init,
+        init=extended_atoms(options.init, settings, signals.like),
         n_components=options.n_components,
         n_epochs=options.init_max_iter,
         verbose=options.verbose > 1,
     )
-    settings = replace(settings, prior=prior)
     # all blocks start from the same dictionary, and training makes them differ
     blocks = [dictionary] * settings.n_blocks
     dictionary = namespace(dictionary).concat(blocks, axis=0) if len(blocks) > 1 else dictionary
     parameters["dictionary"] = dictionary
+    settings = replace(settings, prior=prior)
+    return parameters, passes.resolve_scales(settings, parameters, samples, rng, options.nu)
+
+
+def zero_head_of(parameters, samples, settings):
+    """Parameters of a zero head for samples."""
     n_outputs = samples.encode_labels(samples.labels[:1]).shape[1]
-    head = zero_head(dictionary, n_outputs, settings, samples.X.shape[1])
-    settings = passes.resolve_scales(settings, parameters, samples, rng, options.nu)
-    if options.nu == "auto" and not stream:
-        settings = tune_ridge(parameters | head, samples, settings, rng)
-    ridge = 1 / float(samples.weight.sum()) if stream else 0.0
-    return fit_head(initial_state(parameters | head), samples, settings, rng, ridge), settings
+    return zero_head(parameters["dictionary"], n_outputs, settings, samples.X.shape[1])
+
+
+def prepared_for(samples, settings, standardise, offset):
+    """Settings with a preparation that is fitted to the signals of samples."""
+    is_pool = samples.pool is not None
+    signals = samples.pool if is_pool else samples.X
+    weight = [1.0] * signals.shape[0] if is_pool else samples.weight
+    preparation = fit_preparation(
+        signals, weight, standardise=standardise, offset=offset, centred=not signals.is_sparse
+    )
+    return replace(settings, preparation=preparation)
+
+
+def extended_atoms(init, settings, like):
+    """Initial atoms of a user, with zero for the constant feature if there is one."""
+    n_added = 0 if settings.preparation is None else settings.preparation.n_added
+    if isinstance(init, str) or init is None or not n_added:
+        return init
+    init = astype_like(init, like)
+    xp = namespace(init)
+    return xp.concat([init, xp.zeros_like(init[:, :1])], axis=1)
 
 
 def _unlabelled_settings(settings):

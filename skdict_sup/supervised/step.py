@@ -37,6 +37,20 @@ class HeadSettings:
     nu: float = 0.0
     code_scale: float = 1.0
     signal_scale: float = 1.0  # root mean square entry, for heads that use the signals
+    nu_linear: float | None = None  # ridge on the linear path; None is nu
+
+    def ridges(self):
+        """Ridge on each array of the head that has one, by name."""
+        return {"coef": self.nu, "linear": self.nu if self.nu_linear is None else self.nu_linear}
+
+    def with_ridges_times(self, factor):
+        """The settings with all ridges multiplied."""
+        nu_linear = None if self.nu_linear is None else factor * self.nu_linear
+        return replace(self, nu=factor * self.nu, nu_linear=nu_linear)
+
+    def without_ridge(self):
+        """The settings without any ridge."""
+        return replace(self, nu=0.0, nu_linear=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +68,7 @@ class SupervisedSettings(HeadSettings):
     tol: float | None = None  # for codes and adjoints in a step; None for exact ones
     adaptive: bool = True  # whether steps are those of Adam, or plain gradient steps
     n_jobs: int | None = None
+    preparation: Any = None  # what is done to signals before they are coded
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +111,14 @@ def zero_head(dictionary, n_outputs, settings, n_features):
     """Parameters of a zero head for the codes of a dictionary."""
     n_codes = dictionary.shape[0] * (2 if settings.split_sign else 1)
     return settings.head.zero_parameters(dictionary, n_outputs, n_codes, n_features)
+
+
+def split_atoms(dictionary, settings):
+    """Arrays by name: atoms in the space of the signals, and their entries of the offset."""
+    preparation = settings.preparation
+    if preparation is None or not preparation.n_added:
+        return {"dictionary": dictionary}
+    return {"dictionary": dictionary[:, :-1], "offsets": dictionary[:, -1]}
 
 
 def code_features(code, prior, split_sign):
@@ -207,7 +230,7 @@ def joined_gradients(parts, parameters, settings, mu=0.0):
         loss = (1 - mu) * loss + mu * parts.cost
         gradients = {name: (1 - mu) * gradient for name, gradient in gradients.items()}
         gradients["dictionary"] = gradients["dictionary"] + mu * parts.cost_gradient
-    return _add_ridge(loss, gradients, parameters, settings.nu), gradients
+    return _add_ridge(loss, gradients, parameters, settings.ridges()), gradients
 
 
 def _weighted_sum(shares, values):
@@ -221,7 +244,7 @@ def _weighted_sum(shares, values):
 def head_loss_and_gradients(parameters, inputs, settings):
     """Loss with ridge, and its gradients with respect to the head and to the scaled features."""
     loss, gradients, grad_features = _loss_and_gradients(parameters, inputs, settings)
-    return _add_ridge(loss, gradients, parameters, settings.nu), gradients, grad_features
+    return _add_ridge(loss, gradients, parameters, settings.ridges()), gradients, grad_features
 
 
 def _loss_and_gradients(parameters, inputs, settings):
@@ -234,9 +257,9 @@ def _loss_and_gradients(parameters, inputs, settings):
     return loss, *settings.head.vjp(parameters, inputs.features, inputs.signals, grad_scores)
 
 
-def _add_ridge(loss, gradients, parameters, nu):
-    """Loss with the ridge on `coef` and `linear`, whose gradients are updated in place."""
-    for name in ("coef", "linear"):
+def _add_ridge(loss, gradients, parameters, ridges):
+    """Loss with the ridges on `coef` and `linear`, whose gradients are updated in place."""
+    for name, nu in ridges.items():
         if nu and name in parameters:
             array = parameters[name]
             loss = loss + 0.5 * nu * namespace(array).sum(array * array)

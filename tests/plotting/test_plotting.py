@@ -139,6 +139,14 @@ def test_a_path_ends_in_codes_and_begins_at_zero(model):
     assert len(display.ax_.get_lines()) == used
 
 
+def test_a_path_is_that_of_the_signal_as_it_is_prepared():
+    prepared = {"standardise": True, "fit_offset": True}
+    model = SupervisedDictionaryClassifier(8, **QUICK | prepared).fit(X, Y)
+    lams = [4 * model.prior_.lam, model.prior_.lam]
+    display = LamPathDisplay.from_estimator(model, X[0], lams=lams)
+    np.testing.assert_allclose(display.codes[1], model.transform(X[:1])[0], atol=1e-9)
+
+
 def test_a_path_is_that_of_one_signal(model):
     row = LamPathDisplay.from_estimator(model, X[:1], n_lams=3)
     np.testing.assert_array_equal(

@@ -8,8 +8,8 @@
        adjoints   limit_gradients   implicit
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim   _atoms      kernels
-    0  _array   _entropy   _files   _linalg   _lump   _newton   _records   _signals   _stored
-       _validation   _threads   _typing   _versions   _weighted_signals
+    0  _array   _entropy   _files   _linalg   _lump   _newton   _prepared_signals   _records
+       _signals   _stored   _threads   _typing   _validation   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -32,6 +32,7 @@ LAYERS = {
     "_entropy": 0,
     "_files": 0,
     "_newton": 0,
+    "_prepared_signals": 0,
     "_records": 0,
     "_signals": 0,
     "_weighted_signals": 0,
@@ -80,6 +81,9 @@ NEIGHBOURS = {
     ("_newton", "_array"): "an algorithm on arrays of any library",
     ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
+    ("_prepared_signals", "_array"): "signals are prepared in any library",
+    ("_prepared_signals", "_records"): "a batch of signals with weights is a record",
+    ("_prepared_signals", "_signals"): "they are a kind of signals",
     ("_signals", "_array"): "batches are arrays of any library",
     ("_signals", "_records"): "a batch of signals with weights is a record",
     ("_weighted_signals", "_array"): "masks may be of any library",

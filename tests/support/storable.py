@@ -53,7 +53,7 @@ LEARNERS = {
     "classifier_bilinear": classifier(head="bilinear", n_projected=6, prior=KL(), split_sign=True),
     "classifier_mairal": classifier(learning_rate="mairal", loss="squared_hinge"),
     "classifier_softmax": classifier(prior="kl", transfer="softmax", mu=0.5),
-    "regressor": regressor(fit_linear=True),
+    "regressor": regressor(fit_linear=True, fit_offset=True, standardise=True),
     "regressor_poisson": regressor(loss="poisson", early_stopping=True),
     **{f"network_{name}": network(architecture=name) for name in ARCHITECTURES},
     "network_tied": network(dictionary_update="tied"),
