@@ -70,7 +70,8 @@ class _Table:
         weight, self.splits = samples.weight, []
         for held_out in folds:
             train = np.setdiff1d(np.arange(samples.n_samples), held_out)
-            self.splits.append((train, held_out, weight.sum() / weight[train].sum()))
+            ratio = float(weight.sum() / weight[train].sum())
+            self.splits.append((train, held_out, ratio))
         self.vectors = {}
 
     def best_of(self, pairs):
