@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from learners import assert_same, classifier, digits, learned
+from learners import AS_GIVEN, assert_same, classifier, digits, learned
 
 from skdict_sup import ElasticNet, SupervisedDictionaryClassifier
 from skdict_sup.losses import CLASSIFICATION_LOSSES
@@ -51,14 +51,15 @@ def test_partial_fit_takes_its_classes_from_the_first_call():
 @every_loss
 def test_warm_start_goes_on(loss):
     X, y = problem()
-    model = classifier(loss=loss, warm_start=True).fit(X, y)
+    options = {"loss": loss, "prior": ElasticNet("0.2*lam_max"), **AS_GIVEN}
+    model = classifier(warm_start=True, **options).fit(X, y)
     first, lam = model.loss_curve_, model.prior_.lam
     components = model.components_
     model.set_params(max_iter=8).fit(X, y)
     np.testing.assert_array_equal(model.initial_components_, components)
     assert model.loss_curve_[-1] < 0.9 * first[-1]
     assert model.prior_.lam == lam
-    cold = classifier(loss=loss, max_iter=8).fit(X, y)
+    cold = classifier(max_iter=8, **options).fit(X, y)
     assert model.loss_curve_[0] < cold.loss_curve_[0]
 
 
@@ -89,9 +90,8 @@ def test_early_stopping_keeps_the_best_epoch(monkeypatch):
 
     monkeypatch.setattr(trainer, "evaluate", watched)
     X, y = digits(300)
-    model = SupervisedDictionaryClassifier(
-        6, init_max_iter=1, max_iter=12, early_stopping=True, learning_rate=1.0, random_state=0
-    )
+    options = {"max_iter": 12, "early_stopping": True, "learning_rate": 1.0, **AS_GIVEN}
+    model = SupervisedDictionaryClassifier(6, init_max_iter=1, random_state=0, **options)
     model.fit(X, y)
     scores = [note[0] for note in notes]
     assert model.validation_scores_ == scores

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from learners import AS_GIVEN
 from sklearn.metrics import d2_tweedie_score
 
 from skdict_sup import SupervisedDictionaryRegressor
@@ -34,7 +35,7 @@ def model(loss, **settings):
 
 
 def test_counts_are_predicted():
-    found = model("poisson", max_iter=10).fit(X[:400], COUNTS[:400])
+    found = model("poisson", max_iter=10, **AS_GIVEN).fit(X[:400], COUNTS[:400])
     predicted = found.predict(X[400:])
     assert (predicted > 0).all()
     assert d2_tweedie_score(COUNTS[400:], predicted, power=1) > 0.4
