@@ -12,7 +12,8 @@ def page(found, limits, about, quick):
         f" {limits[0] / 1e6:.0f} MB of memory each ({limits[1] / 1e6:.0f} MB from the second part"
         " to the fourth), against one process. Signals are float32 digits with norm one: 2048"
         " images, repeated with a small random change each. Priors are elastic nets with lam"
-        " 0.15. Workers have loaded the compiled functions before.",
+        " 0.15. Workers have loaded the compiled functions before, and keep memory that was freed"
+        " as the user guide says (`MALLOC_MMAP_THRESHOLD_`).",
         "",
         "Two processes on one machine have no network between them: the figures show what the"
         " scheduler and copies between processes cost, not how a cluster of machines behaves.",

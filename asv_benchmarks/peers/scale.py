@@ -52,8 +52,11 @@ def cluster(limit):
     from distributed import Client, LocalCluster
 
     options = {"threads_per_worker": 1, "memory_limit": limit, "dashboard_address": None}
+    malloc = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), 2**25)
+    changes = {"distributed.admin.system-monitor.interval": "100ms"}
+    changes |= {f"distributed.nanny.pre-spawn-environ.{name}": malloc[name] for name in malloc}
     with (
-        dask.config.set({"distributed.admin.system-monitor.interval": "100ms"}),
+        dask.config.set(changes),
         LocalCluster(n_workers=THREADS, **options) as local,
         Client(local) as client,
     ):
