@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from .._array import is_dask
 from .._validation import check_scalar, warn
 from ..dictionary._stream import SHARD
 from ..estimators import (
@@ -59,9 +60,9 @@ def fit(  # noqa: PLR0913 - keyword-only settings
         Targets, for supervised estimators. With `mu` above 0, samples without a label (-1 or NaN)
         may be anywhere.
     sample_weight : dask array or array of shape (n_samples,) or None, default=None
-        Weights of the samples, for supervised estimators.
+        Weights of the samples, for supervised estimators only.
     classes : array-like of shape (n_classes,) or None, default=None
-        All classes; None finds them in y.
+        All classes, for the classifier only; None finds them in y.
     batch_size : int or None, default=None
         Signals between two updates. None is that of the estimator if it is a number of at least 8
         shards, else 8 shards (16 384 signals): rounds of the default 256 would wait for the
@@ -82,8 +83,8 @@ def fit(  # noqa: PLR0913 - keyword-only settings
     Raises
     ------
     TypeError, ValueError
-        For parameters and data as `fit` of the estimator; if the checkpoint is that of another
-        fit.
+        For parameters and data as `fit` of the estimator; for weights or classes that it has no
+        use for; if the checkpoint is that of another fit.
 
     Warns
     -----
@@ -147,18 +148,32 @@ def fit(  # noqa: PLR0913 - keyword-only settings
         checkpoints = Checkpoints(_folder(checkpoint), identity, checkpoint_every)
     settings = {"batch_size": batch_size, "shard": shard, "checkpoints": checkpoints}
     _warn_of_small_batches(estimator, X, batch_size, is_supervised)
+    is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
     if not is_supervised:
+        _refuse(estimator, sample_weight=sample_weight, classes=classes)
         return fit_online(estimator, rows, **settings)
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    is_classifier = isinstance(estimator, SupervisedDictionaryClassifier)
-    if is_classifier and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
-        y = y[:, 0]
+    if not is_classifier:
+        _refuse(estimator, classes=classes)
+    elif getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        y = (y if is_dask(y) else np.asarray(y))[:, 0]
     targets = _aligned(y, X, "y", 1 if is_classifier else 2)
     arrays = rows, targets, _aligned(sample_weight, X, "sample_weight", 1)
     return fit_supervised(estimator, arrays, (X, y), classes=classes, **settings)
+
+
+def _refuse(estimator, **given):
+    """Raise if there are arguments that a fit of the estimator would not use."""
+    for name, value in given.items():
+        if value is not None:
+            kind = type(value).__name__
+            raise ValueError(
+                f"{name} must be None for {type(estimator).__name__}, which has no use for it, "
+                f"got one of type {kind}: leave it out."
+            )
 
 
 def _folder(checkpoint):
@@ -184,8 +199,9 @@ def _aligned(array, X, name, n_dimensions):
     rows = rows_of(array, name)
     if rows is None:
         return None
-    if rows.ndim > n_dimensions:
-        raise ValueError(f"{name} must be a vector, got an array of shape {rows.shape}.")
+    if not 1 <= rows.ndim <= n_dimensions:
+        kind = "a vector" if n_dimensions == 1 else "a vector or a matrix"
+        raise ValueError(f"{name} must be {kind}, got an array of shape {rows.shape}.")
     if rows.shape[0] != X.shape[0]:
         raise ValueError(
             f"{name} must have one row per row of X: got {rows.shape[0]} rows for "

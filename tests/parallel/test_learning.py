@@ -189,6 +189,8 @@ def test_errors_name_the_shard_and_leave_the_estimator_as_it_was(monkeypatch):
         ({"shard": 1.5}, TypeError, "shard must be an integer"),
         ({"checkpoint_every": 0}, ValueError, "checkpoint_every must be an integer >= 1"),
         ({"checkpoint": 3}, TypeError, "checkpoint must be a path or None, got 3"),
+        ({"sample_weight": np.ones(N)}, ValueError, "sample_weight must be None .* OnlineDictio"),
+        ({"classes": [0, 1]}, ValueError, "classes must be None for OnlineDictionaryLearning"),
     ],
 )
 def test_settings_are_refused(params, kind, message):

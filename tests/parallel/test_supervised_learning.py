@@ -246,6 +246,7 @@ def test_the_result_is_an_ordinary_estimator():
         (Y, {"sample_weight": -WEIGHT}, ValueError, "sample_weight"),
         (Y, {"sample_weight": 0 * WEIGHT}, ValueError, "[Ss]ample.weight"),
         (Y, {"sample_weight": WEIGHT[:, None]}, ValueError, "sample_weight must be a vector"),
+        (Y, {"sample_weight": 2.0}, ValueError, r"sample_weight must be a vector, .* shape \(\)"),
         (Y, {"sample_weight": WEIGHT[:9]}, ValueError, "sample_weight must have one row per row"),
         (Y, {"classes": [0, 1, 2]}, ValueError, r"y must contain only labels among .*got .*3"),
     ],
@@ -255,6 +256,11 @@ def test_targets_and_weights_are_refused(y, options, kind, message):
     with pytest.raises(kind, match=message):
         parallel.fit(model, blocks(X, (100, 60)), y, **SIZES, **options)
     assert not hasattr(model, "components_")
+
+
+def test_a_regressor_has_no_classes():
+    with pytest.raises(ValueError, match="classes must be None for SupervisedDictionaryRegressor"):
+        parallel.fit(regressor(), X, heights(X), classes=[0, 1], **SIZES)
 
 
 def test_held_out_rows_need_labels():
@@ -271,8 +277,12 @@ def test_bad_targets_are_named_by_their_shard(monkeypatch):
         parallel.fit(regressor(), blocks(X, (100, 60)), bad, **SIZES)
 
 
-def test_classes_may_be_absent_and_labels_a_column():
-    found = parallel.fit(classifier(), X, Y[:, None], classes=np.arange(12), **SIZES)
+@pytest.mark.parametrize("column", ["array", "frame"])
+def test_classes_may_be_absent_and_labels_a_column(column):
+    y = Y[:, None]
+    if column == "frame":
+        y = pytest.importorskip("pandas").DataFrame(y)
+    found = parallel.fit(classifier(), X, y, classes=np.arange(12), **SIZES)
     assert_bits(found.classes_, np.arange(12))
     assert found.predict_proba(X).shape == (N, 12)
 
