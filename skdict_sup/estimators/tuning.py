@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
 
 from .._array import namespace, take_rows, to_numpy
 from .._records import Observations
@@ -22,6 +23,7 @@ from ._supervised import SupervisedDictionaryEstimator
 _MOST_SAMPLES = 10_000  # training samples, and validation samples, of a validation loss, at most
 # factors of lam among which a search chooses its start
 _FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
+_PREPARATION = ("standardise", "fit_offset")
 _RANGE = 100.0  # largest factor by which a hyper-parameter changes in a round
 
 
@@ -32,7 +34,8 @@ class TunedPrior:
     Attributes
     ----------
     estimator : estimator
-        The estimator with the tuned prior, not fitted.
+        The estimator with the tuned prior, not fitted. ``standardise`` and ``fit_offset`` are what
+        "auto" chose in the first fit, because lam is in the units of the signals so prepared.
     prior : prior object
         The tuned prior, that with the smallest of the losses.
     values : list of dict
@@ -125,9 +128,10 @@ def tune_prior(
     >>> model = tuned.estimator.fit(X, y)
     """
     if not isinstance(estimator, SupervisedDictionaryEstimator):
+        cure = ": pass its last step and the signals that reach it"
         raise TypeError(
             f"estimator must be a SupervisedDictionaryRegressor or -Classifier, got "
-            f"{type(estimator).__name__}."
+            f"{type(estimator).__name__}{cure if isinstance(estimator, Pipeline) else ''}."
         )
     for name in ("max_residual", "max_nonzeros"):
         value = getattr(estimator, name)
@@ -145,14 +149,18 @@ def tune_prior(
     search = _Search(verbose)
     parts = _split(model, X, y, validation_fraction, int(rng.integers(2**31)))
     seed = int(rng.integers(2**31))
+    preparation: dict[str, bool] = {}
     for _ in range(n_rounds):
         smallest = search.smallest
         _tune_once(model, parts, names, max_iter, np.random.default_rng(seed), search)
         if search.smallest == smallest:
             break
-        model.set_params(prior=search.prior)
+        # lam is in the units of the prepared signals, so that its preparation stays
+        chosen = model.fitted_choices_
+        preparation |= {name: chosen[name] for name in _PREPARATION if name in chosen}
+        model.set_params(prior=search.prior, **preparation)
     tuned: Any = clone(estimator)
-    tuned.set_params(prior=search.prior)
+    tuned.set_params(prior=search.prior, **preparation)
     return TunedPrior(tuned, search.prior, search.values, search.losses)
 
 

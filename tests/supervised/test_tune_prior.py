@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from learners import digits
 from problems import unit_atoms
+from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from skdict_sup import (
     KL,
@@ -142,10 +145,25 @@ def test_names_and_arguments():
         tune_prior(classifier(), X, Y, names=["p"])
     with pytest.raises(ValueError, match=r"above zero, got 'lam2' with value 0"):
         tune_prior(classifier(prior=ElasticNet(0.3)), X, Y, names=["lam2"])
-    with pytest.raises(TypeError, match=r"estimator must be .* got LogisticRegression"):
+    with pytest.raises(TypeError, match=r"estimator must be .* got LogisticRegression\.$"):
         tune_prior(LogisticRegression(), X, Y)
     with pytest.raises(TypeError, match=r"estimator must be .* got GridSearchCV"):
         tune_prior(GridSearchCV(classifier(), {}), X, Y)
+    pipeline = make_pipeline(Normalizer(), classifier())
+    with pytest.raises(TypeError, match=r"got Pipeline: pass its last step .* signals"):
+        tune_prior(pipeline, X, Y)
+
+
+def test_the_estimator_has_the_preparation_that_lam_is_for():
+    # features in unlike units, which the fit that precedes the search standardises: its lam is
+    # far below that of signals as they are
+    signals, labels = load_wine(return_X_y=True)
+    start = SupervisedDictionaryClassifier(8, max_iter=10, fit_offset=False, random_state=0)
+    tuned = tune_prior(start, signals, labels, max_iter=2, random_state=0)
+    assert tuned.estimator.standardise is True
+    assert tuned.estimator.fit_offset is False
+    assert start.standardise == "auto"
+    assert tuned.estimator.fit(signals, labels).score(signals, labels) > 0.9
 
 
 def test_the_same_seed_finds_the_same(capsys):
