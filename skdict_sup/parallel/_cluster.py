@@ -11,6 +11,7 @@ from typing import Any
 from ._blocks import gram_parts, gram_rows, joined_atoms
 
 _FAN_IN = 4  # parts that one task merges
+_PATIENCE = 20.0  # seconds after which it is checked whether there is anything to wait for
 _LARGE_GRAPH = "distributed.admin.large-graph-warning-threshold"
 
 
@@ -53,6 +54,12 @@ def active_client() -> Any:
 
     client = getattr(dask.base.get_scheduler(), "__self__", None)
     return client if hasattr(client, "nthreads") else None
+
+
+def workers():
+    """Addresses of the workers of an active cluster."""
+    client = active_client()
+    return frozenset() if client is None else frozenset(client.nthreads())
 
 
 def n_threads():
@@ -133,13 +140,31 @@ def begin(*nodes):
         return dask.persist(*nodes)
 
 
-def fetch(begun):
-    """Value of a node that has begun."""
-    if active_client() is None:
-        return begun.compute()
-    from distributed import futures_of
+def fetch(begun, workers=frozenset()):
+    """Value of a node that has begun, when the cluster had the given workers.
 
-    return futures_of(begun)[0].result()
+    Raises if none of them is left: Dask then never runs what was to run on one of them, not even
+    on new workers.
+    """
+    client = active_client()
+    if client is None:
+        return begun.compute()
+    from distributed import TimeoutError, futures_of
+
+    future = futures_of(begun)[0]
+    while True:
+        try:
+            return future.result(timeout=_PATIENCE)
+        except TimeoutError:
+            if future.done():  # the task has raised it
+                raise
+            left = client.nthreads()
+        if left and workers and not workers.intersection(left):
+            raise RuntimeError(
+                f"All {len(workers)} workers of a batch were lost before it was computed, and "
+                f"{len(left)} others do not go on with it. Restart the client (client.restart()) "
+                "and call parallel.fit again, with the checkpoint of this fit if it has one."
+            )
 
 
 def submit_round(step, last, sizes, shards, constants):

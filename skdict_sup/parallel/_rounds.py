@@ -19,6 +19,7 @@ class Done:
     report: Any
     seconds: float
     node: Any
+    workers: frozenset  # those of the cluster when the round began
 
     def show(self, n_rounds, text):
         """Print what the round was like."""
@@ -27,7 +28,7 @@ class Done:
 
     def state(self):
         """State after the round, in this process."""
-        return _cluster.fetch(self.node)[0]
+        return _cluster.fetch(self.node, self.workers)[0]
 
 
 def run_rounds(step, state, plan, first, arrays):
@@ -40,22 +41,24 @@ def run_rounds(step, state, plan, first, arrays):
     sizes = [len(dictionary) for dictionary in step.share(state)[0]]
     constants, waiting = _cluster.begin(_cluster.node(step.constants))[0], deque()
     last, number, begun = _cluster.node((state, None)), first, time.perf_counter()
+    workers = _cluster.workers()
     n_ahead = 0 if _cluster.active_client() is None else 1
     while number < len(plan) or waiting:
         is_anchor = number > first and (number - first) % _LINEAGE == 0
         if number < len(plan) and len(waiting) <= n_ahead and not (is_anchor and waiting):
             if is_anchor:
-                last = _cluster.node((_cluster.fetch(last)[0], None))
+                last = _cluster.node((_cluster.fetch(last, workers)[0], None))
+            workers = _cluster.workers()
             shards = _shards(plan[number], arrays, step.arguments(number, plan[number]))
             last, report = _cluster.submit_round(step, last, sizes, shards, constants)
-            waiting.append((number, last, report))
+            waiting.append((number, last, report, workers))
             number += 1
             continue
-        done, node, report = waiting.popleft()
-        said, found = _cluster.fetch(report)
+        done, node, report, workers_then = waiting.popleft()
+        said, found = _cluster.fetch(report, workers_then)
         report_once(found)
         now = time.perf_counter()
-        yield Done(done, said, now - begun, node)
+        yield Done(done, said, now - begun, node, workers_then)
         begun = now if waiting else time.perf_counter()  # the next one is computed meanwhile
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 import warnings
 from contextlib import ExitStack
@@ -277,3 +278,24 @@ def test_more_data_than_memory_is_coded_and_learned_from(cluster):
     assert model.n_seen_ == n // 2
     peaks = cluster.run(peak)
     assert max(peaks.values()) < LIMIT, peaks
+
+
+def test_a_fit_that_has_lost_all_workers_at_once_ends(monkeypatch, tmp_path):
+    monkeypatch.setattr(_cluster, "_PATIENCE", 1.0)
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    made, done = unsupervised(prior=PRIOR, tol=0), _rounds.Done
+    with LocalCluster(**options) as local, Client(local) as client:
+
+        def lose(number, *others):
+            if number == 2:
+                os.kill(local.workers[0].pid, signal.SIGKILL)
+            return done(number, *others)
+
+        monkeypatch.setattr(_rounds, "Done", lose)
+        with pytest.raises(RuntimeError, match="All 1 workers of a batch were lost"):
+            parallel.fit(made, blocks(X, 50), **SIZES, checkpoint=tmp_path / "kept")
+        monkeypatch.setattr(_rounds, "Done", done)
+        client.restart()
+        parallel.fit(made, blocks(X, 50), **SIZES, checkpoint=tmp_path / "kept")
+    expected = parallel.fit(unsupervised(prior=PRIOR, tol=0), blocks(X, 50), **SIZES)
+    assert_bits(made.components_, expected.components_)
