@@ -16,9 +16,8 @@ a time, with the same constants.
 A `problem` has `prior` (a `SmoothPrior`), `evaluate(data, code)`, the slope and the loss, and
 `hessian(data, code, slope, loss)`, the Hessian H or an approximation of it: a record with the
 `diagonal`, `product(direction)`, `solve(curvature, support, rhs, tol)` and the `tol` that steps
-need. It also has
-`curvature(code)`, the second derivative of the prior and its support, and `is_quadratic`, whether
-the loss is.
+need. It also has `curvature(code)`, the second derivative of the prior and the support of the
+code, and `is_quadratic`, whether the loss is.
 
 References
 ----------

@@ -26,9 +26,9 @@ from _rated_corpus import distributions, generated_corpus, read_corpus
 
 from skdict_sup import KL, OnlineDictionaryLearning, SupervisedDictionaryRegressor
 
-LAMS, MEANS = (1e-2, 1e-3), (0.1,)  # of the KL prior of unsupervised codes
+LAMS, MEANS = (1e-2, 1e-3), (0.1,)  # lam and p of KL priors, without labels
 RIDGES = np.logspace(-6, 1, 15)
-HELD_OUT = 0.2  # of the training documents, to choose settings
+HELD_OUT = 0.2  # share of training documents on which settings are chosen
 N_FOLDS = 5
 SEED = 0
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")

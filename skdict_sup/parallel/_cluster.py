@@ -56,16 +56,20 @@ def active_client() -> Any:
     return client if hasattr(client, "nthreads") else None
 
 
+def _threads():
+    """Threads of the workers of an active cluster, by their addresses."""
+    client = active_client()
+    return {} if client is None else client.nthreads()
+
+
 def workers():
     """Addresses of the workers of an active cluster."""
-    client = active_client()
-    return frozenset() if client is None else frozenset(client.nthreads())
+    return frozenset(_threads())
 
 
 def n_threads():
     """Threads of the workers of an active cluster; zero without one."""
-    client = active_client()
-    return 0 if client is None else sum(client.nthreads().values())
+    return sum(_threads().values())
 
 
 def places(n_shards):
@@ -73,8 +77,7 @@ def places(n_shards):
 
     They are where tasks should run, and Dask may choose others.
     """
-    client = active_client()
-    threads = {} if client is None else client.nthreads()
+    threads = _threads()
     every = [worker for worker in sorted(threads) for _ in range(threads[worker])]
     return [every[i * len(every) // n_shards] if every else None for i in range(n_shards)]
 
@@ -140,8 +143,8 @@ def begin(*nodes):
         return dask.persist(*nodes)
 
 
-def fetch(begun, workers=frozenset()):
-    """Value of a node that has begun, when the cluster had the given workers.
+def fetch(begun, workers_then):
+    """Value of a node that has begun, when the cluster had some workers.
 
     Raises if none of them is left: Dask then never runs what was to run on one of them, not even
     on new workers.
@@ -159,11 +162,12 @@ def fetch(begun, workers=frozenset()):
             if future.done():  # the task has raised it
                 raise
             left = client.nthreads()
-        if left and workers and not workers.intersection(left):
+        if left and workers_then and not workers_then.intersection(left):
             raise RuntimeError(
-                f"All {len(workers)} workers of a batch were lost before it was computed, and "
-                f"{len(left)} others do not go on with it. Restart the client (client.restart()) "
-                "and call parallel.fit again, with the checkpoint of this fit if it has one."
+                f"All {len(workers_then)} workers of a batch were lost before it was computed, "
+                f"and {len(left)} others do not go on with it. Restart the client "
+                "(client.restart()) and call parallel.fit again, with the checkpoint of this fit "
+                "if it has one."
             )
 
 

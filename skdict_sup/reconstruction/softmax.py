@@ -134,18 +134,14 @@ class Softmax:
 
     def value(self, data, code, slope, atoms):
         """Loss of each code: (n_samples,)."""
-        xp = namespace(code)
         _, log_sum = self._softmax(code, atoms)
-        loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
-        return xp.maximum(loss, xp.zeros_like(loss))
+        return _loss(data, code, log_sum)
 
     def evaluate(self, data, code, atoms):
         """Slope and loss of each code, with one softmax for both."""
-        xp = namespace(code)
         exp_scores, total, log_sum = _exp_scores(rows_times(dense(code), atoms.dictionary))
         slope = data.corr - rows_times(exp_scores, atoms.dictionary.T) / total
-        loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
-        return slope, xp.maximum(loss, xp.zeros_like(loss))
+        return slope, _loss(data, code, log_sum)
 
     def hessian(self, data, code, slope, loss, atoms):
         """Hessian of the loss at codes, with approximate moments of small features."""
@@ -247,6 +243,13 @@ def _lumped_hessian(lump, probs, mean):
 def _whole_hessian(lump, probs, mean):
     """`LumpedHessian` without any lumped features."""
     return LumpedHessian(probs, mean, None, None, Shared(lump, ExactHessian.tol))
+
+
+def _loss(data, code, log_sum):
+    """Loss of each code, given the logarithm of the denominator of its softmax."""
+    xp = namespace(code)
+    loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
+    return xp.maximum(loss, xp.zeros_like(loss))
 
 
 def _exp_scores(scores):

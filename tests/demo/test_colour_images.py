@@ -1,25 +1,18 @@
 """The script of colour images: its data, its features of k-means, and its textures."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import imported_paper, needs_scripts
 
-FOLDER = Path(__file__).resolve().parents[2] / "asv_benchmarks" / "papers"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no asv_benchmarks beside the tests")
+pytestmark = needs_scripts
 
 
 @pytest.fixture(scope="module")
 def script():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        before = set(sys.modules)
-        yield importlib.import_module("colour_images")
-        for name in set(sys.modules) - before:
-            if str(FOLDER.parent) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
+    with imported_paper("colour_images") as module:
+        yield module
 
 
 def saved(path, **changed):

@@ -2,25 +2,19 @@
 
 import importlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import wavfile
+from scripts import imported_paper, needs_scripts
 
-FOLDER = Path(__file__).resolve().parents[2] / "asv_benchmarks" / "papers"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no asv_benchmarks beside the tests")
+pytestmark = needs_scripts
 
 
 @pytest.fixture(scope="module")
 def music():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        before = set(sys.modules)
-        yield importlib.import_module("music")
-        for name in set(sys.modules) - before:
-            if str(FOLDER.parent) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
+    with imported_paper("music") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,19 @@
 """The comparison on rated texts, on a small generated corpus."""
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import imported_paper, needs_scripts
 
-FOLDER = Path(__file__).resolve().parents[2] / "asv_benchmarks" / "papers"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no asv_benchmarks beside the tests")
+pytestmark = needs_scripts
 FEW = ["--components=6", "--folds=2", "--words=100", "--epochs=2", "--max-iter=4", "--lam=1e-2"]
 
 
 @pytest.fixture(scope="module")
 def rated_texts():
-    before = list(sys.path)  # the script adds the folders of what it imports
-    spec = importlib.util.spec_from_file_location("rated_texts", FOLDER / "rated_texts.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = before
+    with imported_paper("rated_texts") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
