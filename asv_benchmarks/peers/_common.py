@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "asv_benchmarks"))  # the data are those of the asv suite
 
 THREADS = 2
-PAUSE = 0.03  # seconds before each timed call: threads of BLAS and OpenMP spin on after theirs
+WINDOW = 0.02  # seconds in which the threads of this process have to sleep before a timed call
 QUICK = "**A quick run: it shows that the script works, and no more.**"
 
 
@@ -34,6 +34,18 @@ class Contender:
     blas: int
 
 
+def settle():
+    """Wait until no thread computes: those of OpenBLAS spin for a tenth of a second after a call.
+
+    They would take a core from the contender whose turn is next.
+    """
+    for _ in range(50):
+        before = time.process_time()
+        time.sleep(WINDOW)
+        if time.process_time() - before < WINDOW / 4:
+            return
+
+
 def interleaved(contenders, repeats, warm_up=True, of=np.median):
     """Median seconds and last result of each contender, by name; all take turns.
 
@@ -43,7 +55,7 @@ def interleaved(contenders, repeats, warm_up=True, of=np.median):
     seconds, results = {name: [] for name in contenders}, {}
     for repeat in range(repeats + warm_up):
         for name, contender in contenders.items():
-            time.sleep(PAUSE)
+            settle()
             with controller.limit(limits=contender.blas, user_api="blas"):
                 start = time.perf_counter()
                 result = contender.run()

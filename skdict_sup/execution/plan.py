@@ -32,12 +32,13 @@ class Plan:
 
     def map(self, work, verbose):
         """Apply `work` to each slice, in order; print progress if `verbose` is above 0."""
-        results, progress = [], _Progress(self.n_rows) if verbose else None
+        if not verbose:
+            return map_threads(work, slices(self.n_rows, self.slice_rows), self.n_jobs)
+        results, progress = [], _Progress(self.n_rows)
         for part in slices(self.n_rows, self.report_rows):
             pieces = slices(part.stop - part.start, self.slice_rows, part.start)
             results += map_threads(work, pieces, self.n_jobs)
-            if progress is not None:
-                progress.report(part.stop)
+            progress.report(part.stop)
         return results
 
 
@@ -57,8 +58,10 @@ def plan(problem, X, n_jobs, n_codes=1):
     if n_codes > 1:
         rows = max(ROWS, min(rows, ROWS * (_MAX_ENTRIES // (ROWS * n_codes * widest))))
     n_jobs, report = n_jobs if is_numpy(dictionary) else 1, max(_REPORT_ROWS, 4 * rows)
-    n_parts = max(1, min(n_jobs, n_rows // _LEAST_ROWS))  # for small batches, one for each thread
-    return Plan(n_rows, min(rows, ROWS * -(-n_rows // (n_parts * ROWS))), report, n_jobs)
+    n_threads = max(1, min(n_jobs, n_rows // _LEAST_ROWS))
+    n_slices = n_threads * max(1, -(-n_rows // (n_threads * rows)))  # as many for each thread
+    rows = max(ROWS, min(rows, ROWS * -(-n_rows // (n_slices * ROWS))))
+    return Plan(n_rows, rows, report, n_jobs)
 
 
 class _Progress:
