@@ -7,7 +7,7 @@ import numpy as np
 
 from . import start
 from .head_fit import fit_trial_head
-from .rate_search import AUTO_RATES, MIN_TRIED, generator_from_state, trial
+from .rate_search import AUTO_RATES, MIN_TRIED, clear_winner, generator_from_state, trial
 from .step import initial_state
 
 _MAX_TRIED = 1500  # samples, at most, on which candidates are tried
@@ -15,6 +15,7 @@ _MAX_FEW = 400  # samples up to which two folds are held out in turn
 _FIRST_EPOCHS, _SECOND_EPOCHS = 5, 30  # epochs of trials of preparations, and of values of lam
 _START_EPOCHS = 5  # passes of an unsupervised start in a trial, at most
 _N_FOLDS = 4
+_CLEARLY = 1.0  # standard errors by which a lam must be better than the first
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def choose(preparations, lams, samples, settings, options, trainer, rng, n_epoch
     """The candidate whose trial trainings have the best quality on held-out samples.
 
     First preparations are tried, for a few epochs; then values of lam with the best preparation,
-    for more epochs, since larger ones learn more slowly, and with other samples held out.
+    for more epochs, since larger ones learn more slowly, and with other samples held out. The
+    first lam is kept unless another is clearly better.
     """
     candidates = [Candidate(*flags) for flags in preparations]
     if len(candidates) * len(lams) == 1 or samples.n_samples < MIN_TRIED:
@@ -49,27 +51,29 @@ def choose(preparations, lams, samples, settings, options, trainer, rng, n_epoch
     parts = [samples.split(fold) for fold in folds]
     arguments = settings, options, trainer, rng
     epochs = min(n_epochs, _FIRST_EPOCHS), min(n_epochs, _SECOND_EPOCHS)
-    best = _best(candidates, parts[:n_held_out], *arguments, epochs[0])
+    best = _best(candidates, parts[:n_held_out], 0.0, *arguments, epochs[0])
     candidates = [replace(best, lam=lam) for lam in lams]
-    return _best(candidates, parts[n_held_out : 2 * n_held_out], *arguments, epochs[1])
+    others = parts[n_held_out : 2 * n_held_out]
+    return _best(candidates, others, _CLEARLY, *arguments, epochs[1])
 
 
-def _best(candidates, parts, settings, options, trainer, rng, n_epochs):
-    """The candidate with the best mean quality on the held-out samples of all parts."""
+def _best(candidates, parts, margin, settings, options, trainer, rng, n_epochs):
+    """The candidate with the best held-out quality, or the first unless another is clearly better.
+
+    `margin` is by how many standard errors it must be.
+    """
     if len(candidates) == 1:
         return candidates[0]
-    qualities = []
-    for candidate in candidates:
-        trials = [
-            _tried(candidate, train, held_out, settings, options, trainer, _copy(rng), n_epochs)
-            for train, held_out in parts
-        ]
-        mean = np.mean([np.average(one.quality, weights=one.weight) for one in trials])
-        qualities.append(float(mean))
-        if trainer.verbose:
-            score = np.mean([one.score for one in trials])
+    arguments = settings, options, trainer
+    trials = {
+        candidate: [_tried(candidate, *part, *arguments, _copy(rng), n_epochs) for part in parts]
+        for candidate in candidates
+    }
+    if trainer.verbose:
+        for candidate, found in trials.items():
+            score = np.mean([one.score for one in found])
             print(f"{candidate}: score {score:.4f} on held-out samples", flush=True)
-    return candidates[int(np.argmax(qualities))]
+    return clear_winner(trials, candidates[0], margin)
 
 
 def _copy(rng):

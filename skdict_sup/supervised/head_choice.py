@@ -50,6 +50,12 @@ def tune_head(parameters, samples, settings, rng, *, ridge=True, linear=False):
     return table.settings_of(pair if loss < least else best)
 
 
+def has_linear_path_alone(settings, samples):
+    """Whether the ridges that `tune_head` has chosen leave the linear path alone."""
+    is_chosen = settings.nu_linear is not None
+    return is_chosen and settings.nu * float(samples.weight.sum()) > 0.5 * _ONLY_LINEAR
+
+
 class _Table:
     """Held-out losses of heads for pairs of ridges, on codes that are computed once."""
 

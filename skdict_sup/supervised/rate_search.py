@@ -7,6 +7,7 @@ import numpy as np
 from ..optim import schedules
 from ..priors import is_plain_elastic_net
 from . import passes
+from .head_choice import has_linear_path_alone
 from .head_fit import fit_trial_head
 from .prediction import scores_of
 
@@ -43,6 +44,8 @@ def initial_learning_rate(trainer, samples, state, settings, rng, n_epochs):
         return trainer.learning_rate
     if not MIN_TRIED <= samples.n_samples <= MAX_TRIED:
         return AUTO_RATES[0]
+    if has_linear_path_alone(settings, samples):  # no dictionary changes its predictions
+        return AUTO_RATES[-1]
     # a copy, so that trials do not change the random numbers of the training
     rng = generator_from_state(rng.bit_generator.state)
     is_fast = is_plain_elastic_net(settings.prior)
@@ -72,20 +75,29 @@ class Trial:
     weight: np.ndarray
 
 
+def clear_winner(trials, usual, margin):
+    """The key of `trials` with the best mean quality of held-out samples, if it is clear.
+
+    `trials` maps candidates to their trials, all with the same samples held out. A candidate takes
+    the place of the `usual` one only where it is better by `margin` standard errors of the mean
+    difference.
+    """
+    weight = np.concatenate([one.weight for one in trials[usual]])
+    quality = {k: np.concatenate([one.quality for one in found]) for k, found in trials.items()}
+    best = max(trials, key=lambda key: np.average(quality[key], weights=weight))
+    gain = quality[best] - quality[usual]
+    mean = np.average(gain, weights=weight)
+    spread = np.average((gain - mean) ** 2, weights=weight) ** 0.5
+    return best if mean > margin * spread / len(gain) ** 0.5 else usual
+
+
 def best_rate(trials):
     """The rate whose trials have the best mean quality of the held-out samples.
 
     The smallest one, which keeps the start, is best unless another is clearly better: by half a
     standard error of the difference, since larger ones may overfit.
     """
-    weight = np.concatenate([one.weight for one in trials[AUTO_RATES[-1]]])
-    quality = {r: np.concatenate([one.quality for one in found]) for r, found in trials.items()}
-    best = max(AUTO_RATES, key=lambda rate: np.average(quality[rate], weights=weight))
-    gain = quality[best] - quality[AUTO_RATES[-1]]
-    mean = np.average(gain, weights=weight)
-    spread = np.average((gain - mean) ** 2, weights=weight) ** 0.5
-    is_clear = mean > _CLEARLY * spread / len(gain) ** 0.5
-    return best if is_clear else AUTO_RATES[-1]
+    return clear_winner(trials, AUTO_RATES[-1], _CLEARLY)
 
 
 def _n_folds(n_samples):

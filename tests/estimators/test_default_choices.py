@@ -147,6 +147,7 @@ def test_linear_data_are_predicted_as_well_as_by_a_linear_model():
     model = SupervisedDictionaryRegressor(20, random_state=0, max_iter=10)
     model.fit(signals[:100], y[:100])
     assert model.fitted_choices_["fit_linear"] is True
+    assert model.fitted_choices_["learning_rate"] == 0.001  # what is best is kept
     linear = Ridge().fit(signals[:100], y[:100]).score(signals[100:], y[100:])
     assert model.score(signals[100:], y[100:]) > linear - 0.01
 

@@ -1,5 +1,7 @@
 """How a training begins, with the best head and a rate found by trial; the best head after it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from learners import assert_same, classifier, digits, heights, learned, regressor
@@ -9,8 +11,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skdict_sup import SupervisedDictionaryClassifier
+from skdict_sup._signals import as_signals
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Softmax
-from skdict_sup.supervised import rate_search
+from skdict_sup.supervised import choices, rate_search
+from skdict_sup.supervised.data import Samples
 
 CROSSED = ("SupervisedDictionaryClassifier",)
 
@@ -132,3 +136,27 @@ def test_a_head_fitted_alone_to_regress():
         regressor().fit_head(X, y)
     with pytest.raises(ValueError, match="labels among"):
         classifier().fit(X, y[:, 0] > 3.6).fit_head(X, np.full(len(X), "other"))
+
+
+@pytest.mark.parametrize(
+    ("lam", "gain", "chosen"),
+    [
+        ("0.05*lam_max", 0.2, "0.05*lam_max"),
+        ("0.05*lam_max", 0.05, None),  # below a standard error, here 0.1 for 25 held-out samples
+        ("0.5*lam_max", 0.2, "0.5*lam_max"),
+        ("0.5*lam_max", -0.2, None),
+    ],
+)
+def test_another_lam_must_be_clearly_better(monkeypatch, lam, gain, chosen):
+    def tried(candidate, train, held_out, *others):
+        n, is_other = held_out.n_samples, candidate.lam == lam
+        noise = 0.5 * (-1.0) ** np.arange(n)
+        return rate_search.Trial(0.0, 0.5 + is_other * (gain + noise), held_out.weight)
+
+    monkeypatch.setattr(choices, "_tried", tried)
+    monkeypatch.setattr(choices, "_MAX_FEW", 0)
+    samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
+    trainer, rng = SimpleNamespace(verbose=0), np.random.default_rng(0)
+    lams = (None, "0.05*lam_max", "0.5*lam_max")
+    found = choices.choose([(False, False)], lams, samples, None, None, trainer, rng, 30)
+    assert found == choices.Candidate(lam=chosen)
