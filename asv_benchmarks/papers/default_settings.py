@@ -30,6 +30,7 @@ from _default_data import SEED, data_sets, shapes
 from _kept import Kept
 
 from skdict_sup import KL, SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
+from skdict_sup._threads import effective_n_jobs
 
 WIDTH, FOLDS, REPEATS = 100, 2, 5  # atoms, and hidden units of the network
 PACKAGES = ("skdict-sup", "numpy", "numba", "scikit-learn")
@@ -242,7 +243,7 @@ def main():
     options = arguments(__doc__.splitlines()[0], "default_settings")
     # the linear models and networks may stop at their limits: what they reach there is the figure
     warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
-    about = machine(PACKAGES, threads="2")
+    about = machine(PACKAGES, threads=str(effective_n_jobs(None)))
     kept, results, tried = Kept("default_settings", keep=not options.quick), {}, {}
     data = data_sets(options.quick)
     for name, (X, y, classes) in data.items():
