@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers only
     from .kernels.warm_up import warm_up
     from .path import codes_path
     from .priors import KL, ElasticNet, Lp
-    from .solution import Gradients, Solution
+    from .solution import Contributions, Gradients, Solution
 
 __version__ = "0.1.0.dev0"
 
@@ -33,6 +33,7 @@ _HOMES = {
     "ElasticNet": "priors",
     "KL": "priors",
     "Lp": "priors",
+    "Contributions": "solution",
     "Gradients": "solution",
     "LISTAEncoder": "estimators",
     "OnlineDictionaryLearning": "estimators",
@@ -54,6 +55,7 @@ _HOMES = {
 
 __all__ = [
     "KL",
+    "Contributions",
     "ElasticNet",
     "Gradients",
     "LISTAEncoder",

@@ -130,7 +130,7 @@ def encode(  # noqa: PLR0913 - keyword-only settings
         Number of threads; None uses the limit that threadpoolctl reports for BLAS, -1 all cores.
         The result does not depend on it.
     verbose : int, default=0
-        Above 0, prints progress every two seconds.
+        Above 0, prints every two seconds how many signals are coded, and the time that is left.
     mask : array or CSR matrix of bool of shape (n_samples, n_features) or None, default=None
         True where an entry of X is observed. The loss of a signal is that of its observed
         entries, 1/2 ||m * (x - w D)||^2; others may have any value, such as NaN. The code of a

@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+import textwrap
 import threading
 from contextlib import contextmanager
 
 from .._files import write_atomically
+
+_WIDTH = 79  # columns of the output
 
 
 class DataError(Exception):
@@ -71,6 +74,24 @@ def _discard_output():
 def progress(line):
     """Print a line about the state of the job."""
     print(f"  {line}", flush=True)
+
+
+def wrapped(text):
+    """Text in lines that fit into a terminal of 80 columns, except for longer words."""
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def compiled(prepare):
+    """Call a function that compiles and returns its time in seconds; return and report these."""
+    progress("compiling, or loading what an earlier run has compiled ...")
+    seconds = prepare()
+    progress(f"... took {seconds:.1f} s, which the table does not count")
+    return seconds
+
+
+def print_total(seconds, seconds_before):
+    """Print the time of the job in seconds, with that of compilation."""
+    print(f"{seconds:.0f} s in total, {seconds_before:.0f} s of them for compilation")
 
 
 def table(lines, note):

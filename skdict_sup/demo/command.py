@@ -7,26 +7,45 @@ from pathlib import Path
 import numpy as np
 
 from ..estimators import MOST_COMPONENTS
-from ._running import DataError, exit_code, progress, table, write_output
+from ._running import (
+    DataError,
+    compiled,
+    exit_code,
+    print_total,
+    progress,
+    table,
+    wrapped,
+    write_output,
+)
 from .data import load_digits_splits, load_file
-from .figure import draw_atoms
-from .methods import compare
+from .figure import caption, draw_atoms
+from .methods import compare, prepare
 
-_EPILOG = """Without --data: the handwritten digits bundled with scikit-learn, means over five
-stratified splits. A file given with --data holds the arrays x_train, y_train, x_test, y_test
-(images or vectors); the test arrays are used only for the numbers in the table.
-`python -m skdict_sup image --help` is about restoring photographs."""
+_EPILOG = """\
+Without --data: the handwritten digits bundled with scikit-learn. A file for
+--data holds images or vectors x and labels y, of which five stratified splits
+are made, or the arrays x_train, y_train, x_test and y_test. Test samples are
+used only for the numbers in the table. Three lines make a file of images:
+
+  files = sorted(Path("photos").glob("*/*.png"))  # a folder for each class
+  x = np.stack([Image.open(f).convert("L").resize((28, 28)) for f in files])
+  np.savez("photos.npz", x=x, y=[f.parent.name for f in files])
+
+after `import numpy as np`, `from pathlib import Path` and `from PIL import
+Image`. `python -m skdict_sup image --help` is about restoring photographs."""
+_MOST_SEED = 2**32 - 1  # what scikit-learn takes
 
 
 def parser():
     """Parser of the command-line options."""
     options = argparse.ArgumentParser(
         prog="python -m skdict_sup",
-        description="Compare linear classifiers on raw pixels, on codes over a dictionary learned "
-        "without labels, and on codes over a dictionary learned with them.",
+        description="Compare linear classifiers on raw pixels, on codes over a dictionary\n"
+        "learned without labels, and on codes over a dictionary learned with them.",
         epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.add_argument("--data", type=Path, metavar="FILE.npz", help="your own data")
+    options.add_argument("--data", type=Path, metavar="FILE.npz", help="your own data, see below")
     options.add_argument(
         "--components", type=int, metavar="N", help="atoms (default: 50 for the digits, else 100)"
     )
@@ -38,6 +57,13 @@ def parser():
         type=int,
         metavar="N",
         help="supervised epochs (default: 60 for the digits, else 30)",
+    )
+    options.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of splits, initial atoms and mini-batches (default: 0)",
     )
     options.add_argument(
         "--output", type=Path, default=Path("."), metavar="DIR", help="folder for atoms.png"
@@ -57,20 +83,24 @@ def main(arguments=None):
 def _run(options):
     start = time.perf_counter()
     _check(options)
-    data = load_file(options.data) if options.data else load_digits_splits()
+    seed = options.seed
+    data = load_file(options.data, seed) if options.data else load_digits_splits(seed)
     if options.quick:
-        data = data.quick()
+        data = data.quick(seed)
         if len(np.unique(data.y[data.splits[0][0]])) < 2:
             raise DataError(f"{options.data}: the subset for --quick contains only one class")
     n_components = options.components or (100 if options.data else 50)
     epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
-    print(f"{data.name}: {data.describe()}; {n_components} atoms, {epochs} epochs", flush=True)
-    rows, atoms = compare(data, n_components, options.lam, epochs, progress)
-    print(_table(rows, data))
+    print(wrapped(f"{data.name}: {data.describe()}"))
+    print(f"{n_components} atoms, {epochs} epochs, seed {seed}", flush=True)
+    seconds_before = compiled(prepare)
+    found = compare(data, n_components, options.lam, epochs, seed, progress)
+    print(_table(found.rows, data))
     target = options.output / "atoms.png"
-    write_output(target, lambda path: draw_atoms(path, atoms, data.image_shape))
-    print(f"atoms before and after supervision: {target.resolve()}")
-    print(f"{time.perf_counter() - start:.0f} s in total")
+    write_output(target, lambda path: draw_atoms(path, found, data))
+    print(wrapped(caption(found, data)))
+    print(target.resolve())
+    print_total(time.perf_counter() - start, seconds_before)
 
 
 def _check(options):
@@ -78,6 +108,8 @@ def _check(options):
         value = getattr(options, name)
         if value is not None and not 1 <= value <= high:
             raise DataError(f"--{name} must be from 1 to {high}, got {value}")
+    if not 0 <= options.seed <= _MOST_SEED:
+        raise DataError(f"--seed must be from 0 to {_MOST_SEED}, got {options.seed}")
     if options.lam is not None and not 0 <= options.lam < float("inf"):
         raise DataError(f"--lam must be a finite number >= 0, got {options.lam}")
     try:

@@ -9,7 +9,9 @@ from .._files import unpacked_size
 from ..augment import Compose, RandomShift
 from ._running import DataError
 
-_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_SPLIT = ("x_train", "y_train", "x_test", "y_test")
+_WHOLE = ("x", "y")  # which are split here
+_N_SPLITS = 5
 MAX_BYTES = 2 * 2**30  # limit on the unpacked size of the four arrays together
 
 
@@ -35,43 +37,37 @@ class Data:
         times = f", {self.n_splits} splits" if self.n_splits > 1 else ""
         return f"{len(train)} signals of {shape} for training, {len(test)} for testing{times}"
 
-    def quick(self):
+    def quick(self, seed):
         """Subset with one split, at most 1000 training and 500 test samples."""
         train, test = self.splits[0]
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         return replace(self, splits=[(rng.permutation(train)[:1000], rng.permutation(test)[:500])])
 
 
-def load_digits_splits():
+def load_digits_splits(seed):
     """Load the 8x8 digits of scikit-learn in five stratified splits."""
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import StratifiedKFold
 
     digits: Any = load_digits()
     X, y = digits.data, digits.target
-    splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
-    return Data("digits of scikit-learn", X.astype(np.float32), y, (8, 8), splits)
+    return Data("digits of scikit-learn", X.astype(np.float32), y, (8, 8), _splits(y, seed))
 
 
-def load_file(path):
+def _splits(y, seed, n_splits=_N_SPLITS):
+    """Stratified splits into training rows and test rows."""
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(y)), y))
+
+
+def load_file(path, seed):
     """Load an .npz file; raise DataError if it is invalid."""
     arrays = _read(path)
-    for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or x.size == 0:
-            raise DataError(
-                f"{path}: x_{part} must hold n > 0 images or vectors and y_{part} n labels, got "
-                f"shapes {x.shape} and {y.shape}"
-            )
-        if x.dtype.kind not in "fiub" or (x.dtype.kind == "f" and not _within_float32(x)):
-            raise DataError(
-                f"{path}: x_{part} must hold finite numbers in the range of float32, got dtype "
-                f"{x.dtype}"
-            )
-        if y.dtype.kind not in "iubU" and not _is_integral(y):
-            raise DataError(
-                f"{path}: y_{part} must hold labels, integers or strings, got dtype {y.dtype}"
-            )
+    if "x" in arrays:
+        return _load_whole(path, arrays["x"], arrays["y"], seed)
+    for part in ("_train", "_test"):
+        _check_part(path, part, arrays[f"x{part}"], arrays[f"y{part}"])
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         raise DataError(
             f"{path}: x_train and x_test must hold signals of one shape, got "
@@ -82,11 +78,47 @@ def load_file(path):
     if len(np.unique(arrays["y_train"])) < 2:
         raise DataError(f"{path}: y_train must hold at least two classes, got one")
     X = _to_float32([arrays["x_train"], arrays["x_test"]])
-    shape = X.shape[1:] if X.ndim == 3 else None
-    X = X.reshape(len(X), -1)
     y = _encode_labels([arrays["y_train"], arrays["y_test"]])
     splits = [tuple(np.split(np.arange(len(X)), [len(arrays["x_train"])]))]
-    return Data(path.name, X, y, shape, splits)
+    return _data(path, X, y, splits)
+
+
+def _load_whole(path, x, y, seed):
+    """Data of images or vectors and labels that are not split yet."""
+    _check_part(path, "", x, y)
+    y = _encode_labels([y])
+    counts = np.bincount(y)
+    if len(counts) < 2 or counts.min() < 2:
+        raise DataError(
+            f"{path}: y must hold at least two classes with two samples or more each, got "
+            f"{len(counts)}, the smallest with {counts.min()}; for other splits, give x_train, "
+            "y_train, x_test and y_test"
+        )
+    return _data(path, _to_float32([x]), y, _splits(y, seed, min(_N_SPLITS, counts.min())))
+
+
+def _data(path, X, y, splits):
+    """Data of images (n, height, width), or of vectors."""
+    shape = X.shape[1:] if X.ndim == 3 else None
+    return Data(path.name, X.reshape(len(X), -1), y, shape, splits)
+
+
+def _check_part(path, part, x, y):
+    """Raise DataError unless x has numbers and y a label for each."""
+    if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or x.size == 0:
+        raise DataError(
+            f"{path}: x{part} must hold n > 0 images or vectors and y{part} n labels, got "
+            f"shapes {x.shape} and {y.shape}"
+        )
+    if x.dtype.kind not in "fiub" or (x.dtype.kind == "f" and not _within_float32(x)):
+        raise DataError(
+            f"{path}: x{part} must hold finite numbers in the range of float32, got dtype "
+            f"{x.dtype}"
+        )
+    if y.dtype.kind not in "iubU" and not _is_integral(y):
+        raise DataError(
+            f"{path}: y{part} must hold labels, integers or strings, got dtype {y.dtype}"
+        )
 
 
 def _within_float32(x):
@@ -120,7 +152,9 @@ def _read(path):
         with path.open("rb") as file:
             _check_size(path, file)
             with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in _KEYS if key in archive}
+                is_whole = not set(_WHOLE).isdisjoint(archive)
+                keys = _WHOLE if is_whole and set(_SPLIT).isdisjoint(archive) else _SPLIT
+                arrays = {key: archive[key] for key in keys if key in archive}
     except DataError:
         raise
     except FileNotFoundError:
@@ -128,17 +162,18 @@ def _read(path):
     except Exception as error:  # damaged files raise anything, from zlib.error to SyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: not an .npz file of plain arrays ({reason})") from None
-    missing = [key for key in _KEYS if not isinstance(arrays.get(key), np.ndarray)]
+    missing = [key for key in keys if not isinstance(arrays.get(key), np.ndarray)]
     if missing:
         raise DataError(
-            f"{path}: must hold the arrays {', '.join(_KEYS)}; missing: {', '.join(missing)}"
+            f"{path}: must hold the arrays {', '.join(_SPLIT)}, or {' and '.join(_WHOLE)}; "
+            f"missing: {', '.join(missing)}"
         )
     return arrays
 
 
 def _check_size(path, file):
     """Raise DataError if the arrays are too large when unpacked."""
-    names = {name for key in _KEYS for name in (key, f"{key}.npy")}
+    names = {name for key in (*_SPLIT, *_WHOLE) for name in (key, f"{key}.npy")}
     size = unpacked_size(file, names)
     if size > MAX_BYTES:
         raise DataError(

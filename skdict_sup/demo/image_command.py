@@ -10,7 +10,16 @@ from pathlib import Path
 from ..image._extra import from_skimage
 from ..image._pillow import load_pillow
 from ..image._stored_model import load_model, save_model
-from ._running import DataError, exit_code, progress, table, write_output
+from ._running import (
+    DataError,
+    compiled,
+    exit_code,
+    print_total,
+    progress,
+    table,
+    wrapped,
+    write_output,
+)
 from .image_figure import N_ATOMS, draw_photographs
 from .image_methods import LEAST_SIDE, Trained, compare, degraded_pairs, train, warm_up
 from .image_tasks import DEFAULT_TASK, TASKS, with_missing
@@ -91,10 +100,10 @@ def _run(options):
     mask = _mask(options, task, picture)
     size = method.size_of(model) if model else (method.patch_size,) * 2
     _check_sizes(photographs, picture, size, options.degraded)
-    print(_heading(name, photographs, picture, model, method), flush=True)
+    print(wrapped(_heading(name, photographs, picture, model, method)), flush=True)
     if options.quick:
         progress("--quick: too little training for good results")
-    progress(f"kernels ready after {warm_up(method):.1f} s")
+    seconds_before = compiled(lambda: warm_up(method))
     pairs = None
     if trained is None:
         pairs = degraded_pairs(task, photographs)
@@ -115,7 +124,7 @@ def _run(options):
         print(f"model: {options.save.resolve()}")
     write_output(options.output, write)
     print(f"{said}: {options.output.resolve()}")
-    print(f"{time.perf_counter() - start:.0f} s in total")
+    print_total(time.perf_counter() - start, seconds_before)
 
 
 def _comparison(task, method, pairs, trained, clean):

@@ -31,9 +31,14 @@ class ClassScores:
         array of shape (n_samples,) or (n_samples, n_classes)
             For two classes, the score of the second (over the first).
         """
-        if (scores := self._head_scores(X)).shape[1] > 2:
+        return self._in_shape_of_results(self._head_scores(X))
+
+    def _in_shape_of_results(self, scores):
+        """Scores (n_samples, n_outputs, ...) as in `decision_function`: one for two classes."""
+        if scores.shape[1] > 2:
             return scores
-        return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
+        is_one = scores.shape[1] == 1
+        return scores[:, 0, ...] if is_one else scores[:, 1, ...] - scores[:, 0, ...]
 
     @available_lazily_if(_targets.has_likelihood)
     def predict_proba(self, X: Array) -> Array:

@@ -29,12 +29,15 @@ from ..priors import Prior, as_prior, is_positive
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
 from ..supervised.step import code_features
+from ._html import HTMLRepresentation
 from ._lazy import takes_dask
 from ._moving import convert_arrays
 from ._parameters import LIMITS, RUNNING, check_parameters
 
 
-class CodingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CodingEstimator(
+    HTMLRepresentation, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Estimator with a dictionary `components_` and a resolved prior `prior_`."""
 
     stays_on_host: ClassVar = ("classes_",)  # attributes that `to_device` leaves in host memory

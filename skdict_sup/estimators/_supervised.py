@@ -22,6 +22,7 @@ from ..supervised.step import initial_state, split_atoms
 from ..supervised.trainer import Training
 from ._callbacks import CallbackSupportMixin, Epochs, with_callbacks
 from ._coding import CodingEstimator
+from ._contributions import HeadContributions
 from ._fitting import as_generator, atomic_update, generator_from_state, restore_on_error
 from ._parameters import SUPERVISED, check_parameters
 from ._published import parameters_like, publish
@@ -37,7 +38,7 @@ from ._training import (
 _DEFAULT_LAM2 = 0.1  # lam2 of prior="elastic_net": stable codes for correlated atoms
 
 
-class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
+class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, CodingEstimator):
     """Estimator that learns a dictionary and a linear head together.
 
     A subclass defines the parameters, `_read_targets` and `predict`.
@@ -317,11 +318,15 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, CodingEstimator):
 
     def _head_scores(self, X):
         """Scores of signals, in their array library."""
+        return predict_scores(*self._head_arguments(X))
+
+    def _head_arguments(self, X):
+        """Parameters, signals as they are coded, and settings: what scores are computed from."""
         check_is_fitted(self)
         X = self._signals(X, reset=False)
         check_parameters(self, self._running)
         X, settings = self._prepared(X), self._current_settings()
-        return predict_scores(parameters_like(self, X.like), X, settings)
+        return parameters_like(self, X.like), X, settings
 
     def _prepared(self, X):
         """Checked signals as they are coded."""

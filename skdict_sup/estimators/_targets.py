@@ -207,8 +207,11 @@ class RealTargets:
 
     def predictions(self, scores):
         """Predictions shaped like y, from scores in the units of y."""
-        values = self._values(scores)
-        return values[:, 0] if self.flat else values
+        return self.shaped(self._values(scores))
+
+    def shaped(self, values):
+        """Values (n_samples, n_outputs, ...), without the second axis if y was a vector."""
+        return values[:, 0, ...] if self.flat else values
 
     def quality(self, scores, labels, losses):
         """Negative loss of each sample, which is as exact as R2."""

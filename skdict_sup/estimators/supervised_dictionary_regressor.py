@@ -258,6 +258,10 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
         scores = self._head_scores(X)
         return self._targets.predictions(scores)
 
+    def _in_shape_of_results(self, scores):
+        """Scores (n_samples, n_outputs, ...) in the shape of the y of fit."""
+        return self._targets.shaped(scores)
+
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         r"""R2 score of the predictions, :math:`1 - \sum (y - \hat y)^2 / \sum (y - \bar y)^2`.
 

@@ -1,5 +1,6 @@
 """Tuning of hyper-parameters of the prior by gradients of a validation loss: `tune_prior`."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,7 +82,8 @@ def tune_prior(
     Parameters
     ----------
     estimator : SupervisedDictionaryRegressor or SupervisedDictionaryClassifier
-        The estimator, which is cloned; the search starts from its prior.
+        The estimator, which is cloned; the search starts from its prior. Callbacks of
+        scikit-learn that are set on it, such as a progress bar, see the fit of each round.
     X : array-like of shape (n_samples, n_features)
         Signals.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -99,7 +101,8 @@ def tune_prior(
     random_state : int, RandomState instance or None, default=None
         Seed of the split.
     verbose : int, default=0
-        Whether to print a line for each value tried.
+        Whether to print a line at the start of a round, for each value tried, and for the best of
+        them after a round. The `verbose` of the estimator is for its fits.
 
     Returns
     -------
@@ -150,9 +153,11 @@ def tune_prior(
     parts = _split(model, X, y, validation_fraction, int(rng.integers(2**31)))
     seed = int(rng.integers(2**31))
     preparation: dict[str, bool] = {}
-    for _ in range(n_rounds):
+    for number in range(1, n_rounds + 1):
         smallest = search.smallest
+        search.report(f"round {number}/{n_rounds}: fit to {len(parts[0][1])} samples")
         _tune_once(model, parts, names, max_iter, np.random.default_rng(seed), search)
+        search.report(f"smallest validation loss so far {search.smallest:.6g}, {search.prior}")
         if search.smallest == smallest:
             break
         # lam is in the units of the prepared signals, so that its preparation stays
@@ -169,6 +174,7 @@ class _Search:
 
     def __init__(self, verbose):
         self.verbose, self.values, self.losses = verbose, [], []
+        self.start = time.perf_counter()
         self.smallest: float = np.inf
         self.prior: Any = None
 
@@ -178,9 +184,14 @@ class _Search:
         self.losses.append(loss)
         if self.prior is None or loss < self.smallest:
             self.smallest, self.prior = loss, prior
+        shown = ", ".join(f"{name} {np.max(value):.4g}" for name, value in values.items())
+        self.report(f"{shown}: validation loss {loss:.6g}")
+
+    def report(self, text):
+        """Print a line with the seconds since the search began, if it is verbose."""
         if self.verbose:
-            shown = ", ".join(f"{name} {np.max(value):.4g}" for name, value in values.items())
-            print(f"{shown}: validation loss {loss:.6g}", flush=True)
+            seconds = time.perf_counter() - self.start
+            print(f"tune_prior: {seconds:.1f} s, {' '.join(text.split())}", flush=True)
 
 
 def _tune_once(model, parts, names, max_iter, rng, search):

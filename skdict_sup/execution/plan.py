@@ -77,7 +77,8 @@ class _Progress:
             return
         seconds, self.last = now - self.start, now
         throughput = n_done / max(seconds, 1e-9)
-        print(
-            f"encode: {n_done}/{self.n_rows} signals, {seconds:.1f} s, {throughput:.0f} signals/s",
-            flush=True,
+        line = (
+            f"encode: {n_done}/{self.n_rows} signals, {seconds:.1f} s, {throughput:.0f} signals/s"
         )
+        n_left = self.n_rows - n_done
+        print(line + (f", {n_left / throughput:.0f} s left" if n_left else ""), flush=True)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator
 
 from .._stored import Stored
+from ..estimators._html import HTMLRepresentation
 from ..estimators._moving import convert_arrays
 from ..estimators._parameters import POSITIVE_INTEGER, Number, check_parameters
 from .patches import as_pair
@@ -31,7 +32,7 @@ PATCHES = {
 }
 
 
-class ImageEstimator(Stored, BaseEstimator):
+class ImageEstimator(HTMLRepresentation, Stored, BaseEstimator):
     """Estimator that takes images, and returns images: one, a stack of them, or a list."""
 
     _ranges: ClassVar[dict[str, Any]]  # rules of its parameters

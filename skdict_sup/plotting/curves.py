@@ -105,7 +105,8 @@ class LossCurveDisplay:
                 label="validation score",
             )
             self.score_ax_.set_ylabel("validation score")
-            self.ax_.legend(handles=[line, other], frameon=False)
+            place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
+            self.ax_.legend(handles=[line, other], frameon=False, **place)  # above the curves
         return self
 
 
@@ -118,6 +119,8 @@ class LamPathDisplay:
         Values of lam, in decreasing order.
     codes : array of shape (n_lams, n_components)
         Code for each value.
+    is_factor : bool, default=False
+        Whether the values are factors of an array lam, which has a weight for each atom.
 
     Attributes
     ----------
@@ -139,9 +142,10 @@ class LamPathDisplay:
            [ 2.9, -0.9,  0.4]])
     """
 
-    def __init__(self, lams: Array, codes: Array):
+    def __init__(self, lams: Array, codes: Array, is_factor: bool = False):
         self.lams = lams
         self.codes = codes
+        self.is_factor = is_factor
 
     @classmethod
     def from_estimator(
@@ -195,7 +199,7 @@ class LamPathDisplay:
         lams = np.sort(np.asarray(lams, float))[::-1]
         path = codes_path(signal, dictionary, lams, prior=estimator.prior_)
         codes = np.concatenate([solution.code for solution in path])
-        return cls(lams, codes).plot(ax=ax, **kwargs)
+        return cls(lams, codes, bool(np.ndim(settings["lam"]))).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the display.
@@ -219,9 +223,12 @@ class LamPathDisplay:
             if largest[atom] == 0:
                 break
             style: dict[str, Any] = {"label": f"atom {atom}"}
-            style = style if rank < _MAX_LABELS else {"color": "0.8", "zorder": 0}
+            if rank >= _MAX_LABELS:  # one entry of the legend for all of them
+                label = "other atoms" if rank == _MAX_LABELS else "_other"
+                style = {"label": label, "color": "0.8", "zorder": 0}
             self.ax_.plot(self.lams, self.codes[:, atom], **style | kwargs)
-        self.ax_.set(xscale="log", xlabel="lam", ylabel="entry of the code")
+        xlabel = "factor of lam" if self.is_factor else "lam"
+        self.ax_.set(xscale="log", xlabel=xlabel, ylabel="entry of the code")
         self.ax_.invert_xaxis()
         if (largest > 0).any():
             place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # beside the curves

@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import to_numpy
 from .._typing import Array
 from .._validation import check_option, check_scalar
-from ._axes import axes_or_new, check_image_shape, mosaic, to_range
+from ..estimators._pictures import atom_scores, mosaic, to_range
+from ._axes import axes_or_new, check_image_shape
 
 _ORDERS = ("auto", "use", "weight", "none")
 
@@ -161,24 +162,6 @@ def _score(estimator, sort, X, output, n_atoms):
             raise ValueError(
                 f"sort='weight' needs an estimator with coef_, got {type(estimator).__name__}."
             )
-        score = _weights(estimator, output)
+        return atom_scores(estimator, output)
     # the two halves of split codes are concatenated
     return score.reshape(-1, n_atoms).max(axis=0)
-
-
-def _weights(estimator, output):
-    """Weight of each entry of a code for one output, or the norm of its weights over outputs."""
-    coef = to_numpy(estimator.coef_)
-    coef = np.linalg.norm(coef, axis=2) if coef.ndim == 3 else coef
-    if coef.shape[0] > 1 and coef.shape[1] * coef.shape[0] == estimator._n_features_out:
-        # one dictionary for each output
-        n_halves = 2 if estimator.split_sign else 1
-        weights = coef.reshape(len(coef), n_halves, -1).transpose(1, 0, 2)
-        if output is not None:
-            mask = np.arange(len(coef)) == check_scalar(output, "output", low=0, integer=True)
-            return np.where(mask[None, :, None], weights, -np.inf).ravel()
-        return np.abs(weights).ravel()
-    if output is None:
-        return np.linalg.norm(coef, axis=0)
-    check_scalar(output, "output", low=0, high=len(coef) - 1, integer=True)
-    return coef[output]

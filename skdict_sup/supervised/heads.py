@@ -37,8 +37,17 @@ class LinearHead:
         """Scores of the samples, (n_samples, n_outputs)."""
         scores = self._code_scores(parameters["coef"], features, X)
         if self.skip:
-            scores = scores + X @ parameters["linear"].T
+            scores = scores + self.linear_scores(parameters, X)
         return scores + parameters["intercept"][:, 0][None, :]
+
+    def linear_scores(self, parameters, X):
+        """Scores from the skip connection alone, or None without one."""
+        return X @ parameters["linear"].T if self.skip else None
+
+    @ignore_float_warnings()
+    def contributions(self, parameters, features, X):
+        """Parts of `_code_scores`, one for each feature: (n_samples, n_outputs, n_codes)."""
+        return self._code_contributions(parameters["coef"], features, X)
 
     def vjp(self, parameters, features, X, grad_scores):
         """Gradients with respect to parameters and features, from those of the scores."""
@@ -56,6 +65,10 @@ class LinearHead:
     def _code_scores(self, coef, features, X):
         """Scores from the codes alone, without skip connection and intercept."""
         return features @ coef.T
+
+    def _code_contributions(self, coef, features, X):
+        """Parts of `_code_scores`, one for each feature."""
+        return features[:, None, :] * coef[None, :, :]
 
     def _code_vjp(self, coef, features, X, grad_scores):
         """Gradients with respect to `coef` and features."""
@@ -87,6 +100,15 @@ class BlockHead(LinearHead):
         """Scores from the codes alone, without skip connection and intercept."""
         blocks, coef = self._blocks(coef, features)
         return namespace(features).sum(blocks * coef[None, ...], axis=(1, 3))
+
+    def _code_contributions(self, coef, features, X):
+        """Parts of `_code_scores`, one for each feature; zero for features of other outputs."""
+        xp, n_outputs = namespace(features), coef.shape[0]
+        blocks, coef = self._blocks(coef, features)
+        own = (blocks * coef[None, ...])[:, None, ...]
+        is_own = xp.eye(n_outputs, dtype=own.dtype, device=device_of(own))
+        parts = own * is_own[None, :, None, :, None]
+        return xp.reshape(parts, (features.shape[0], n_outputs, features.shape[1]))
 
     def _code_vjp(self, coef, features, X, grad_scores):
         """Gradients with respect to `coef` and features."""
@@ -125,7 +147,11 @@ class BilinearHead(LinearHead):
 
     def _code_scores(self, coef, features, X):
         """Scores from the codes alone, without skip connection and intercept."""
-        return namespace(features).sum(self._weights(coef, X) * features[:, None, :], axis=2)
+        return namespace(features).sum(self._code_contributions(coef, features, X), axis=2)
+
+    def _code_contributions(self, coef, features, X):
+        """Parts of `_code_scores`, one for each feature."""
+        return self._weights(coef, X) * features[:, None, :]
 
     def _code_vjp(self, coef, features, X, grad_scores):
         """Gradients with respect to `coef` and features."""

@@ -32,15 +32,39 @@ def to_data_units(state, settings, targets):
 
 def predict_scores(parameters, X, settings):
     """Scores of prepared signals, (n_samples, n_outputs), for parameters in units of the data."""
+    return _join([settings.head.scores(*part) for part in _head_inputs(parameters, X, settings)])
+
+
+def predict_contributions(parameters, X, settings):
+    """Parts of the scores of prepared signals, for parameters in units of the data.
+
+    Those of the atoms, (n_samples, n_outputs, n_atoms), of the linear path, (n_samples, n_outputs)
+    or None, and of the intercept, (n_outputs,).
+    """
+    head, inputs = settings.head, _head_inputs(parameters, X, settings)
+    atoms = _join([head.contributions(*part) for part in inputs])
+    if settings.split_sign:  # both halves of a code belong to one atom
+        n_atoms = atoms.shape[2] // 2
+        atoms = atoms[:, :, :n_atoms] + atoms[:, :, n_atoms:]
+    linear = [head.linear_scores(parameters, X) for parameters, _, X in inputs]
+    return atoms, _join(linear) if head.skip else None, parameters["intercept"]
+
+
+def _head_inputs(parameters, X, settings):
+    """Arguments of the methods of a head, for some rows of prepared signals at once: a list."""
     code, head = coding_layer.encode(parameters, X, settings).code, settings.head
     features = code_features(code, settings.prior, settings.split_sign)
     parameters = parameters | {"intercept": parameters["intercept"][:, None]}
     X = source_of(X)  # the linear path is in the units of the data
-    parts = [
-        head.scores(parameters, features[rows, :], X.rows(rows) if head.uses_signals else None)
+    return [
+        (parameters, features[rows, :], X.rows(rows) if head.uses_signals else None)
         for rows in slices(X.shape[0], _ROWS_AT_ONCE)
     ]
-    return namespace(features).concat(parts, axis=0)
+
+
+def _join(parts):
+    """Rows of several arrays as one array."""
+    return namespace(parts[0]).concat(parts, axis=0)
 
 
 def scores_of(samples, state, settings, targets):

@@ -15,9 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, lars_path_gram
 
-from skdict_sup import ElasticNet, encode, lam_max
+from skdict_sup import ElasticNet, Solution, encode, lam_max
 from skdict_sup._atoms import Atoms
-from skdict_sup.execution import solve
+from skdict_sup.execution import plan, solve
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 from skdict_sup.solvers import SOLVERS
@@ -221,6 +221,19 @@ def test_verbose_reports_progress(batch, capsys):
     assert capsys.readouterr().out.startswith("encode: 300/300 signals")
 
 
+def test_progress_says_how_much_is_left(batch, capsys, monkeypatch):
+    monkeypatch.setattr(plan, "_REPORT_SECONDS", -1.0)
+    monkeypatch.setattr(plan, "_MIN_ENTRIES", 1)
+    monkeypatch.setattr(plan, "_MIN_ROWS", 48)
+    monkeypatch.setattr(plan, "_REPORT_ROWS", 48)
+    encode(*batch, prior=PRIOR, verbose=1)
+    *before, last = capsys.readouterr().out.splitlines()
+    assert len(before) > 0
+    for line in before:
+        assert re.fullmatch(r"encode: \d+/300 signals, .* signals/s, \d+ s left", line)
+    assert re.fullmatch(r"encode: 300/300 signals, .* signals/s", last)
+
+
 @pytest.mark.numpy_alone("measures copies that the crossing makes")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_output_needs_little_memory_beyond_the_signals(dtype):
@@ -256,6 +269,30 @@ def test_a_solution_says_in_one_line_how_good_it_is(xp):
     X = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
     solution = encode(xp.asarray(X), xp.asarray(np.eye(4, dtype="f4")), prior=ElasticNet(0.1))
     assert re.fullmatch(
-        r"Solution\(code=\(7, 4\) .*float32, converged=7 of 7, largest duality_gap=\S+\)",
+        r"Solution\(code=\(7, 4\) .*float32, nonzeros=3\.\d+ per signal, converged=7 of 7, "
+        r"largest duality_gap=\S+\)",
         repr(solution),
     )
+    assert len(repr(solution)) < 120
+
+
+def test_nonzeros_are_counted_signal_by_signal(xp):
+    X = np.random.default_rng(0).normal(size=(70, 4))
+    X[3] = 0
+    solution = encode(xp.asarray(X), xp.asarray(np.eye(4)), prior=ElasticNet(0.5))
+    assert xp.is_mine(solution.nonzeros)
+    expected = (np.abs(X) > 0.5).sum(axis=1)
+    np.testing.assert_array_equal(xp.to_numpy(solution.nonzeros), expected)
+    assert "nonzeros" not in solution.arrays()  # derived from the codes, not a field
+
+
+def test_nonzeros_of_sparse_codes_leave_stored_zeros_out():
+    code = scipy.sparse.csr_matrix(np.array([[0.0, 2.0, 1.0], [0, 0, 0], [3, 0, 0]]))
+    code.data[0] = 0.0
+    ones = np.ones(3)
+    solution = Solution(code, ones, ones, ones, ones > 0, ones)
+    np.testing.assert_array_equal(solution.nonzeros, [1, 0, 1])
+    assert "nonzeros=0.667 per signal" in repr(solution)
+    empty = Solution(code[:0], *(np.ones(0),) * 5)
+    assert empty.nonzeros.shape == (0,)
+    assert repr(empty).startswith("Solution(code=(0, 3) float64, nonzeros=0 per signal")

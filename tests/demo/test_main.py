@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 from stripes import arrays, run, saved
 
 import skdict_sup
@@ -35,6 +36,11 @@ def assert_table_and_figure(text, folder):
     assert (folder / "atoms.png").stat().st_mode & 0o777 == 0o644
 
 
+def assert_fits_into_a_terminal(text):
+    lines = [line for line in text.splitlines() if not line.endswith("atoms.png")]
+    assert max(map(len, lines)) < 80
+
+
 # --- what it makes ----------------------------------------------------------------------------
 
 
@@ -49,6 +55,10 @@ def test_the_command_on_the_digits(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "digits of scikit-learn: 1000 signals of 8x8" in done.stdout
     assert_table_and_figure(done.stdout, tmp_path)
+    assert_fits_into_a_terminal(done.stdout)
+    assert re.search(r"took \d+\.\d s, which the table does not count", done.stdout)
+    assert re.search(r"\d+ s in total, \d+ s of them for compilation", done.stdout)
+    assert "The 50 atoms of a dictionary for digits of scikit-learn, learned" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,50 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
     assert re.search(rf"^stripes\.npz: .*{said}", found.out)
     assert "5 atoms, 2 epochs" in found.out
     assert_table_and_figure(found.out, output)
+
+
+def test_samples_that_are_not_split_get_stratified_splits(tmp_path, capsys):
+    given = arrays()
+    for n_samples, n_splits in ((60, 5), (8, 3)):
+        path = tmp_path / "whole.npz"
+        y = np.arange(n_samples) % 2 if n_samples == 60 else np.arange(n_samples) < 3
+        np.savez(path, x=given["x_train"][:n_samples], y=y)
+        assert run(tmp_path / "out", "--data", path, "--epochs", 1) == 0
+        out = capsys.readouterr().out
+        assert f"{n_splits} splits 5 atoms" in " ".join(out.split())
+        assert out.count("supervised dictionary") == n_splits + 1
+        assert_table_and_figure(out, tmp_path / "out")
+        assert_fits_into_a_terminal(out)
+
+
+def test_the_lines_of_the_help_make_a_file_of_images(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = arrays((40, 30))
+    for number, (image, label) in enumerate(zip(given["x_test"], given["y_test"], strict=True)):
+        folder = tmp_path / "photos" / ("columns" if label else "rows")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((190 * image).astype(np.uint8)).save(folder / f"{number}.png")
+    lines = re.findall(r"^  (\w+ = .*|np\.savez.*)$", command.parser().format_help(), re.MULTILINE)
+    assert len(lines) == 3
+    exec("\n".join(lines), {"np": np, "Path": Path, "Image": Image})
+    assert run(tmp_path / "out", "--data", "photos.npz", "--epochs", 1) == 0
+    assert re.search(r"^photos\.npz: 16 signals of 28x28", capsys.readouterr().out)
+    readme = Path(skdict_sup.__file__).parents[1] / "README.md"
+    assert "\n".join(lines) in readme.read_text(encoding="utf-8")
+
+
+def test_a_seed_decides_about_everything_that_is_random(tmp_path, capsys):
+    path, found = tmp_path / "whole.npz", []
+    given = arrays()
+    np.savez(path, x=given["x_train"], y=given["y_train"])
+    for seed in (1, 1, 2):
+        assert run(tmp_path / "out", "--quick", "--data", path, "--epochs", 1, "--seed", seed) == 0
+        lines = capsys.readouterr().out
+        assert f"5 atoms, 1 epochs, seed {seed}\n" in lines
+        picture = (tmp_path / "out" / "atoms.png").read_bytes()
+        found.append((re.findall(r"\d+\.\d+ %", lines), picture))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
 
 
 @cache

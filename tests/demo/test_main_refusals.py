@@ -65,6 +65,16 @@ BAD_FILES = {
     "pipe": (_pipe, "not a regular file"),
     "swollen": (_swollen, "unpacks to 0.2 GiB, more than the limit of 0 GiB"),
     "no_keys": (lambda path: np.savez(path, X=X), "missing: x_train, y_train, x_test, y_test"),
+    "no_labels": (lambda path: np.savez(path, x=X), "x and y; missing: y"),
+    "other_lengths": (
+        lambda path: np.savez(path, x=X, y=Y[:-1]),
+        "x must hold n > 0 .* y n labels",
+    ),
+    "lonely_class": (
+        lambda path: np.savez(path, x=X, y=np.arange(60) > 58),
+        "two samples or more each, got 2, the smallest with 1",
+    ),
+    "one_class": (lambda path: np.savez(path, x=X, y=0 * Y), "at least two classes"),
 }
 FINITE, LABELS, PLAIN = "x_train must hold finite", "y_train must hold labels", "of plain arrays"
 BAD_ARRAYS = {
@@ -118,6 +128,8 @@ def test_arrays_that_cannot_be_used(tmp_path, capsys, changed, words):
         ("--lam", "-0.1", "--lam must be .* got -0.1"),
         ("--lam", "nan", "--lam must be .* got nan"),
         ("--lam", "inf", "--lam must be .* got inf"),
+        ("--seed", "-1", "--seed must be .* got -1"),
+        ("--seed", "4294967296", "--seed must be .* got 4294967296"),
     ],
 )
 def test_a_number_out_of_range(tmp_path, capsys, option, value, words):

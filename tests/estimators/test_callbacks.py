@@ -5,7 +5,7 @@ import pytest
 from learners import digits
 from watching import Watch
 
-from skdict_sup import SupervisedDictionaryClassifier
+from skdict_sup import SupervisedDictionaryClassifier, tune_prior
 
 pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
 X, Y = digits(200, n_classes=3)
@@ -30,6 +30,15 @@ def test_a_callback_may_stop_a_fit():
     fitted = model().set_callbacks(Watch(stop_after=2)).fit(X, Y)
     assert fitted.n_iter_ == 2
     assert fitted.score(X, Y) > 0.5
+
+
+def test_callbacks_see_the_fits_of_a_search():
+    watch = Watch()
+    tuned = tune_prior(model().set_callbacks(watch), X, Y, n_rounds=1, max_iter=1, random_state=0)
+    assert watch.events.count(("end", "epoch")) == 4
+    assert watch.events[-1] == "teardown"
+    assert tuned.estimator.fit(X, Y).n_iter_ == 4
+    assert watch.events.count(("end", "epoch")) == 8
 
 
 def test_a_failed_fit_is_torn_down():

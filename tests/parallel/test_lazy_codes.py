@@ -82,6 +82,16 @@ def test_certificates_are_lazy_fields(task, rows):
     assert "lazy" in repr(lazy)
 
 
+@pytest.mark.parametrize("output", ["dense", "sparse"])
+def test_nonzeros_are_counted_block_by_block(output):
+    lazy = parallel.encode(
+        blocks(X, (13, 27)), D, prior=PRIOR, output=output, certificate=True
+    ).nonzeros
+    assert lazy.chunks == ((13, 27),)
+    assert lazy.dtype == np.int64
+    np.testing.assert_array_equal(lazy.compute(), encode(X, D, prior=PRIOR).nonzeros)
+
+
 @pytest.mark.parametrize("task", [name for name in TASKS if not name.startswith("auto")])
 def test_blocks_may_have_unknown_sizes(task):
     rows = (13, 0, 26, 1)

@@ -166,6 +166,23 @@ def test_the_legend_of_a_path_stands_beside_the_curves(model):
     assert legend.x1 <= display.figure_.bbox.x1
 
 
+def test_a_legend_names_the_largest_entries_and_the_others_together():
+    codes = np.array([np.zeros(12), np.arange(12.0)])
+    display = LamPathDisplay([1.0, 0.5], codes).plot()
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names == [*(f"atom {k}" for k in range(11, 3, -1)), "other atoms"]
+    assert display.ax_.get_xlabel() == "lam"
+    few = LamPathDisplay([1.0, 0.5], codes[:, :3]).plot()
+    assert [text.get_text() for text in few.ax_.get_legend().get_texts()] == ["atom 2", "atom 1"]
+
+
+def test_a_path_of_weights_of_atoms_is_over_their_factor():
+    prior = ElasticNet(np.linspace(0.5, 1.0, 3))
+    coder = SparseCoder(np.eye(3), prior=prior).fit(10 * np.eye(3))
+    display = LamPathDisplay.from_estimator(coder, [3.0, -1.0, 0.5], n_lams=3)
+    assert display.ax_.get_xlabel() == "factor of lam"
+
+
 def test_what_displays_refuse(model):
     for display in (DictionaryDisplay, LossCurveDisplay, LinkedDictionariesDisplay):
         with pytest.raises(NotFittedError):

@@ -1,5 +1,6 @@
 """Hyper-parameters by the gradient of a validation loss."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -170,7 +171,12 @@ def test_the_same_seed_finds_the_same(capsys):
     settings = {"random_state": 3, "n_rounds": 1, "max_iter": 2, "verbose": 1}
     found = [tune_prior(classifier(), X, Y, **settings) for _ in "ab"]
     assert found[0].losses == found[1].losses
-    assert "validation loss" in capsys.readouterr().out
+    first, *values, last = capsys.readouterr().out.splitlines()[: len(found[0].losses) + 2]
+    assert re.fullmatch(
+        rf"tune_prior: \d+\.\d s, round 1/1: fit to {len(Y) * 3 // 4} samples", first
+    )
+    assert all(re.match(r"tune_prior: .*lam \S+: validation loss ", line) for line in values)
+    assert f"smallest validation loss so far {min(found[0].losses):.6g}, ElasticNet(" in last
 
 
 def test_float32_and_a_projection():

@@ -31,4 +31,5 @@ def saved(path, **changed):
 
 
 def run(path, *options):
-    return main([*map(str, options), "--components", "5", "--epochs", "2", "--output", str(path)])
+    small = ["--components", "5", "--epochs", "2", "--output", str(path)]
+    return main([*small, *map(str, options)])  # the last one of equal options counts
