@@ -16,8 +16,9 @@ a time, with the same constants.
 A `problem` has `prior` (a `SmoothPrior`), `evaluate(data, code)`, the slope and the loss, and
 `hessian(data, code, slope, loss)`, the Hessian H or an approximation of it: a record with the
 `diagonal`, `product(direction)`, `solve(curvature, support, rhs, tol)` and the `tol` that steps
-need. It also has `curvature(code)`, the second derivative of the prior and the support of the
-code, and `is_quadratic`, whether the loss is.
+need. It also has `penalty(code, slope)`, the violation of the optimality condition and the value
+of the prior, `curvature(code)`, the second derivative of the prior and the support of the code,
+and `is_quadratic`, whether the loss is.
 
 References
 ----------
@@ -80,8 +81,8 @@ def is_stalled(state):
 
 def _evaluate(problem, data, code, dual, n_stalled):
     slope, loss = problem.evaluate(data, code)
-    objective = loss + problem.prior.value(code)
-    kkt_residual = data.relative_residual(problem.prior.stationarity(code, slope))
+    violation, value = problem.penalty(code, slope)
+    kkt_residual, objective = violation / data.scale, loss + value
     return NewtonState(data, code, dual, slope, loss, objective, kkt_residual, n_stalled)
 
 
@@ -97,7 +98,9 @@ def _direction(problem, state, residual):
     # both expressions equal phi'' move: the first amplifies errors of the system where the
     # curvature is large, the second cancels where it is small, and needs a precise solution
     uses_move = support if hessian.tol > _PRECISE else support & (curvature < diagonal)
-    direction = xp.where(uses_move, curvature * move, residual - hessian.product(move))
+    direction = curvature * move
+    if not bool(xp.all(uses_move)):
+        direction = xp.where(uses_move, direction, residual - hessian.product(move))
     inverse = 1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
     return direction, problem.prior.reach(inverse)
 

@@ -99,6 +99,11 @@ class _GramProblem:
         squares = data.offset - xp.sum(code * (data.corr + slope), axis=1)
         return slope, 0.5 * xp.maximum(squares, xp.zeros_like(squares))
 
+    def penalty(self, code, slope):
+        """Violations of the optimality condition (n_samples,), and values of the prior."""
+        violation = self.prior.stationarity(code, slope)
+        return namespace(code).max(violation, axis=1), self.prior.value(code)
+
     def curvature(self, code):
         """Second derivative of the prior, and its support."""
         return self.prior.curvature(code), self.prior.support(code)
