@@ -125,6 +125,10 @@ class Problem:
         """Slope and reconstruction loss of codes, in one pass."""
         return self.reconstruction.evaluate(data, code, self.atoms)
 
+    def eps(self, code):
+        """Machine epsilon of the slopes and losses of codes."""
+        return max(eps(code), getattr(self.reconstruction, "eps", 0.0))
+
     def penalty(self, code, slope):
         """Violations of the optimality condition (n_samples,), and values of the prior."""
         weights = kl_weights(self.prior, code)
@@ -159,6 +163,11 @@ class Problem:
         """The problem in single precision, and with single precision in its Hessians; or None."""
         terms = self.reconstruction.single(self.atoms)
         return None if terms is None else tuple(replace(self, reconstruction=t) for t in terms)
+
+    @property
+    def exact(self):
+        """The problem with exact Hessians in Newton's method."""
+        return replace(self, reconstruction=self.reconstruction.exact(self.atoms))
 
     def product(self, direction, code, entry_weight):
         """Hessian of the loss in the code times a direction."""

@@ -99,6 +99,10 @@ class Reconstruction(Protocol):
         """
         ...
 
+    def exact(self, atoms: Atoms) -> Any:
+        """The term with an exact `hessian`, for codes that an approximate one does not lead to."""
+        ...
+
     def fenchel_gap(self, value: Any, scale: Any) -> Any:
         """Fenchel-Young gap of the loss at s times the residual, which is nonnegative."""
         ...

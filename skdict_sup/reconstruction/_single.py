@@ -17,6 +17,7 @@ class InSingle:
     """A reconstruction term whose slopes, losses and Hessians are computed in float32."""
 
     quadratic = False
+    eps = 2.0**-23
     term: Any
 
     def evaluate(self, data, code, atoms):

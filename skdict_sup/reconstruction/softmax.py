@@ -173,6 +173,10 @@ class Softmax:
             return None
         return InSingle(_FastSoftmax()), WithSingleSystems(self)
 
+    def exact(self, atoms):
+        """The term with exact systems, for codes that approximate ones do not lead to."""
+        return _ExactSoftmax() if atoms.is_lumped else self
+
     def fenchel_gap(self, value, scale):
         """Bound on KL((1 - s) x + s r || r), by convexity: (1 - s) times the loss."""
         return (1.0 - scale) * value
@@ -270,3 +274,15 @@ class _FastSoftmax(Softmax):
         """Slope and loss of each code."""
         mean, log_sum = softmax_moments(code, atoms)
         return data.corr - mean, loss_of(data, code, log_sum)
+
+
+@dataclass(frozen=True)
+class _ExactSoftmax(Softmax):
+    """The softmax with exact systems in Newton's method.
+
+    Far from typical documents, approximate systems gain as little as a third of a digit a step.
+    """
+
+    def hessian(self, data, code, slope, loss, atoms):
+        """Hessian of the loss at codes."""
+        return ExactHessian(self, code, atoms, None)

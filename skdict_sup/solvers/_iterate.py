@@ -89,7 +89,7 @@ def iterate_in_stages(problem, data, code, start, step, tol, max_iter, *, certif
     """`iterate_to_tol` from codes, in single precision as far as this makes progress.
 
     All but the last digits are computed in single precision, and these with systems in it. Signals
-    for which this does not reach `tol` go on in their own precision. `start`, `step`, `certify`
+    for which this does not reach `tol` go on in their own precision, with exact systems. `start`, `step`, `certify`
     and `is_stalled` are those of a solver; the first three take a problem.
     """
 
@@ -112,7 +112,7 @@ def iterate_in_stages(problem, data, code, start, step, tol, max_iter, *, certif
     xp, left = namespace(code), state.rows(rows)
     is_finite = xp.isfinite(left.objective)[:, None]
     code = xp.where(is_finite, left.code, take_rows(code, rows))
-    last, n_last = iterated(problem, code, left.data, max_iter - most, is_stalled)
+    last, n_last = iterated(problem.exact, code, left.data, max_iter - most, is_stalled)
     n_iter[rows] += n_last
     return state.put(last, rows), n_iter
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import device_of, eps, namespace, to_numpy
+from .._array import device_of, namespace, to_numpy
 from .._newton import MAX_TRIALS, PATIENCE, ROUNDING_UNITS, SUFFICIENT_DECREASE
 from .._records import Data, Rows
 from ..certificate import certificate
@@ -124,7 +124,7 @@ def _step(problem, state):
     joint = hessian.solve(prior.lam2, support, pull, hessian.tol)
     move = _Move(xp.where(is_near, single, joint), pull, sign, stops, is_near)
     after = _search(problem, state, move)
-    decreases = after.objective < state.objective - _rounding(state)
+    decreases = after.objective < state.objective - _rounding(problem, state)
     improves = decreases | (after.kkt_residual < 0.9 * state.kkt_residual)
     n_stalled = xp.where(improves, xp.zeros_like(state.n_stalled), state.n_stalled + 1)
     return replace(after, n_stalled=n_stalled)
@@ -153,7 +153,7 @@ def _search(problem, state, move):
     for _ in range(MAX_TRIALS):
         trial_code = _stopped(before.code + length * move.direction, move.sign, move.stops)
         trial = _evaluate(problem, before.data, trial_code, before.n_stalled)
-        accepted = to_numpy(_is_accepted(before, trial, move, length))
+        accepted = to_numpy(_is_accepted(problem, before, trial, move, length))
         found = accepted.nonzero()[0]
         if len(found):
             after = after.put(trial.rows(found), rows[found])
@@ -165,7 +165,7 @@ def _search(problem, state, move):
     return after
 
 
-def _is_accepted(before, after, move, length):
+def _is_accepted(problem, before, after, move, length):
     """Whether a step decreases the objective sufficiently, or the residual where that is hidden.
 
     Where rounding hides the decrease, the residual decides.
@@ -175,13 +175,13 @@ def _is_accepted(before, after, move, length):
     predicted = xp.vecdot(move.pull, taken, axis=-1)
     change = after.objective - before.objective
     enough = change <= -SUFFICIENT_DECREASE * xp.maximum(predicted, xp.zeros_like(predicted))
-    is_hidden = xp.abs(change) <= _rounding(before)
+    is_hidden = xp.abs(change) <= _rounding(problem, before)
     return enough | (is_hidden & (after.kkt_residual <= before.kkt_residual))
 
 
-def _rounding(state):
+def _rounding(problem, state):
     """Bound on the rounding error of objectives."""
     xp = namespace(state.code)
     terms = xp.abs(state.data.offset) + xp.abs(state.objective)
     terms = terms + xp.vecdot(xp.abs(state.code), xp.abs(state.slope), axis=-1)
-    return ROUNDING_UNITS * eps(state.code) * terms
+    return ROUNDING_UNITS * problem.eps(state.code) * terms
