@@ -13,7 +13,9 @@ from ..certificate import Certificate, certificate
 
 _COARSE_TOL = 0.01  # residual up to which codes of an approximate problem are computed
 _SINGLE_TOL = 2e-5  # residual up to which codes are computed in single precision
-_APPROXIMATE_MAX_ITER = 30
+# steps after which a few slow signals leave for the next stage, instead of going on alone: for
+# smooth priors, and for others, whose supports have to be found
+_MAX_ITER = {True: 6, False: 30}
 
 __all__ = [
     "coarse_codes",
@@ -75,7 +77,7 @@ def _approximate_codes(problem, data, code, start, step, tol):
         return (state.kkt_residual <= tol) | _is_at_odds(state)
 
     xp, state = namespace(code), start(problem, data, code)
-    state, _ = iterate(state, partial(step, problem), is_close, _APPROXIMATE_MAX_ITER)
+    state, _ = iterate(state, partial(step, problem), is_close, _MAX_ITER[problem.prior.smooth])
     is_finite = xp.all(xp.isfinite(state.code), axis=1)[:, None]
     return xp.where(is_finite, state.code, code)
 
@@ -89,8 +91,8 @@ def iterate_in_stages(problem, data, code, start, step, tol, max_iter, *, certif
     """`iterate_to_tol` from codes, in single precision as far as this makes progress.
 
     All but the last digits are computed in single precision, and these with systems in it. Signals
-    for which this does not reach `tol` go on in their own precision, with exact systems. `start`, `step`, `certify`
-    and `is_stalled` are those of a solver; the first three take a problem.
+    for which this does not reach `tol` go on in their own precision, with exact systems. `start`,
+    `step`, `certify` and `is_stalled` are those of a solver; the first three take a problem.
     """
 
     def iterated(approximation, code, data, max_iter, is_stalled):
@@ -103,7 +105,7 @@ def iterate_in_stages(problem, data, code, start, step, tol, max_iter, *, certif
     rough, with_single_systems = problem.single
     single_tol = max(_SINGLE_TOL, 0.5 * tol if problem.prior.smooth else 0.0)
     code = _approximate_codes(rough, data, code, start, step, single_tol)
-    most = min(max_iter, _APPROXIMATE_MAX_ITER)
+    most = min(max_iter, _MAX_ITER[problem.prior.smooth])
     state, n_iter = iterated(with_single_systems, code, data, most, _is_at_odds)
     is_left = ~problem.converged(certify(problem, state), tol)
     rows = to_numpy(is_left).nonzero()[0]
