@@ -8,7 +8,7 @@ double precision.
 from dataclasses import dataclass
 from typing import Any
 
-from .._array import narrow, namespace
+from .._array import namespace, narrow
 from .._records import Data, Rows
 
 
@@ -29,6 +29,12 @@ class InSingle:
         """Hessian of the loss at codes, which takes and returns the dtype of the code."""
         arrays = _single(data), *map(_narrow, (code, slope, loss))
         return SingleHessian(self.term.hessian(*arrays, atoms.single), code)
+
+    def solve(self, code, curvature, support, rhs, atoms, tol):
+        """Solve (Hessian + diag(curvature)) x = rhs on the support, with x = 0 off it."""
+        size = _size(rhs)
+        arrays = _narrow(code), _narrow(curvature), support, _narrow(rhs / size)
+        return size * _like(self.term.solve_systems(*arrays, atoms.single, tol), rhs)
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,17 @@ class SingleHessian(Rows):
 
         Right-hand sides are scaled: squares of small ones would underflow.
         """
-        xp = namespace(rhs)
-        size = xp.max(xp.abs(rhs), axis=1, keepdims=True)
-        size = xp.where(size > 0, size, xp.ones_like(size))
-        curvature = _narrow(curvature + xp.zeros_like(rhs))
+        size = _size(rhs)
+        curvature = _narrow(curvature + namespace(rhs).zeros_like(rhs))
         x = self.inner.solve(curvature, support, _narrow(rhs / size), tol)
         return size * _like(x, rhs)
+
+
+def _size(rhs):
+    """Largest magnitudes of right-hand sides, or ones: (n_samples, 1)."""
+    xp = namespace(rhs)
+    size = xp.max(xp.abs(rhs), axis=1, keepdims=True)
+    return xp.where(size > 0, size, xp.ones_like(size))
 
 
 def _narrow(array):

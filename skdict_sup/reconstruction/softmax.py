@@ -4,7 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import astype_like, dense, eps, namespace, rows_times, take_columns, to_float64
+from .._array import (
+    astype_like,
+    dense,
+    eps,
+    namespace,
+    rows_times,
+    set_rows,
+    take_columns,
+    take_rows,
+    to_float64,
+    to_numpy,
+)
 from .._atoms import EXTRA_ROUNDINGS
 from .._linalg import conjugate_gradients
 from ._hessian import ExactHessian, LumpedHessian, Shared
@@ -16,6 +27,8 @@ _APPROXIMATE_TOL = 0.05  # tolerance of systems that are approximate themselves
 _PRIOR_MEAN = 0.1  # p="auto" of KL priors
 _LEARNING_RESIDUAL, _LEARNING_GAP = 1e-4, 1e-6
 _PRECONDITIONER_TOL = 0.1  # tolerance of the approximate systems that precondition exact ones
+_SINGLE_TOL = 2e-5  # tolerance from which systems are solved in single precision
+_LOST = 30.0  # residuals, relative to their tolerance, above which digits were lost
 _SUM_TOL = 1e-4  # tolerance on the sums of distributions, which may be normalised in float32
 
 
@@ -198,10 +211,16 @@ class Softmax:
 
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (D (diag r - r r') D' + diag(curvature)) x = rhs on the support, zero off it."""
+        if tol is not None and tol >= _SINGLE_TOL and atoms.is_lumped:
+            return self._solve_in_single(code, curvature, support, rhs, atoms, tol)
+        return self.solve_systems(code, curvature, support, rhs, atoms, tol)
+
+    def solve_systems(self, code, curvature, support, rhs, atoms, tol):
+        """`solve` in the dtype of the code."""
         xp, lump = namespace(code), atoms.lump
         tol = 64 * eps(code) if tol is None else tol
-        probs = self.reconstruct(code, atoms)
-        mean = atoms.correlations(probs)
+        probs = softmax(self._images(code, atoms))[0]
+        mean = self._sums(probs, atoms)
         if not lump.n_others:
             return _whole_hessian(lump, probs, mean).solve(curvature, support, rhs, tol)
         approximate = _lumped_hessian(lump, take_columns(probs, lump.features), mean)
@@ -216,6 +235,30 @@ class Softmax:
 
         rhs = xp.where(support, rhs, zero)
         return conjugate_gradients(product, rhs, None, tol, precondition=precondition)
+
+    def _solve_in_single(self, code, curvature, support, rhs, atoms, tol):
+        """`solve` to a moderate tolerance in single precision, where this has enough digits.
+
+        Residuals in double precision tell.
+        """
+        xp, zero = namespace(code), namespace(code).zeros_like(rhs)
+        curvature, rhs = curvature + zero, xp.where(support, rhs, zero)
+        x = InSingle(_FastSoftmax()).solve(code, curvature, support, rhs, atoms, tol)
+        probs = softmax(self._images(code, atoms))[0]
+        left = self._hessian_times(x, probs, atoms) + curvature * x
+        residual = xp.where(support, rhs - left, zero)
+        size, whole = (xp.sqrt(xp.vecdot(part, part, axis=-1)) for part in (residual, rhs))
+        rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
+        if not len(rows):
+            return x
+        terms = (take_rows(part, rows) for part in (code, curvature, support, rhs))
+        return set_rows(x, self.solve_systems(*terms, atoms, tol), rows)
+
+    def _images(self, code, atoms):
+        return atoms.images(code)
+
+    def _sums(self, probs, atoms):
+        return atoms.correlations(probs)
 
     def vjp(self, X, code, adjoint, atoms, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch) and for the signals, and None.
@@ -243,7 +286,8 @@ class Softmax:
 
     def _hessian_times(self, direction, probs, atoms):
         """Product of the Hessian and a direction, for the probabilities at a code."""
-        return atoms.correlations(self._times_jacobian(probs, atoms.images(direction)))
+        image = self._images(direction, atoms)
+        return self._sums(self._times_jacobian(probs, image), atoms)
 
     @staticmethod
     def _times_jacobian(probs, y):
@@ -269,6 +313,12 @@ def _whole_hessian(lump, probs, mean):
 @dataclass(frozen=True)
 class _FastSoftmax(Softmax):
     """The softmax whose sums are in the dtype of the dictionary."""
+
+    def _images(self, code, atoms):
+        return atoms.scores(code)
+
+    def _sums(self, probs, atoms):
+        return atoms.own_correlations(probs)
 
     def evaluate(self, data, code, atoms):
         """Slope and loss of each code."""

@@ -87,7 +87,9 @@ def _is_at_odds(state):
     return (state.n_stalled > 0) | ~namespace(state.code).isfinite(state.objective)
 
 
-def iterate_in_stages(problem, data, code, start, step, tol, max_iter, *, certify, is_stalled):
+def iterate_in_stages(  # noqa: PLR0913 - keyword-only settings
+    problem, data, code, start, step, tol, max_iter, *, certify, is_stalled
+):
     """`iterate_to_tol` from codes, in single precision as far as this makes progress.
 
     All but the last digits are computed in single precision, and these with systems in it. Signals

@@ -172,7 +172,10 @@ def test_single_precision_differs_by_its_rounding(prior):
     code = np.random.default_rng(1).normal(size=(len(X), P))
     problem = problem_of(D, prior)
     data = problem.observe(X)
-    for approximation, exact in [(problem.coarse, coarse_of(problem)), (problem.single[0], problem)]:
+    for approximation, exact in [
+        (problem.coarse, coarse_of(problem)),
+        (problem.single[0], problem),
+    ]:
         for found, expected in zip(
             approximation.evaluate(data, code), exact.evaluate(data, code), strict=True
         ):
@@ -186,6 +189,28 @@ def test_single_precision_differs_by_its_rounding(prior):
         system = np.full(code.shape, 0.1), np.ones(code.shape, bool), 1e-40 * direction, 1e-4
         solution, expected = found.solve(*system), exact.solve(*system)
         np.testing.assert_allclose(1e40 * solution, 1e40 * expected, rtol=1e-3, atol=1e-3)
+
+
+def test_documents_far_from_typical_ones_end_with_exact_systems():
+    X, D = counts(40, seed=3)
+    solution = encode(X, 8 * D, prior=KL(1e-6, 0.1), transfer="softmax")
+    assert solution.converged.all()
+    assert solution.n_iter.max() > 6
+    assert solution.n_iter.max() <= 30
+
+
+def test_rough_adjoints_are_solved_in_single_precision_where_this_is_enough():
+    X, D = counts(12)
+    rng = np.random.default_rng(3)
+    code, rhs = rng.normal(size=(2, len(X), P))
+    problem = problem_of(D)
+    for least in (1e-2, 1e-9):
+        curvature = np.full(code.shape, least)
+        terms = code, curvature, np.ones(code.shape, bool), rhs, problem.atoms, None
+        x = problem.reconstruction.solve(*terms, 1e-4)
+        residual = problem.product(x, code, None) + curvature * x - rhs
+        sizes = np.linalg.norm(residual, axis=1) / np.linalg.norm(rhs, axis=1)
+        assert sizes.max() <= 5e-3
 
 
 @pytest.mark.parametrize("factor", [1e-30, 1e25])
