@@ -101,6 +101,7 @@ NEIGHBOURS = {
     ("_row_map", "kernels"): "products of rows and a matrix are operations on batches",
     ("optim", "kernels"): "a step of all atoms is one operation",
     ("reconstruction", "_atoms"): "terms see arrays and atoms",
+    ("reconstruction", "_lump"): "approximate Hessians hold the largest features",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("problem", "certificate"): "a problem certifies its codes",
     ("execution", "solvers"): "codes that fall short are computed again by another solver",
