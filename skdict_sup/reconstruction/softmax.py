@@ -336,3 +336,7 @@ class _ExactSoftmax(Softmax):
     def hessian(self, data, code, slope, loss, atoms):
         """Hessian of the loss at codes."""
         return ExactHessian(self, code, atoms, None)
+
+    def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
+        """Systems in double precision: single precision has not been enough for these codes."""
+        return self.solve_systems(code, curvature, support, rhs, atoms, tol)

@@ -16,7 +16,7 @@ _SINGLE_TOL = 2e-5  # residual up to which codes are computed in single precisio
 # steps after which a few slow signals leave for the next stage, instead of going on alone: for
 # smooth priors, and for others, whose supports have to be found
 _MAX_ITER = {True: 6, False: 30}
-_EXACT_MAX_ITER = 60  # exact steps, after which no more are of use
+_EXACT_MAX_ITER = 30  # exact steps, after which no more are of use
 
 __all__ = [
     "coarse_codes",
