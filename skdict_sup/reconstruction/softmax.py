@@ -330,7 +330,8 @@ class _FastSoftmax(Softmax):
 class _ExactSoftmax(Softmax):
     """The softmax with exact systems in Newton's method.
 
-    Far from typical documents, approximate systems gain as little as a third of a digit a step.
+    Far from typical documents, approximate systems gain as little as a seventh of a digit
+    a step.
     """
 
     def hessian(self, data, code, slope, loss, atoms):
