@@ -27,6 +27,7 @@ __all__ = [
     "detached",
     "device_of",
     "eps",
+    "exp_in_place",
     "from_numpy_view",
     "has_float64",
     "ignore_float_warnings",
@@ -164,6 +165,13 @@ def narrow(array, dtype):
     """Cast an array to a dtype; numbers beyond its range silently become infinite."""
     with ignore_float_warnings():
         return namespace(array).astype(array, dtype, copy=False)
+
+
+def exp_in_place(array):
+    """Replace the entries of an array by their exponentials, where possible; return the array."""
+    if type(array) is np.ndarray:
+        return np.exp(array, out=array)
+    return namespace(array).exp(array)
 
 
 def on_host(array):

@@ -11,13 +11,15 @@ from ._array import (
     eps,
     is_numpy,
     namespace,
+    narrow,
     on_host,
     rows_times,
     set_rows,
     to_float64,
     to_numpy,
 )
-from ._lump import make_lump
+from ._lump import is_lumped, make_lump
+from ._row_map import RowMap
 from .kernels import atom_panels, panel_products
 
 _MOST_KEPT_BYTES = 2**24  # memory of a dictionary and its Gram matrix that are kept
@@ -37,6 +39,17 @@ class Atoms:
         return self if dictionary is self.dictionary else Atoms(dictionary)
 
     @cached_property
+    def single(self):
+        """The atoms in float32, for approximations; the same object if they are already."""
+        dictionary = narrow(self.dictionary, namespace(self.dictionary).float32)
+        return self if dictionary is self.dictionary else Atoms(dictionary)
+
+    @cached_property
+    def scores(self):
+        """Map from codes w to w D, in the dtype of the dictionary."""
+        return RowMap(self.dictionary)
+
+    @cached_property
     def gram(self):
         """Inner products of the atoms: (n_components, n_components)."""
         return self._make_gram(1)
@@ -47,6 +60,12 @@ class Atoms:
         atoms = Atoms(dictionary)
         atoms.__dict__["gram"] = gram
         return atoms
+
+    def prepare_products(self):
+        """Copy the atoms for products with rows, before several threads need the copies."""
+        if on_host(self.dictionary):
+            _ = self._panels
+        self.scores.prepare()
 
     def prepare_gram(self, n_jobs):
         """Compute `gram` on some threads, which does not change it."""
@@ -69,6 +88,10 @@ class Atoms:
     def correlations(self, X):
         """Inner products of signals and atoms, summed in float64: (n_samples, n_components)."""
         return astype_like(self.wide.own_correlations(to_float64(X)), X)
+
+    def images(self, code):
+        """Products w D of codes, summed in float64: (n_samples, n_features)."""
+        return astype_like(self.wide.scores(to_float64(code)), code)
 
     def own_correlations(self, X):
         """Inner products of signals and atoms, summed in the dtype of the dictionary.
@@ -107,6 +130,11 @@ class Atoms:
     def reaches(self):
         """Norms of the atoms for reconstruction terms that have asked for them."""
         return {}
+
+    @property
+    def is_lumped(self):
+        """Whether the features of `lump` are fewer than those of the dictionary."""
+        return is_lumped(self.dictionary)
 
     @cached_property
     def lump(self):

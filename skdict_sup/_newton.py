@@ -16,8 +16,9 @@ a time, with the same constants.
 A `problem` has `prior` (a `SmoothPrior`), `evaluate(data, code)`, the slope and the loss, and
 `hessian(data, code, slope, loss)`, the Hessian H or an approximation of it: a record with the
 `diagonal`, `product(direction)`, `solve(curvature, support, rhs, tol)` and the `tol` that steps
-need. It also has `curvature(code)`, the second derivative of the prior and the support of the
-code, and `is_quadratic`, whether the loss is.
+need. It also has `penalty(code, slope)`, the violation of the optimality condition and the value
+of the prior, `curvature(code)`, the second derivative of the prior and the support of the code,
+`eps(code)`, the machine epsilon of slopes and losses, and `is_quadratic`, whether the loss is.
 
 References
 ----------
@@ -29,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from ._array import device_of, eps, namespace, take_rows, to_numpy
+from ._array import device_of, namespace, take_rows, to_numpy
 from ._records import Data, Rows
 
 SUFFICIENT_DECREASE = 1e-4  # fraction of the predicted decrease that a step must reach
@@ -67,7 +68,7 @@ def step(problem, state):
     direction, radius = _direction(problem, state, residual)
     after = _backtrack(problem, state, direction, residual, radius)
     # the residual may increase between iterations: a decrease of the objective also counts
-    decreases = after.objective < state.objective - _rounding(state)
+    decreases = after.objective < state.objective - _rounding(problem, state)
     improves = decreases | (after.kkt_residual < 0.9 * state.kkt_residual)
     n_stalled = xp.where(improves, xp.zeros_like(state.n_stalled), state.n_stalled + 1)
     return replace(after, n_stalled=n_stalled)
@@ -80,8 +81,8 @@ def is_stalled(state):
 
 def _evaluate(problem, data, code, dual, n_stalled):
     slope, loss = problem.evaluate(data, code)
-    objective = loss + problem.prior.value(code)
-    kkt_residual = data.relative_residual(problem.prior.stationarity(code, slope))
+    violation, value = problem.penalty(code, slope)
+    kkt_residual, objective = violation / data.scale, loss + value
     return NewtonState(data, code, dual, slope, loss, objective, kkt_residual, n_stalled)
 
 
@@ -97,7 +98,9 @@ def _direction(problem, state, residual):
     # both expressions equal phi'' move: the first amplifies errors of the system where the
     # curvature is large, the second cancels where it is small, and needs a precise solution
     uses_move = support if hessian.tol > _PRECISE else support & (curvature < diagonal)
-    direction = xp.where(uses_move, curvature * move, residual - hessian.product(move))
+    direction = curvature * move
+    if not bool(xp.all(uses_move)):
+        direction = xp.where(uses_move, direction, residual - hessian.product(move))
     inverse = 1.0 / xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
     return direction, problem.prior.reach(inverse)
 
@@ -154,16 +157,16 @@ def _is_accepted(problem, before, after, residual):
     predicted = xp.sum(residual * move, axis=1)
     change = after.objective - before.objective
     enough = change <= -SUFFICIENT_DECREASE * xp.maximum(predicted, xp.zeros_like(predicted))
-    is_hidden = xp.abs(change) <= _rounding(before)
+    is_hidden = xp.abs(change) <= _rounding(problem, before)
     decreases = predicted + xp.sum((after.slope - after.dual) * move, axis=1) >= 0
     halved = after.kkt_residual <= 0.5 * before.kkt_residual
     halved = halved if problem.is_quadratic else halved & (is_hidden | (change < 0))
     return enough | (is_hidden & decreases) | halved
 
 
-def _rounding(state):
+def _rounding(problem, state):
     """Bound on the rounding error of objectives."""
     xp = namespace(state.code)
     terms = xp.abs(state.data.offset) + xp.abs(state.objective)
     terms = terms + xp.sum(xp.abs(state.code * state.slope), axis=1)
-    return ROUNDING_UNITS * eps(state.code) * terms
+    return ROUNDING_UNITS * problem.eps(state.code) * terms

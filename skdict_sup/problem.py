@@ -19,11 +19,13 @@ from ._array import eps, is_numpy, namespace, narrow, take_rows, to_float64
 from ._atoms import Atoms
 from ._records import Data, as_observations
 from .certificate import AtomNorms, Certificate, certificate, certificate_from_residuals
+from .kernels import kl_certificate
 from .priors import (
     check_components,
     curvature_of,
     for_output_dtype,
     is_positive,
+    kl_weights,
     minimiser,
     resolve_weights,
     settings_of,
@@ -123,6 +125,20 @@ class Problem:
         """Slope and reconstruction loss of codes, in one pass."""
         return self.reconstruction.evaluate(data, code, self.atoms)
 
+    def eps(self, code):
+        """Machine epsilon of the slopes and losses of codes."""
+        return max(eps(code), getattr(self.reconstruction, "eps", 0.0))
+
+    def penalty(self, code, slope):
+        """Violations of the optimality condition (n_samples,), and values of the prior."""
+        weights = kl_weights(self.prior, code)
+        if weights is None:
+            violation = self.prior.stationarity(code, slope)
+            return namespace(code).max(violation, axis=1), self.prior.value(code)
+        least = self.prior.zero_threshold(code)  # the same, compiled
+        found = kl_certificate(code, code, slope, None, least, *weights)
+        return found[0], found[3]
+
     def curvature(self, code):
         """Second derivative of the prior, and the support of the codes."""
         return curvature_of(self.prior, code), self.prior.support(code)
@@ -141,6 +157,17 @@ class Problem:
         """An approximation of the problem, the codes of which are cheap; None if it has none."""
         term = self.reconstruction.coarse(self.atoms)
         return None if term is None else replace(self, reconstruction=term)
+
+    @property
+    def single(self):
+        """The problem in single precision, and with single precision in its Hessians; or None."""
+        terms = self.reconstruction.single(self.atoms)
+        return None if terms is None else tuple(replace(self, reconstruction=t) for t in terms)
+
+    @property
+    def exact(self):
+        """The problem with exact Hessians in Newton's method."""
+        return replace(self, reconstruction=self.reconstruction.exact(self.atoms))
 
     def product(self, direction, code, entry_weight):
         """Hessian of the loss in the code times a direction."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .._array import device_of, namespace, rows_times
+from .._array import device_of, eps, namespace, rows_times
 from .._entropy import RelativeEntropy
 from .._newton import is_stalled, start, step
 from .._records import Data, iterate
@@ -98,6 +98,15 @@ class _GramProblem:
         xp, slope = namespace(code), data.corr - rows_times(code, self.gram)
         squares = data.offset - xp.sum(code * (data.corr + slope), axis=1)
         return slope, 0.5 * xp.maximum(squares, xp.zeros_like(squares))
+
+    def eps(self, code):
+        """Machine epsilon of slopes and losses."""
+        return eps(code)
+
+    def penalty(self, code, slope):
+        """Violations of the optimality condition (n_samples,), and values of the prior."""
+        violation = self.prior.stationarity(code, slope)
+        return namespace(code).max(violation, axis=1), self.prior.value(code)
 
     def curvature(self, code):
         """Second derivative of the prior, and its support."""

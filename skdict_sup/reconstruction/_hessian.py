@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._array import namespace, rows_times
+from .._array import namespace
 from .._lump import Lump
 from .._records import Rows, iterate
 
@@ -60,7 +60,7 @@ class LumpedHessian(Rows):
     def diagonal(self):
         """Diagonal: like code."""
         xp, lump = namespace(self.mean), self.shared.lump
-        values = rows_times(self.probs, lump.squares.T) - self.mean * self.mean
+        values = lump.square_sums(self.probs) - self.mean * self.mean
         if self.rest is not None:
             values = values + self.rest * (lump.variance + self.rest_mean * self.rest_mean)
         return xp.maximum(values, xp.zeros_like(values))
@@ -68,14 +68,14 @@ class LumpedHessian(Rows):
     def product(self, direction):
         """Product with a direction: like code."""
         xp, lump = namespace(direction), self.shared.lump
-        image = rows_times(direction, lump.atoms)
+        image = lump.scores(direction)
         if self.rest is None:
             image = image - xp.sum(self.probs * image, axis=1, keepdims=True)
-            return rows_times(self.probs * image, lump.atoms.T)
+            return lump.sums(self.probs * image)
         total = xp.vecdot(direction, self.mean, axis=-1)[:, None]
         part = xp.vecdot(direction, self.rest_mean, axis=-1)[:, None]
-        found = rows_times(self.probs * image, lump.atoms.T) - total * self.mean
-        spread = rows_times(direction, lump.typical) + part * self.rest_mean
+        found = lump.sums(self.probs * image) - total * self.mean
+        spread = lump.typical_spread(direction) + part * self.rest_mean
         return found + self.rest * spread
 
     def solve(self, curvature, support, rhs, tol):
@@ -121,7 +121,8 @@ def _preconditioned(lump, inverse, spectral, r):
     """Approximate solutions of systems with residuals r."""
     if spectral is None:
         return inverse * r
-    rotated = rows_times(spectral * rows_times(r, lump.rotation), lump.rotation.T)
+    rotate, rotate_back = lump.rotate
+    rotated = rotate_back(spectral * rotate(r))
     return namespace(r).where(spectral[:, :1] > 0, rotated, inverse * r)
 
 

@@ -9,7 +9,7 @@ second-order cumulant expansion, with the mean m and the covariance C of their c
 import math
 from dataclasses import dataclass
 
-from .._array import namespace, rows_times
+from .._array import namespace
 from ._hessian import LumpedHessian, Shared
 
 _TOL = 0.1  # tolerance of systems: the next step corrects the error
@@ -35,14 +35,14 @@ class LumpedSoftmax:
     def _moments(self, code, lump):
         """Logarithms of the sums of exponentials, and the first two moments of the columns."""
         xp = namespace(code)
-        spread = rows_times(code, lump.covariance)
+        spread = lump.spread(code)
         rest_mean = lump.mean + spread
         others = math.log(lump.n_others) + xp.sum(code * (lump.mean + 0.5 * spread), axis=-1)
-        scores = rows_times(code, lump.atoms)
+        scores = lump.scores(code)
         top = xp.maximum(xp.max(scores, axis=1), others)
         probs, rest = xp.exp(scores - top[:, None]), xp.exp(others - top)[:, None]
         total = xp.sum(probs, axis=1, keepdims=True) + rest
         probs, rest = probs / total, rest / total
-        mean = rows_times(probs, lump.atoms.T) + rest * rest_mean
+        mean = lump.sums(probs) + rest * rest_mean
         log_sum = top + xp.log(total)[:, 0]
         return log_sum, LumpedHessian(probs, mean, rest, rest_mean, Shared(lump, _TOL))

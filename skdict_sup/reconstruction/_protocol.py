@@ -92,6 +92,17 @@ class Reconstruction(Protocol):
         """Loss of each code: (n_samples,)."""
         ...
 
+    def single(self, atoms: Atoms) -> tuple[Any, Any] | None:
+        """The term in single precision, and with single precision in its Hessians alone; or None.
+
+        Solvers reach moderate residuals by the first and try to go on by the second.
+        """
+        ...
+
+    def exact(self, atoms: Atoms) -> Any:
+        """The term with an exact `hessian`, for codes that an approximate one does not lead to."""
+        ...
+
     def fenchel_gap(self, value: Any, scale: Any) -> Any:
         """Fenchel-Young gap of the loss at s times the residual, which is nonnegative."""
         ...

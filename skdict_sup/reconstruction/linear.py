@@ -87,6 +87,13 @@ class Linear:
     def coarse(self, atoms):
         """None: there is no cheaper approximation."""
 
+    def single(self, atoms):
+        """None: compiled kernels choose their precision."""
+
+    def exact(self, atoms):
+        """The term itself."""
+        return self
+
     def fenchel_gap(self, value, scale):
         """Fenchel-Young gap of the loss at s times the residual: (1 - s)^2 times the loss."""
         return (1.0 - scale) ** 2 * value

@@ -4,16 +4,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._array import astype_like, dense, eps, namespace, rows_times, take_columns
+from .._array import (
+    astype_like,
+    dense,
+    eps,
+    namespace,
+    rows_times,
+    set_rows,
+    take_columns,
+    take_rows,
+    to_float64,
+    to_numpy,
+)
 from .._atoms import EXTRA_ROUNDINGS
 from .._linalg import conjugate_gradients
 from ._hessian import ExactHessian, LumpedHessian, Shared
 from ._lumped_softmax import LumpedSoftmax
+from ._moments import loss_of, softmax, softmax_moments
+from ._single import InSingle, WithSingleSystems
 
 _APPROXIMATE_TOL = 0.05  # tolerance of systems that are approximate themselves
 _PRIOR_MEAN = 0.1  # p="auto" of KL priors
 _LEARNING_RESIDUAL, _LEARNING_GAP = 1e-4, 1e-6
 _PRECONDITIONER_TOL = 0.1  # tolerance of the approximate systems that precondition exact ones
+_SINGLE_TOL = 2e-5  # tolerance from which systems are solved in single precision
+_LOST = 30.0  # residuals, relative to their tolerance, above which digits were lost
 _SUM_TOL = 1e-4  # tolerance on the sums of distributions, which may be normalised in float32
 
 
@@ -86,7 +101,12 @@ class Softmax:
 
     def prepare(self, atoms, n_jobs=1):
         """Compute the moments of small features before several threads need them."""
-        _ = atoms.lump
+        atoms.wide.prepare_products()
+        if atoms.is_lumped:
+            atoms.single.prepare_products()
+            atoms.single.lump.prepare()
+        else:
+            atoms.lump.prepare()
 
     def offset(self, X):
         """Negative entropies of the signals: (n_samples,)."""
@@ -125,37 +145,50 @@ class Softmax:
 
     def _softmax(self, code, atoms):
         """Softmax of w D, and the logarithm of its denominator."""
-        code = dense(code)
-        return _softmax(rows_times(code, atoms.dictionary))
+        return softmax(atoms.images(dense(code)))
 
     def slope(self, data, code, atoms):
         """Minus the gradient of the loss in the code: (x - r) D'."""
-        return data.corr - rows_times(self.reconstruct(code, atoms), atoms.dictionary.T)
+        return self.evaluate(data, code, atoms)[0]
 
     def value(self, data, code, slope, atoms):
         """Loss of each code: (n_samples,)."""
         _, log_sum = self._softmax(code, atoms)
-        return _loss(data, code, log_sum)
+        return loss_of(data, dense(code), log_sum)
 
     def evaluate(self, data, code, atoms):
-        """Slope and loss of each code, with one softmax for both."""
-        exp_scores, total, log_sum = _exp_scores(rows_times(dense(code), atoms.dictionary))
-        slope = data.corr - rows_times(exp_scores, atoms.dictionary.T) / total
-        return slope, _loss(data, code, log_sum)
+        """Slope and loss of each code, with one softmax for both; sums are in float64."""
+        code = dense(code)
+        moments = softmax_moments(to_float64(code), atoms.wide)
+        mean, log_sum = (astype_like(part, code) for part in moments)
+        return data.corr - mean, loss_of(data, code, log_sum)
 
     def hessian(self, data, code, slope, loss, atoms):
         """Hessian of the loss at codes, with approximate moments of small features."""
         xp, lump = namespace(code), atoms.lump
         mean = data.corr - slope
-        scores = rows_times(code, lump.atoms)
+        scores = lump.scores(code)
         if not lump.n_others:
-            return _whole_hessian(lump, _softmax(scores)[0], mean)
+            return _whole_hessian(lump, softmax(scores)[0], mean)
         log_sum = loss - data.offset + xp.sum(code * data.corr, axis=-1)
         return _lumped_hessian(lump, xp.exp(scores - log_sum[:, None]), mean)
 
     def coarse(self, atoms):
         """Approximation that lumps small features together; None if there are few features."""
-        return LumpedSoftmax() if atoms.lump.n_others else None
+        return InSingle(LumpedSoftmax()) if atoms.is_lumped else None
+
+    def single(self, atoms):
+        """The term in single precision, and with single precision in its systems alone, or None.
+
+        Over few features, this does not pay.
+        """
+        if not atoms.is_lumped:
+            return None
+        return InSingle(_FastSoftmax()), WithSingleSystems(self)
+
+    def exact(self, atoms):
+        """The term with exact systems, for codes that approximate ones do not lead to."""
+        return _ExactSoftmax() if atoms.is_lumped else self
 
     def fenchel_gap(self, value, scale):
         """Bound on KL((1 - s) x + s r || r), by convexity: (1 - s) times the loss."""
@@ -168,23 +201,26 @@ class Softmax:
     def product(self, direction, code, atoms, entry_weight):
         """Hessian in the code times a direction: direction D (diag(r) - r r') D'."""
         probs = self.reconstruct(code, atoms)
-        return rows_times(
-            self._times_jacobian(probs, rows_times(direction, atoms.dictionary)),
-            atoms.dictionary.T,
-        )
+        return self._hessian_times(direction, probs, atoms)
 
     def diagonal(self, code, atoms, entry_weight):
         """Diagonal of the Hessian, D (diag r - r r') D': like code."""
         probs = self.reconstruct(code, atoms)
-        mean = rows_times(probs, atoms.dictionary.T)
+        mean = atoms.correlations(probs)
         return rows_times(probs, (atoms.dictionary * atoms.dictionary).T) - mean * mean
 
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
         """Solve (D (diag r - r r') D' + diag(curvature)) x = rhs on the support, zero off it."""
-        xp, D, lump = namespace(code), atoms.dictionary, atoms.lump
+        if tol is not None and tol >= _SINGLE_TOL and atoms.is_lumped:
+            return self._solve_in_single(code, curvature, support, rhs, atoms, tol)
+        return self.solve_systems(code, curvature, support, rhs, atoms, tol)
+
+    def solve_systems(self, code, curvature, support, rhs, atoms, tol):
+        """`solve` in the dtype of the code."""
+        xp, lump = namespace(code), atoms.lump
         tol = 64 * eps(code) if tol is None else tol
-        probs = self.reconstruct(code, atoms)
-        mean = rows_times(probs, D.T)
+        probs = softmax(self._images(code, atoms))[0]
+        mean = self._sums(probs, atoms)
         if not lump.n_others:
             return _whole_hessian(lump, probs, mean).solve(curvature, support, rhs, tol)
         approximate = _lumped_hessian(lump, take_columns(probs, lump.features), mean)
@@ -194,11 +230,35 @@ class Softmax:
             return approximate.solve(curvature, support, residual, _PRECONDITIONER_TOL)
 
         def product(x):
-            hessian_x = rows_times(self._times_jacobian(probs, rows_times(x, D)), D.T)
-            return xp.where(support, hessian_x + curvature * x, zero)
+            total = self._hessian_times(x, probs, atoms) + curvature * x
+            return xp.where(support, total, zero)
 
         rhs = xp.where(support, rhs, zero)
         return conjugate_gradients(product, rhs, None, tol, precondition=precondition)
+
+    def _solve_in_single(self, code, curvature, support, rhs, atoms, tol):
+        """`solve` to a moderate tolerance in single precision, where this has enough digits.
+
+        Residuals in double precision tell.
+        """
+        xp, zero = namespace(code), namespace(code).zeros_like(rhs)
+        curvature, rhs = curvature + zero, xp.where(support, rhs, zero)
+        x = InSingle(_FastSoftmax()).solve(code, curvature, support, rhs, atoms, tol)
+        probs = softmax(self._images(code, atoms))[0]
+        left = self._hessian_times(x, probs, atoms) + curvature * x
+        residual = xp.where(support, rhs - left, zero)
+        size, whole = (xp.sqrt(xp.vecdot(part, part, axis=-1)) for part in (residual, rhs))
+        rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
+        if not len(rows):
+            return x
+        terms = (take_rows(part, rows) for part in (code, curvature, support, rhs))
+        return set_rows(x, self.solve_systems(*terms, atoms, tol), rows)
+
+    def _images(self, code, atoms):
+        return atoms.images(code)
+
+    def _sums(self, probs, atoms):
+        return atoms.correlations(probs)
 
     def vjp(self, X, code, adjoint, atoms, n_jobs, signals=True):
         """Gradients for the dictionary (summed over the batch) and for the signals, and None.
@@ -219,10 +279,15 @@ class Softmax:
         """
         X = X.values
         xp, scores = namespace(X), code @ atoms.dictionary
-        probs, log_sum = _softmax(scores)
+        probs, log_sum = softmax(xp.asarray(scores, copy=True))
         least = float(xp.finfo(X.dtype).smallest_normal)
         log_ratio = xp.log(xp.maximum(X, xp.full_like(X, least))) - (scores - log_sum[:, None])
         return -(code.T @ (weight[:, None] * (X - probs))), weight[:, None] * log_ratio
+
+    def _hessian_times(self, direction, probs, atoms):
+        """Product of the Hessian and a direction, for the probabilities at a code."""
+        image = self._images(direction, atoms)
+        return self._sums(self._times_jacobian(probs, image), atoms)
 
     @staticmethod
     def _times_jacobian(probs, y):
@@ -236,7 +301,7 @@ def _lumped_hessian(lump, probs, mean):
     xp = namespace(probs)
     rest = 1.0 - xp.sum(probs, axis=1, keepdims=True)
     rest = xp.maximum(rest, xp.full_like(rest, float(xp.finfo(probs.dtype).eps)))
-    rest_mean = (mean - rows_times(probs, lump.atoms.T)) / rest
+    rest_mean = (mean - lump.sums(probs)) / rest
     return LumpedHessian(probs, mean, rest, rest_mean, Shared(lump, _APPROXIMATE_TOL))
 
 
@@ -245,23 +310,34 @@ def _whole_hessian(lump, probs, mean):
     return LumpedHessian(probs, mean, None, None, Shared(lump, ExactHessian.tol))
 
 
-def _loss(data, code, log_sum):
-    """Loss of each code, given the logarithm of the denominator of its softmax."""
-    xp = namespace(code)
-    loss = data.offset - xp.sum(code * data.corr, axis=-1) + log_sum
-    return xp.maximum(loss, xp.zeros_like(loss))
+@dataclass(frozen=True)
+class _FastSoftmax(Softmax):
+    """The softmax whose sums are in the dtype of the dictionary."""
+
+    def _images(self, code, atoms):
+        return atoms.scores(code)
+
+    def _sums(self, probs, atoms):
+        return atoms.own_correlations(probs)
+
+    def evaluate(self, data, code, atoms):
+        """Slope and loss of each code."""
+        mean, log_sum = softmax_moments(code, atoms)
+        return data.corr - mean, loss_of(data, code, log_sum)
 
 
-def _exp_scores(scores):
-    """Exponentials relative to the largest score, their sum, and the logarithm of all sums."""
-    xp = namespace(scores)
-    top = xp.max(scores, axis=1, keepdims=True)
-    exp_scores = xp.exp(scores - top)
-    total = xp.sum(exp_scores, axis=1, keepdims=True)
-    return exp_scores, total, (top + xp.log(total))[:, 0]
+@dataclass(frozen=True)
+class _ExactSoftmax(Softmax):
+    """The softmax with exact systems in Newton's method.
 
+    Far from typical documents, approximate systems gain as little as a seventh of a digit
+    a step.
+    """
 
-def _softmax(scores):
-    """Softmax of each row, and the logarithm of its denominator."""
-    exp_scores, total, log_sum = _exp_scores(scores)
-    return exp_scores / total, log_sum
+    def hessian(self, data, code, slope, loss, atoms):
+        """Hessian of the loss at codes."""
+        return ExactHessian(self, code, atoms, None)
+
+    def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
+        """Systems in double precision: single precision has not been enough for these codes."""
+        return self.solve_systems(code, curvature, support, rhs, atoms, tol)

@@ -10,7 +10,7 @@ from .._newton import is_stalled, start, step
 from .._records import iterate
 from ..kernels import kl_codes
 from ..priors import is_convex, is_positive, kl_weights, scaled, weight_of
-from ._iterate import COARSE_MAX_ITER, COARSE_TOL, iterate_to_tol, residual_alone
+from ._iterate import coarse_codes, iterate_in_stages, residual_alone
 
 # where lam is below this fraction of the largest correlation, larger lam are solved first
 _SMALL_LAM = 1e-4
@@ -50,13 +50,15 @@ class Newton:
         if weights is not None and is_shared:  # the same, compiled
             arrays = problem.gram, problem.dictionary, data.corr, data.offset
             return kl_codes(*arrays, *weights, tol, init, max_iter)
-        state, n_iter = iterate_to_tol(
+        state, n_iter = iterate_in_stages(
             problem,
-            start(problem, data, init),
-            partial(step, problem),
+            data,
+            init,
+            start,
+            step,
             tol,
             max_iter,
-            certify=lambda state: residual_alone(state.kkt_residual),
+            certify=lambda problem, state: residual_alone(state.kkt_residual),
             is_stalled=is_stalled,
         )
         return state.code, state.slope, n_iter
@@ -64,16 +66,8 @@ class Newton:
 
 def _first_codes(problem, data):
     """Initial codes: those of an approximate problem where there is one."""
-    coarse = problem.coarse
-    if coarse is None:
-        return _continuation(problem, data)
-    state = start(coarse, data, _continuation(coarse, data))
-    return iterate(state, partial(step, coarse), _is_coarsely_solved, COARSE_MAX_ITER)[0].code
-
-
-def _is_coarsely_solved(state):
-    """Whether codes are as close to those of an approximate problem as this is worth."""
-    return (state.kkt_residual <= COARSE_TOL) | (state.n_stalled > 0) | is_stalled(state)
+    first = _continuation(problem.coarse or problem, data)
+    return coarse_codes(problem, data, first, start, step)
 
 
 def _continuation(problem, data):

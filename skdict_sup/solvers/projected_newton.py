@@ -1,17 +1,16 @@
 """Codes for elastic nets with any transfer, by Newton's method on the orthant of a code."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._array import device_of, eps, namespace, to_numpy
+from .._array import device_of, namespace, to_numpy
 from .._newton import MAX_TRIALS, PATIENCE, ROUNDING_UNITS, SUFFICIENT_DECREASE
-from .._records import Data, Rows, iterate
+from .._records import Data, Rows
 from ..certificate import certificate
 from ..priors import free_atoms, is_plain_elastic_net
-from ._iterate import COARSE_MAX_ITER, COARSE_TOL, iterate_to_tol
+from ._iterate import coarse_codes, iterate_in_stages
 
 _NEAR_ZERO = 1e-2  # largest entries, relative to that of the code, that count as near zero
 
@@ -46,14 +45,16 @@ class ProjectedNewton:
         """Codes of a slice, to tol by the measure of `Problem.converged`."""
         xp = namespace(data.corr)
         if init is None:
-            init = _coarse_codes(problem, data, xp.zeros_like(data.corr))
-        state, n_iter = iterate_to_tol(
+            init = coarse_codes(problem, data, xp.zeros_like(data.corr), _start, _step)
+        state, n_iter = iterate_in_stages(
             problem,
-            _start(problem, data, problem.prior.prox(init, 0.0)),
-            partial(_step, problem),
+            data,
+            problem.prior.prox(init, 0.0),
+            _start,
+            _step,
             tol,
             self.max_iter or 1000,
-            certify=partial(_certificate, problem),
+            certify=_certificate,
             is_stalled=_is_stalled,
         )
         return state.code, state.slope, n_iter
@@ -82,19 +83,6 @@ def _evaluate(problem, data, code, n_stalled):
     slope, loss = problem.evaluate(data, code)
     residual = data.relative_residual(problem.prior.stationarity(code, slope))
     return _State(data, code, slope, loss, loss + problem.prior.value(code), residual, n_stalled)
-
-
-def _coarse_codes(problem, data, code):
-    """Codes of an approximate problem, where there is one, to start from."""
-    coarse = problem.coarse
-    if coarse is None:
-        return code
-    state = _start(coarse, data, code)
-    return iterate(state, partial(_step, coarse), _is_coarsely_solved, COARSE_MAX_ITER)[0].code
-
-
-def _is_coarsely_solved(state):
-    return (state.kkt_residual <= COARSE_TOL) | (state.n_stalled > 0) | _is_stalled(state)
 
 
 def _is_stalled(state):
@@ -136,7 +124,7 @@ def _step(problem, state):
     joint = hessian.solve(prior.lam2, support, pull, hessian.tol)
     move = _Move(xp.where(is_near, single, joint), pull, sign, stops, is_near)
     after = _search(problem, state, move)
-    decreases = after.objective < state.objective - _rounding(state)
+    decreases = after.objective < state.objective - _rounding(problem, state)
     improves = decreases | (after.kkt_residual < 0.9 * state.kkt_residual)
     n_stalled = xp.where(improves, xp.zeros_like(state.n_stalled), state.n_stalled + 1)
     return replace(after, n_stalled=n_stalled)
@@ -165,7 +153,7 @@ def _search(problem, state, move):
     for _ in range(MAX_TRIALS):
         trial_code = _stopped(before.code + length * move.direction, move.sign, move.stops)
         trial = _evaluate(problem, before.data, trial_code, before.n_stalled)
-        accepted = to_numpy(_is_accepted(before, trial, move, length))
+        accepted = to_numpy(_is_accepted(problem, before, trial, move, length))
         found = accepted.nonzero()[0]
         if len(found):
             after = after.put(trial.rows(found), rows[found])
@@ -177,7 +165,7 @@ def _search(problem, state, move):
     return after
 
 
-def _is_accepted(before, after, move, length):
+def _is_accepted(problem, before, after, move, length):
     """Whether a step decreases the objective sufficiently, or the residual where that is hidden.
 
     Where rounding hides the decrease, the residual decides.
@@ -187,13 +175,13 @@ def _is_accepted(before, after, move, length):
     predicted = xp.vecdot(move.pull, taken, axis=-1)
     change = after.objective - before.objective
     enough = change <= -SUFFICIENT_DECREASE * xp.maximum(predicted, xp.zeros_like(predicted))
-    is_hidden = xp.abs(change) <= _rounding(before)
+    is_hidden = xp.abs(change) <= _rounding(problem, before)
     return enough | (is_hidden & (after.kkt_residual <= before.kkt_residual))
 
 
-def _rounding(state):
+def _rounding(problem, state):
     """Bound on the rounding error of objectives."""
     xp = namespace(state.code)
     terms = xp.abs(state.data.offset) + xp.abs(state.objective)
     terms = terms + xp.vecdot(xp.abs(state.code), xp.abs(state.slope), axis=-1)
-    return ROUNDING_UNITS * eps(state.code) * terms
+    return ROUNDING_UNITS * problem.eps(state.code) * terms

@@ -7,8 +7,8 @@
     3  solvers   execution   limit_arguments   coding   path
        adjoints   limit_gradients   implicit
     2  problem   certificate   solution
-    1  priors   reconstruction   losses   optim   _atoms      kernels
-    0  _array   _entropy   _files   _linalg   _lump   _newton   _prepared_signals   _records
+    1  priors   reconstruction   losses   optim   _atoms   _lump   _row_map      kernels
+    0  _array   _entropy   _files   _linalg   _newton   _prepared_signals   _records
        _signals   _stored   _threads   _typing   _validation   _versions   _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
@@ -28,7 +28,6 @@ ROOT = Path(skdict_sup.__file__).parent
 LAYERS = {
     "_array": 0,
     "_linalg": 0,
-    "_lump": 0,
     "_entropy": 0,
     "_files": 0,
     "_newton": 0,
@@ -42,6 +41,8 @@ LAYERS = {
     "_typing": 0,
     "_versions": 0,
     "_atoms": 1,
+    "_lump": 1,
+    "_row_map": 1,
     "priors": 1,
     "reconstruction": 1,
     "losses": 1,
@@ -77,7 +78,6 @@ NEIGHBOURS = {
     ("_entropy", "_typing"): "signatures name arrays",
     ("_entropy", "_array"): "formulas on arrays of any library",
     ("_linalg", "_array"): "linear algebra on arrays of any library",
-    ("_lump", "_array"): "columns of arrays of any library",
     ("_newton", "_array"): "an algorithm on arrays of any library",
     ("_newton", "_records"): "its state is a record with a row for each signal",
     ("_records", "_array"): "records hold arrays of any library",
@@ -95,8 +95,13 @@ NEIGHBOURS = {
     ("_threads", "_array"): "threads see the error handling of the caller's arrays",
     ("_stored", "_validation"): "what cannot be read is warned of",
     ("_atoms", "kernels"): "products with a dictionary are operations on batches",
+    ("_atoms", "_lump"): "moments of the columns are computed once",
+    ("_atoms", "_row_map"): "products with a dictionary are those with a matrix",
+    ("_lump", "_row_map"): "products with moments are those with a matrix",
+    ("_row_map", "kernels"): "products of rows and a matrix are operations on batches",
     ("optim", "kernels"): "a step of all atoms is one operation",
     ("reconstruction", "_atoms"): "terms see arrays and atoms",
+    ("reconstruction", "_lump"): "approximate Hessians hold the largest features",
     ("reconstruction", "kernels"): "the linear systems of a transfer are operations on batches",
     ("problem", "certificate"): "a problem certifies its codes",
     ("execution", "solvers"): "codes that fall short are computed again by another solver",

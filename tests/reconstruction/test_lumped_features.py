@@ -1,5 +1,7 @@
 """Softmax codes where small features are lumped together in approximate systems."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.special
@@ -11,6 +13,7 @@ from skdict_sup import _lump as lumps
 from skdict_sup._atoms import Atoms
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
+from skdict_sup.reconstruction._lumped_softmax import LumpedSoftmax
 
 N_LARGEST, P, M = 12, 6, 60
 PRIORS = {
@@ -43,6 +46,11 @@ def problem_of(D, prior=PRIORS["kl"]):
     return Problem(as_reconstruction("softmax"), prior, Atoms(D))
 
 
+def coarse_of(problem):
+    """The approximation of a problem, in double precision."""
+    return replace(problem, reconstruction=LumpedSoftmax())
+
+
 def hessian_of(problem, data, code):
     return problem.hessian(data, code, *problem.evaluate(data, code))
 
@@ -60,7 +68,7 @@ def test_moments_are_exact_where_other_columns_are_equal():
     np.testing.assert_allclose(hessian.product(direction), exact, atol=1e-11)
     np.testing.assert_allclose(hessian.diagonal, problem.diagonal(code, None), atol=1e-11)
     for found, expected in zip(
-        problem.coarse.evaluate(data, code), problem.evaluate(data, code), strict=True
+        coarse_of(problem).evaluate(data, code), problem.evaluate(data, code), strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=1e-11)
 
@@ -83,9 +91,9 @@ def test_slopes_of_the_coarse_loss_are_its_derivatives():
     rng, step = np.random.default_rng(1), 1e-6
     code, direction = rng.normal(size=(2, len(X), P))
     problem = problem_of(D)
-    data = problem.observe(X)
-    ends = [problem.coarse.evaluate(data, code + k * step * direction)[1] for k in (1, -1)]
-    slope = problem.coarse.evaluate(data, code)[0]
+    data, coarse = problem.observe(X), coarse_of(problem)
+    ends = [coarse.evaluate(data, code + k * step * direction)[1] for k in (1, -1)]
+    slope = coarse.evaluate(data, code)[0]
     expected = -(slope * direction).sum(axis=1)
     np.testing.assert_allclose((ends[0] - ends[1]) / (2 * step), expected, atol=1e-8)
 
@@ -156,3 +164,60 @@ def test_gradients_are_those_of_finite_differences(prior):
     found = code_vjp(X, D, code, cotangent, prior=prior, transfer="softmax").dictionary
     expected = (loss(1) - loss(-1)) / (2 * step)
     np.testing.assert_allclose((found * direction).sum(), expected, rtol=1e-4, atol=1e-5)
+
+
+@every_prior
+def test_single_precision_differs_by_its_rounding(prior):
+    X, D = counts()
+    code = np.random.default_rng(1).normal(size=(len(X), P))
+    problem = problem_of(D, prior)
+    data = problem.observe(X)
+    for approximation, exact in [
+        (problem.coarse, coarse_of(problem)),
+        (problem.single[0], problem),
+    ]:
+        for found, expected in zip(
+            approximation.evaluate(data, code), exact.evaluate(data, code), strict=True
+        ):
+            assert found.dtype == np.float64
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+    direction = np.random.default_rng(2).normal(size=code.shape)
+    exact = hessian_of(problem, data, code)
+    for found in (hessian_of(each, data, code) for each in problem.single):
+        np.testing.assert_allclose(found.product(direction), exact.product(direction), atol=1e-5)
+        np.testing.assert_allclose(found.diagonal, exact.diagonal, atol=1e-5)
+        system = np.full(code.shape, 0.1), np.ones(code.shape, bool), 1e-40 * direction, 1e-4
+        solution, expected = found.solve(*system), exact.solve(*system)
+        np.testing.assert_allclose(1e40 * solution, 1e40 * expected, rtol=1e-3, atol=1e-3)
+
+
+def test_documents_far_from_typical_ones_end_with_exact_systems():
+    X, D = counts(40, seed=3)
+    solution = encode(X, 8 * D, prior=KL(1e-6, 0.1), transfer="softmax")
+    assert solution.converged.all()
+    assert solution.n_iter.max() > 6
+    assert solution.n_iter.max() <= 30
+
+
+def test_rough_adjoints_are_solved_in_single_precision_where_this_is_enough():
+    X, D = counts(12)
+    rng = np.random.default_rng(3)
+    code, rhs = rng.normal(size=(2, len(X), P))
+    problem = problem_of(D)
+    for least in (1e-2, 1e-9):
+        curvature = np.full(code.shape, least)
+        terms = code, curvature, np.ones(code.shape, bool), rhs, problem.atoms, None
+        x = problem.reconstruction.solve(*terms, 1e-4)
+        residual = problem.product(x, code, None) + curvature * x - rhs
+        sizes = np.linalg.norm(residual, axis=1) / np.linalg.norm(rhs, axis=1)
+        assert sizes.max() <= 5e-3
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e25])
+def test_codes_out_of_the_range_of_single_precision_converge(factor):
+    X, D = counts(5)
+    prior = KL(0.01 * factor, 0.1 / factor)  # a larger dictionary has smaller codes
+    found = encode(X, factor * D, prior=prior, transfer="softmax")
+    assert found.converged.all()
+    expected = encode(X, D, prior=PRIORS["kl"], transfer="softmax")
+    np.testing.assert_allclose(factor * found.code, expected.code, atol=1e-6)
