@@ -129,6 +129,7 @@ class Task:
 
     def __init__(self, name, source, target, n_components):
         self.name, self.side = name, min(MOST_SIDE, max(source.side, target.side))
+        self.source_name, self.target_name = source.name, target.name
         images = fitted(source.X, self.side).reshape(len(source.X), -1)
         self.mean = images.mean(axis=0)
         variance, axes = np.linalg.eigh(np.cov(images.T, dtype=np.float64))

@@ -44,8 +44,9 @@ def _section(task, found):
     return [
         f"## From {task.name}",
         "",
-        f"Source: {len(task.source)} images without labels, {task.source.shape[1]} principal"
-        f" components. Target: {task.n_classes} classes; {_counts(task)}.",
+        f"Source: {task.source_name}, {len(task.source)} images without labels,"
+        f" {task.source.shape[1]} principal components. Target: {task.target_name},"
+        f" {task.n_classes} classes; {_counts(task)}.",
         "",
         "Accuracy on test images in %, mean and standard deviation over draws of labels:",
         "",
@@ -70,7 +71,8 @@ def page(found, settings, about, quick):
         "A dictionary is learned from images of one kind, without labels, and images of another"
         " kind are classified with few labels, as in table 5 of Bradley and Bagnell, 2008. Images"
         " are reduced to the principal components of the source and scaled to norm one; PCA is"
-        f" maxent on these signals. L1 and KL are maxent on the two halves of codes over"
+        " maxent on these signals; PCA, distorted also has distorted copies of them, up to 20 of"
+        " each. L1 and KL are maxent on the two halves of codes over"
         f" {settings.atoms} atoms, learned from the source (`ElasticNet(lam=0.1)`). KL + backprop"
         " is `SupervisedDictionaryClassifier` with these atoms as `init`, label smoothing 0.1 and"
         " no linear path; where signals are distorted, their images are turned and sheared (8"
@@ -84,7 +86,7 @@ def page(found, settings, about, quick):
     ]
     for task, results in found:
         lines += _section(task, results)
-    if any("rendered" in task.name for task, _ in found):
+    if any(task.target_name == "rendered letters" for task, _ in found):
         lines += [
             "The letters are rendered from the fonts that Matplotlib contains: each writer has a"
             " font, a slant, proportions, a stroke width and a bent form of each letter, and each"

@@ -32,6 +32,7 @@ from skdict_sup import KL, ElasticNet, OnlineDictionaryLearning, SupervisedDicti
 
 SEED = 0
 COSTS = (0.03, 0.1, 0.3, 1.0, 3.0)  # C of the maxent classifier, for features of typical size one
+N_DISTORTED = 10_000  # distorted copies of a draw of few labels, up to 20 of each signal
 L1_PRIORS = (ElasticNet(0.05), ElasticNet(0.1))
 KL_PRIORS = (KL(0.1, 0.01), KL(0.03, 0.01))
 PARTS = ("letters", "digits")
@@ -109,6 +110,8 @@ class Comparison:
         for name, priors in {"PCA": (None,), "L1": settings.l1, "KL": settings.kl}.items():
             method = partial(self.unsupervised, priors)
             found[name] = method, (priors, COSTS)
+        method = partial(self.unsupervised, (None,), distorted=True)
+        found["PCA, distorted"] = method, (COSTS, N_DISTORTED)
         found["KL + backprop"] = self.supervised, (settings.ways, settings.epochs)
         found["defaults"] = self.defaults, settings.defaults
         return found
@@ -122,18 +125,28 @@ class Comparison:
             self._codes[prior, part] = self._features(prior, getattr(self.task, part)[0])
         return self._codes[prior, part]
 
-    def unsupervised(self, priors, n, draws):
+    def _drawn(self, n, draw, distorted=False):
+        """Signals and labels of a draw, and where asked for distorted copies of them."""
+        X, y = (part[self.task.draw(n, draw)] for part in self.task.train)
+        if not distorted:
+            return X, y
+        n_copies = int(np.clip(N_DISTORTED // n, 1, 20))
+        change, rng = distortion(self.task), np.random.default_rng(draw)
+        parts = [X, *(change(X, rng) for _ in range(n_copies))]
+        return np.concatenate(parts), np.tile(y, len(parts))
+
+    def unsupervised(self, priors, n, draws, distorted=False):
         """Maxent on features whose dictionary has seen no labels."""
-        (X, y), tried = self.task.train, {}
-        rows = [self.task.draw(n, draw) for draw in range(draws)]
+        tried, drawn = {}, [self._drawn(n, draw, distorted) for draw in range(draws)]
         for prior in priors:
             begin = time.process_time()
-            inputs = [self._features(prior, X[r]) for r in rows]
+            inputs = [self._features(prior, X) for X, _ in drawn]
             coding = time.process_time() - begin
             held_out = self._kept_features(prior, "held_out")
             for C in COSTS:
                 begin = time.process_time()
-                models = [maxent(C).fit(A, y[r]) for A, r in zip(inputs, rows, strict=True)]
+                pairs = zip(inputs, (y for _, y in drawn), strict=True)
+                models = [maxent(C).fit(*pair) for pair in pairs]
                 seconds = (time.process_time() - begin + coding) / draws
                 errors = [model.error(held_out, self.task.held_out[1]) for model in models]
                 tried[100 - np.mean(errors), -C, repr(prior)] = prior, models, seconds
@@ -146,7 +159,7 @@ class Comparison:
 
     def _learned(self, way, n, draw, epochs):
         """Classifier that begins with the dictionary of the source, and seconds."""
-        X, y = (part[self.task.draw(n, draw)] for part in self.task.train)
+        X, y = self._drawn(n, draw)
         model = SupervisedDictionaryClassifier(
             len(self.D),
             prior=way.prior,
@@ -182,7 +195,7 @@ class Comparison:
         """Default settings, without the source."""
         accuracies, validation, seconds = [], [], []
         for draw in range(draws):
-            X, y = (part[self.task.draw(n, draw)] for part in self.task.train)
+            X, y = self._drawn(n, draw)
             begin = time.process_time()
             model = SupervisedDictionaryClassifier(random_state=SEED)
             model.set_params(**dict(self.settings.defaults)).fit(X, y)
@@ -191,12 +204,12 @@ class Comparison:
             validation.append(100 * model.score(*self.task.held_out))
         return Result(tuple(accuracies), np.mean(validation), "-", np.mean(seconds))
 
-    def measure(self):
-        """{n: {method: result}}, for all sizes up to that of the training set."""
+    def measure(self, labels=None):
+        """{n: {method: result}}, for all sizes (or those given) that the training set has."""
         found = {}
         for n, draws in zip(self.settings.sizes, self.settings.draws, strict=True):
-            if n > len(self.task.train[0]):
-                break
+            if n > len(self.task.train[0]) or n not in (labels or self.settings.sizes):
+                continue
             found[n] = {}
             for name, (method, depends) in self.columns().items():
                 key = f"{name} {n} {draws} {depends} {self.key}"
@@ -212,13 +225,14 @@ def rendered_letters(quick):
     from _letters import DIGITS, LETTERS, TEST_FONTS, TRAIN_FONTS, written  # needs the fonts
 
     n, n_test = (400, 100) if quick else (26_000, 5000)
-    sets = written(LETTERS, TRAIN_FONTS, 64, n, 1), written(LETTERS, TEST_FONTS, 20, n_test, 2)
+    fonts, test_fonts = (TRAIN_FONTS[:2], TEST_FONTS[:1]) if quick else (TRAIN_FONTS, TEST_FONTS)
+    sets = written(LETTERS, fonts, 64, n, 1), written(LETTERS, test_fonts, 20, n_test, 2)
     X, y, writers = (np.concatenate(parts) for parts in zip(*sets, strict=True))
     is_test = np.arange(len(X)) >= n
     target = Images("rendered letters", X, y, writers + 64 * is_test, is_test)
     if not quick and common.data_file("mnist.npz") is not None:
         return digits("train"), target
-    X, y, _ = written(DIGITS, TRAIN_FONTS, 64, 300 if quick else 20_000, 3)
+    X, y, _ = written(DIGITS, fonts, 64, 300 if quick else 20_000, 3)
     return Images("rendered digits", X, y), target
 
 
@@ -255,6 +269,7 @@ def tasks(options):
 OPTIONS = {
     "--source": {"type": Path, "help": "npz file of images to learn a dictionary from"},
     "--target": {"type": Path, "help": "npz file of images to classify"},
+    "--labels": {"type": int, "nargs": "+", "help": "some of the numbers of labels"},
 }
 
 
@@ -267,7 +282,7 @@ def main(given=None):
     found = []
     for name, (source, target) in tasks(options).items():
         task = Task(name, source, target, settings.components)
-        found.append((task, Comparison(task, settings, kept).measure()))
+        found.append((task, Comparison(task, settings, kept).measure(options.labels)))
     publish(page(found, settings, about, options.quick), options.output)
     return found
 

@@ -185,7 +185,7 @@ def test_the_protocol_runs(transfer, tmp_path, capsys, from_files):
         given = ["--only", "letters"]
     ((_, found),) = transfer.main(["--quick", *given])
     assert list(found) == [60]
-    assert list(found[60]) == ["PCA", "L1", "KL", "KL + backprop", "defaults"]
+    assert list(found[60]) == [*("PCA", "L1", "KL", "PCA, distorted", "KL + backprop", "defaults")]
     for result in found[60].values():
         assert 0 <= result.test[0] <= 100
         assert result.seconds >= 0
