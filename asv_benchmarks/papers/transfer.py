@@ -226,7 +226,8 @@ def rendered_letters(quick):
 
     n, n_test = (400, 100) if quick else (26_000, 5000)
     fonts, test_fonts = (TRAIN_FONTS[:2], TEST_FONTS[:1]) if quick else (TRAIN_FONTS, TEST_FONTS)
-    sets = written(LETTERS, fonts, 64, n, 1), written(LETTERS, test_fonts, 20, n_test, 2)
+    letters = LETTERS[: 5 if quick else None]
+    sets = written(letters, fonts, 64, n, 1), written(letters, test_fonts, 20, n_test, 2)
     X, y, writers = (np.concatenate(parts) for parts in zip(*sets, strict=True))
     is_test = np.arange(len(X)) >= n
     target = Images("rendered letters", X, y, writers + 64 * is_test, is_test)
