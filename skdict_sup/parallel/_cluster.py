@@ -3,6 +3,8 @@
 Without a cluster there is one place, this process, and what begins is computed at once.
 """
 
+import gc
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
@@ -11,7 +13,8 @@ from typing import Any
 from ._blocks import gram_parts, gram_rows, joined_atoms
 
 _FAN_IN = 4  # parts that one task merges
-_PATIENCE = 20.0  # seconds after which it is checked whether there is anything to wait for
+_PATIENCE = 2.0  # seconds after which it is checked whether there is anything to wait for
+_RETURN = 300.0  # seconds in which a cluster that has lost all workers has to have one again
 _LARGE_GRAPH = "distributed.admin.large-graph-warning-threshold"
 
 
@@ -143,32 +146,57 @@ def begin(*nodes):
         return dask.persist(*nodes)
 
 
+class LostWorkersError(Exception):
+    """All workers were lost that the cluster had when something was sent to it."""
+
+    def __init__(self, n_workers):
+        super().__init__(n_workers)
+        self.n_workers = n_workers
+
+
 def fetch(begun, workers_then):
     """Value of a node that has begun, when the cluster had some workers.
 
-    Raises if none of them is left: Dask then never runs what was to run on one of them, not even
-    on new workers.
+    Raises `LostWorkersError` if none of them is left: Dask then never runs what was to run on one
+    of them, not even on new workers.
     """
-    client = active_client()
-    if client is None:
+    if active_client() is None:
         return begun.compute()
-    from distributed import TimeoutError, futures_of
+    from distributed import TimeoutError, futures_of, wait
 
-    future = futures_of(begun)[0]
+    future, patience = futures_of(begun)[0], _PATIENCE
     while True:
         try:
-            return future.result(timeout=_PATIENCE)
+            wait(future, timeout=_PATIENCE)
+            patience *= 2  # a large state takes longer to come
+            return future.result(timeout=patience)
         except TimeoutError:
-            if future.done():  # the task has raised it
-                raise
-            left = client.nthreads()
-        if left and workers_then and not workers_then.intersection(left):
+            if future.status == "error":  # which it may have become in the meantime
+                return future.result()
+        if workers_then and not workers_then.intersection(workers()):
+            raise LostWorkersError(len(workers_then))
+
+
+def release(nodes):
+    """Release nodes that have begun, even if there are references to them."""
+    from distributed import futures_of
+
+    for future in futures_of(nodes):
+        future.release()
+
+
+def wait_for_workers(n_lost):
+    """Wait until a cluster that has lost all its workers has one again."""
+    gc.collect()  # the scheduler forgets blocks once no node of them is left, in a cycle either
+    end = time.monotonic() + _RETURN
+    while not workers():
+        if time.monotonic() > end:
             raise RuntimeError(
-                f"All {len(workers_then)} workers of a batch were lost before it was computed, "
-                f"and {len(left)} others do not go on with it. Restart the client "
-                "(client.restart()) and call parallel.fit again, with the checkpoint of this fit "
-                "if it has one."
+                f"All {n_lost} workers of the cluster were lost, and no worker has come back for "
+                f"{_RETURN:g} s. Start workers, and call parallel.fit again, with the checkpoint "
+                "of this fit if it has one."
             )
+        time.sleep(0.1)
 
 
 def submit_round(step, last, sizes, shards, constants):

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from .._array import is_dask, is_sparse, to_numpy
+from .._validation import collect_warnings
 from . import _cluster
 from ._blocks import placed
 from ._dask import known_rows, whole_columns
+from ._plan import rows_in
 
 
 class Rows:
@@ -44,6 +46,11 @@ class Rows:
         loaded = _cluster.load([self._blocks[i] for i in new], [homes[i] for i in new])
         self._kept |= {i: (block, homes[i]) for i, block in zip(new, loaded, strict=True)}
 
+    def forget(self):
+        """Forget the blocks that were loaded."""
+        _cluster.release([block for block, _ in self._kept.values()])
+        self._kept = {}
+
     def pieces(self, ranges, place=None):
         """Pieces of ranges of rows, in order, for a task at a place."""
         found = []
@@ -71,6 +78,11 @@ class Rows:
         parts = _cluster.compute_all(cut_all, tasks)
         return join([(part, 0, part.shape[0]) for part in parts])
 
+    def place(self, row):
+        """Words for the place of a row."""
+        number = int(np.searchsorted(self._edges, row, side="right")) - 1
+        return f"block {number}, which begins at row {self._edges[number]}: row {row} of X"
+
     def _parts(self, ranges):
         """Numbers of the blocks of ranges, each with the first and the last row within it."""
         found = []
@@ -93,6 +105,9 @@ class Held:
 
     def keep(self, shards, places):
         """Do nothing: all rows are in memory."""
+
+    def forget(self):
+        """Do nothing: no blocks were loaded."""
 
     def pieces(self, ranges, place=None):
         """Pieces of ranges of rows, in order."""
@@ -119,6 +134,48 @@ def naming_rows(ranges):
         raise placed(error, f"the shard that begins at row {ranges[0][0]}") from error
 
 
+@contextmanager
+def naming_rows_of_sample(array, sample, ranges, check):
+    """Say in errors of what follows which row of a sample has caused them, if it is one.
+
+    `sample` has the rows of an array (`Rows`) in ranges, and `check(rows)` raises if there is one
+    among some rows that is refused.
+    """
+    try:
+        yield
+    except (TypeError, ValueError):
+        found = _first_refused(check, sample)
+        if found is None:
+            raise
+        number, error = found
+        place = array.place(int(rows_in(ranges)[number]))
+        raise placed(error, f"{place} alone") from error
+
+
+def _first_refused(check, rows):
+    """Number of the first row that a check refuses, and the error of this row; or None."""
+    if _error_of(check, rows) is None:
+        return None
+    first, stop = 0, rows.shape[0]
+    while stop - first > 1:
+        middle = (first + stop) // 2
+        if _error_of(check, rows[first:middle]) is None:
+            first = middle
+        else:
+            stop = middle
+    error = _error_of(check, rows[first:stop])
+    return None if error is None else (first, error)
+
+
+def _error_of(check, rows):
+    try:
+        with collect_warnings():
+            check(rows)
+    except (TypeError, ValueError) as error:
+        return error
+    return None
+
+
 def cut(block, start, stop):
     """Rows of a piece; a copy of them, so that the block is not kept with them."""
     part = _rows(block, start, stop)
@@ -131,17 +188,16 @@ def cut_all(block, parts):
 
 
 def join(pieces) -> Any:
-    """Rows of pieces, as one array or CSR matrix in host memory."""
+    """Rows of pieces, as one array or, if all are sparse, CSR matrix in host memory."""
     parts = [_rows(*piece) for piece in pieces]
     if len(parts) == 1:
         return parts[0]
-    if is_sparse(parts[0]):
+    if all(map(is_sparse, parts)):
         from scipy.sparse import vstack
 
         return vstack(parts, format="csr")
-    return np.concatenate(parts)
+    return np.concatenate([part.toarray() if is_sparse(part) else part for part in parts])
 
 
 def _rows(block, start, stop):
-    part = block[start:stop]
-    return part if is_sparse(part) else to_numpy(part)
+    return block.tocsr()[start:stop] if is_sparse(block) else to_numpy(block[start:stop])

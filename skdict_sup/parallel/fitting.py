@@ -23,9 +23,10 @@ from .unsupervised import fit_online
 
 _SUPERVISED = SupervisedDictionaryClassifier, SupervisedDictionaryRegressor
 _SHARDS = 8  # shards of a mini-batch by default
-# a model of rounds, from measurements: seconds for each, for each byte of the state, and for the
-# gradient of one signal of one feature over one atom on one core
-_ROUND_SECONDS, _BYTE_SECONDS, _SIGNAL_SECONDS = 0.02, 2e-8, 1.5e-10
+# a model of rounds: seconds for each, for each byte of the state, and for the gradient of one
+# signal of one feature over one atom on one core; they fit rounds of 16 384 signals by one and two
+# local processes in docs/results/scale.md, with labels (300 atoms) and without (100)
+_ROUND_SECONDS, _BYTE_SECONDS, _SIGNAL_SECONDS = 0.1, 1e-8, 4.2e-11
 
 
 def fit(  # noqa: PLR0913 - keyword-only settings

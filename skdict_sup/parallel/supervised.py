@@ -27,9 +27,9 @@ from ..supervised.trainer import Training
 from ._blocks import without_training
 from ._cluster import Step
 from ._plan import pass_ranges, rounds, rows_in
-from ._rounds import run_rounds
+from ._rounds import Rounds
 from ._sample import Sample
-from ._source import join, naming_rows
+from ._source import join, naming_rows, naming_rows_of_sample
 from ._targets import Targets, known_classes, read_targets
 
 
@@ -199,7 +199,7 @@ class Passes:
             lambda number, this: [((seed, number, i),) for i in range(len(this.shards))],
         )
         self.epochs.begin_batch()
-        for one in run_rounds(work, done.state, plan, done.n_done, self.arrays):
+        for one in Rounds(work, done.state, plan, done.n_done, self.arrays):
             done = done.after(one.report)
             if self.verbose > 1:
                 loss = f"loss {one.report[0]:.6g}" if one.report else "no labels"
@@ -233,7 +233,9 @@ def fit_supervised(estimator, arrays, data, *, classes, batch_size, shard, check
     with restore_on_error(estimator), one_blas_thread():
         reading, known, found = _reading(estimator, arrays, classes)
         sample = Sample.drawn(estimator, arrays, *found)
-        samples, targets = reading._read_samples(*sample.arrays, reset=True, **known)
+        check = partial(reading._signals, reset=True)
+        with naming_rows_of_sample(arrays[0], sample.arrays[0], sample.ranges, check):
+            samples, targets = reading._read_samples(*sample.arrays, reset=True, **known)
         estimator.n_features_in_ = reading.n_features_in_
         check_training(estimator)
         samples, held_out = sample.divided(estimator, samples)

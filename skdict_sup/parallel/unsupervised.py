@@ -5,6 +5,7 @@ order, on one of them: results do not depend on blocks, workers or repeated task
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -19,8 +20,8 @@ from ..estimators._parameters import check_parameters
 from . import _plan
 from ._cluster import Step
 from ._plan import count, pass_ranges, rounds, sample_ranges
-from ._rounds import run_rounds
-from ._source import join, naming_rows
+from ._rounds import Rounds
+from ._source import join, naming_rows, naming_rows_of_sample
 
 
 @dataclass
@@ -100,8 +101,10 @@ def fit_online(estimator, X, *, batch_size, shard, checkpoints):
 
 def _begin(estimator, X, batch_size, checkpoints):
     """Progress of a checkpoint, or that before the first signal."""
-    sample = X.gather(sample_ranges(X.shape[0], _plan.SAMPLE))
-    signals = estimator._signals(sample, reset=True)
+    ranges = sample_ranges(X.shape[0], _plan.SAMPLE)
+    sample, check = X.gather(ranges), partial(estimator._signals, reset=True)
+    with naming_rows_of_sample(X, sample, ranges, check):
+        signals = check(sample)
     check_parameters(estimator, estimator._learning)
     stored = None if checkpoints is None else checkpoints.load(X=sample)
     if stored is not None:
@@ -130,7 +133,7 @@ def _run_pass(estimator, X, progress, shard, checkpoints):
     constants = Constants(settings, bool(estimator.allow_nan), estimator.device)
     # parts are added one by one, as `partial_fit` adds them
     work = Step(share, measure_shard, None, advance, constants, _first_signals)
-    for done in run_rounds(work, progress.state, plan, progress.n_done, (X,)):
+    for done in Rounds(work, progress.state, plan, progress.n_done, (X,)):
         progress.total += done.report
         progress.n_done, progress.n_batches = done.number + 1, progress.n_batches + 1
         if estimator.verbose > 1:

@@ -1,0 +1,129 @@
+"""Fits that lose all workers at once: they go on with the bits of a whole fit, or say why not."""
+
+import dask
+import pytest
+from distributed import Client, LocalCluster, Worker
+from lazy import assert_bits, blocks
+from learners import classifier, digits, unsupervised
+
+from skdict_sup import ElasticNet, parallel
+from skdict_sup.parallel import _cluster, _rounds
+
+X, Y = digits()
+PRIOR = ElasticNet(lam=0.3, lam2=0.01)
+LEARNED = "components_", "coef_", "intercept_", "objective_curve_", "loss_curve_"
+MAKERS = {
+    "online": (unsupervised, {"prior": PRIOR, "tol": 0}, None),
+    "classifier": (classifier, {"nu": 1e-3, "dropout": 0.2}, Y),
+}
+SIZES = {"batch_size": 32, "shard": 16}  # five rounds in a pass
+LOST = r"All 1 workers of the cluster were lost; with new ones, parallel\.fit repeats"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),  # of old Dask
+]
+
+
+@pytest.fixture(scope="module")
+def local():
+    """A cluster of workers within this process, which has none."""
+    options = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    with LocalCluster(**options) as made, Client(made):
+        made.here = []
+        yield made
+        while made.here:
+            made.sync(end_worker, made)
+
+
+@pytest.fixture(autouse=True)
+def _begin_with_a_worker(local, monkeypatch):
+    if not local.here:
+        local.sync(begin_worker, local)
+    monkeypatch.setattr(_cluster, "_PATIENCE", 0.2)
+    monkeypatch.setattr(_cluster, "_RETURN", 0.5)
+
+
+async def begin_worker(local):
+    local.here.append(await Worker(local.scheduler_address, nthreads=1, dashboard=False))
+
+
+async def end_worker(local):
+    await local.here.pop().close(executor_wait=False)
+
+
+def lose(local, *, comes_back=True):
+    """Close the worker of a cluster, whose results are not moved, and start another."""
+    local.sync(end_worker, local)
+    if comes_back:
+        local.sync(begin_worker, local)
+
+
+def fit(name, lazy, **options):
+    make, params, y = MAKERS[name]
+    return parallel.fit(make(**params), lazy, y, **SIZES, **options)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    with dask.config.set(scheduler="synchronous"):
+        return {name: fit(name, blocks(X, 50)) for name in MAKERS}
+
+
+def assert_same(found, expected):
+    for name in LEARNED:
+        if hasattr(expected, name):
+            assert_bits(getattr(found, name), getattr(expected, name), name)
+
+
+def before(monkeypatch, owner, name, numbers, action):
+    """Call an action before some calls of a method, which are counted from one."""
+    calls, method = [], getattr(owner, name)
+
+    def called(*args):
+        calls.append(1)
+        if len(calls) in numbers:
+            action()
+        return method(*args)
+
+    monkeypatch.setattr(owner, name, called)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "number", "lineage"),
+    [
+        ("online", "_receive", 3, 16),  # a round is on its way
+        ("online", "_fetch_state", 2, 2),  # and none is, but a state is fetched
+        ("online", "state", 1, 16),
+        ("classifier", "_receive", 7, 2),
+    ],
+)
+def test_rounds_are_repeated_by_new_workers(
+    local, monkeypatch, expected, name, method, number, lineage
+):
+    monkeypatch.setattr(_rounds, "_LINEAGE", lineage)
+    before(monkeypatch, _rounds.Rounds, method, [number], lambda: lose(local))
+    with pytest.warns(UserWarning, match=LOST) as found:
+        fitted = fit(name, blocks(X, 50))
+    assert len(found) == 1
+    assert_same(fitted, expected[name])
+
+
+@pytest.mark.filterwarnings("ignore:All 1 workers")  # dask may be quicker to repeat what is lost
+def test_blocks_that_were_persisted_are_computed_again(local, monkeypatch, expected):
+    before(monkeypatch, _rounds.Rounds, "_receive", [3], lambda: lose(local))
+    assert_same(fit("online", blocks(X, 50).persist()), expected["online"])
+
+
+def test_a_fit_ends_if_no_worker_comes_back(local, monkeypatch):
+    before(monkeypatch, _rounds.Rounds, "_receive", [3], lambda: lose(local, comes_back=False))
+    model = unsupervised(prior=PRIOR)
+    with pytest.raises(RuntimeError, match=r"no worker has come back for 0.5 s\. Start workers"):
+        parallel.fit(model, blocks(X, 50), **SIZES)
+    assert not hasattr(model, "components_")
+
+
+def test_a_fit_ends_if_workers_are_lost_again_and_again(local, monkeypatch):
+    before(monkeypatch, _rounds.Rounds, "_receive", range(3, 99), lambda: lose(local))
+    message = r"All 1 workers of the cluster were lost 3 times in batch 3: .* more memory"
+    with pytest.warns(UserWarning, match=LOST), pytest.raises(RuntimeError, match=message):
+        fit("online", blocks(X, 50))
