@@ -1,30 +1,39 @@
-"""Code of the README and of the user guide, run in order, page by page, on less data.
+"""Code of the README and of the pages, run in order, page by page.
 
-Blocks with an option, such as a caption that names the package that they need, are not run.
+What a page shows as the output of a block is compared with what the block prints; such pages are
+run as they are, and others on less data. Blocks with an option, such as a caption that names the
+package that they need, are not run.
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sklearn.datasets
+from page_code import alike, blocks, run
+
+from skdict_sup.solvers import SOLVERS
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs" / "user_guide"
+DOCS = ROOT / "docs"
 # what makes it slow: samples, and atoms of estimators
 SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}
-NEEDS = {"nn.rst": "torch", "scale.rst": "dask"}  # packages that pages need
-PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.rst"))]
-
-
-def blocks(page):
-    """Python code of a page, with the line that it begins at."""
-    text = page.read_text(encoding="utf-8")
-    if page.suffix == ".md":
-        return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    found = re.findall(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text, re.MULTILINE)
-    return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in found]
+NEEDS = {  # packages that pages need
+    "backends.md": "torch",
+    "nn.rst": "torch",
+    "pytorch.rst": "torch",
+    "scale.rst": "dask",
+    "large_data.rst": "dask",
+    "spams.rst": "spams",
+}
+FOLDERS = ("", "user_guide", "how_to", "migration")
+PAGES = [ROOT / "README.md"]
+PAGES += [
+    page
+    for folder in FOLDERS
+    for page in sorted((DOCS / folder).glob("*"))
+    if page.suffix in (".rst", ".md")
+]
 
 
 def few_digits(**settings):
@@ -37,18 +46,73 @@ def few_digits(**settings):
 load_digits = sklearn.datasets.load_digits
 
 
-@pytest.mark.filterwarnings("default")  # of so few samples some are to be expected
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+def smaller(code):
+    """Code for fewer samples and atoms."""
+    for old, new in SMALLER.items():
+        code = code.replace(old, new)
+    return code
+
+
+@pytest.fixture
+def registered_solvers():
+    """Solvers that a page registers are forgotten after it."""
+    before = dict(SOLVERS)
+    yield
+    SOLVERS.clear()
+    SOLVERS.update(before)
+
+
+def ids(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+CURE = "If this is right, run python tests/support/page_code.py with the page."
+WITH_CODE = [page for page in PAGES if page.exists() and blocks(page)]
+SHOWING = [page for page in WITH_CODE if any(block.output for block in blocks(page))]
+
+
+def require(page):
+    """Skip a page whose package is not installed."""
     if page.name in NEEDS:
         pytest.importorskip(NEEDS[page.name])
+
+
+@pytest.mark.filterwarnings("default")  # of so few samples some are to be expected
+@pytest.mark.parametrize("page", [page for page in WITH_CODE if page not in SHOWING], ids=ids)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    require(page)
     monkeypatch.setattr(sklearn.datasets, "load_digits", few_digits)
     monkeypatch.chdir(tmp_path)
-    parts = blocks(page)
+    parts = [block.code for block in blocks(page)]
     parts = [part for part in parts if "class Counts" not in part]  # test_regression_losses does
     parts.sort(key=lambda part: "TRUSTED = [" not in part)  # a list that stands below its use
     names = {"__name__": page.stem}
     for part in parts:
-        for old, new in SMALLER.items():
-            part = part.replace(old, new)
-        exec(compile(part, str(page), "exec"), names)
+        run(smaller(part), names, page)
+
+
+@pytest.mark.parametrize("page", SHOWING, ids=ids)
+def test_a_page_shows_what_its_code_prints(page, tmp_path, monkeypatch, registered_solvers):
+    require(page)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": page.stem}
+    for block in blocks(page):
+        found = run(block.code, names, page)
+        if block.output is not None:
+            message = f"{page} shows\n{block.output}\nbut the code prints\n{found}\n{CURE}"
+            assert alike(block.output, found), message
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"),
+    [("a 0.981\n", "a  0.983"), ("[2e-15]", "[7e-14]"), ("0.5 dB", "0.6 dB")],
+)
+def test_outputs_that_differ_in_last_digits_are_alike(expected, found):
+    assert alike(expected, found)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"), [("0.90", "0.95"), ("3 of 4", "4 of 4"), ("True", "False"), ("0.1", "")]
+)
+def test_outputs_that_differ_are_found(expected, found):
+    assert not alike(expected, found)
