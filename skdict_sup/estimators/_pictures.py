@@ -45,9 +45,12 @@ def image_shape_of(estimator: Any) -> Any:
         known = [(*estimator.patch_size_, estimator.n_channels_in_)]
     else:
         augment = getattr(estimator, "augment", None)
-        steps = getattr(augment, "steps", [augment])
-        known = [step.image_shape for step in steps if hasattr(step, "image_shape")]
-    for height, width, n_channels in known:
+        steps = getattr(augment, "steps", None)
+        steps = steps if isinstance(steps, tuple) else (augment,)
+        shapes = [getattr(step, "image_shape", None) for step in steps]
+        # custom functions may have any attributes
+        known = [shape for shape in shapes if isinstance(shape, tuple) and len(shape) in (2, 3)]
+    for height, width, n_channels in ((*shape, 1)[:3] for shape in known):
         if height * width * n_channels == n_features and n_channels in (1, 3):
             return (height, width, 3) if n_channels == 3 else (height, width)
     side = math.isqrt(n_features)

@@ -93,6 +93,8 @@ def test_values_are_plain_text_of_one_short_line():
         ((9, 63), {"augment": RandomShift((7, 9))}, (9, 99)),
         ((9, 64), {"augment": RandomShift((4, 16))}, (6, 162)),
         ((9, 63), {"augment": Compose([GaussianNoise(), RandomShift((7, 9))])}, (9, 99)),
+        ((9, 63), {"augment": SimpleNamespace(image_shape=(7, 9), steps=3)}, (9, 99)),
+        ((9, 63), {"augment": SimpleNamespace(image_shape="7 x 9")}, None),
         ((9, 75), {"augment": RandomShift((5, 5, 3))}, (7, 63)),
         ((9, 60), {"patch_size_": (4, 5), "n_channels_in_": 3}, (6, 63)),
     ],
