@@ -52,7 +52,7 @@ def test_a_decision_function_is_the_sum_of_contributions(name, n_classes):
     assert (parts.linear is not None) == hasattr(model, "linear_coef_")
 
 
-@pytest.mark.parametrize("target", [HEIGHTS, HEIGHTS[:, :1], HEIGHTS[:, 0]], ids=np.shape)
+@pytest.mark.parametrize("target", [HEIGHTS, HEIGHTS[:, 0]], ids=np.shape)
 @formulation
 def test_a_prediction_is_the_sum_of_contributions(name, target):
     model = regressor(**GIVEN | FORMULATIONS[name], max_iter=1).fit(X, target)
@@ -73,6 +73,11 @@ def test_a_contribution_is_a_weight_times_an_entry_of_the_code():
     np.testing.assert_array_equal(parts.atoms, code[:, None, :] * model.coef_[None])
     np.testing.assert_allclose(parts.linear, X @ model.linear_coef_.T, atol=1e-12)
     np.testing.assert_array_equal(parts.intercept, model.intercept_)
+
+
+def test_a_target_in_a_column_keeps_the_axis_of_the_outputs():
+    model = regressor(**GIVEN).fit(X, HEIGHTS[:, :1])
+    assert assert_adds_up(model.contributions(X), model.predict(X)).atoms.shape == (120, 1, 6)
 
 
 def test_both_halves_of_a_code_belong_to_one_atom():
@@ -100,7 +105,8 @@ def test_contributions_to_counts_are_those_to_their_logarithm():
 @cache
 def model_of(name, dtype):
     settings = GIVEN | (FORMULATIONS | ONE_EACH)[name]
-    return classifier(**settings, max_iter=1).fit(X.astype(dtype), Y)
+    few = Y < 3
+    return classifier(**settings, max_iter=1).fit(X[few].astype(dtype), Y[few])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
