@@ -7,6 +7,10 @@ samples of label -1 as unlabelled: the dictionary is learned from all signals, a
 describing all of them while the labelled ones teach it what to tell apart. This example hides most
 labels of the digits, and compares classifiers that see the labelled images alone with one that
 sees all.
+
+The figure shows test errors by the number of labels: at 30 labels the other images help most. It
+runs for less than a minute. The guide: :doc:`../user_guide/supervised`. The reference:
+:class:`~skdict_sup.SupervisedDictionaryClassifier`.
 """
 
 # %%

@@ -7,6 +7,10 @@ that is learned *with* labels has atoms whose codes a linear model can classify:
 the classification loss goes through the codes to the atoms. This example learns both from the
 handwritten digits of scikit-learn, and compares a linear classifier on pixels, on codes over the
 first dictionary, and on codes over the second.
+
+The last figures show atoms before and after, and what that changes in the errors. It runs for less
+than a minute. The guide: :doc:`../user_guide/supervised`. The reference:
+:class:`~skdict_sup.SupervisedDictionaryClassifier`, :class:`~skdict_sup.OnlineDictionaryLearning`.
 """
 
 # %%
