@@ -50,6 +50,7 @@ sphinx_gallery_conf = {
     "reference_url": {"skdict_sup": None},  # names in code are links, to this site too
     "backreferences_dir": "api/examples",  # which examples use what
     "show_memory": False,
+    "write_computation_times": False,  # those pages load scripts from a network
 }
 
 # Neither the build nor a page of the site needs a network: the inventories of other projects and
@@ -69,9 +70,15 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/logo.svg"
 html_context = {"default_mode": "auto"}  # light or dark, as the browser is
 html_theme_options = {
-    "logo": {"text": project},
+    "logo": {
+        "text": project,
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "alt_text": "",  # the name stands beside it
+    },
     "navbar_align": "left",
     "navbar_end": ["release", "theme-switcher"],
     "header_links_before_dropdown": 5,

@@ -8,7 +8,7 @@ the codes over its quadrants. This example compares sparse codes with the triang
 k-means, over dictionaries of equal size and with the same linear classifier.
 
 The figures show textures, accuracies, how these depend on the whitening, and atoms in colour. It
-runs for less than a minute. The guide: :doc:`../user_guide/image`.
+runs for about 15 seconds. The guide: :doc:`../user_guide/image`.
 """
 
 # %%

@@ -9,7 +9,7 @@ noise, :class:`~skdict_sup.image.DictionaryInpainter` codes patches by their obs
 are used with their default settings.
 
 The figures show the photograph with noise and without, enlarged, the learned atoms, and the text
-removed. It runs for less than a minute. The guide: :doc:`../user_guide/image`.
+removed. It runs for about 40 seconds. The guide: :doc:`../user_guide/image`.
 """
 
 # %%

@@ -10,8 +10,8 @@ Here ``lam`` decides how strongly noisy images of digits are denoised: too small
 coded too, too large and the digit fades.
 
 The figures show the steps on the curve of the loss, and the images for three values. It runs for
-less than a minute. The guide: :doc:`../user_guide/sparse_coding`, and
-:doc:`../user_guide/choosing` for what :func:`~skdict_sup.tune_prior` does with this gradient.
+about 10 seconds. The guide: :doc:`../user_guide/sparse_coding`, and :doc:`../user_guide/choosing`
+for what :func:`~skdict_sup.tune_prior` does with this gradient.
 """
 
 # %%

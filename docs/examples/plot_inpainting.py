@@ -12,7 +12,7 @@ methods learn from the same data, and all settings are chosen on images that are
 learning nor for the final errors.
 
 The figures show digits, errors by method, and a photograph with half of its pixels. It runs for
-less than a minute. The guide: :doc:`../user_guide/sparse_coding`. The reference:
+about 30 seconds. The guide: :doc:`../user_guide/sparse_coding`. The reference:
 :class:`~skdict_sup.SparseCoder`, :class:`~skdict_sup.OnlineDictionaryLearning`.
 """
 

@@ -10,7 +10,7 @@ Here, ridge regression is compared with :class:`~skdict_sup.SupervisedDictionary
 predictions are linear in sparse codes, and therefore not linear in the patches.
 
 The figures show halftone, both estimates and original, enlarged, and pairs of atoms. It runs for
-less than a minute. The guide: :doc:`../user_guide/image`.
+about 20 seconds. The guide: :doc:`../user_guide/image`.
 """
 
 # %%

@@ -9,7 +9,7 @@ classifier of the codes. A prior is an object with parameters, so that a search 
 name.
 
 The figures show nonzeros and errors along the path, one image rebuilt at four values, and the
-errors of the search. It runs for less than a minute. The guide: :doc:`../user_guide/choosing`. The
+errors of the search. It runs for about 10 seconds. The guide: :doc:`../user_guide/choosing`. The
 reference: :func:`~skdict_sup.codes_path`, :class:`~skdict_sup.ElasticNet`.
 """
 
