@@ -6,6 +6,9 @@ A linear classifier of pixels cannot tell textures apart that appear at any plac
 orientation. :class:`~skdict_sup.image.PatchFeatures` codes small patches of an image and averages
 the codes over its quadrants. This example compares sparse codes with the triangle features of
 k-means, over dictionaries of equal size and with the same linear classifier.
+
+The figures show textures, accuracies, how these depend on the whitening, and atoms in colour. It
+runs for about 15 seconds. The guide: :doc:`../user_guide/image`.
 """
 
 # %%

@@ -10,6 +10,10 @@ example learns from whole images.
 Sparse codes are compared with mean imputation and with :class:`~sklearn.impute.KNNImputer`. All
 methods learn from the same data, and all settings are chosen on images that are used neither for
 learning nor for the final errors.
+
+The figures show digits, errors by method, and a photograph with half of its pixels. It runs for
+about 30 seconds. The guide: :doc:`../user_guide/sparse_coding`. The reference:
+:class:`~skdict_sup.SparseCoder`, :class:`~skdict_sup.OnlineDictionaryLearning`.
 """
 
 # %%

@@ -8,6 +8,9 @@ same patch of the halftone, and overlapping predictions are averaged.
 :class:`~skdict_sup.image.PatchRegressor` takes images and returns images, with any regressor.
 Here, ridge regression is compared with :class:`~skdict_sup.SupervisedDictionaryRegressor`, whose
 predictions are linear in sparse codes, and therefore not linear in the patches.
+
+The figures show halftone, both estimates and original, enlarged, and pairs of atoms. It runs for
+about 20 seconds. The guide: :doc:`../user_guide/image`.
 """
 
 # %%

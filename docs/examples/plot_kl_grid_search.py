@@ -5,6 +5,9 @@ Choosing lam and p of the KL prior
 The KL prior has two hyper-parameters: the weight ``lam``, and the mean ``p``, which sets how near
 to zero the many small entries of a code are. Priors are objects with parameters of their own, so
 that a grid search in a pipeline reaches both.
+
+The figures show the accuracies of the grid, and how p changes a code. It runs for about 10
+seconds. The guide: :doc:`../user_guide/smooth_priors`. The reference: :class:`~skdict_sup.KL`.
 """
 
 # %%

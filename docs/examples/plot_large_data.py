@@ -7,6 +7,9 @@ spread over the machines of a cluster. This example runs on a cluster of two wor
 process, with the digits of scikit-learn; only the address of the scheduler differs for a cluster
 of machines. It codes lazily, with a certificate for every code, stops a fit after some
 mini-batches, and continues it from its checkpoint.
+
+The figure shows the curve of a fit that was interrupted and continued, its atoms, and the signals
+with the worst codes. It runs for less than a minute. The guide: :doc:`../user_guide/scale`.
 """
 
 # %%

@@ -6,6 +6,9 @@ A solver reaches the exact sparse code of a signal in as many steps as it needs.
 layers are made like its steps, and then learned from signals of one kind, comes as near in a few.
 This example trains the networks of :class:`~skdict_sup.LISTAEncoder` on the digits of scikit-learn
 and draws how far their codes are from the exact ones, layer by layer.
+
+The figure shows one curve for each network; the last lines, how many steps of ISTA a layer is
+worth. It runs for less than a minute. The guide: :doc:`../user_guide/encoders`.
 """
 
 # %%

@@ -7,6 +7,10 @@ patches of a bad image as signals, and patches of a good one as targets, it lear
 dictionaries: each atom, in the space of the bad patches, has a counterpart in the space of the
 good ones, the column of the linear model that belongs to it. Here the bad image is a halftone,
 black and white dots as in a newspaper, and the good one the photograph that it was made from.
+
+The figures show pairs of atoms, and the test images as each method restores them. It runs for
+about 10 seconds. The guide: :doc:`../user_guide/supervised`, and :doc:`../user_guide/image` for
+whole images.
 """
 
 # %%

@@ -5,6 +5,10 @@ Ratings of texts
 Documents as counts of words are distributions: with ``transfer="softmax"``, atoms are directions
 of log-probabilities of words. A dictionary is learned together with a linear model of ratings,
 from texts that are drawn from topics and from words of praise and blame.
+
+The figure compares the entries of an atom with the weights of words in the ratings; both models
+predict equally well here. It runs for about 10 seconds. The guide: :doc:`../user_guide/text`. The
+reference: :class:`~skdict_sup.SupervisedDictionaryRegressor`.
 """
 
 import matplotlib.pyplot as plt

@@ -6,6 +6,9 @@ A sparse factorization layer, with few labels
 layer and the rectifier behind it. Its output is the sparse code of its input, and how well the
 code describes the input is a loss that needs no labels. This example trains a small network on
 noisy images of digits, most of which have no label. It needs PyTorch.
+
+The figures show accuracies by the number of labels, atoms, and reconstructions of noisy images. It
+runs for less than a minute. The guide: :doc:`../user_guide/nn`.
 """
 
 # %%

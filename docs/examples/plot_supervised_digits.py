@@ -7,6 +7,10 @@ that is learned *with* labels has atoms whose codes a linear model can classify:
 the classification loss goes through the codes to the atoms. This example learns both from the
 handwritten digits of scikit-learn, and compares a linear classifier on pixels, on codes over the
 first dictionary, and on codes over the second.
+
+The last figures show atoms before and after, and what that changes in the errors. It runs for
+about 30 seconds. The guide: :doc:`../user_guide/supervised`. The reference:
+:class:`~skdict_sup.SupervisedDictionaryClassifier`, :class:`~skdict_sup.OnlineDictionaryLearning`.
 """
 
 # %%
@@ -58,12 +62,17 @@ for name, pipeline in pipelines.items():
 # What supervision does to the atoms
 # ----------------------------------
 # To see the same atoms before and after, the supervised estimator starts from the atoms of the
-# unsupervised one. Atoms are shown in order of how far they moved, the farthest first.
+# unsupervised one. It takes longer steps than it chooses by itself for so few samples, and its
+# linear model sees codes alone, so that all that is learned shows in the atoms. They are in order
+# of how far they moved, the farthest first.
 
 normalized = Normalizer().transform(X_train)
 before = OnlineDictionaryLearning(50, random_state=0).fit(normalized).components_
-classifier = SupervisedDictionaryClassifier(50, init=before, random_state=0)
+settings = {"learning_rate": 0.16, "standardise": False, "fit_offset": False, "fit_linear": False}
+classifier = SupervisedDictionaryClassifier(50, init=before, random_state=0, **settings)
 after = classifier.fit(normalized, y_train).components_
+error = 100 * (1 - classifier.score(Normalizer().transform(X_test), y_test))
+print(f"these codes: {error:.1f} % test error")
 order = np.argsort(np.linalg.norm(after - before, axis=1))[::-1]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4), layout="constrained")
@@ -94,7 +103,7 @@ axes.spines[["top", "right"]].set_visible(False)
 # %%
 # The training
 # ------------
-# The loss falls as the step sizes rise and fall; nothing had to be tuned for it.
+# The loss falls as the step sizes rise and fall.
 
 LossCurveDisplay.from_estimator(classifier)
 

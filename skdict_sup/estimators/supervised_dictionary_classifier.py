@@ -95,8 +95,10 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
         Function (X, rng) -> X of a mini-batch, as :class:`~skdict_sup.augment.RandomShift`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
-    positive_dictionary, warm_start : bool, default=False
-        Nonnegative atoms; whether fit continues from the last fit, with the current prior and nu.
+    positive_dictionary : bool, default=False
+        Whether atoms are nonnegative.
+    warm_start : bool, default=False
+        Whether fit continues from the last fit, with the current prior and nu.
     solver : str, default="auto"
         See :func:`~skdict_sup.encode`.
     split_sign : bool, default=False
