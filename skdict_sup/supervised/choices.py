@@ -64,9 +64,12 @@ def _best(candidates, parts, margin, settings, options, trainer, rng, n_epochs):
     """
     if len(candidates) == 1:
         return candidates[0]
-    arguments = settings, options, trainer
+    arguments: Any = settings, options, trainer
     trials = {
-        candidate: [_tried(candidate, *part, *arguments, _copy(rng), n_epochs) for part in parts]
+        candidate: [
+            _tried(candidate, train, held_out, *arguments, _copy(rng), n_epochs)
+            for train, held_out in parts
+        ]
         for candidate in candidates
     }
     if trainer.verbose:
