@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers only
+    from ._trusted import trusted_types
     from ._versions import show_versions
     from .coding import encode, lam_max
     from .estimators import (
@@ -49,6 +50,7 @@ _HOMES = {
     "lam_max": "coding",
     "show_versions": "_versions",
     "to_device": "estimators",
+    "trusted_types": "_trusted",
     "tune_prior": "estimators",
     "warm_up": "kernels.warm_up",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "lam_max",
     "show_versions",
     "to_device",
+    "trusted_types",
     "tune_prior",
     "warm_up",
 ]

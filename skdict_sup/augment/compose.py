@@ -15,14 +15,16 @@ class Compose(Augmentation):
 
     Parameters
     ----------
-    steps : sequence of callable
+    steps : sequence of callable, or callable
         Functions (X, rng) from a batch and a NumPy generator to a batch, in their order: those of
         this module or others, such as one that scales signals to norm one again.
+    *more : callable
+        The other functions, if `steps` is the first one: ``Compose(a, b)`` is ``Compose([a, b])``.
 
     Raises
     ------
     TypeError
-        If `steps` is not a list or a tuple, or if a step cannot be called.
+        If a step cannot be called, or is a class.
 
     Examples
     --------
@@ -34,15 +36,20 @@ class Compose(Augmentation):
 
     steps: tuple[Callable, ...]
 
-    def __init__(self, steps: Sequence[Callable]):
-        if not isinstance(steps, list | tuple):
-            raise TypeError(f"steps must be a list of callables, got {steps!r}.")
-        for number, step in enumerate(steps):
+    def __init__(self, steps: Sequence[Callable] | Callable, *more: Callable):
+        first = steps if isinstance(steps, list | tuple) else (steps,)
+        every = (*first, *more)
+        for number, step in enumerate(every):
             if not callable(step):
                 raise TypeError(
                     f"steps must be callables (X, rng) -> X, got {step!r} at position {number}."
                 )
-        self._set(steps=tuple(steps))
+            if isinstance(step, type):
+                raise TypeError(
+                    f"steps must be callables (X, rng) -> X, got the class {step.__name__} at "
+                    f"position {number}; pass an object of it: {step.__name__}(...)."
+                )
+        self._set(steps=every)
 
     def __call__(self, X: Array, rng: np.random.Generator) -> Array:
         """Signals after all steps.
@@ -58,7 +65,17 @@ class Compose(Augmentation):
         -------
         array of shape (n_samples, n_features)
             The changed signals.
+
+        Raises
+        ------
+        TypeError
+            If a step returns None.
         """
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             X = step(X, rng)
+            if X is None:
+                raise TypeError(
+                    f"steps must return the changed signals, got None from step {number}; a "
+                    "function that changes X in place must return X, too."
+                )
         return X

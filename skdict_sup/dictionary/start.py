@@ -18,6 +18,10 @@ _AUTO_SIGNALS = 30_000  # signals that are processed with n_epochs="auto"
 _MAX_AUTO_EPOCHS = 20  # epochs with n_epochs="auto", at most
 
 
+class ZeroCodesWarning(UserWarning):
+    """The weight lam makes nearly all codes zero."""
+
+
 def initial_atoms(X, init, n_components, rng, positive=False):
     """Initial atoms: computed from the signals by a named method, or given as an array."""
     if init is None or isinstance(init, str):
@@ -56,13 +60,15 @@ def _warn_of_zero_codes(prior, X, dictionary):
         warn(
             f"lam, an array with entries up to {weight_of(prior):.4g}, makes {zero_fraction:.0%} "
             f"of the training codes zero; the median code is zero until lam is multiplied by "
-            f"{median:.4g}."
+            f"{median:.4g}.",
+            ZeroCodesWarning,
         )
         return
     warn(
         f"lam={lam:.4g} makes {zero_fraction:.0%} of the training codes zero: codes are zero from "
         f"lam_max upwards, whose median is {median:.4g}. lam='auto' would be "
-        f"{prior.automatic(median)['lam']:.4g}."
+        f"{prior.automatic(median)['lam']:.4g}.",
+        ZeroCodesWarning,
     )
 
 

@@ -25,6 +25,7 @@ from ..supervised.step import HeadSettings, code_scale_of
 from ._built import cached_encoder
 from ._coding import CodingEstimator
 from ._fitting import as_generator, atomic_update
+from ._labels import classes_of, read_classes, read_numbers
 from ._parameters import (
     FROM_START,
     LEARNING,
@@ -35,14 +36,7 @@ from ._parameters import (
     Switch,
     check_parameters,
 )
-from ._targets import (
-    ClassTargets,
-    RealTargets,
-    check_rows,
-    classes_of,
-    read_classes,
-    read_numbers,
-)
+from ._targets import ClassTargets, RealTargets, check_rows
 
 LOSSES = {"square": Square(), **CLASSIFICATION_LOSSES}
 _MAX_AUTO_BATCH = 64  # larger batches leave weight on atoms that codes do not use

@@ -84,6 +84,11 @@ class Function:
 
     def check(self, value, name, estimator):
         """Raise unless the value can be called."""
+        if isinstance(value, type):
+            raise TypeError(
+                f"{name} must be a callable (X, rng) -> X or None, got the class "
+                f"{value.__name__}; pass an object of it: {name}={value.__name__}(...)."
+            )
         if value is not None and not callable(value):
             raise TypeError(f"{name} must be a callable or None, got {value!r}.")
 

@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 
-from .._array import astype_like, to_numpy
-from .._validation import check_option, check_plain, warn
+from .._array import astype_like
+from .._validation import check_option
 from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Smoothed, check_loss, class_table
+from ._labels import is_minus_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class ClassTargets:
 
     def are_missing(self, y):
         """Whether no sample has a label."""
-        return y.dtype.kind in "if" and bool((y == -1).all())
+        return bool(is_minus_one(y).all())
 
     def labels(self, y, labelled):
         """Class numbers as a column, zero for samples without a label."""
@@ -242,66 +241,6 @@ def regression_loss(loss):
         return check_loss(loss)
     check_option(loss, "loss", {"auto", *REGRESSION_LOSSES})
     return REGRESSION_LOSSES["square" if loss == "auto" else loss]
-
-
-def read_classes(y, *, unlabelled=False):
-    """Labels as a vector in host memory, and a mask of the labelled samples.
-
-    With `unlabelled`, the number -1 marks samples without a label.
-    """
-    check_plain(y, "y")
-    y = column_or_1d(to_numpy(y), warn=True)
-    assert_all_finite(y, input_name="y")
-    labelled = np.ones(len(y), bool)
-    if unlabelled and y.dtype.kind in "if":
-        labelled = y != -1
-        if not labelled.any():
-            raise ValueError("y must contain labelled samples, got only -1.")
-    check_classification_targets(y[labelled])
-    return y, labelled
-
-
-def classes_of(y, labelled, known=None):
-    """Classes of the labels, or the known classes; raises unless there are two or more."""
-    classes = np.unique(y[labelled]) if known is None else known
-    if len(classes) < 2:
-        also = "" if labelled.all() else " beside -1 (unlabelled, since mu is not 0)"
-        raise ValueError(
-            f"y must contain at least two classes, got one class only{also}: {classes!r}."
-        )
-    return classes
-
-
-def warn_of_minus_one(classes):
-    """Warn if -1, which often means "no label", is one of three or more classes."""
-    if classes.dtype.kind in "if" and len(classes) > 2 and -1 in classes:
-        warn(
-            f"y contains -1 beside {len(classes) - 1} other labels, and with mu=0 it is a class "
-            "like any other; choose mu above 0 for samples without a label, or remove them."
-        )
-
-
-def read_numbers(y, *, unlabelled=False):
-    """Numbers as columns, a mask of the labelled samples, and whether y is a vector.
-
-    With `unlabelled`, NaN marks samples without a label, whose numbers are then zero.
-    """
-    check_plain(y, "y")
-    finite: Any = "allow-nan" if unlabelled else True
-    y = check_array(
-        to_numpy(y), ensure_2d=False, dtype="float64", ensure_all_finite=finite, input_name="y"
-    )
-    flat, y = y.ndim == 1, y.reshape(len(y), -1)
-    missing = np.isnan(y)
-    labelled = ~missing.all(axis=1)
-    if not labelled.any():
-        raise ValueError("y must contain labelled samples, got only NaN.")
-    if missing[labelled].any():
-        raise ValueError(
-            f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
-            f"in {int(missing[labelled].any(axis=1).sum())} row(s)."
-        )
-    return np.where(missing, 0.0, y), labelled, flat
 
 
 def check_rows(labels, X):

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import unique_labels
 from .._array import to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
-from . import _targets
+from . import _labels, _targets
 from ._class_scores import ClassScores
 from ._lazy import takes_dask
 from ._parameters import SUPERVISED, Number, Option
@@ -270,10 +270,10 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
         return self._partial_fit(X, y, sample_weight, known=known)
 
     def _read_targets(self, y, *, reset, known=None):
-        y, labelled = _targets.read_classes(y, unlabelled=self._uses_unlabelled())
-        classes = _targets.classes_of(y, labelled, known) if reset else self.classes_
+        y, labelled = _labels.read_classes(y, unlabelled=self._uses_unlabelled())
+        classes = _labels.classes_of(y, labelled, known) if reset else self.classes_
         if reset and known is None:
-            _targets.warn_of_minus_one(classes)
+            _labels.warn_of_minus_one(classes)
         targets = _targets.ClassTargets(classes, self._loss_of(classes), self.label_smoothing)
         return targets, targets.labels(y, labelled), labelled
 

@@ -8,9 +8,10 @@ from sklearn.metrics import r2_score
 from .._array import to_numpy
 from .._typing import Array, RandomState
 from ..priors import Prior
+from ._labels import read_numbers
 from ._lazy import takes_dask
 from ._supervised import SupervisedDictionaryEstimator
-from ._targets import RealTargets, read_numbers, regression_loss
+from ._targets import RealTargets, regression_loss
 
 
 class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimator):

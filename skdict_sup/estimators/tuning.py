@@ -15,9 +15,11 @@ from .._array import namespace, take_rows, to_numpy
 from .._records import Observations
 from .._threads import one_blas_thread
 from .._typing import Array, RandomState
-from .._validation import check_scalar
+from .._validation import check_scalar, collect_warnings, warn
+from ..dictionary.start import ZeroCodesWarning
 from ..priors import is_per_atom, is_plain_elastic_net
 from ..supervised import head_fit, hypergradient
+from ..supervised.coding_layer import encode
 from ._fitting import as_generator
 from ._supervised import SupervisedDictionaryEstimator
 
@@ -25,6 +27,7 @@ _MOST_SAMPLES = 10_000  # training samples, and validation samples, of a validat
 # factors of lam among which a search chooses its start
 _FACTORS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 _PREPARATION = ("standardise", "fit_offset")
+_ZERO_FRACTION = 0.9  # fraction of zero codes from which codes are said to be of no help
 _RANGE = 100.0  # largest factor by which a hyper-parameter changes in a round
 
 
@@ -164,6 +167,7 @@ def tune_prior(
         chosen = model.fitted_choices_
         preparation |= {name: chosen[name] for name in _PREPARATION if name in chosen}
         model.set_params(prior=search.prior, **preparation)
+    search.warn_if_codes_are_zero()
     tuned: Any = clone(estimator)
     tuned.set_params(prior=search.prior, **preparation)
     return TunedPrior(tuned, search.prior, search.values, search.losses)
@@ -177,6 +181,7 @@ class _Search:
         self.start = time.perf_counter()
         self.smallest: float = np.inf
         self.prior: Any = None
+        self.zero_fraction = 0.0  # zero codes among those for the best prior
 
     def record(self, prior, values, loss):
         """Add the prior, the hyper-parameters and the loss of a trial."""
@@ -193,13 +198,25 @@ class _Search:
             seconds = time.perf_counter() - self.start
             print(f"tune_prior: {seconds:.1f} s, {' '.join(text.split())}", flush=True)
 
+    def warn_if_codes_are_zero(self):
+        """Warn if the best prior makes nearly all codes zero."""
+        if self.zero_fraction >= _ZERO_FRACTION:
+            warn(
+                "tune_prior found the smallest validation loss at "
+                f"lam={np.max(self.prior.lam):.4g}, where {self.zero_fraction:.0%} of the "
+                "training codes are zero: codes do not help to predict y. More atoms, "
+                "standardise=True or more samples may change that; otherwise use a linear model "
+                "of the signals."
+            )
+
 
 def _tune_once(model, parts, names, max_iter, rng, search):
     """Search the prior with the smallest validation loss for the dictionary of one fit.
 
     `parts` are the training and the validation samples, each a pair (X, y).
     """
-    model.fit(*parts[0])
+    _fit(model, parts[0], search)
+    smallest = search.smallest
     with one_blas_thread():
         train, validation = (_batch(model, X, y, rng) for X, y in parts)
         settings, learned = model._training.settings, model._training.state.parameters
@@ -239,6 +256,18 @@ def _tune_once(model, parts, names, max_iter, rng, search):
             bounds=[(-log_range, log_range)] * len(names),
             options={"maxiter": max_iter, "ftol": 1e-5},
         )
+        if search.smallest < smallest:
+            coded = encode(parameters, train.X, replace(settings, prior=search.prior))
+            search.zero_fraction = float(np.mean(~np.any(to_numpy(coded.code) != 0, axis=1)))
+
+
+def _fit(model, samples, search):
+    """Fit a model, without warnings about a lam that the search has found."""
+    with collect_warnings() as found:
+        model.fit(*samples)
+    for message, category in found:
+        if search.prior is None or not issubclass(category, ZeroCodesWarning):
+            warn(message, category)
 
 
 def _split(model, X: Any, y, fraction, seed):

@@ -1,11 +1,13 @@
 """PatchFeatures: features of images from the codes of their patches."""
 
+import math
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._array import astype_like, dense, namespace, rows_times
+from .._array import astype_like, dense, is_array, namespace, rows_times, to_numpy
 from .._threads import one_blas_thread
 from .._typing import RandomState
 from ..estimators import OnlineDictionaryLearning
@@ -21,6 +23,7 @@ from ._whitening import normalised, whitening_of
 from .patches import as_pair, check_stride
 
 _N_COMPONENTS, _MAX_ITER = 256, 3  # settings of the default encoder
+_MIN_SIDE, _MAX_ROWS = 8, 200  # side of flat images that are recognised; rows compared
 
 
 class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
@@ -149,9 +152,10 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         Raises
         ------
         ValueError, TypeError
-            If a parameter is out of range, or an image is smaller than a patch. The estimator is
-            then unchanged.
+            If a parameter is out of range, an image is smaller than a patch, or X seems to have
+            an image in each row. The estimator is then unchanged.
         """
+        _refuse_flat_rows(X, y)
         images = read_images(X, "X").arrays
         self._check_ranges()
         size = as_pair(self.patch_size, "patch_size")
@@ -192,6 +196,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
             If an image is too small for a patch in each cell, or has another number of channels.
         """
         check_is_fitted(self)
+        _refuse_flat_rows(X, None)
         images = read_images(X, "X").arrays
         self._check_ranges()
         stride = as_pair(self.stride, "stride")
@@ -238,6 +243,14 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
                 "encoder must be a transformer with the methods fit and transform, or None, got "
                 f"{self.encoder!r}."
             )
+        tags = getattr(self.encoder, "__sklearn_tags__", None)
+        if tags is not None and tags().target_tags.required:
+            raise TypeError(
+                "encoder must learn from patches without labels, got "
+                f"{type(self.encoder).__name__}; use OnlineDictionaryLearning, and learn from "
+                "labels after it: make_pipeline(PatchFeatures(), "
+                "SupervisedDictionaryClassifier())."
+            )
         return clone(self.encoder)
 
     @property
@@ -245,3 +258,28 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         """Number of features of an image."""
         down, across = as_pair(self.n_cells, "n_cells")
         return down * across * self._n_codes
+
+
+def _refuse_flat_rows(X, y):
+    """Raise if the rows of a matrix, which would be read as one image, are images themselves."""
+    if not is_array(X) or X.ndim != 2:
+        return
+    has_labels = len(y) == X.shape[0] > 1 if hasattr(y, "__len__") else False
+    if has_labels or _has_unrelated_rows(X):
+        raise ValueError(
+            f"X must be a stack or a list of images, got a matrix of shape {tuple(X.shape)} whose "
+            "rows seem to be images; pass X.reshape(-1, height, width, n_channels), in a pipeline "
+            "by a FunctionTransformer before this step, or [X] if it is one image."
+        )
+
+
+def _has_unrelated_rows(X):
+    """Whether rows, as long as a square image, differ from the next ones as from any other."""
+    n_pixels = X.shape[1]
+    sides = ((n, math.isqrt(n_pixels // n)) for n in (1, 3))
+    is_square = any(n * side**2 == n_pixels and side >= _MIN_SIDE for n, side in sides)
+    rows = to_numpy(X[:_MAX_ROWS, :])
+    if not is_square or len(rows) < 2 or rows.dtype.kind not in "iuf":
+        return False
+    rows = rows.astype(np.float64)
+    return bool((np.diff(rows, axis=0) ** 2).mean() > rows.var(axis=0).mean())

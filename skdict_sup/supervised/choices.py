@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from . import start
-from .head_fit import fit_trial_head
+from .head_choice import has_linear_path_alone
 from .rate_search import AUTO_RATES, MIN_TRIED, clear_winner, generator_from_state, trial
-from .step import initial_state
 
 _MAX_TRIED = 1500  # samples, at most, on which candidates are tried
 _MAX_FEW = 400  # samples up to which two folds are held out in turn
@@ -64,9 +63,11 @@ def _best(candidates, parts, margin, settings, options, trainer, rng, n_epochs):
     """
     if len(candidates) == 1:
         return candidates[0]
-    arguments = settings, options, trainer
     trials = {
-        candidate: [_tried(candidate, *part, *arguments, _copy(rng), n_epochs) for part in parts]
+        candidate: [
+            _tried(candidate, train, held_out, settings, options, trainer, _copy(rng), n_epochs)
+            for train, held_out in parts
+        ]
         for candidate in candidates
     }
     if trainer.verbose:
@@ -87,10 +88,8 @@ def _tried(candidate, train, held_out, settings, options, trainer, rng, n_epochs
     train, held_out = (part.prepared(settings.preparation) for part in (train, held_out))
     if options.init_max_iter == "auto":
         options = replace(options, init_max_iter=_START_EPOCHS)
-    if options.fit_linear == "auto":
-        settings = replace(settings, head=replace(settings.head, skip=True))
-    parameters, settings = start.dictionary_and_settings(train, settings, options, rng)
-    state = initial_state(parameters | start.zero_head_of(parameters, train, settings))
-    state = fit_trial_head(state, train, settings, rng)
+    state, settings = start.trial_state_and_settings(train, settings, options, rng)
     rate = AUTO_RATES[0] if trainer.learning_rate == "auto" else trainer.learning_rate
+    if trainer.learning_rate == "auto" and has_linear_path_alone(settings, train):
+        n_epochs = 0  # the fit would keep the start
     return trial(trainer, rate, train, held_out, state, settings, rng, n_epochs)

@@ -162,7 +162,13 @@ def augment_batch(X, augment, rng):
     if isinstance(X, Observations):
         array = X.filled(namespace(X.values).full_like(X.values, np.nan))
         return without_nan(augment_batch(array, augment, rng))
-    augmented = astype_like(augment(X, rng), X)
+    augmented = augment(X, rng)
+    if augmented is None:
+        raise TypeError(
+            "augment must return the changed signals, got None; a function that changes X in "
+            "place must return X, too."
+        )
+    augmented = astype_like(augmented, X)
     if augmented.shape != X.shape:
         raise ValueError(
             f"augment must return signals of the shape it gets, {tuple(X.shape)}, "

@@ -11,7 +11,7 @@ from ..dictionary.online import OnlineSettings
 from ..dictionary.start import learn_initial_dictionary
 from . import passes
 from .head_choice import tune_head
-from .head_fit import fit_head
+from .head_fit import fit_head, fit_trial_head
 from .step import initial_state, zero_head
 
 
@@ -34,16 +34,33 @@ def initial_state_and_settings(samples, settings, options, rng, *, stream=False)
     In a stream nothing is chosen on held-out samples, and a small ridge on the intercepts keeps
     classes learnable that are absent from the first samples.
     """
-    parameters, settings = dictionary_and_settings(samples, settings, options, rng)
-    if not stream:
-        is_open = {"ridge": options.nu == "auto", "linear": options.fit_linear == "auto"}
-        settings = tune_head(parameters, samples, settings, rng, **is_open)
+    state, settings = _unfitted(samples, settings, options, rng, tuned=not stream)
     ridge = 1 / float(samples.weight.sum()) if stream else 0.0
-    state = initial_state(parameters | zero_head_of(parameters, samples, settings))
     return fit_head(state, samples, settings, rng, ridge), settings
 
 
-def dictionary_and_settings(samples, settings, options, rng):
+def trial_state_and_settings(samples, settings, options, rng):
+    """As `initial_state_and_settings`, with a head near the optimal one, for a trial training."""
+    state, settings = _unfitted(samples, settings, options, rng, tuned=True)
+    return fit_trial_head(state, samples, settings, rng), settings
+
+
+def _unfitted(samples, settings, options, rng, *, tuned):
+    """State with a zero head, and settings, which with `tuned` are those of the best head."""
+    parameters, settings = _dictionary_and_settings(samples, settings, options, rng)
+    if tuned:
+        is_open = {"ridge": options.nu == "auto", "linear": options.fit_linear == "auto"}
+        settings = tune_head(parameters, samples, settings, rng, **is_open)
+    head = zero_head(
+        parameters["dictionary"],
+        samples.encode_labels(samples.labels[:1]).shape[1],
+        settings,
+        samples.X.shape[1],
+    )
+    return initial_state(parameters | head), settings
+
+
+def _dictionary_and_settings(samples, settings, options, rng):
     """Dictionary learned without labels, with a projection if there is one, and settings."""
     signals = samples.X if samples.pool is None else samples.pool
     parameters, projected = {}, signals
@@ -66,12 +83,6 @@ def dictionary_and_settings(samples, settings, options, rng):
     parameters["dictionary"] = dictionary
     settings = replace(settings, prior=prior)
     return parameters, passes.resolve_scales(settings, parameters, samples, rng, options.nu)
-
-
-def zero_head_of(parameters, samples, settings):
-    """Parameters of a zero head for samples."""
-    n_outputs = samples.encode_labels(samples.labels[:1]).shape[1]
-    return zero_head(parameters["dictionary"], n_outputs, settings, samples.X.shape[1])
 
 
 def prepared_for(samples, settings, standardise, offset):

@@ -219,7 +219,7 @@ def test_estimators_learn_with_them_and_searches_compare_them():
         (lambda: RandomAffine((8, 8), scale=(2, 1)), ValueError, "scale must be"),
         (lambda: RandomAffine((8, 8), shear=90), ValueError, "shear must be below 90"),
         (lambda: GaussianNoise(-0.1), ValueError, "relative must be a number >= 0"),
-        (lambda: Compose(GaussianNoise()), TypeError, "steps must be a list of callables"),
+        (lambda: Compose("noise"), TypeError, "got .noise. at position 0"),
         (lambda: Compose([1]), TypeError, r"got 1 at position 0"),
     ],
 )

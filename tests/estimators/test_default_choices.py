@@ -14,6 +14,7 @@ from skdict_sup import (
     SupervisedDictionaryRegressor,
     encode,
 )
+from skdict_sup.supervised import choices
 
 QUICK = {"n_components": 8, "max_iter": 2, "init_max_iter": 1, "random_state": 0}
 PREPARED = {"standardise": True, "fit_offset": True}
@@ -147,7 +148,6 @@ def test_linear_data_are_predicted_as_well_as_by_a_linear_model():
     model = SupervisedDictionaryRegressor(20, random_state=0, max_iter=10)
     model.fit(signals[:100], y[:100])
     assert model.fitted_choices_["fit_linear"] is True
-    assert model.fitted_choices_["learning_rate"] == 0.001  # what is best is kept
     linear = Ridge().fit(signals[:100], y[:100]).score(signals[100:], y[100:])
     assert model.score(signals[100:], y[100:]) > linear - 0.01
 
@@ -218,3 +218,17 @@ def test_digits_in_float32_stay_in_float32():
     model = classifier(**PREPARED, **PATHS).fit(signals.astype(np.float32), y)
     names = ("components_", "coef_", "linear_coef_", "mean_", "scale_", "offset_components_")
     assert {getattr(model, name).dtype for name in names} == {np.dtype(np.float32)}
+
+
+def test_trials_have_the_ridges_that_a_fit_would_choose(monkeypatch):
+    ridges, original = [], choices.trial
+
+    def trial(trainer, rate, train, held_out, state, settings, rng, n_epochs):
+        ridges.append(settings.nu * train.weight.sum())
+        return original(trainer, rate, train, held_out, state, settings, rng, 0)
+
+    monkeypatch.setattr(choices, "trial", trial)
+    noise = np.random.default_rng(1).normal(size=len(X))  # which calls for large ridges
+    regressor(max_iter=10, learning_rate=0.16, fit_linear=False).fit(X, noise)
+    assert len(ridges) > 4
+    assert min(ridges) > 9

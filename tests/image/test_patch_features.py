@@ -11,7 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skdict_sup import ElasticNet, OnlineDictionaryLearning, encode, to_device
+from skdict_sup import (
+    ElasticNet,
+    LISTAEncoder,
+    OnlineDictionaryLearning,
+    SupervisedDictionaryClassifier,
+    encode,
+    to_device,
+)
 from skdict_sup.image import PatchFeatures, _pooling, extract_patches
 
 STACK = np.stack([picture((11, 13, 3), seed) for seed in range(6)])
@@ -179,3 +186,23 @@ def test_images_that_do_not_fit_are_refused():
     model.set_params(n_cells=9)
     with pytest.raises(ValueError, match=r"n_cells must be at most .*, \(8, 10\) in image 0 of X"):
         model.transform(STACK)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_rows_of_flat_images_are_not_read_as_one_image(n_channels):
+    stack = np.stack([picture((12, 12, n_channels), seed) for seed in range(20)])
+    flat, y = stack.reshape(20, -1), np.arange(20) % 2
+    with pytest.raises(ValueError, match=r"X must be a stack .*reshape\(-1, height, width"):
+        features().fit(flat, y)
+    with pytest.raises(ValueError, match=r"matrix of shape \(20, \d+\) whose rows seem"):
+        features().fit_transform(flat)
+    with pytest.raises(ValueError, match="whose rows seem to be images"):
+        features().fit(stack).transform(flat)
+    features().fit(picture((40, 12 * 12)))  # an image as wide as a flat one
+    assert features().fit_transform([flat]).shape[0] == 1
+
+
+def test_an_encoder_that_needs_labels_is_refused():
+    for encoder in (SupervisedDictionaryClassifier(5), LISTAEncoder(loss="softmax")):
+        with pytest.raises(TypeError, match=r"encoder must learn .* without labels, got .*; use"):
+            features(encoder=encoder).fit(STACK)

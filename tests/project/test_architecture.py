@@ -9,7 +9,8 @@
     2  problem   certificate   solution
     1  priors   reconstruction   losses   optim   _atoms   _lump   _row_map      kernels
     0  _array   _entropy   _files   _linalg   _newton   _prepared_signals   _records
-       _signals   _stored   _threads   _typing   _validation   _versions   _weighted_signals
+       _signals   _stored   _threads   _trusted   _typing   _validation   _versions
+       _weighted_signals
 
 A module imports from lower layers, or from its own package; modules of one layer do not see each
 other, but for the NEIGHBOURS below.
@@ -39,6 +40,7 @@ LAYERS = {
     "_validation": 0,
     "_threads": 0,
     "_typing": 0,
+    "_trusted": 0,
     "_versions": 0,
     "_atoms": 1,
     "_lump": 1,

@@ -85,7 +85,6 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parts = [block.code for block in blocks(page)]
     parts = [part for part in parts if "class Counts" not in part]  # test_regression_losses does
-    parts.sort(key=lambda part: "TRUSTED = [" not in part)  # a list that stands below its use
     names = {"__name__": page.stem}
     for part in parts:
         run(smaller(part), names, page)

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from skdict_sup import SupervisedDictionaryClassifier
+from skdict_sup import ElasticNet, SupervisedDictionaryClassifier
 from skdict_sup._signals import as_signals
 from skdict_sup.losses import CLASSIFICATION_LOSSES, Softmax
 from skdict_sup.supervised import choices, rate_search
@@ -160,3 +160,20 @@ def test_another_lam_must_be_clearly_better(monkeypatch, lam, gain, chosen):
     lams = (None, "0.05*lam_max", "0.5*lam_max")
     found = choices.choose([(False, False)], lams, samples, None, None, trainer, rng, 30)
     assert found == choices.Candidate(lam=chosen)
+
+
+@pytest.mark.parametrize(
+    ("nu", "nu_linear", "rate"), [(100.0, 0.1, 0.001), (100.0, None, 0.16), (1.0, 0.1, 0.16)]
+)
+def test_no_rate_is_tried_where_the_linear_path_is_best_alone(monkeypatch, nu, nu_linear, rate):
+    def run_trial(trainer, tried, train, held_out, *others):
+        return rate_search.Trial(0.0, np.full(held_out.n_samples, tried), held_out.weight)
+
+    monkeypatch.setattr(rate_search, "_run_trial", run_trial)
+    monkeypatch.setattr(rate_search, "fit_trial_head", lambda state, *others: state)
+    samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
+    # tune_head multiplies 1 / 100, the ridge of C=1, by 10 000
+    settings = SimpleNamespace(nu=nu, nu_linear=nu_linear, prior=ElasticNet())
+    trainer, rng = SimpleNamespace(learning_rate="auto", verbose=0), np.random.default_rng(0)
+    found = rate_search.initial_learning_rate(trainer, samples, None, settings, rng, 30)
+    assert found == rate

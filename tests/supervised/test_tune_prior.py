@@ -183,3 +183,23 @@ def test_float32_and_a_projection():
     model = classifier(n_projected=12, multi_class="ovr")
     tuned = tune_prior(model, X.astype(np.float32), Y, n_rounds=1, max_iter=2, random_state=0)
     assert min(tuned.losses) <= tuned.losses[0]
+
+
+def test_a_lam_that_leaves_no_codes_is_told_of_as_a_result():
+    rng = np.random.default_rng(0)
+    signals, y = rng.normal(size=(200, 6)), rng.normal(size=200)
+    model = SupervisedDictionaryRegressor(
+        5, max_iter=1, init_max_iter=1, learning_rate=1e-9, random_state=0
+    )
+    with pytest.warns(UserWarning, match="tune_prior found .*do not help to predict") as caught:
+        tuned = tune_prior(model, signals, y, random_state=0)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert f"{tuned.prior.lam:.4g}" in str(caught[0].message)
+    model.set_params(prior=ElasticNet(100.0))
+    with pytest.warns(UserWarning, match="tune_prior found|training codes zero") as caught:
+        tune_prior(model, signals, y, n_rounds=1)
+    messages = [str(one.message) for one in caught]
+    assert "lam=100 makes 100% of the training codes zero" in messages[0]  # what the user gave
+    assert messages[1].startswith("tune_prior found")
+    assert len(messages) == 2
