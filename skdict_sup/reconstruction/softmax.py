@@ -18,6 +18,7 @@ from .._array import (
 )
 from .._atoms import EXTRA_ROUNDINGS
 from .._linalg import conjugate_gradients
+from ._direct import exact_solutions
 from ._hessian import ExactHessian, lumped_hessian, whole_hessian
 from ._lumped_softmax import LumpedSoftmax
 from ._moments import loss_of, softmax, softmax_moments
@@ -229,8 +230,7 @@ class Softmax:
         def precondition(residual):
             return approximate.solve(curvature, support, residual, _PRECONDITIONER_TOL)
 
-        terms = probs, curvature, support
-        product = self._system(*terms, atoms)
+        product = self._system(probs, curvature, support, atoms)
         x = conjugate_gradients(product, rhs, None, tol, precondition=precondition)
         residual, diagonal = rhs - product(x), approximate.diagonal + curvature
         diagonal = xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
@@ -239,7 +239,8 @@ class Softmax:
         if not len(rows):
             return x
         # where lumps approximate poorly, diagonals do better
-        product = self._system(*(take_rows(part, rows) for part in terms), atoms)
+        probs, curvature, support = (take_rows(a, rows) for a in (probs, curvature, support))
+        product = self._system(probs, curvature, support, atoms)
         left, diagonal = take_rows(residual, rows), take_rows(diagonal, rows)
         left_tol = tol * take_rows(whole, rows) / take_rows(size, rows)
         more = conjugate_gradients(product, left, diagonal, left_tol)
@@ -270,8 +271,9 @@ class Softmax:
         rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
         if not len(rows):
             return x
-        terms = (take_rows(part, rows) for part in (code, curvature, support, rhs))
-        return set_rows(x, self.solve_systems(*terms, atoms, tol), rows)
+        terms = code, curvature, support, rhs
+        code, curvature, support, rhs = (take_rows(part, rows) for part in terms)
+        return set_rows(x, self.solve_systems(code, curvature, support, rhs, atoms, tol), rows)
 
     def _images(self, code, atoms):
         return atoms.images(code)
@@ -344,5 +346,5 @@ class _ExactSoftmax(Softmax):
         return ExactHessian(self, code, atoms, None)
 
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
-        """Systems in double precision: single precision has not been enough for these codes."""
-        return self.solve_systems(code, curvature, support, rhs, atoms, tol)
+        """Solve systems in double precision: single has not been enough for these codes."""
+        return exact_solutions(self, (code, curvature, support, rhs), atoms, tol)
