@@ -132,7 +132,7 @@ class Coder:
             self.signals.check_finite()
         if self._is_float32 and is_extreme(sizes).any():
             return self._code_in_float64(X, init)
-        return self._retry_failed(X, coded, n_iter, failed)
+        return self._retry_failed(X, coded, n_iter, failed, init)
 
     def _code_in_memory(self, X, init):
         """Code a slice in host memory; each signal in float32 or float64 by its magnitude."""
@@ -146,7 +146,7 @@ class Coder:
         if not np.isfinite(sizes).all():
             self.signals.check_finite()
         if not needs_float64.any():
-            return self._retry_failed(X, *self._solve(X, offset, init))
+            return self._retry_failed(X, *self._solve(X, offset, init), init)
         return _by_groups(needs_float64, self._code_in_float64, self._code_in_memory, X, init)
 
     def _is_clearly_in_range(self, X, offset):
@@ -162,7 +162,7 @@ class Coder:
         X, init = _cast(X, problem), None if init is None else _cast_array(init, problem)
         wide = replace(self, problem=problem)
         coded, n_iter, failed = wide._solve(X, problem.reconstruction.offset(X), init)
-        coded, n_iter, may_fail = wide._retry_failed(X, coded, n_iter, failed)
+        coded, n_iter, may_fail = wide._retry_failed(X, coded, n_iter, failed, init)
         coded = cast_codes(self.problem, X, coded.code)
         may_fail = may_fail or bool((~to_numpy(self.converged(coded.certificate))).any())
         return coded, n_iter, may_fail
@@ -220,8 +220,12 @@ class Coder:
             certified = problem.certify_wide(wide_data, code)
         return Coded(code, certified)
 
-    def _retry_failed(self, X, coded, n_iter, failed):
-        """Certify failed codes again, then recompute those that still fail."""
+    def _retry_failed(self, X, coded, n_iter, failed, init=None):
+        """Certify failed codes again, then recompute those that still fail.
+
+        `init` are the initial codes of the solver: without them, a second try in the same
+        precision would repeat the first.
+        """
         problem = self.problem
         rows = to_numpy(failed).nonzero()[0]
         if len(rows) and not problem.prior.smooth:
@@ -233,7 +237,8 @@ class Coder:
             else:
                 coded = coded.put(again, rows)
             rows = rows[~is_good]
-        if len(rows) and self.solver.max_iter is None:
+        is_new = problem.is_quadratic or problem.wide is not problem or init is not None
+        if len(rows) and self.solver.max_iter is None and is_new:
             start = take_rows(coded.code, rows)
             coded = coded.put(self._solve_again(X.rows(rows), start), rows)
         may_fail = len(rows) > 0

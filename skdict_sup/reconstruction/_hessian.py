@@ -7,6 +7,7 @@ from .._array import namespace
 from .._lump import Lump
 from .._records import Rows, iterate
 
+_APPROXIMATE_TOL = 0.05  # tolerance of systems that are approximate themselves
 _MOST_VARIATION = 30.0  # curvature, relative to its harmonic mean, up to which one number will do
 _DROP_EVERY = 3  # iterations of conjugate gradients between two selections of the systems left
 
@@ -144,6 +145,20 @@ class Shared(Rows):
     def join(self, others):
         """Return the record itself, whatever the codes."""
         return self
+
+
+def lumped_hessian(lump, probs, mean):
+    """`LumpedHessian`, given the probabilities of the largest features and the mean of all."""
+    xp = namespace(probs)
+    rest = 1.0 - xp.sum(probs, axis=1, keepdims=True)
+    rest = xp.maximum(rest, xp.full_like(rest, float(xp.finfo(probs.dtype).eps)))
+    rest_mean = (mean - lump.sums(probs)) / rest
+    return LumpedHessian(probs, mean, rest, rest_mean, Shared(lump, _APPROXIMATE_TOL))
+
+
+def whole_hessian(lump, probs, mean):
+    """`LumpedHessian` without any lumped features."""
+    return LumpedHessian(probs, mean, None, None, Shared(lump, ExactHessian.tol))
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,12 +18,12 @@ from .._array import (
 )
 from .._atoms import EXTRA_ROUNDINGS
 from .._linalg import conjugate_gradients
-from ._hessian import ExactHessian, LumpedHessian, Shared
+from ._direct import exact_solutions
+from ._hessian import ExactHessian, lumped_hessian, whole_hessian
 from ._lumped_softmax import LumpedSoftmax
 from ._moments import loss_of, softmax, softmax_moments
 from ._single import InSingle, WithSingleSystems
 
-_APPROXIMATE_TOL = 0.05  # tolerance of systems that are approximate themselves
 _PRIOR_MEAN = 0.1  # p="auto" of KL priors
 _LEARNING_RESIDUAL, _LEARNING_GAP = 1e-4, 1e-6
 _PRECONDITIONER_TOL = 0.1  # tolerance of the approximate systems that precondition exact ones
@@ -169,9 +169,9 @@ class Softmax:
         mean = data.corr - slope
         scores = lump.scores(code)
         if not lump.n_others:
-            return _whole_hessian(lump, softmax(scores)[0], mean)
+            return whole_hessian(lump, softmax(scores)[0], mean)
         log_sum = loss - data.offset + xp.sum(code * data.corr, axis=-1)
-        return _lumped_hessian(lump, xp.exp(scores - log_sum[:, None]), mean)
+        return lumped_hessian(lump, xp.exp(scores - log_sum[:, None]), mean)
 
     def coarse(self, atoms):
         """Approximation that lumps small features together; None if there are few features."""
@@ -222,19 +222,39 @@ class Softmax:
         probs = softmax(self._images(code, atoms))[0]
         mean = self._sums(probs, atoms)
         if not lump.n_others:
-            return _whole_hessian(lump, probs, mean).solve(curvature, support, rhs, tol)
-        approximate = _lumped_hessian(lump, take_columns(probs, lump.features), mean)
+            return whole_hessian(lump, probs, mean).solve(curvature, support, rhs, tol)
+        approximate = lumped_hessian(lump, take_columns(probs, lump.features), mean)
         zero = xp.zeros_like(rhs)
+        curvature, rhs = curvature + zero, xp.where(support, rhs, zero)
 
         def precondition(residual):
             return approximate.solve(curvature, support, residual, _PRECONDITIONER_TOL)
 
+        product = self._system(probs, curvature, support, atoms)
+        x = conjugate_gradients(product, rhs, None, tol, precondition=precondition)
+        residual, diagonal = rhs - product(x), approximate.diagonal + curvature
+        diagonal = xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
+        size, whole = (xp.sqrt(xp.sum(a * a / diagonal, axis=1)) for a in (residual, rhs))
+        rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
+        if not len(rows):
+            return x
+        # where lumps approximate poorly, diagonals do better
+        probs, curvature, support = (take_rows(a, rows) for a in (probs, curvature, support))
+        product = self._system(probs, curvature, support, atoms)
+        left, diagonal = take_rows(residual, rows), take_rows(diagonal, rows)
+        left_tol = tol * take_rows(whole, rows) / take_rows(size, rows)
+        more = conjugate_gradients(product, left, diagonal, left_tol)
+        return set_rows(x, take_rows(x, rows) + more, rows)
+
+    def _system(self, probs, curvature, support, atoms):
+        """Function that multiplies by (Hessian + diag(curvature)) on the support."""
+        xp = namespace(probs)
+
         def product(x):
             total = self._hessian_times(x, probs, atoms) + curvature * x
-            return xp.where(support, total, zero)
+            return xp.where(support, total, xp.zeros_like(total))
 
-        rhs = xp.where(support, rhs, zero)
-        return conjugate_gradients(product, rhs, None, tol, precondition=precondition)
+        return product
 
     def _solve_in_single(self, code, curvature, support, rhs, atoms, tol):
         """`solve` to a moderate tolerance in single precision, where this has enough digits.
@@ -251,8 +271,9 @@ class Softmax:
         rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
         if not len(rows):
             return x
-        terms = (take_rows(part, rows) for part in (code, curvature, support, rhs))
-        return set_rows(x, self.solve_systems(*terms, atoms, tol), rows)
+        terms = code, curvature, support, rhs
+        code, curvature, support, rhs = (take_rows(part, rows) for part in terms)
+        return set_rows(x, self.solve_systems(code, curvature, support, rhs, atoms, tol), rows)
 
     def _images(self, code, atoms):
         return atoms.images(code)
@@ -296,20 +317,6 @@ class Softmax:
         return probs * (y - xp.sum(probs * y, axis=1, keepdims=True))
 
 
-def _lumped_hessian(lump, probs, mean):
-    """`LumpedHessian`, given the probabilities of the largest features and the mean of all."""
-    xp = namespace(probs)
-    rest = 1.0 - xp.sum(probs, axis=1, keepdims=True)
-    rest = xp.maximum(rest, xp.full_like(rest, float(xp.finfo(probs.dtype).eps)))
-    rest_mean = (mean - lump.sums(probs)) / rest
-    return LumpedHessian(probs, mean, rest, rest_mean, Shared(lump, _APPROXIMATE_TOL))
-
-
-def _whole_hessian(lump, probs, mean):
-    """`LumpedHessian` without any lumped features."""
-    return LumpedHessian(probs, mean, None, None, Shared(lump, ExactHessian.tol))
-
-
 @dataclass(frozen=True)
 class _FastSoftmax(Softmax):
     """The softmax whose sums are in the dtype of the dictionary."""
@@ -339,5 +346,5 @@ class _ExactSoftmax(Softmax):
         return ExactHessian(self, code, atoms, None)
 
     def solve(self, code, curvature, support, rhs, atoms, entry_weight, tol=None):
-        """Systems in double precision: single precision has not been enough for these codes."""
-        return self.solve_systems(code, curvature, support, rhs, atoms, tol)
+        """Solve systems in double precision: single has not been enough for these codes."""
+        return exact_solutions(self, (code, curvature, support, rhs), atoms, tol)

@@ -16,7 +16,8 @@ _SINGLE_TOL = 2e-5  # residual up to which codes are computed in single precisio
 # steps after which a few slow signals leave for the next stage, instead of going on alone: for
 # smooth priors, and for others, whose supports have to be found
 _MAX_ITER = {True: 6, False: 30}
-_EXACT_MAX_ITER = 30  # exact steps, after which no more are of use
+# exact steps, after which no more are of use, for smooth priors; supports may take hundreds
+_EXACT_MAX_ITER = {True: 30, False: 1000}
 
 __all__ = [
     "coarse_codes",
@@ -117,9 +118,8 @@ def iterate_in_stages(  # noqa: PLR0913 - keyword-only settings
     xp, left = namespace(code), state.rows(rows)
     is_finite = xp.isfinite(left.objective)[:, None]
     code = xp.where(is_finite, left.code, take_rows(code, rows))
-    last, n_last = iterated(
-        problem.exact, code, left.data, min(max_iter - most, _EXACT_MAX_ITER), is_stalled
-    )
+    most = min(max_iter - most, _EXACT_MAX_ITER[problem.prior.smooth])
+    last, n_last = iterated(problem.exact, code, left.data, most, is_stalled)
     n_iter[rows] += n_last
     return state.put(last, rows), n_iter
 

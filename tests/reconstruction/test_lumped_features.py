@@ -116,6 +116,20 @@ def test_systems_are_those_of_the_exact_hessian(monkeypatch, rotated, share):
     assert 0 < np.abs(rough - x).max() < 1e-2 * np.abs(x).max()
 
 
+def test_systems_are_solved_where_lumps_approximate_poorly(monkeypatch):
+    monkeypatch.setattr(lumps, "N_LARGEST", 3)
+    rng = np.random.default_rng(6)
+    D, code = 8 * rng.normal(size=(12, 7)), rng.normal(size=(4, 12))
+    rhs, curvature = rng.normal(size=code.shape), 10.0 ** rng.uniform(-1, 3, code.shape)
+    problem = problem_of(D)
+    terms = code, curvature, np.ones(code.shape, bool), rhs, problem.atoms, None
+    x = problem.reconstruction.solve(*terms)
+    columns = [problem.product(np.eye(12)[[j] * 4], code, None) for j in range(12)]
+    systems = np.stack(columns, axis=2) + curvature[:, :, None] * np.eye(12)
+    expected = np.linalg.solve(systems, rhs[:, :, None])[:, :, 0]
+    np.testing.assert_allclose(x, expected, rtol=1e-8, atol=1e-13)
+
+
 @every_prior
 def test_codes_are_optimal_and_those_without_lumps(monkeypatch, prior):
     X, D = counts(30)
