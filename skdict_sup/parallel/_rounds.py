@@ -117,7 +117,7 @@ class Rounds:
         """Send the next round."""
         number, workers = self._next, _cluster.workers()
         this = self._plan[number]
-        shards = _shards(this, self._arrays, self._step.arguments(number, this))
+        shards = _shards(this, self._arrays, self._step.arguments(number, this), workers)
         terms = self._last, self._sizes, shards, self._constants
         self._last, report = _cluster.submit_round(self._step, *terms)
         self._waiting.append(_Sent(number, self._last, report, workers))
@@ -142,19 +142,22 @@ class Rounds:
                 array.forget()
         _cluster.wait_for_workers(n_lost)
         self._begin()
+        first = self._next + 1
+        repeats = f"repeats batches {first} to {last}"
+        does = repeats if last >= first else f"goes on at batch {first}"
         warn(
-            f"All {n_lost} workers of the cluster were lost; with new ones, parallel.fit repeats "
-            f"what they had computed, from batch {self._next + 1} to {last} of the pass."
+            f"All {n_lost} workers of the cluster were lost; with new ones, parallel.fit {does} "
+            "of the pass."
         )
 
 
-def _shards(this, arrays, arguments):
+def _shards(this, arrays, arguments, workers):
     """Pairs of a place and the arguments of the shards of a round."""
     is_free = not arrays[0].are_loaded  # else tasks go where the blocks are
     places = _cluster.places(len(this.shards)) if is_free else [None] * len(this.shards)
     for array in arrays:
         if array is not None:
-            array.keep(this.shards, places)
+            array.keep(this.shards, places, workers)
     return [
         (place, ([None if a is None else a.pieces(ranges, place) for a in arrays], ranges, *more))
         for place, ranges, more in zip(places, this.shards, arguments, strict=True)
