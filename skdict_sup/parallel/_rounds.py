@@ -70,12 +70,17 @@ class Rounds:
 
     def __iter__(self):
         begun = time.perf_counter()
-        for number in range(self._first, len(self._plan)):
-            said, found = self._after(number, lambda: self._received[1])
-            report_once(found)
-            now = time.perf_counter()
-            yield Done(number, said, now - begun, self)
-            begun = now if self._waiting else time.perf_counter()
+        try:
+            for number in range(self._first, len(self._plan)):
+                said, found = self._after(number, lambda: self._received[1])
+                report_once(found)
+                now = time.perf_counter()
+                yield Done(number, said, now - begun, self)
+                begun = now if self._waiting else time.perf_counter()
+        except BaseException:  # that of a caller who stops, too
+            if self._waiting:  # blocks stay for the next pass
+                self._forget()
+            raise
 
     def state(self):
         """State after the last round that was received, in this process."""
@@ -134,12 +139,7 @@ class Rounds:
         last = self._next
         # tasks that were meant for lost workers never run: none may remain with a key that is
         # used again, such as that of a block
-        sent = [one for one in (*self._waiting, self._received[0]) if one is not None]
-        _cluster.release([node for one in sent for node in (one.node, one.report)])
-        self._waiting, self._received, self._last = deque(), (None, None), None
-        for array in self._arrays:
-            if array is not None:
-                array.forget()
+        self._forget()
         _cluster.wait_for_workers(n_lost)
         self._begin()
         first = self._next + 1
@@ -149,6 +149,16 @@ class Rounds:
             f"All {n_lost} workers of the cluster were lost; with new ones, parallel.fit {does} "
             "of the pass."
         )
+
+    def _forget(self):
+        """Release all that is on the cluster, even if an error has references to it."""
+        sent = [one for one in (*self._waiting, self._received[0]) if one is not None]
+        nodes = [node for one in sent for node in (one.node, one.report)]
+        _cluster.release([self._constants, *nodes])
+        self._waiting, self._received, self._last = deque(), (None, None), None
+        for array in self._arrays:
+            if array is not None:
+                array.forget()
 
 
 def _shards(this, arrays, arguments, workers):
