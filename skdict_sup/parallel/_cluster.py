@@ -179,6 +179,8 @@ def fetch(begun, workers_then):
 
 def release(nodes):
     """Release nodes that have begun, even if there are references to them."""
+    if active_client() is None:
+        return
     from distributed import futures_of
 
     for future in futures_of(nodes):

@@ -70,12 +70,17 @@ class Rounds:
 
     def __iter__(self):
         begun = time.perf_counter()
-        for number in range(self._first, len(self._plan)):
-            said, found = self._after(number, lambda: self._received[1])
-            report_once(found)
-            now = time.perf_counter()
-            yield Done(number, said, now - begun, self)
-            begun = now if self._waiting else time.perf_counter()
+        try:
+            for number in range(self._first, len(self._plan)):
+                said, found = self._after(number, lambda: self._received[1])
+                report_once(found)
+                now = time.perf_counter()
+                yield Done(number, said, now - begun, self)
+                begun = now if self._waiting else time.perf_counter()
+        except BaseException:  # that of a caller who stops, too
+            if self._waiting:  # blocks stay for the next pass
+                self._forget()
+            raise
 
     def state(self):
         """State after the last round that was received, in this process."""
@@ -117,7 +122,7 @@ class Rounds:
         """Send the next round."""
         number, workers = self._next, _cluster.workers()
         this = self._plan[number]
-        shards = _shards(this, self._arrays, self._step.arguments(number, this))
+        shards = _shards(this, self._arrays, self._step.arguments(number, this), workers)
         terms = self._last, self._sizes, shards, self._constants
         self._last, report = _cluster.submit_round(self._step, *terms)
         self._waiting.append(_Sent(number, self._last, report, workers))
@@ -134,27 +139,35 @@ class Rounds:
         last = self._next
         # tasks that were meant for lost workers never run: none may remain with a key that is
         # used again, such as that of a block
+        self._forget()
+        _cluster.wait_for_workers(n_lost)
+        self._begin()
+        first = self._next + 1
+        repeats = f"repeats batches {first} to {last}"
+        does = repeats if last >= first else f"goes on at batch {first}"
+        warn(
+            f"All {n_lost} workers of the cluster were lost; with new ones, parallel.fit {does} "
+            "of the pass."
+        )
+
+    def _forget(self):
+        """Release all that is on the cluster, even if an error has references to it."""
         sent = [one for one in (*self._waiting, self._received[0]) if one is not None]
-        _cluster.release([node for one in sent for node in (one.node, one.report)])
+        nodes = [node for one in sent for node in (one.node, one.report)]
+        _cluster.release([self._constants, *nodes])
         self._waiting, self._received, self._last = deque(), (None, None), None
         for array in self._arrays:
             if array is not None:
                 array.forget()
-        _cluster.wait_for_workers(n_lost)
-        self._begin()
-        warn(
-            f"All {n_lost} workers of the cluster were lost; with new ones, parallel.fit repeats "
-            f"what they had computed, from batch {self._next + 1} to {last} of the pass."
-        )
 
 
-def _shards(this, arrays, arguments):
+def _shards(this, arrays, arguments, workers):
     """Pairs of a place and the arguments of the shards of a round."""
     is_free = not arrays[0].are_loaded  # else tasks go where the blocks are
     places = _cluster.places(len(this.shards)) if is_free else [None] * len(this.shards)
     for array in arrays:
         if array is not None:
-            array.keep(this.shards, places)
+            array.keep(this.shards, places, workers)
     return [
         (place, ([None if a is None else a.pieces(ranges, place) for a in arrays], ranges, *more))
         for place, ranges, more in zip(places, this.shards, arguments, strict=True)

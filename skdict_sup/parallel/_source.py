@@ -28,15 +28,21 @@ class Rows:
         self._edges = np.cumsum([0, *self._sizes])
         self._blocks = _cluster.Blocks(array)
         self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
+        self._workers: frozenset[Any] = frozenset()  # of the cluster when they were
         self.are_loaded = self._blocks.are_loaded
 
-    def keep(self, shards, places):
+    def keep(self, shards, places, workers):
         """Begin to load the blocks of shards, each at the first of its shards; forget others.
 
         Nothing is loaded ahead without a cluster, whose places are None, or if workers have it.
+        Raises `LostWorkersError` if none is left of the workers that the cluster had before: Dask
+        then never loads again what they had.
         """
         if self.are_loaded:
             return
+        if self._kept and self._workers.isdisjoint(workers):
+            raise _cluster.LostWorkersError(len(self._workers))
+        self._workers = workers
         homes: dict[int, Any] = {}
         for ranges, place in zip(shards, places, strict=True):
             for number, *_ in self._parts(ranges):
@@ -103,7 +109,7 @@ class Held:
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
         self._array = array
 
-    def keep(self, shards, places):
+    def keep(self, shards, places, workers):
         """Do nothing: all rows are in memory."""
 
     def forget(self):

@@ -1,13 +1,18 @@
-"""Fits that lose all workers at once: they go on with the bits of a whole fit, or say why not."""
+"""Fits that stop, or lose all workers at once: they go on with the bits of a whole fit."""
+
+import gc
+import time
 
 import dask
+import numpy as np
 import pytest
 from distributed import Client, LocalCluster, Worker
 from lazy import assert_bits, blocks
 from learners import classifier, digits, unsupervised
+from watching import Watch
 
 from skdict_sup import ElasticNet, parallel
-from skdict_sup.parallel import _cluster, _rounds
+from skdict_sup.parallel import _cluster, _plan, _rounds
 
 X, Y = digits()
 PRIOR = ElasticNet(lam=0.3, lam2=0.01)
@@ -17,7 +22,7 @@ MAKERS = {
     "classifier": (classifier, {"nu": 1e-3, "dropout": 0.2}, Y),
 }
 SIZES = {"batch_size": 32, "shard": 16}  # five rounds in a pass
-LOST = r"All 1 workers of the cluster were lost; with new ones, parallel\.fit repeats"
+LOST = r"All 1 workers of the cluster were lost; with new ones, parallel\.fit (repeats|goes on)"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),  # of old Dask
@@ -58,9 +63,9 @@ def lose(local, *, comes_back=True):
         local.sync(begin_worker, local)
 
 
-def fit(name, lazy, **options):
+def fit(name, lazy, *, verbose=0, **options):
     make, params, y = MAKERS[name]
-    return parallel.fit(make(**params), lazy, y, **SIZES, **options)
+    return parallel.fit(make(**params, verbose=verbose), lazy, y, **SIZES, **options)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +99,8 @@ def before(monkeypatch, owner, name, numbers, action):
         ("online", "_receive", 3, 16),  # a round is on its way
         ("online", "_fetch_state", 2, 2),  # and none is, but a state is fetched
         ("online", "state", 1, 16),
+        ("online", "_send", 3, 2),  # and the state is here, but blocks are loaded
+        ("online", "_send", 6, 16),  # the same between two passes
         ("classifier", "_receive", 7, 2),
     ],
 )
@@ -127,3 +134,58 @@ def test_a_fit_ends_if_workers_are_lost_again_and_again(local, monkeypatch):
     message = r"All 1 workers of the cluster were lost 3 times in batch 3: .* more memory"
     with pytest.warns(UserWarning, match=LOST), pytest.raises(RuntimeError, match=message):
         fit("online", blocks(X, 50))
+
+
+def crash():
+    raise OSError("the disk does not answer")
+
+
+@pytest.mark.parametrize(("name", "number"), [("online", 5), ("classifier", 7)])
+def test_a_fit_on_a_cluster_goes_on_from_its_checkpoint(
+    local, monkeypatch, expected, name, number, tmp_path
+):
+    options = {"checkpoint": tmp_path, "checkpoint_every": 3}
+    with pytest.MonkeyPatch.context() as patched:
+        before(patched, _rounds.Rounds, "_receive", [number], crash)
+        with pytest.raises(OSError, match="does not answer"):
+            fit(name, blocks(X, 50), **options)
+    before(monkeypatch, _rounds.Rounds, "_receive", [2], lambda: lose(local))
+    with pytest.warns(UserWarning, match=LOST):
+        found = fit(name, blocks(X, 70), **options)
+    assert_same(found, expected[name])
+
+
+def test_lines_of_batches_on_a_cluster_are_those_of_one_process(local, capsys):
+    def said():
+        fit("online", blocks(X, 50), verbose=2)
+        return [line.rsplit(",", 1)[0] for line in capsys.readouterr().out.splitlines()]
+
+    found = said()
+    with dask.config.set(scheduler="synchronous"):
+        assert found == said()
+    assert any("batch 5/5: objective" in line for line in found)
+
+
+def stop_by_an_error():
+    bad = X.copy()
+    bad[130, 5] = np.nan
+    with pytest.raises(ValueError, match=r"^in the shard that begins at row 128"):
+        fit("online", blocks(bad, 50))
+
+
+def stop_by_a_callback():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
+    model = classifier(nu=1e-3, max_iter=2).set_callbacks(Watch(2, "batch"))
+    parallel.fit(model, blocks(X, 50), Y, **SIZES)
+
+
+@pytest.mark.parametrize("stop", [stop_by_an_error, stop_by_a_callback])
+def test_no_tasks_are_left_after_a_stop(local, stop, monkeypatch):
+    monkeypatch.setattr(_plan, "SAMPLE", 64)
+    stop()
+    for _ in range(50):
+        gc.collect()
+        if not local.scheduler.tasks:
+            break
+        time.sleep(0.1)
+    assert not local.scheduler.tasks
