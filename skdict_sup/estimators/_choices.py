@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._array import to_numpy
+from .._validation import warn
 from ..priors import is_plain_elastic_net, is_unresolved
 from ..supervised.rate_search import MAX_TRIED, MIN_TRIED
 
@@ -60,6 +61,8 @@ def candidates(estimator, samples, prior, *, stream):
     values: dict[str, Any] = {"standardise": (False,), "fit_offset": (False,), "lam": (None,)}
     if not stream and _may_try(estimator, samples, prior):
         values |= _tried(samples.X, prior)
+    elif not stream and "standardise" not in given:
+        _warn_of_unlike_features(estimator, samples.X)
     values |= given
     return list(product(values["standardise"], values["fit_offset"])), values["lam"]
 
@@ -80,11 +83,30 @@ def _may_try(estimator, samples, prior):
     return is_free and is_plain and is_tried and not samples.X.is_sparse
 
 
+def _warn_of_unlike_features(estimator, X):
+    """Warn if a few features decide the codes, and nothing is tried against it."""
+    is_plain = estimator.transfer == "linear" and isinstance(estimator.init, str)
+    if not is_plain or estimator.n_projected is not None or X.is_sparse:
+        return
+    if _are_unlike(_scales(X)[0]):
+        warn(
+            f"Features have unlike scales, the largest more than {_UNLIKE:.0f} times the median, "
+            'and it decides the codes. standardise="auto" tries to standardise them, but not in '
+            f"fits of fewer than {_MIN_EPOCHS} epochs or {MIN_TRIED} samples, nor with a number "
+            "as lam: pass standardise=True, or put a StandardScaler before the estimator "
+            "(standardise=False keeps them, without this warning)."
+        )
+
+
+def _are_unlike(scale):
+    return scale.max() > _UNLIKE * np.median(scale)
+
+
 def _tried(X, prior):
     """Values that are tried for signals, by name."""
     n_samples, n_features = X.shape
     scale, mean = _scales(X)
-    is_unlike = scale.max() > _UNLIKE * np.median(scale)
+    is_unlike = _are_unlike(scale)
     standardise = (False, True)
     if not is_plain_elastic_net(prior):  # whose codes take longer than trials are worth
         return {"standardise": standardise if is_unlike else (False,)}

@@ -65,8 +65,9 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     fit_offset, standardise : bool or "auto", default="auto"
         Whether a constant feature is added to the signals, and whether their features are brought
         to mean zero (unless sparse) and unit variance, before they are coded. "auto" chooses both,
-        and lam, by trial trainings where lam="auto", for dense signals of at most 5000 samples or
-        32 features (see the user guide); otherwise False.
+        and lam, by trial trainings where lam is "auto" or relative and max_iter at least 10, for
+        dense signals of at most 5000 samples or 32 features (see the user guide); otherwise False,
+        with a warning if features have unlike scales.
     n_projected : int or None, default=None
         Rows of a projection Z of the signals, of norm at most one, which is learned with the
         dictionary; codes are those of Z x. Z starts from the leading singular vectors.

@@ -1,5 +1,7 @@
 """What defaults choose on held-out samples: preparation of signals, linear path, ridges, rate."""
 
+import warnings
+
 import numpy as np
 import pytest
 from learners import digits
@@ -232,3 +234,20 @@ def test_trials_have_the_ridges_that_a_fit_would_choose(monkeypatch):
     regressor(max_iter=10, learning_rate=0.16, fit_linear=False).fit(X, noise)
     assert len(ridges) > 4
     assert min(ridges) > 9
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"max_iter": 12, "prior": ElasticNet(lam=1.0, lam2=0.1, positive=True)}]
+)
+def test_features_of_unlike_scales_are_never_left_without_a_word(options):
+    table, y = load_wine(return_X_y=True)
+    with pytest.warns(UserWarning, match="unlike scales.*standardise=True.*StandardScaler"):
+        classifier(**options).fit(table, y)
+
+
+@pytest.mark.parametrize("options", [{"standardise": False}, {"standardise": True}])
+def test_what_is_said_about_scales_is_not_questioned(options):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Features have unlike")
+        classifier(**options).fit(*load_wine(return_X_y=True))
+        classifier().fit(X, CLASSES)
