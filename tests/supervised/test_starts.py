@@ -162,6 +162,22 @@ def test_another_lam_must_be_clearly_better(monkeypatch, lam, gain, chosen):
     assert found == choices.Candidate(lam=chosen)
 
 
+def test_each_trial_is_reported_before_the_next_one_begins(monkeypatch, capsys):
+    reports = []
+
+    def tried(candidate, train, held_out, *others):
+        reports.append(capsys.readouterr().out)
+        return rate_search.Trial(0.25, np.zeros(held_out.n_samples), held_out.weight)
+
+    monkeypatch.setattr(choices, "_tried", tried)
+    monkeypatch.setattr(choices, "_MAX_FEW", 0)
+    samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
+    trainer, rng = SimpleNamespace(verbose=1), np.random.default_rng(0)
+    flags = [(False, False), (True, False)]
+    choices.choose(flags, (None,), samples, None, None, trainer, rng, 30)
+    assert "score 0.2500" in reports[1]
+
+
 @pytest.mark.parametrize(
     ("nu", "nu_linear", "rate"),
     [(100.0, 0.1, 0.001), (100.0, None, 0.16), (1.0, 0.1, 0.16), (100.0, 10.0, 0.16)],
