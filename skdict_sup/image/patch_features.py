@@ -277,10 +277,10 @@ def _refuse_flat_rows(X, y):
 
 
 def _has_images_in_rows(X):
-    """Whether rows of a matrix, in lines of a square image, are smooth, but change from row to row.
+    """Whether each row of a matrix seems to be a square image, of another scene than the next one.
 
-    Rows of one image do not: those of a photograph change little, those of noise, a halftone or
-    a regular pattern are not smooth.
+    An image is smooth from line to line. Rows of one image are not both: those of a photograph
+    change little to the next one, and those of noise, a halftone or a pattern are not smooth.
     """
     rows, n_pixels = to_numpy(X[:_MAX_ROWS, :]), X.shape[1]
     sides = [(n, math.isqrt(n_pixels // n)) for n in (1, 3)]
