@@ -237,9 +237,9 @@ class Softmax:
         return conjugate_gradients(product, rhs, None, tol, precondition=precondition)
 
     def _solve_in_single(self, code, curvature, support, rhs, atoms, tol):
-        """`solve` to a moderate tolerance in single precision, where this has enough digits.
+        """`solve` to a moderate tolerance in single precision.
 
-        Residuals in double precision tell.
+        Systems whose residuals, in double precision, show that this lost digits are solved again.
         """
         xp, zero = namespace(code), namespace(code).zeros_like(rhs)
         curvature, rhs = curvature + zero, xp.where(support, rhs, zero)
@@ -251,8 +251,11 @@ class Softmax:
         rows = to_numpy(~(size <= _LOST * tol * whole)).nonzero()[0]
         if not len(rows):
             return x
-        terms = (take_rows(part, rows) for part in (code, curvature, support, rhs))
-        return set_rows(x, self.solve_systems(*terms, atoms, tol), rows)
+        code, curvature, support, rhs = (
+            take_rows(part, rows) for part in (code, curvature, support, rhs)
+        )
+        again = self.solve_systems(code, curvature, support, rhs, atoms, tol)
+        return set_rows(x, again, rows)
 
     def _images(self, code, atoms):
         return atoms.images(code)
