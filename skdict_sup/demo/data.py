@@ -110,10 +110,11 @@ def _check_part(path, part, x, y):
             f"{path}: x{part} must hold n > 0 images or vectors and y{part} n labels, got "
             f"shapes {x.shape} and {y.shape}"
         )
-    if x.dtype.kind not in "fiub" or (x.dtype.kind == "f" and not _within_float32(x)):
+    is_number = x.dtype.kind in "fiub"
+    if not is_number or (x.dtype.kind == "f" and not _within_float32(x)):
+        found = "NaN, infinity or larger numbers" if is_number else f"dtype {x.dtype}"
         raise DataError(
-            f"{path}: x{part} must hold finite numbers in the range of float32, got dtype "
-            f"{x.dtype}"
+            f"{path}: x{part} must hold finite numbers in the range of float32, got {found}"
         )
     if y.dtype.kind not in "iubU" and not _is_integral(y):
         raise DataError(

@@ -47,7 +47,10 @@ def parser():
     )
     tasks = "; ".join(f"{name}: {task.input_name}" for name, task in TASKS.items())
     options.add_argument(
-        "--task", choices=TASKS, help=f"what to restore from ({tasks}; default: {DEFAULT_TASK})"
+        "--task",
+        choices=TASKS,
+        metavar="TASK",
+        help=f"what to restore from ({tasks}; default: {DEFAULT_TASK})",
     )
     options.add_argument(
         "--train", type=Path, nargs="+", metavar="FILE", help="clean photographs for training"

@@ -24,6 +24,9 @@ from .patches import as_pair, check_stride
 
 _N_COMPONENTS, _MAX_ITER = 256, 3  # settings of the default encoder
 _MIN_SIDE, _MAX_ROWS = 8, 200  # side of flat images that are recognised; rows compared
+# change from line to line of an image, relative to that to another place of the next line, below
+# which it is smooth: 0.2 for digits, 1 for noise
+_SMOOTH = 0.5
 
 
 class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
@@ -265,7 +268,7 @@ def _refuse_flat_rows(X, y):
     if not is_array(X) or X.ndim != 2:
         return
     has_labels = len(y) == X.shape[0] > 1 if hasattr(y, "__len__") else False
-    if has_labels or _has_unrelated_rows(X):
+    if has_labels or _has_images_in_rows(X):
         raise ValueError(
             f"X must be a stack or a list of images, got a matrix of shape {tuple(X.shape)} whose "
             "rows seem to be images; pass X.reshape(-1, height, width, n_channels), in a pipeline "
@@ -273,13 +276,23 @@ def _refuse_flat_rows(X, y):
         )
 
 
-def _has_unrelated_rows(X):
-    """Whether rows, as long as a square image, differ from the next ones as from any other."""
-    n_pixels = X.shape[1]
-    sides = ((n, math.isqrt(n_pixels // n)) for n in (1, 3))
-    is_square = any(n * side**2 == n_pixels and side >= _MIN_SIDE for n, side in sides)
-    rows = to_numpy(X[:_MAX_ROWS, :])
-    if not is_square or len(rows) < 2 or rows.dtype.kind not in "iuf":
+def _has_images_in_rows(X):
+    """Whether each row of a matrix seems to be a square image, of another scene than the next one.
+
+    An image is smooth from line to line. Rows of one image are not both: those of a photograph
+    change little to the next one, and those of noise, a halftone or a pattern are not smooth.
+    """
+    rows, n_pixels = to_numpy(X[:_MAX_ROWS, :]), X.shape[1]
+    sides = [(n, math.isqrt(n_pixels // n)) for n in (1, 3)]
+    found = [(n, side) for n, side in sides if n * side**2 == n_pixels and side >= _MIN_SIDE]
+    if not found or len(rows) < 2 or rows.dtype.kind not in "iuf":
         return False
-    rows = rows.astype(np.float64)
-    return bool((np.diff(rows, axis=0) ** 2).mean() > rows.var(axis=0).mean())
+    rows, (n_channels, side) = rows.astype(np.float64), found[0]
+    line, half_line = n_channels * side, n_channels * (side // 2)
+    changes = (np.diff(rows, axis=0) ** 2).mean() > rows.var(axis=0).mean()
+    return bool(changes and _change(rows, line) < _SMOOTH * _change(rows, line + half_line))
+
+
+def _change(rows, distance):
+    """Mean square change between entries of rows at a distance."""
+    return ((rows[:, distance:] - rows[:, :-distance]) ** 2).mean()

@@ -257,9 +257,9 @@ class Softmax:
         return product
 
     def _solve_in_single(self, code, curvature, support, rhs, atoms, tol):
-        """`solve` to a moderate tolerance in single precision, where this has enough digits.
+        """`solve` to a moderate tolerance in single precision.
 
-        Residuals in double precision tell.
+        Systems whose residuals, in double precision, show that this lost digits are solved again.
         """
         xp, zero = namespace(code), namespace(code).zeros_like(rhs)
         curvature, rhs = curvature + zero, xp.where(support, rhs, zero)

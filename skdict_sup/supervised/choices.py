@@ -63,15 +63,13 @@ def _best(candidates, parts, margin, settings, options, trainer, rng, n_epochs):
     """
     if len(candidates) == 1:
         return candidates[0]
-    trials = {
-        candidate: [
+    trials = {}
+    for candidate in candidates:
+        trials[candidate] = found = [
             _tried(candidate, train, held_out, settings, options, trainer, _copy(rng), n_epochs)
             for train, held_out in parts
         ]
-        for candidate in candidates
-    }
-    if trainer.verbose:
-        for candidate, found in trials.items():
+        if trainer.verbose:
             score = np.mean([one.score for one in found])
             print(f"{candidate}: score {score:.4f} on held-out samples", flush=True)
     return clear_winner(trials, candidates[0], margin)

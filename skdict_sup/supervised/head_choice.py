@@ -13,6 +13,7 @@ from .step import make_head_input, zero_head
 MIN_TUNED, MAX_TUNED = 20, 10_000  # numbers of samples between which ridges are tuned
 _FACTORS = (0.1, 1.0, 10.0, 100.0)  # candidate ridges, relative to that of C=1
 _ONLY_LINEAR = 1e4  # factor of the ridge on the codes where the linear path alone is best
+_FAR_APART = 0.5 * _ONLY_LINEAR / _FACTORS[-1]  # factor between both ridges, at least
 _MAX_CODED, _MAX_WITH_PATH = 3000, 1500  # samples, at most, on which ridges are tuned
 _MAX_PRODUCTS = 2e6  # multiplications per gradient up to which all folds are used
 _N_FOLDS = 4
@@ -52,8 +53,10 @@ def tune_head(parameters, samples, settings, rng, *, ridge=True, linear=False):
 
 def has_linear_path_alone(settings, samples):
     """Whether the ridges that `tune_head` has chosen leave the linear path alone."""
-    is_chosen = settings.nu_linear is not None
-    return is_chosen and settings.nu * float(samples.weight.sum()) > 0.5 * _ONLY_LINEAR
+    # only then are the ridges so far apart: a large nu that is given has a similar nu_linear
+    if settings.nu_linear is None or settings.nu <= _FAR_APART * settings.nu_linear:
+        return False
+    return settings.nu * float(samples.weight.sum()) > 0.5 * _ONLY_LINEAR
 
 
 class _Table:

@@ -89,12 +89,15 @@ def test_the_photographs_of_scikit_learn(tmp_path, capsys):
     assert len(re.findall(DB + r"(?:  +\d+\.\d)?$", found.out, re.MULTILINE)) == 4
 
 
-def test_the_first_word_selects_the_job(capsys):
+def test_the_first_word_selects_the_job_and_its_help_fits_into_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     for words, expected in ((["image", "--help"], "photograph"), (["--help"], "raw pixels")):
         with pytest.raises(SystemExit) as stopped:
             entry.main(words)
         assert stopped.value.code == 0
-        assert expected in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert expected in shown
+        assert max(map(len, shown.splitlines())) < 80
 
 
 def test_several_photographs_for_training(tmp_path, capsys):

@@ -86,7 +86,7 @@ BAD_ARRAYS = {
     "no_samples": ({"x_test": X[:0], "y_test": Y[:0]}, "x_test must hold n > 0"),
     "no_pixels": ({"x_train": X[:, :0], "x_test": X[:20, :0]}, "x_train must hold n > 0"),
     "one_class": ({"y_train": np.zeros(60)}, "y_train must hold at least two classes"),
-    "nan": ({"x_train": np.where(X > 0.2, np.nan, X)}, FINITE),
+    "nan": ({"x_train": np.where(X > 0.2, np.nan, X)}, FINITE + " numbers.*got NaN"),
     "huge": ({"x_train": X * 1e300}, FINITE),
     "words": ({"x_train": X.astype(str)}, FINITE),
     "complex": ({"x_train": X + 1j}, FINITE),

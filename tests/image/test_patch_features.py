@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from pictures import as_bytes, picture
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
@@ -20,6 +21,7 @@ from skdict_sup import (
     to_device,
 )
 from skdict_sup.image import PatchFeatures, _pooling, extract_patches
+from skdict_sup.image.degradations import floyd_steinberg
 
 STACK = np.stack([picture((11, 13, 3), seed) for seed in range(6)])
 ENCODER = OnlineDictionaryLearning(7, prior=ElasticNet(lam=0.5), max_iter=1, random_state=0)
@@ -200,6 +202,20 @@ def test_rows_of_flat_images_are_not_read_as_one_image(n_channels):
         features().fit(stack).transform(flat)
     features().fit(picture((40, 12 * 12)))  # an image as wide as a flat one
     assert features().fit_transform([flat]).shape[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["noise", "noisy", "halftone", "stripes", "checks"])
+def test_rough_images_are_not_taken_for_rows_of_flat_images(kind):
+    rng, photograph = np.random.default_rng(0), picture((64, 64))
+    image = {
+        "noise": rng.random((64, 64)),
+        "noisy": photograph + rng.standard_normal((64, 64)),
+        "halftone": floyd_steinberg(photograph),
+        "stripes": np.tile([[0.0], [1.0]], (32, 64)),
+        "checks": np.indices((64, 64)).sum(axis=0) % 2.0,
+    }[kind]
+    expected = features().fit_transform([image])
+    assert_array_equal(features().fit_transform(image), expected)
 
 
 def test_an_encoder_that_needs_labels_is_refused():

@@ -162,8 +162,25 @@ def test_another_lam_must_be_clearly_better(monkeypatch, lam, gain, chosen):
     assert found == choices.Candidate(lam=chosen)
 
 
+def test_each_trial_is_reported_before_the_next_one_begins(monkeypatch, capsys):
+    reports = []
+
+    def tried(candidate, train, held_out, *others):
+        reports.append(capsys.readouterr().out)
+        return rate_search.Trial(0.25, np.zeros(held_out.n_samples), held_out.weight)
+
+    monkeypatch.setattr(choices, "_tried", tried)
+    monkeypatch.setattr(choices, "_MAX_FEW", 0)
+    samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
+    trainer, rng = SimpleNamespace(verbose=1), np.random.default_rng(0)
+    flags = [(False, False), (True, False)]
+    choices.choose(flags, (None,), samples, None, None, trainer, rng, 30)
+    assert "score 0.2500" in reports[1]
+
+
 @pytest.mark.parametrize(
-    ("nu", "nu_linear", "rate"), [(100.0, 0.1, 0.001), (100.0, None, 0.16), (1.0, 0.1, 0.16)]
+    ("nu", "nu_linear", "rate"),
+    [(100.0, 0.1, 0.001), (100.0, None, 0.16), (1.0, 0.1, 0.16), (100.0, 10.0, 0.16)],
 )
 def test_no_rate_is_tried_where_the_linear_path_is_best_alone(monkeypatch, nu, nu_linear, rate):
     def run_trial(trainer, tried, train, held_out, *others):
@@ -172,7 +189,7 @@ def test_no_rate_is_tried_where_the_linear_path_is_best_alone(monkeypatch, nu, n
     monkeypatch.setattr(rate_search, "_run_trial", run_trial)
     monkeypatch.setattr(rate_search, "fit_trial_head", lambda state, *others: state)
     samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
-    # tune_head multiplies 1 / 100, the ridge of C=1, by 10 000
+    # tune_head multiplies 1 / 100, the ridge of C=1, by 10 000; a nu that is given is not chosen
     settings = SimpleNamespace(nu=nu, nu_linear=nu_linear, prior=ElasticNet())
     trainer, rng = SimpleNamespace(learning_rate="auto", verbose=0), np.random.default_rng(0)
     found = rate_search.initial_learning_rate(trainer, samples, None, settings, rng, 30)
