@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._array import astype_like, namespace, take_rows, to_numpy
 from .._typing import RandomState
+from .._validation import warn
 from ..estimators import OnlineDictionaryLearning
 from ..estimators._fitting import as_generator, restore_on_error
 from ..estimators._parameters import Number
@@ -19,6 +20,7 @@ from ._restorer import PatchRestorer, warn_of_unconverged
 from ._sampling import patches_at, random_places
 from .patches import as_pair
 
+_LEAST_USUAL = 1e-3  # noise, relative to white, below which sigma is likely in other units
 _LEAST_LEARNED = 0.02  # noise, at least, whose bound patches are learned with
 
 
@@ -199,7 +201,16 @@ class DictionaryDenoiser(PatchRestorer):
         """Standard deviation of the noise of each image, for white at one."""
         if self.sigma is None:
             return [estimated_sigma(image) for image in images.arrays]
-        return [self.sigma / form.white for form in images.forms]
+        sigmas = [self.sigma / form.white for form in images.forms]
+        for sigma, form in zip(sigmas, images.forms, strict=True):
+            if not _LEAST_USUAL <= sigma <= 1.0:
+                warn(
+                    f"sigma={self.sigma:g} is in the units of the images, where white is "
+                    f"{form.white:g}: noise of {sigma:.1g} of white is unusual. Set sigma to that "
+                    "of your images, or to None, which estimates it."
+                )
+                break
+        return sigmas
 
     def _learn(self, images, sigmas):
         """Learn the dictionary from patches, scaled so that their bounds are one."""

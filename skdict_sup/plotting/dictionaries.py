@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import to_numpy
 from .._typing import Array
 from .._validation import check_option, check_scalar
-from ..estimators._pictures import atom_scores, mosaic, to_range
+from ..estimators._pictures import atom_scores, image_shape_of, mosaic, to_range
 from ._axes import axes_or_new, check_image_shape
 
 _ORDERS = ("auto", "use", "weight", "none")
@@ -77,8 +77,8 @@ class DictionaryDisplay:
         estimator : estimator
             Fitted estimator with `components_`.
         image_shape : tuple of int or None, default=None
-            Height and width (and channels) of an atom; None means a square if possible, else a
-            row.
+            Height and width (and channels) of an atom; None means a patch of an estimator of
+            images, else a square if possible, else a row.
         sort : {"auto", "use", "weight", "none"}, default="auto"
             Order of the atoms: by the mean magnitude of their entries in the codes of X ("use"),
             by the magnitude of their weights in the linear model ("weight"), or unchanged
@@ -111,6 +111,8 @@ class DictionaryDisplay:
         order = np.argsort(-score, kind="stable")
         if n_atoms is not None:
             order = order[: check_scalar(n_atoms, "n_atoms", low=1, integer=True)]
+        if image_shape is None and hasattr(estimator, "patch_size_"):
+            image_shape = image_shape_of(estimator)
         shape = check_image_shape(image_shape, atoms.shape[1])
         return cls(atoms[order], shape, order).plot(ax=ax, **kwargs)
 
@@ -156,6 +158,11 @@ def _score(estimator, sort, X, output, n_atoms):
     if sort == "use":
         if X is None:
             raise ValueError("sort='use' needs signals: X must be given, got None.")
+        if hasattr(estimator, "patch_size_"):
+            raise ValueError(
+                "X must be None for estimators of images, which do not code its rows, got "
+                f"{type(estimator).__name__}: leave X out, which draws the atoms in their order."
+            )
         score = np.abs(to_numpy(estimator.transform(X))).mean(axis=0)
     else:
         if not hasattr(estimator, "coef_"):

@@ -129,3 +129,10 @@ def test_images_must_be_like_those_of_the_fit():
         denoiser().transform(NOISY)
     with pytest.raises(ValueError, match=r"1 channel\(s\), got 3"):
         denoiser(max_iter=1).fit(NOISY).transform(picture((9, 9, 3)))
+
+
+@pytest.mark.parametrize(("image", "sigma"), [(NOISY, 25.0), (as_bytes(NOISY), 0.1)])
+def test_noise_in_other_units_than_those_of_the_image_is_questioned(image, sigma):
+    model = denoiser(sigma=sigma, max_iter=1)
+    with pytest.warns(UserWarning, match=r"sigma=.* is in the units of the images"):
+        model.fit(image)

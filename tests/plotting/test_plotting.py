@@ -18,6 +18,7 @@ from skdict_sup import (
     encode,
     lam_max,
 )
+from skdict_sup.image import DictionaryDenoiser
 from skdict_sup.plotting import (
     DictionaryDisplay,
     LamPathDisplay,
@@ -89,6 +90,16 @@ def test_a_dictionary_without_a_head_and_colours():
     assert picture.shape[2] == 3
     assert 0 <= picture.min() <= picture.max() <= 1
     assert DictionaryDisplay(np.eye(3, 7)).plot().ax_.get_images()[0].get_array().shape == (9, 9)
+
+
+def test_atoms_of_an_estimator_of_images_are_its_patches():
+    image = np.random.default_rng(0).random((12, 12, 3))
+    denoiser = DictionaryDenoiser(6, patch_size=(3, 4), sigma=0.1, max_iter=1, random_state=0)
+    denoiser.fit(image)
+    display = DictionaryDisplay.from_estimator(denoiser)
+    assert tuple(display.image_shape) == (3, 4, 3)
+    with pytest.raises(ValueError, match="X must be None for estimators of images"):
+        DictionaryDisplay.from_estimator(denoiser, X=image)
 
 
 def test_given_axes_are_drawn_on(model):
