@@ -85,7 +85,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc", "sourcelink"],
     "show_toc_level": 2,
     "back_to_top_button": True,
-    "show_prev_next": False,
+    "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
 }

@@ -153,11 +153,7 @@ def check_matrix(array, name, finite=True):
     check_plain(array, name)
     array = detached(array) if is_array(array) and not is_numpy(array) else _as_float(array, name)
     xp = namespace(array)
-    if array.ndim != 2:
-        raise ValueError(
-            f"{name} must be 2-dimensional, (rows, columns), got shape {tuple(array.shape)}; "
-            f"a single signal is {name}[None, :]."
-        )
+    check_two_dimensional(array, name)
     if array.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"{name} must hold float32 or float64 values, got dtype {array.dtype}.")
     if 0 in array.shape:
@@ -170,6 +166,17 @@ def check_matrix(array, name, finite=True):
 
 
 @ignore_float_warnings()  # the sum of infinities of both signs is NaN
+def check_two_dimensional(array, name):
+    """Raise ValueError for an array that has not two dimensions."""
+    if array.ndim != 2:
+        one, images = f"a single signal is {name}[None, :]", f"images are rows of {name}.reshape"
+        cure = one if array.ndim < 2 else f"{images}(len({name}), -1)"
+        raise ValueError(
+            f"{name} must be 2-dimensional, (rows, columns), got shape {tuple(array.shape)}; "
+            f"{cure}."
+        )
+
+
 def non_finite_rows(array):
     """Indices of the rows of a matrix with a NaN or infinite entry."""
     xp = namespace(array)
@@ -221,9 +228,11 @@ def check_shapes(X, dictionary, **codes):
     """Raise ValueError unless the shapes and devices of signals, dictionary and codes match."""
     check_same_device(X=X.like, dictionary=dictionary, **codes)
     if X.shape[1] != dictionary.shape[1]:
+        is_transposed = X.shape[1] == dictionary.shape[0]
+        cure = "; atoms are rows: pass dictionary.T" if is_transposed else ""
         raise ValueError(
             f"dictionary must have one column per feature of X: got a dictionary of shape "
-            f"{tuple(dictionary.shape)} for X with {X.shape[1]} features."
+            f"{tuple(dictionary.shape)} for X with {X.shape[1]} features{cure}."
         )
     for name, code in codes.items():
         if code is not None and tuple(code.shape) != (X.shape[0], dictionary.shape[0]):

@@ -18,7 +18,7 @@ from ._validation import (
 )
 from ._weighted_signals import weighted_signals
 from .execution import Limits, solve
-from .limit_arguments import check_length, make_limits, refuse_max_iter, without_lam
+from .limit_arguments import GREEDY, check_length, make_limits, refuse_max_iter, without_lam
 from .priors import (
     Prior,
     as_prior,
@@ -35,7 +35,7 @@ __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
 
 def make_solver(solver, reconstruction, prior, max_iter=None):
     """Solver for a name; "auto" is the first that handles the reconstruction and the prior."""
-    check_option(solver, "solver", {"auto", *SOLVERS})
+    check_option(solver, "solver", {"auto", GREEDY, *SOLVERS})
     if max_iter is not None:
         max_iter = int(check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None"))
     fitting = [name for name, kind in SOLVERS.items() if kind.handles(reconstruction, prior)]

@@ -18,9 +18,7 @@ TEXTS = {
     " its seconds of learning include restoring the training photographs.",
     "denoise": "Gaussian noise of standard deviation 15, 25 and 50 grey levels, not clipped."
     " `DictionaryDenoiser` learns from each noisy image alone, and is told the level of noise, as"
-    " BM3D is (the package `bm3d`, which its authors publish). Means on Set12 that others have"
-    " published, quoted from memory and not checked: DnCNN 32.86, 30.44 and 27.18; BM3D 32.37,"
-    " 29.97 and 26.72.",
+    " BM3D is (the package `bm3d`, which its authors publish).",
     "zoom": "Images are reduced by bicubic interpolation with antialiasing, and enlarged again by"
     " bicubic interpolation, which is the input of all methods.",
     "deblur": "Blur with mirrored edges, then Gaussian noise, in grey levels. The methods of"

@@ -18,6 +18,7 @@ from .._validation import (
     check_matrix,
     check_plain,
     check_shapes,
+    check_two_dimensional,
     warn_of_empty,
     warn_of_unobserved,
 )
@@ -151,6 +152,8 @@ class CodingEstimator(
                     f"{self.n_features_in_} features as input."
                 )
         else:
+            if getattr(X, "ndim", 2) > 2:
+                check_two_dimensional(X, "X")
             floats = [np.float64, np.float32]
             finite = "allow-nan" if self.allow_nan else True
             options = {"dtype": floats, "accept_sparse": "csr", "ensure_all_finite": finite}

@@ -11,6 +11,7 @@ from .._prepared_signals import prepared
 from .._threads import one_blas_thread
 from .._typing import Array
 from .._validation import check_plain
+from ..losses import check_loss_shapes
 from ..priors import as_prior
 from ..reconstruction import as_reconstruction
 from ..supervised import coding_layer
@@ -66,7 +67,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
     _targets: Any
 
     @with_callbacks
-    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> Self:
+    def fit(self, X: Array, y: Array = None, sample_weight: Array | None = None) -> Self:
         """Learn dictionary and head.
 
         Parameters
@@ -74,7 +75,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
         X : array-like of shape (n_samples, n_features)
             Signals.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+            Targets, which are required.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weight of each sample in the loss; a sample of weight two counts as two samples.
 
@@ -256,6 +257,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
             augment=self.augment,
             pool=X if self._uses_unlabelled() and not weight.all() else None,
         )
+        check_loss_shapes(targets.loss, samples.batch(np.flatnonzero(weight)[:2]).target)
         return samples, targets
 
     def _read_targets(self, y, *, reset):

@@ -4,7 +4,7 @@ A loss depends on scores and targets alone; `_protocol.Loss` is the protocol for
 Classification losses with a likelihood also convert scores to probabilities.
 """
 
-from ._protocol import Loss, check_loss, class_table
+from ._protocol import Loss, check_loss, check_loss_shapes, class_table
 from .logistic import Logistic
 from .poisson import Poisson
 from .smoothed import Smoothed
@@ -23,6 +23,7 @@ __all__ = [
     "Square",
     "SquaredHinge",
     "check_loss",
+    "check_loss_shapes",
     "class_table",
 ]
 

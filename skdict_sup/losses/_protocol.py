@@ -36,6 +36,22 @@ def check_loss(loss):
     return loss
 
 
+def check_loss_shapes(loss, target):
+    """Raise ValueError unless value and gradient have their shapes for a few targets."""
+    scores, n = 0 * target, target.shape[0]
+    expected = {
+        "value": ("(n_samples,)", (n,)),
+        "gradient": ("(n_samples, n_outputs)", tuple(target.shape)),
+    }
+    for name, (words, shape) in expected.items():
+        found = tuple(getattr(getattr(loss, name)(scores, target), "shape", ()))
+        if found != shape:
+            raise ValueError(
+                f"loss.{name} must return shape {words}, got {found} for scores of shape "
+                f"{tuple(target.shape)}, expected {shape}."
+            )
+
+
 def class_table(loss, n_classes):
     """Targets of the classes, one row each: one-hot, or signs for a margin-based loss."""
     table = np.eye(n_classes)

@@ -14,7 +14,7 @@ class Prior(Protocol):
     Codes of a `smooth` prior are computed by Newton's method, which also needs the methods of
     `SmoothPrior`; codes of other priors by FISTA, which needs those of `ProximalPrior`.
 
-    The following are optional (see `_optional` for their defaults):
+    The following are optional:
 
     - `lam`, the weight: used for "auto", for the continuation in lam of Newton's method, and for
       the certificates of least squares (lam = 0); by default the weight counts as positive;
@@ -97,4 +97,4 @@ class SmoothPrior(Prior, Protocol):
         """Inverse curvature 1 / phi''(w); zero where phi'' is infinite."""
 
     def reach(self, mobility: Any) -> Any:
-        """Largest |w| at which phi''(w) is at least 1 / mobility."""
+        """Largest magnitude of w at which phi''(w) is at least 1 / mobility."""

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from learners import digits
 
-from skdict_sup import LISTAEncoder, SupervisedDictionaryClassifier
+from skdict_sup import (
+    LISTAEncoder,
+    OnlineDictionaryLearning,
+    SparseCoder,
+    SupervisedDictionaryClassifier,
+    SupervisedDictionaryRegressor,
+    encode,
+)
 from skdict_sup.augment import Compose, GaussianNoise
+from skdict_sup.losses import Square
 
 X, Y = digits(150, n_classes=3)
 NAMES = np.array(["one", "two", "three"])[Y]
@@ -94,3 +102,59 @@ def test_fractions_of_lam_max_leave_the_preparation_to_be_chosen():
     assert model.fitted_choices_["standardise"] is True
     model.set_params(prior__lam=3.0).fit(scaled, Y)
     assert model.fitted_choices_["standardise"] is False
+
+
+# --- shapes, names and arguments --------------------------------------------------------------
+
+
+class ColumnOfValues(Square):
+    def value(self, scores, target):
+        return super().value(scores, target)[:, None]
+
+
+class GradientWithoutColumns(Square):
+    def gradient(self, scores, target):
+        return super().gradient(scores, target)[:, 0]
+
+
+@pytest.mark.parametrize("make", [SupervisedDictionaryRegressor, SupervisedDictionaryClassifier])
+def test_a_loss_of_the_wrong_shape_is_refused_before_the_first_epoch(make):
+    def never(batch, rng):
+        raise AssertionError("training has begun")
+
+    model = make(5, augment=never, max_iter=1, random_state=0)
+    with pytest.raises(ValueError, match=r"loss\.value must .* \(n_samples,\), got \(2, 1\)"):
+        model.set_params(loss=ColumnOfValues()).fit(X, Y)
+    with pytest.raises(ValueError, match=r"loss\.gradient must return .* n_outputs\), got \(2,\)"):
+        model.set_params(loss=GradientWithoutColumns()).fit(X, Y)
+
+
+def test_the_solvers_that_may_be_chosen_include_the_greedy_one():
+    with pytest.raises(ValueError, match=r"solver must be one of \[.*'omp'.*\], got 'lars'"):
+        encode(X, X[:5], solver="lars")
+
+
+def test_a_transposed_dictionary_is_recognised():
+    transposed = X[:5].T
+    for call in (lambda: encode(X, transposed), lambda: SparseCoder(transposed).fit(X)):
+        with pytest.raises(ValueError, match=r"atoms are rows: pass dictionary\.T\.$"):
+            call()
+    with pytest.raises(ValueError, match=r"for X with 64 features\.$"):
+        encode(X, X[:5, :9])
+
+
+@pytest.mark.parametrize("make", [SupervisedDictionaryRegressor, SupervisedDictionaryClassifier])
+def test_a_supervised_fit_without_y_names_the_estimator(make):
+    with pytest.raises(ValueError, match=f"^{make.__name__} requires y to be passed"):
+        make().fit(X)
+
+
+def test_images_are_to_be_made_rows():
+    images = X.reshape(len(X), 8, 8)
+    for call in (
+        lambda: OnlineDictionaryLearning().fit(images),
+        lambda: classifier().fit(images, Y),
+        lambda: encode(images, X[:5]),
+    ):
+        with pytest.raises(ValueError, match=r"\(150, 8, 8\); .*X\.reshape\(len\(X\), -1\)"):
+            call()
