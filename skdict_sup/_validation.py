@@ -165,7 +165,6 @@ def check_matrix(array, name, finite=True):
     return array
 
 
-@ignore_float_warnings()  # the sum of infinities of both signs is NaN
 def check_two_dimensional(array, name):
     """Raise ValueError for an array that has not two dimensions."""
     if array.ndim != 2:
@@ -177,6 +176,7 @@ def check_two_dimensional(array, name):
         )
 
 
+@ignore_float_warnings()  # the sum of infinities of both signs is NaN
 def non_finite_rows(array):
     """Indices of the rows of a matrix with a NaN or infinite entry."""
     xp = namespace(array)

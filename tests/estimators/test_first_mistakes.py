@@ -100,7 +100,8 @@ def test_fractions_of_lam_max_leave_the_preparation_to_be_chosen():
     scaled = X[:, 20:40] * np.geomspace(1e-3, 1e3, 20)  # features in unlike units
     model = classifier(max_iter=10, fit_offset=False, prior__lam="0.1*lam_max").fit(scaled, Y)
     assert model.fitted_choices_["standardise"] is True
-    model.set_params(prior__lam=3.0).fit(scaled, Y)
+    with pytest.warns(UserWarning, match="unlike scales"):
+        model.set_params(prior__lam=3.0).fit(scaled, Y)
     assert model.fitted_choices_["standardise"] is False
 
 
