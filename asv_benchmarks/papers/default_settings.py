@@ -188,7 +188,8 @@ def page(results, tried, few, seconds, about, quick):
         " their largest value where they are sparse), and so are targets of the last two."
         " Differences are in standard errors of the mean paired difference, corrected for"
         " overlapping training sets (Nadeau and Bengio, 2003): 1.05 times the standard deviation"
-        " over the ten folds.",
+        " over the ten folds. Seconds are those of all fits and scores, with whatever else the"
+        " machine did meanwhile, pauses of the run included: most are too long.",
         "",
         "Default settings are within one standard error of the best other estimator on"
         f" {(gaps <= 1).sum()} of {n} data sets, within two on {(gaps <= 2).sum()}, and worse than"
