@@ -37,13 +37,13 @@ class Hand:
     slant: float = 0.2
     aspect: float = 0.15
     width: float = 0.5
-    bend: float = 0.7  # of a character of a writer
+    bend: float = 0.7  # how far the form of a letter differs between writers
     turn: float = 0.08
     shear: float = 0.08
     scale: float = 0.08
     shift: float = 0.5
-    wobble: float = 0.5  # of one image
-    rough: float = 0.5  # of the outline of the strokes
+    wobble: float = 0.5  # how far images of one writer differ
+    rough: float = 0.5  # how uneven the outlines of strokes are
 
 
 def _glyph(character, font):
@@ -58,7 +58,7 @@ def _glyph(character, font):
         raise ValueError(f"the font {font} has no character {character!r}.")
     ends = [(np.flatnonzero(ink.any(axis=a))[[0, -1]]) for a in (1, 0)]
     centre, half = [e.mean() for e in ends], max(1 + np.ptp(e) for e in ends) / 2
-    pixel = 2 * half / BOX  # of an image, in those of the glyph
+    pixel = 2 * half / BOX  # pixels of the glyph in one of the image
     distance = (distance_transform_edt(ink) - distance_transform_edt(~ink)) / pixel
     grid = np.linspace(-_REACH, _REACH, _GRID)
     places = np.meshgrid(*(c + half * grid for c in centre), indexing="ij")

@@ -67,8 +67,8 @@ class Settings:
     atoms: int = 300
     components: int = 180
     sizes: tuple = (100, 500, 1000, 5000, 20_000)
-    draws: tuple = (5, 3, 3, 1, 1)  # of labels, for each size
-    epochs: tuple = (60, 40, 30, 12, 8)  # of backpropagation
+    draws: tuple = (5, 3, 3, 1, 1)  # random choices of labels, for each size
+    epochs: tuple = (60, 40, 30, 12, 8)  # passes of backpropagation, for each size
     l1: tuple = L1_PRIORS
     kl: tuple = KL_PRIORS
     ways: tuple = WAYS
@@ -86,7 +86,7 @@ class Result:
     test: tuple
     validation: float
     chosen: str
-    seconds: float  # of one fit with the chosen setting, codes of its signals included
+    seconds: float  # time of one fit with the chosen setting, including codes of its signals
 
 
 class Comparison:

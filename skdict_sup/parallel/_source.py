@@ -28,7 +28,7 @@ class Rows:
         self._edges = np.cumsum([0, *self._sizes])
         self._blocks = _cluster.Blocks(array)
         self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
-        self._workers: frozenset[Any] = frozenset()  # of the cluster when they were
+        self._workers: frozenset[Any] = frozenset()  # the cluster had when blocks were loaded
         self.are_loaded = self._blocks.are_loaded
 
     def keep(self, shards, places, workers):

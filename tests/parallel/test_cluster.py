@@ -35,7 +35,8 @@ LIMIT = 500_000_000
 pytestmark = [
     pytest.mark.filterwarnings("ignore:batch_size=.* gives 2 threads of the cluster"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),  # of old Dask
+    # old versions of Dask give this beside a client
+    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 

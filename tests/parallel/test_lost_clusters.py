@@ -25,7 +25,8 @@ SIZES = {"batch_size": 32, "shard": 16}  # five rounds in a pass
 LOST = r"All 1 workers of the cluster were lost; with new ones, parallel\.fit (repeats|goes on)"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),  # of old Dask
+    # old versions of Dask give this beside a client
+    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),
 ]
 
 

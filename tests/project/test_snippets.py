@@ -77,7 +77,7 @@ def require(page):
         pytest.importorskip(NEEDS[page.name])
 
 
-@pytest.mark.filterwarnings("default")  # of so few samples some are to be expected
+@pytest.mark.filterwarnings("default")  # fits of so few samples give some
 @pytest.mark.parametrize("page", [page for page in WITH_CODE if page not in SHOWING], ids=ids)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     require(page)
