@@ -117,8 +117,9 @@ def test_rounds_are_repeated_by_new_workers(
 
 
 @pytest.mark.filterwarnings("ignore:All 1 workers")  # dask may be quicker to repeat what is lost
-def test_blocks_that_were_persisted_are_computed_again(local, monkeypatch, expected):
-    before(monkeypatch, _rounds.Rounds, "_receive", [3], lambda: lose(local))
+@pytest.mark.parametrize("method", ["_receive", "_send"])
+def test_blocks_that_were_persisted_are_computed_again(local, monkeypatch, expected, method):
+    before(monkeypatch, _rounds.Rounds, method, [3], lambda: lose(local))
     assert_same(fit("online", blocks(X, 50).persist()), expected["online"])
 
 
