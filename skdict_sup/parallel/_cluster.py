@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
+from uuid import uuid4
 
 from ._blocks import gram_parts, gram_rows, joined_atoms
 
@@ -99,16 +100,24 @@ def call_at(place, function, *arguments) -> Any:
 
 
 class Blocks:
-    """Delayed blocks of the rows of a dask array, each with the part of the graph it needs."""
+    """Delayed blocks of the rows of a dask array, each with the part of the graph it needs.
+
+    On a cluster they are tasks of their own unless they are there already: it may have those of
+    the array, too, which shall run wherever they can.
+    """
 
     def __init__(self, array):
         from dask.utils import ensure_dict
 
+        has_cluster = active_client() is not None
         # on a cluster already, as after `persist`; dask's optimization would drop such results
-        self.are_loaded = active_client() is not None and _has_futures(array)
+        self.are_loaded = has_cluster and _has_futures(array)
         blocks = array.to_delayed(optimize_graph=not self.are_loaded).ravel()
         self._name, self._keys = array.name, [block.key for block in blocks]
         self._graph = ensure_dict(blocks[0].dask)
+        if has_cluster and not self.are_loaded:
+            self._graph, names = _renamed(self._graph)
+            self._keys = [names[key] for key in self._keys]
 
     def __getitem__(self, number):
         from dask.delayed import Delayed
@@ -119,6 +128,24 @@ class Blocks:
         tasks = cull(self._graph, [key])[0]
         # a layer has the annotations of the caller, such as retries
         return Delayed(key, HighLevelGraph.from_collections(layer, tasks), layer=layer)
+
+
+def _renamed(graph):
+    """The same tasks with new names, and the new names by the old ones."""
+    from distributed.utils_comm import subs_multiple
+
+    suffix = f"-{uuid4().hex}"
+    names = {
+        key: (key[0] + suffix, *key[1:]) if isinstance(key, tuple) else key + suffix
+        for key in graph
+    }
+    tasks = {}
+    for key, task in graph.items():
+        if hasattr(task, "substitute"):
+            tasks[names[key]] = task.substitute(names, key=names[key])
+        else:  # before dask 2024.12
+            tasks[names[key]] = subs_multiple(task, names)
+    return tasks, names
 
 
 def _has_futures(array):

@@ -66,6 +66,7 @@ class Rounds:
         self._origin, self._last = self._next, _cluster.node((state, None))
         self._constants = _cluster.begin(_cluster.node(self._step.constants))[0]
         self._waiting: deque = deque()
+        self._workers: frozenset[Any] = frozenset()  # the cluster had when a round was last sent
         self._received: Any = None, None  # a round, and its report
 
     def __iter__(self):
@@ -121,6 +122,10 @@ class Rounds:
     def _send(self):
         """Send the next round."""
         number, workers = self._next, _cluster.workers()
+        if self._workers and self._workers.isdisjoint(workers):
+            # Dask may never compute again what this round would wait for
+            raise _cluster.LostWorkersError(len(self._workers))
+        self._workers = workers
         this = self._plan[number]
         shards = _shards(this, self._arrays, self._step.arguments(number, this), workers)
         terms = self._last, self._sizes, shards, self._constants

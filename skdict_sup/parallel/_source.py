@@ -26,7 +26,7 @@ class Rows:
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
         self._sizes = array.chunks[0]
         self._edges = np.cumsum([0, *self._sizes])
-        self._blocks = _cluster.Blocks(array)
+        self._array, self._blocks = array, _cluster.Blocks(array)
         self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
         self._workers: frozenset[Any] = frozenset()  # the cluster had when blocks were loaded
         self.are_loaded = self._blocks.are_loaded
@@ -53,9 +53,9 @@ class Rows:
         self._kept |= {i: (block, homes[i]) for i, block in zip(new, loaded, strict=True)}
 
     def forget(self):
-        """Forget the blocks that were loaded."""
+        """Forget the blocks that were loaded; others are new tasks."""
         _cluster.release([block for block, _ in self._kept.values()])
-        self._kept = {}
+        self._kept, self._blocks = {}, _cluster.Blocks(self._array)
 
     def pieces(self, ranges, place=None):
         """Pieces of ranges of rows, in order, for a task at a place."""

@@ -6,7 +6,7 @@ import time
 import dask
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster, Worker
+from distributed import Client, LocalCluster, Worker, futures_of, wait
 from lazy import assert_bits, blocks
 from learners import classifier, digits, unsupervised
 from watching import Watch
@@ -33,7 +33,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def local():
     """A cluster of workers within this process, which has none."""
-    options = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     with LocalCluster(**options) as made, Client(made):
         made.here = []
         yield made
@@ -117,10 +117,28 @@ def test_rounds_are_repeated_by_new_workers(
 
 
 @pytest.mark.filterwarnings("ignore:All 1 workers")  # dask may be quicker to repeat what is lost
-@pytest.mark.parametrize("method", ["_receive", "_send"])
-def test_blocks_that_were_persisted_are_computed_again(local, monkeypatch, expected, method):
-    before(monkeypatch, _rounds.Rounds, method, [3], lambda: lose(local))
+def test_blocks_that_were_persisted_are_computed_again(local, monkeypatch, expected):
+    before(monkeypatch, _rounds.Rounds, "_receive", [3], lambda: lose(local))
     assert_same(fit("online", blocks(X, 50).persist()), expected["online"])
+
+
+def test_no_round_is_sent_after_states_that_were_lost(local, monkeypatch, expected):
+    # dask may wait without end for what only lost workers were to compute
+    before(monkeypatch, _rounds.Rounds, "_send", [3], lambda: lose(local))
+    with pytest.warns(UserWarning, match=LOST):
+        fitted = fit("online", blocks(X, 50).persist())
+    assert_same(fitted, expected["online"])
+
+
+def test_a_fit_does_not_bind_the_tasks_of_others_to_its_workers(local, monkeypatch):
+    # dask never runs such tasks again on a cluster that had no worker for a moment
+    lazy, persisted = blocks(X, 50), []
+    calls = iter([lambda: persisted.append(lazy.persist()), lambda: lose(local)])
+    before(monkeypatch, _rounds.Rounds, "_receive", [3, 4], lambda: next(calls)())
+    with pytest.warns(UserWarning, match=LOST):
+        fit("online", lazy)
+    wait(futures_of(persisted), timeout=10)
+    np.testing.assert_array_equal(persisted[0].compute(), X)
 
 
 def test_a_fit_ends_if_no_worker_comes_back(local, monkeypatch):
