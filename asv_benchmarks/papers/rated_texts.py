@@ -3,7 +3,7 @@
 python asv_benchmarks/papers/rated_texts.py [FOLDER] writes docs/results/rated_texts.md, for a
 folder of rated texts (ratings.csv with the columns file and rating beside one file for each text,
 or a folder for each reviewer with subj.NAME and rating.NAME), or without one for a generated
-corpus.
+corpus. What is measured is kept in asv_benchmarks/.kept, and later runs go on from there.
 """
 
 import sys
@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 from _common import arguments, machine, opening, publish, table
+from _kept import Kept
 from _rated_corpus import distributions, generated_corpus, read_corpus
 
 from skdict_sup import KL, OnlineDictionaryLearning, SupervisedDictionaryRegressor
@@ -82,15 +83,24 @@ def protocol(X, y, options):
     """Lines of (model, predictive R2, seconds, chosen settings of each fold)."""
     pairs, lines = folds(len(y))[: options.folds], []
     rows = np.concatenate([test for _, test in pairs])
+    kept = Kept("rated_texts", keep=not options.quick)
+    given = {key: value for key, value in vars(options).items() if key not in ("folds", "output")}
     for name in models(len(y), options):
-        begin, predicted, chosen = time.perf_counter(), np.full(len(y), np.nan), []
-        for train, test in pairs:
+
+        def fitted(fold, name=name):
+            """Predictions of a fold, what its model has chosen, and its seconds."""
+            (train, test), begin = pairs[fold], time.perf_counter()
             model = models(len(train), options)[name].fit(X[train], y[train])
-            predicted[test] = model.predict(X[test])
-            chosen.append(_chosen(model))
-        seconds = time.perf_counter() - begin
-        lines.append((name, predictive_r2(y[rows], predicted[rows]), seconds, "; ".join(chosen)))
-        print(f"{seconds:6.0f} s  R2 {lines[-1][1]:.3f}  {name}", flush=True)
+            return model.predict(X[test]), _chosen(model), time.perf_counter() - begin
+
+        found = [
+            kept(f"{name} {fold} {X.shape} {y.sum():.9g} {given}", lambda fold=fold: fitted(fold))
+            for fold in range(len(pairs))
+        ]
+        predicted, chosen, seconds = zip(*found, strict=True)
+        score = predictive_r2(y[rows], np.concatenate(predicted))
+        lines.append((name, score, sum(seconds), "; ".join(chosen)))
+        print(f"{sum(seconds):6.0f} s  R2 {score:.3f}  {name}", flush=True)
     return lines
 
 

@@ -167,14 +167,13 @@ def measure_throughput(client, images, D, n):
     rows, first = [], min(client.nthreads())
     for dtype in ("float32", "float64"):
         pool, atoms = images.astype(dtype), D.astype(dtype)
-        shared = client.scatter(pool, broadcast=True)  # not measured, as that of this process
-        lazy = parallel.encode(repeated(shared, pool, n), atoms, prior=PRIOR, output="sparse")
-        compute = partial(client.compute, _nonzeros(lazy).sum(), sync=True)
-        calls = {
-            "alone": partial(_coded_alone, pool, atoms, n),
-            "one": partial(compute, workers=[first]),
-            "two": compute,
-        }
+        calls: dict = {"alone": partial(_coded_alone, pool, atoms, n)}
+        for name, where in ("one", {"workers": [first]}), ("two", {}):
+            # tasks of other names: dask may keep the workers of those that it has had before
+            shared = client.scatter(pool, broadcast=True, hash=False)  # not measured, as here
+            lazy = parallel.encode(repeated(shared, pool, n), atoms, prior=PRIOR, output="sparse")
+            total = _nonzeros(lazy).sum()
+            calls[name] = partial(client.compute, total, sync=True, **where)
         seconds, found = {name: [] for name in calls}, set()
         for _ in range(REPEATS):
             for name, call in calls.items():
