@@ -131,6 +131,14 @@ class Contributions:
     linear: Array | None
     intercept: Array
 
+    def __repr__(self) -> str:
+        """Shapes of the parts."""
+        linear = None if self.linear is None else tuple(self.linear.shape)
+        return (
+            f"Contributions(atoms={tuple(self.atoms.shape)} {self.atoms.dtype}, linear={linear}, "
+            f"intercept={tuple(self.intercept.shape)})"
+        )
+
     def total(self) -> Array:
         """Sum of all parts.
 

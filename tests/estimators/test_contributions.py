@@ -144,3 +144,13 @@ def test_what_has_no_contributions():
         model.contributions(X[:, :63])
     with pytest.raises(TypeError, match="in memory"):
         model.contributions(da.from_array(X))
+
+
+def test_contributions_print_their_shapes():
+    model = regressor(**GIVEN).fit(X, HEIGHTS[:, 0])
+    parts = model.contributions(X[:5])
+    assert repr(parts) == "Contributions(atoms=(5, 6) float64, linear=None, intercept=())"
+    model = classifier(**GIVEN | {"fit_linear": True}).fit(X, Y)
+    n = len(model.classes_)
+    expected = f"Contributions(atoms=(5, {n}, 6) float64, linear=(5, {n}), intercept=({n},))"
+    assert repr(model.contributions(X[:5])) == expected
