@@ -15,7 +15,9 @@ class Loss(Protocol):
     - `standardised`: whether regression targets are scaled to mean zero and unit variance;
     - `inverse_link(scores)`: predictions of a regression, by default the scores;
     - `probabilities(scores)`: class probabilities;
-    - `check_target(target)`: raises ValueError for regression targets out of range.
+    - `check_target(target)`: raises ValueError for regression targets out of range;
+    - `linear_in_target`: whether the loss is a linear function of its target, as cross-entropy is;
+      label smoothing then evaluates it once, in place of once for each class.
     """
 
     def value(self, scores: Any, target: Any) -> Any:

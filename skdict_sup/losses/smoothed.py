@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .._array import astype_like
+from .._array import astype_like, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,12 @@ class Smoothed:
         return self._mixed(self.loss.gradient, scores, target)
 
     def _mixed(self, function, scores, target):
-        total, table = (
-            (1 - self.smoothing) * function(scores, target),
-            astype_like(self.table, scores),
-        )
+        table = astype_like(self.table, scores)
         n_labels = table.shape[0]
+        if getattr(self.loss, "linear_in_target", False):
+            mean = namespace(table).sum(table, axis=0)[None, :] / n_labels
+            return function(scores, (1 - self.smoothing) * target + self.smoothing * mean)
+        total = (1 - self.smoothing) * function(scores, target)
         for label in range(n_labels):
             label_target = 0 * target + table[label, :][None, :]
             total = total + self.smoothing / n_labels * function(scores, label_target)

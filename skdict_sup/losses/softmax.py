@@ -10,6 +10,7 @@ class Softmax:
     """Cross-entropy of the softmax of the scores."""
 
     margins = False  # targets are one-hot rows, not signs
+    linear_in_target = True
 
     def value(self, scores, target):
         """Loss of each sample: (n_samples,)."""

@@ -12,6 +12,8 @@ from .step import HeadInput, head_loss_and_gradients, make_head_input
 
 DIFFERENCE_STEP = 1e-4  # step of finite differences, relative to the parameters
 _NEWTON_STEPS = 3
+# norm of the gradient of a mean loss of features of size one at which it is mostly rounding error
+_ROUNDING = 1e-13
 _OVERFLOW_LOSS = 1e100  # finite stand-in for a loss that overflows
 _FAR_FACTOR = 1e6  # distance, relative to the parameters, at which a bounded loss has risen again
 _MAX_FIRST_FIT, _MIN_FIRST_FIT = 20_000, 1000  # samples of the first fit of the head
@@ -96,13 +98,15 @@ class HeadProblem:
 
     def newton_refine(self, vector, inputs):
         """Vector after Newton steps, for uses that need the exact optimum."""
+        gradient = self.loss_and_gradients(vector, inputs)[1]
         for _ in range(_NEWTON_STEPS):
-            gradient = self.loss_and_gradients(vector, inputs)[1]
             new_vector = vector - self.solve_hessian(vector, inputs, gradient)
             new_gradient = self.loss_and_gradients(new_vector, inputs)[1]
             if not np.linalg.norm(new_gradient) < np.linalg.norm(gradient):
                 break
-            vector = new_vector
+            vector, gradient = new_vector, new_gradient
+            if np.linalg.norm(gradient) < _ROUNDING:
+                break
         return vector
 
     def solve_hessian(self, vector, inputs, rhs):

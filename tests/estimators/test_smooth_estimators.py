@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from learners import (
+    AS_GIVEN,
     EVERY,
     LEARNERS,
     assert_same,
@@ -140,7 +141,8 @@ def test_threads_and_sparse_signals_change_nothing(make, settings):
 
 @every_estimator
 def test_float32_in_float32_out(make):
-    X, y = distributions().astype(np.float32), target_of(make)
+    X, y = distributions().astype(np.float32)[:80], target_of(make)
+    y = None if y is None else y[:80]
     for settings in ({"prior": "kl"}, {"prior": Lp()}, SOFTMAX):
         model = make(**once(make), **settings).fit(X, y)
         assert model.components_.dtype == model.transform(X).dtype == np.float32
@@ -153,7 +155,9 @@ def test_every_library_learns_the_same(make, settings, xp):
     # in the order that NumPy data of this size are brought into; codes are exact to 1e-9 alone
     X, rows = np.unique(distributions()[:40], axis=0, return_index=True)
     y = None if make is unsupervised else target_of(make)[rows]
-    few = {"n_components": 4, "max_iter": 1, "batch_size": 20}
+    few: dict = {"n_components": 4, "max_iter": 1, "batch_size": 20}
+    if make is not unsupervised:
+        few |= AS_GIVEN | {"nu": 1e-3}  # choices code the signals again and again
     expected = make(**few, **settings).fit(X, y)
     found = make(**few, **settings).fit(xp.asarray(X), y)
     assert xp.is_mine(found.components_)

@@ -146,8 +146,9 @@ def test_a_custom_loss():
 
 
 def test_smoothing_keeps_scores_small():
-    plain = classifier(max_iter=15).fit(X, Y)
-    smooth = classifier(max_iter=15, label_smoothing=0.2).fit(X, Y)
+    prior = ElasticNet(lam=0.2, lam2=0.1, positive=True)
+    plain = classifier(max_iter=15, prior=prior).fit(X, Y)
+    smooth = classifier(max_iter=15, prior=prior, label_smoothing=0.2).fit(X, Y)
     assert smooth.score(X, Y) > 0.97
     sizes = [np.abs(m.decision_function(X)).mean() for m in (smooth, plain)]
     assert sizes[0] < 0.7 * sizes[1]
