@@ -181,6 +181,12 @@ class LostWorkersError(Exception):
         self.n_workers = n_workers
 
 
+def check_left(before, now):
+    """Raise `LostWorkersError` if a cluster has none left of the workers that it had before."""
+    if before and before.isdisjoint(now):
+        raise LostWorkersError(len(before))
+
+
 def fetch(begun, workers_then):
     """Value of a node that has begun, when the cluster had some workers.
 
@@ -200,8 +206,7 @@ def fetch(begun, workers_then):
         except TimeoutError:
             if future.status == "error":  # which it may have become in the meantime
                 return future.result()
-        if workers_then and not workers_then.intersection(workers()):
-            raise LostWorkersError(len(workers_then))
+        check_left(workers_then, workers())
 
 
 def release(nodes):

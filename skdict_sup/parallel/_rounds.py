@@ -122,9 +122,8 @@ class Rounds:
     def _send(self):
         """Send the next round."""
         number, workers = self._next, _cluster.workers()
-        if self._workers and self._workers.isdisjoint(workers):
-            # Dask may never compute again what this round would wait for
-            raise _cluster.LostWorkersError(len(self._workers))
+        # Dask may never compute again what this round would wait for
+        _cluster.check_left(self._workers, workers)
         self._workers = workers
         this = self._plan[number]
         shards = _shards(this, self._arrays, self._step.arguments(number, this), workers)

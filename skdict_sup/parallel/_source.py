@@ -1,6 +1,7 @@
 """Rows of dask arrays by number, for tasks that need ranges of them."""
 
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -26,10 +27,14 @@ class Rows:
         self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
         self._sizes = array.chunks[0]
         self._edges = np.cumsum([0, *self._sizes])
-        self._array, self._blocks = array, _cluster.Blocks(array)
+        self._array = array
         self._kept: dict[int, tuple[Any, Any]] = {}  # blocks that are loaded, and their homes
         self._workers: frozenset[Any] = frozenset()  # the cluster had when blocks were loaded
         self.are_loaded = self._blocks.are_loaded
+
+    @cached_property
+    def _blocks(self):
+        return _cluster.Blocks(self._array)
 
     def keep(self, shards, places, workers):
         """Begin to load the blocks of shards, each at the first of its shards; forget others.
@@ -40,8 +45,7 @@ class Rows:
         """
         if self.are_loaded:
             return
-        if self._kept and self._workers.isdisjoint(workers):
-            raise _cluster.LostWorkersError(len(self._workers))
+        _cluster.check_left(self._workers, workers)
         self._workers = workers
         homes: dict[int, Any] = {}
         for ranges, place in zip(shards, places, strict=True):
@@ -55,7 +59,8 @@ class Rows:
     def forget(self):
         """Forget the blocks that were loaded; others are new tasks."""
         _cluster.release([block for block, _ in self._kept.values()])
-        self._kept, self._blocks = {}, _cluster.Blocks(self._array)
+        self._kept, self._workers = {}, frozenset()
+        vars(self).pop("_blocks", None)
 
     def pieces(self, ranges, place=None):
         """Pieces of ranges of rows, in order, for a task at a place."""

@@ -215,7 +215,7 @@ def test_in_a_pipeline_and_a_grid_search():
         "listaencoder__architecture": ["lista", "step"],
         "listaencoder__n_layers": [1, 4],
     }
-    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
     assert search.score(X, y) > 0.9
     names = search.best_estimator_[:-1].get_feature_names_out()
     assert names[:2].tolist() == ["listaencoder0", "listaencoder1"]
