@@ -1,13 +1,13 @@
 """Layers for PyTorch whose outputs are exact sparse codes, with gradients through them.
 
-``pip install skdict-sup[torch]`` installs what this module needs.
+``pip install "skdict-sup[torch]"`` installs what this module needs.
 """
 
 try:
     import torch as _torch  # noqa: F401 - a clear message if it is missing
 except ImportError as error:
     raise ImportError(
-        "skdict_sup.nn needs PyTorch: pip install skdict-sup[torch], or see pytorch.org for a "
+        'skdict_sup.nn needs PyTorch: pip install "skdict-sup[torch]", or see pytorch.org for a '
         "version for your device."
     ) from error
 

@@ -16,7 +16,7 @@ def dask_array():
     except ImportError as error:
         raise ImportError(
             "skdict_sup.parallel needs dask: install it by "
-            "pip install 'skdict-sup[parallel]' or pip install 'dask[array,distributed]'."
+            'pip install "skdict-sup[parallel]" or pip install "dask[array,distributed]".'
         ) from error
     return dask.array
 

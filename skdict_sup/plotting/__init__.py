@@ -1,6 +1,6 @@
 """Displays that follow scikit-learn's convention: `from_estimator` computes, `plot` draws.
 
-Matplotlib is imported when a display is drawn; ``pip install skdict-sup[plot]`` installs it.
+Matplotlib is imported when a display is drawn; ``pip install "skdict-sup[plot]"`` installs it.
 """
 
 from .curves import LamPathDisplay, LossCurveDisplay

@@ -11,7 +11,7 @@ def axes_or_new(ax):
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "Displays need matplotlib; install it with pip install skdict-sup[plot]."
+            'Displays need matplotlib; install it with pip install "skdict-sup[plot]".'
         ) from error
     return plt.subplots(layout="constrained")[1]
 

@@ -83,7 +83,7 @@ def test_layers_without_torch_are_an_error_that_says_what_to_install():
         "except ImportError as error:\n"
         "    print(error)"
     )
-    assert "skdict-sup[torch]," in run(script)
+    assert '"skdict-sup[torch]",' in run(script)
 
 
 @pytest.mark.parametrize(("home", "name"), PUBLIC)
