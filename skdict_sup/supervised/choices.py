@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from . import start
-from .head_choice import has_linear_path_alone
 from .rate_search import AUTO_RATES, MIN_TRIED, clear_winner, generator_from_state, trial
 
 _MAX_TRIED = 1500  # samples, at most, on which candidates are tried
@@ -88,6 +87,6 @@ def _tried(candidate, train, held_out, settings, options, trainer, rng, n_epochs
         options = replace(options, init_max_iter=_START_EPOCHS)
     state, settings = start.trial_state_and_settings(train, settings, options, rng)
     rate = AUTO_RATES[0] if trainer.learning_rate == "auto" else trainer.learning_rate
-    if trainer.learning_rate == "auto" and has_linear_path_alone(settings, train):
+    if trainer.learning_rate == "auto" and settings.linear_path_alone:
         n_epochs = 0  # the fit would keep the start
     return trial(trainer, rate, train, held_out, state, settings, rng, n_epochs)

@@ -10,30 +10,29 @@ from .data import batch_of
 from .head_fit import HeadProblem
 from .step import make_head_input, zero_head
 
+N_FOLDS = 4
 MIN_TUNED, MAX_TUNED = 20, 10_000  # numbers of samples between which ridges are tuned
 _FACTORS = (0.1, 1.0, 10.0, 100.0)  # candidate ridges, relative to that of C=1
 _ONLY_LINEAR = 1e4  # factor of the ridge on the codes where the linear path alone is best
-_FAR_APART = 0.5 * _ONLY_LINEAR / _FACTORS[-1]  # factor between both ridges, at least
 _MAX_CODED, _MAX_WITH_PATH = 3000, 1500  # samples, at most, on which ridges are tuned
-_MAX_PRODUCTS = 2e6  # multiplications per gradient up to which all folds are used
-_N_FOLDS = 4
+_MAX_PRODUCTS = 2e6  # multiplications per gradient up to which more folds than one are used
 _STOP = {"tol": 1e-6, "max_iter": 100}
 
 
-def tune_head(parameters, samples, settings, rng, *, ridge=True, linear=False):
+def tune_head(parameters, samples, settings, rng, n_folds=N_FOLDS, *, ridge=True, linear=False):
     """Settings with `nu`, `nu_linear` and the linear path chosen, by the loss of the optimal head.
 
     `ridge` is whether the ridge of the codes is chosen, `linear` whether the linear path is (it
     then has a ridge of its own, as it has with a head that always has one).
-    Held out is one of four folds, in turn where that is cheap. Beyond 10 000 samples nothing is
-    chosen: the more samples, the less the ridges matter.
+    Held out is one of four folds, and `n_folds` of them in turn where that is cheap. Beyond 10 000
+    samples nothing is chosen: the more samples, the less the ridges matter.
     """
     n = samples.n_samples
     if not MIN_TUNED <= n <= MAX_TUNED or not (ridge or linear or settings.head.skip):
         return replace(settings, head=replace(settings.head, skip=False)) if linear else settings
     has_path = linear or settings.head.skip
     rows = rng.permutation(n)[: _MAX_WITH_PATH if has_path else _MAX_CODED]
-    table = _Table(parameters, samples.subset(np.sort(rows)), settings, rng)
+    table = _Table(parameters, samples.subset(np.sort(rows)), settings, rng, n_folds)
     factors = _FACTORS if ridge else (1.0,)
     plain = [(factor, None) for factor in factors]
     if not has_path:
@@ -46,23 +45,16 @@ def tune_head(parameters, samples, settings, rng, *, ridge=True, linear=False):
         more = [(factor, pair[1]) for factor in factors if factor != best[0]]
         pair, loss = min((pair, loss), table.best_of(more), key=lambda found: found[1])
         alone, loss_alone = table.best_of([(None, factor) for factor in _FACTORS])
-        if loss_alone < loss:
-            pair, loss = (_ONLY_LINEAR, alone[1]), loss_alone
+        if loss_alone < min(loss, least):
+            alone = table.settings_of((_ONLY_LINEAR, alone[1]))
+            return replace(alone, linear_path_alone=True)
     return table.settings_of(pair if loss < least else best)
-
-
-def has_linear_path_alone(settings, samples):
-    """Whether the ridges that `tune_head` has chosen leave the linear path alone."""
-    # only then are the ridges so far apart: a large nu that is given has a similar nu_linear
-    if settings.nu_linear is None or settings.nu <= _FAR_APART * settings.nu_linear:
-        return False
-    return settings.nu * float(samples.weight.sum()) > 0.5 * _ONLY_LINEAR
 
 
 class _Table:
     """Held-out losses of heads for pairs of ridges, on codes that are computed once."""
 
-    def __init__(self, parameters, samples, settings, rng):
+    def __init__(self, parameters, samples, settings, rng, n_folds):
         self.settings = replace(settings, head=replace(settings.head, skip=True))
         self.samples = samples
         self.code = encode(parameters, batch_of(samples.X, slice(None)), settings).code
@@ -74,8 +66,8 @@ class _Table:
             for skip in (False, True)
         }
         products = samples.n_samples * int(np.prod(self.heads[False]["coef"].shape))
-        folds = samples.folds(_N_FOLDS, rng)
-        folds = folds if products <= _MAX_PRODUCTS else folds[:1]
+        folds = samples.folds(N_FOLDS, rng)
+        folds = folds[: n_folds if products <= _MAX_PRODUCTS else 1]
         weight, self.splits = samples.weight, []
         for held_out in folds:
             train = np.setdiff1d(np.arange(samples.n_samples), held_out)

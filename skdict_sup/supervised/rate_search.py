@@ -7,7 +7,6 @@ import numpy as np
 from ..optim import schedules
 from ..priors import is_plain_elastic_net
 from . import passes
-from .head_choice import has_linear_path_alone
 from .head_fit import fit_trial_head
 from .prediction import scores_of
 
@@ -44,7 +43,7 @@ def initial_learning_rate(trainer, samples, state, settings, rng, n_epochs):
         return trainer.learning_rate
     if not MIN_TRIED <= samples.n_samples <= MAX_TRIED:
         return AUTO_RATES[0]
-    if has_linear_path_alone(settings, samples):  # no dictionary changes its predictions
+    if settings.linear_path_alone:  # no dictionary changes its predictions
         return AUTO_RATES[-1]
     # a copy, so that trials do not change the random numbers of the training
     rng = generator_from_state(rng.bit_generator.state)

@@ -10,7 +10,7 @@ from ..dictionary.initialise import initial_projection
 from ..dictionary.online import OnlineSettings
 from ..dictionary.start import learn_initial_dictionary
 from . import passes
-from .head_choice import tune_head
+from .head_choice import N_FOLDS, tune_head
 from .head_fit import fit_head, fit_trial_head
 from .step import initial_state, zero_head
 
@@ -34,23 +34,23 @@ def initial_state_and_settings(samples, settings, options, rng, *, stream=False)
     In a stream nothing is chosen on held-out samples, and a small ridge on the intercepts keeps
     classes learnable that are absent from the first samples.
     """
-    state, settings = _unfitted(samples, settings, options, rng, tuned=not stream)
+    state, settings = _unfitted(samples, settings, options, rng, 0 if stream else N_FOLDS)
     ridge = 1 / float(samples.weight.sum()) if stream else 0.0
     return fit_head(state, samples, settings, rng, ridge), settings
 
 
 def trial_state_and_settings(samples, settings, options, rng):
     """As `initial_state_and_settings`, with a head near the optimal one, for a trial training."""
-    state, settings = _unfitted(samples, settings, options, rng, tuned=True)
+    state, settings = _unfitted(samples, settings, options, rng, n_folds=1)
     return fit_trial_head(state, samples, settings, rng), settings
 
 
-def _unfitted(samples, settings, options, rng, *, tuned):
-    """State with a zero head, and settings, which with `tuned` are those of the best head."""
+def _unfitted(samples, settings, options, rng, n_folds):
+    """State with a zero head, and settings: those of the best head, tuned on at most `n_folds`."""
     parameters, settings = _dictionary_and_settings(samples, settings, options, rng)
-    if tuned:
+    if n_folds:
         is_open = {"ridge": options.nu == "auto", "linear": options.fit_linear == "auto"}
-        settings = tune_head(parameters, samples, settings, rng, **is_open)
+        settings = tune_head(parameters, samples, settings, rng, n_folds, **is_open)
     head = zero_head(
         parameters["dictionary"],
         samples.encode_labels(samples.labels[:1]).shape[1],

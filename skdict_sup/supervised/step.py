@@ -68,6 +68,7 @@ class SupervisedSettings(HeadSettings):
     tol: float | None = None  # for codes and adjoints in a step; None for exact ones
     adaptive: bool = True  # whether steps are those of Adam, or plain gradient steps
     n_jobs: int | None = None
+    linear_path_alone: bool = False  # whether the ridge on `coef` was chosen to leave codes no say
     preparation: Any = None  # what is done to signals before they are coded
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from learners import assert_same, classifier, digits, heights, learned, regressor
+from learners import AS_GIVEN, assert_same, classifier, digits, heights, learned, regressor
 from sklearn.datasets import make_gaussian_quantiles
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -178,19 +178,33 @@ def test_each_trial_is_reported_before_the_next_one_begins(monkeypatch, capsys):
     assert "score 0.2500" in reports[1]
 
 
-@pytest.mark.parametrize(
-    ("nu", "nu_linear", "rate"),
-    [(100.0, 0.1, 0.001), (100.0, None, 0.16), (1.0, 0.1, 0.16), (100.0, 10.0, 0.16)],
-)
-def test_no_rate_is_tried_where_the_linear_path_is_best_alone(monkeypatch, nu, nu_linear, rate):
+@pytest.mark.parametrize(("alone", "rate"), [(True, 0.001), (False, 0.16)])
+def test_no_rate_is_tried_where_the_linear_path_is_best_alone(monkeypatch, alone, rate):
     def run_trial(trainer, tried, train, held_out, *others):
         return rate_search.Trial(0.0, np.full(held_out.n_samples, tried), held_out.weight)
 
     monkeypatch.setattr(rate_search, "_run_trial", run_trial)
     monkeypatch.setattr(rate_search, "fit_trial_head", lambda state, *others: state)
     samples = Samples(as_signals(np.zeros((100, 2))), np.zeros((100, 1)), np.ones(100))
-    # tune_head multiplies 1 / 100, the ridge of C=1, by 10 000; a nu that is given is not chosen
-    settings = SimpleNamespace(nu=nu, nu_linear=nu_linear, prior=ElasticNet())
+    settings = SimpleNamespace(linear_path_alone=alone, prior=ElasticNet())
     trainer, rng = SimpleNamespace(learning_rate="auto", verbose=0), np.random.default_rng(0)
     found = rate_search.initial_learning_rate(trainer, samples, None, settings, rng, 30)
     assert found == rate
+
+
+@pytest.mark.parametrize(("nu", "alone"), [("auto", True), (1e-3, False)])
+def test_targets_linear_in_noisy_signals_leave_the_linear_path_alone(monkeypatch, nu, alone):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 20))
+    y = X @ rng.normal(size=20) + rng.normal(size=80)
+    tried, run_trial = [], rate_search._run_trial
+    monkeypatch.setattr(
+        rate_search, "_run_trial", lambda *args: tried.append(args[1]) or run_trial(*args)
+    )
+    params = AS_GIVEN | {"fit_linear": "auto", "learning_rate": "auto", "max_iter": 10, "nu": nu}
+    model = regressor(n_components=20, **params).fit(X, y)
+    assert model.fitted_choices_["fit_linear"]
+    assert (not tried) == alone
+    if alone:  # codes have no say: the model is a ridge regression
+        weights = model.linear_coef_.ravel()
+        assert np.corrcoef(X @ weights, model.predict(X))[0, 1] > 0.9999
