@@ -238,8 +238,23 @@ class Problem:
             # residual also counts, but only with a finite gap, because atoms may be linearly
             # dependent; under w >= 0 no gap may be known, and the residual alone decides
             counts = is_positive(self.prior) | (certificate.duality_gap < float("inf"))
-            is_optimal = is_optimal | ((certificate.kkt_residual <= tol) & counts)
+            is_small = certificate.kkt_residual <= min(tol, self._sufficient_residual(tol))
+            is_optimal = is_optimal | (is_small & counts)
         return is_optimal
+
+    def _sufficient_residual(self, tol):
+        """Residual at which codes of least squares are within tol times ||x||^2 / 2 of the best.
+
+        A gradient g is at most sqrt(p) times the residual times the largest ||d_j|| ||x||, and
+        P(w) - P(w*) at most ||g||^2 / (2 c), with c the least curvature.
+        """
+        wide = self.wide
+        everywhere, within = wide.reconstruction.curvatures(wide.atoms, None)
+        curvature = everywhere if is_positive(self.prior) else within
+        if not curvature > 0.0:  # no bound is known
+            return tol
+        longest = float(namespace(self.dictionary).max(wide.atom_norms.norms))
+        return (tol * curvature / self.dictionary.shape[0]) ** 0.5 / longest
 
 
 def cast_certificate(certificate, like):

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,12 @@ used only for the numbers in the table. Three lines make a file of images:
   np.savez("photos.npz", x=x, y=[f.parent.name for f in files])
 
 after `import numpy as np`, `from pathlib import Path` and `from PIL import
-Image`. `python -m skdict_sup image --help` is about restoring photographs."""
+Image`.
+
+Other commands, each with a --help of its own:
+
+  python -m skdict_sup image     restore photographs
+  python -m skdict_sup warm-up   compile all kernels beforehand"""
 _MOST_SEED = 2**32 - 1  # what scikit-learn takes
 
 
@@ -93,14 +99,26 @@ def _run(options):
     epochs = options.epochs or (5 if options.quick else 30 if options.data else 60)
     print(wrapped(f"{data.name}: {data.describe()}"))
     print(f"{n_components} atoms, {epochs} epochs, seed {seed}", flush=True)
+    draws = _can_draw()
     seconds_before = compiled(prepare)
     found = compare(data, n_components, options.lam, epochs, seed, progress)
     print(_table(found.rows, data))
-    target = options.output / "atoms.png"
-    write_output(target, lambda path: draw_atoms(path, found, data))
-    print(wrapped(caption(found, data)))
-    print(target.resolve())
+    if draws:
+        target = options.output / "atoms.png"
+        write_output(target, lambda path: draw_atoms(path, found, data))
+        print(wrapped(caption(found, data)))
+        print(target.resolve())
     print_total(time.perf_counter() - start, seconds_before)
+
+
+def _can_draw():
+    """Whether there is matplotlib; says how to get it if not."""
+    try:
+        import_module("matplotlib.figure")
+    except ImportError:
+        progress('no figure: matplotlib is missing (pip install "skdict-sup[demo]" has it)')
+        return False
+    return True
 
 
 def _check(options):

@@ -17,6 +17,12 @@ _MAX_OFFSET = 100  # features up to which a constant feature is tried
 _UNLIKE = 30.0  # ratio of the largest scale of a feature to the median from which they are unlike
 _MAX_DENSE = 20_000_000  # entries of the signals up to which a linear path is tried
 _MAX_MEASURED = 1500  # signals, at most, whose scales are compared
+_STANDARDISE = (
+    'standardise="auto" tries to standardise them, but not in partial_fit, in fits of fewer than '
+    f"{_MIN_EPOCHS} epochs or {MIN_TRIED} samples, nor with a number as lam: pass "
+    "standardise=True, or put a StandardScaler before the estimator (standardise=False keeps "
+    "them, without this warning)."
+)
 _ALIKE = 0.05  # relative difference up to which features have the scales of standardised ones
 
 
@@ -61,8 +67,8 @@ def candidates(estimator, samples, prior, *, stream):
     values: dict[str, Any] = {"standardise": (False,), "fit_offset": (False,), "lam": (None,)}
     if not stream and _may_try(estimator, samples, prior):
         values |= _tried(samples.X, prior)
-    elif not stream and "standardise" not in given:
-        _warn_of_unlike_features(estimator, samples.X)
+    elif "standardise" not in given and estimator.n_projected is None:
+        warn_of_unlike_features(estimator, samples.X, _STANDARDISE)
     values |= given
     return list(product(values["standardise"], values["fit_offset"])), values["lam"]
 
@@ -83,18 +89,13 @@ def _may_try(estimator, samples, prior):
     return is_free and is_plain and is_tried and not samples.X.is_sparse
 
 
-def _warn_of_unlike_features(estimator, X):
-    """Warn if a few features decide the codes, and nothing is tried against it."""
+def warn_of_unlike_features(estimator, X, cure):
+    """Warn if a few features decide the codes of atoms that are taken from the signals."""
     is_plain = estimator.transfer == "linear" and isinstance(estimator.init, str)
-    if not is_plain or estimator.n_projected is not None or X.is_sparse:
-        return
-    if _are_unlike(_scales(X)[0]):
+    if is_plain and not X.is_sparse and _are_unlike(_scales(X)[0]):
         warn(
             f"Features have unlike scales, the largest more than {_UNLIKE:.0f} times the median, "
-            'and it decides the codes. standardise="auto" tries to standardise them, but not in '
-            f"fits of fewer than {_MIN_EPOCHS} epochs or {MIN_TRIED} samples, nor with a number "
-            "as lam: pass standardise=True, or put a StandardScaler before the estimator "
-            "(standardise=False keeps them, without this warning)."
+            f"and it decides the codes. {cure}"
         )
 
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse
+from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse, to_numpy
 from .._atoms import Atoms, atoms_of
 from .._signals import Signals, as_signals, batches_on, check_signals
 from .._stored import restored_state, stored_state
@@ -19,11 +19,13 @@ from .._validation import (
     check_plain,
     check_shapes,
     check_two_dimensional,
+    warn,
     warn_of_empty,
     warn_of_unobserved,
 )
 from .._weighted_signals import MissingSignals
 from ..coding import make_solver
+from ..dictionary.start import ZeroCodesWarning
 from ..execution import Limits, solve
 from ..limit_arguments import GREEDY, make_limits
 from ..priors import Prior, as_prior, is_positive
@@ -34,6 +36,8 @@ from ._html import HTMLRepresentation
 from ._lazy import takes_dask
 from ._moving import convert_arrays
 from ._parameters import LIMITS, RUNNING, check_parameters
+
+_MANY_SIGNALS = 20  # all of whose codes are not zero by chance
 
 
 class CodingEstimator(
@@ -77,7 +81,11 @@ class CodingEstimator(
             ``split_sign=True`` twice as many columns: positive halves, then negative halves.
         """
         coder = self._fitted_coder(X)
-        return coder._split_features(coder._compute_codes(coder._signals(X, reset=False)))
+        X = coder._signals(X, reset=False)
+        code = coder._compute_codes(X)
+        if coder._limits() is None:
+            _warn_of_zero_codes(code, X, coder.prior_)
+        return coder._split_features(code)
 
     def _fitted_coder(self, X=None):
         """Fitted estimator that encodes X or reconstructs; raises if it is not fitted."""
@@ -266,6 +274,21 @@ class CodingEstimator(
     def __sklearn_array_api_convert__(self, converter):
         """Copy with converted arrays, a hook of scikit-learn that `to_device` uses too."""
         return convert_arrays(self, converter, {})
+
+
+def _warn_of_zero_codes(code, X, prior):
+    """Warn if all codes of many signals are zero, though signals are not."""
+    some = slice(_MANY_SIGNALS)  # which are looked at first, since nearly always one code suffices
+    if not (is_sparse(code) or is_numpy(code)) or code.shape[0] < _MANY_SIGNALS:
+        return
+    if code.nnz if is_sparse(code) else code[some].any() or code.any():
+        return
+    if to_numpy(X.observations(some).values).any():
+        warn(
+            f"All codes of the {code.shape[0]} signals are zero over this dictionary with "
+            f"{prior!r}. Are they scaled as those of the fit were?",
+            ZeroCodesWarning,
+        )
 
 
 @contextmanager

@@ -66,13 +66,14 @@ def _check_kind(y):
     )
 
 
-def classes_of(y, labelled, known=None):
+def classes_of(y, labelled, known=None, *, in_parts=False):
     """Classes of the labels, or the known classes; raises unless there are two or more."""
     classes = np.unique(y[labelled]) if known is None else known
     if len(classes) < 2:
+        cure = " Name those of later samples: partial_fit(X, y, classes=...)." if in_parts else ""
         also = "" if labelled.all() else " beside -1 (unlabelled, since mu is not 0)"
         raise ValueError(
-            f"y must contain at least two classes, got one class only{also}: {classes!r}."
+            f"y must contain at least two classes, got one class only{also}: {classes!r}.{cure}"
         )
     return classes
 

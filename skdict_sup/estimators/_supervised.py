@@ -172,6 +172,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
                 )
             rng, samples = as_generator(self.random_state), samples.with_positive_weight()
             if first:
+                targets.warn_of_first(samples.labels)
                 state, settings = initial_state_and_settings(
                     self, samples, targets, rng, stream=True
                 )

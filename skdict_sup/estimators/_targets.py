@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from .._array import astype_like
-from .._validation import check_option
+from .._validation import check_option, warn
 from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Smoothed, check_loss, class_table
 from ._labels import is_minus_one
 
@@ -59,7 +59,8 @@ class ClassTargets:
         unknown = np.setdiff1d(y[labelled], self.classes)
         if len(unknown):
             raise ValueError(
-                f"y must contain only labels among {self.classes!r}, got {unknown!r} too."
+                f"y must contain only labels among {self.classes!r}, got {unknown!r} too; "
+                "the first partial_fit takes all that will come: partial_fit(X, y, classes=...)."
             )
         number = np.zeros((len(y), 1))
         number[labelled, 0] = np.searchsorted(self.classes, y[labelled])
@@ -68,6 +69,9 @@ class ClassTargets:
     def fit_scale(self, labels, weight):
         """Return the targets unchanged: classes have no scale."""
         return self
+
+    def warn_of_first(self, labels):
+        """Do nothing: classes have no scale."""
 
     def with_class_weight(self, weight, labels, class_weight):
         """Sample weights multiplied by class weights."""
@@ -176,6 +180,14 @@ class RealTargets:
             raise ValueError(
                 f"y must have {len(self.center)} output(s) as in the first fit, "
                 f"got {labels.shape[1]}."
+            )
+
+    def warn_of_first(self, labels):
+        """Warn if the first labels of a stream have no spread, by which later ones are scaled."""
+        if self.standardised and (labels == labels[:1]).all():
+            warn(
+                "y of the first partial_fit has one value alone, so that its spread is not known "
+                "and targets are not scaled: begin with more samples, some hundred if possible."
             )
 
     def with_class_weight(self, weight, labels, class_weight):

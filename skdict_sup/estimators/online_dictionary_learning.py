@@ -12,6 +12,7 @@ from ..dictionary.start import initial_atoms, resolved_prior
 from ..priors import Prior
 from ..problem import Problem
 from ..reconstruction import as_reconstruction
+from ._choices import warn_of_unlike_features
 from ._coding import CodingEstimator
 from ._fitting import as_generator, atomic_update, restore_on_error
 from ._parameters import (
@@ -22,6 +23,11 @@ from ._parameters import (
     Number,
     Switch,
     check_parameters,
+)
+
+_SCALER = (
+    "Put a StandardScaler before the estimator, unless the features have one unit and are meant "
+    "to count by their size."
 )
 
 
@@ -291,6 +297,7 @@ class OnlineDictionaryLearning(CodingEstimator):
     def _initial_state(self, X, rng):
         """Initial state and settings of learning from scratch."""
         reconstruction, prior, _ = self._check_terms()
+        warn_of_unlike_features(self, X, _SCALER)
         dictionary = initial_atoms(X, self.init, self.n_components, rng, self.positive_dictionary)
         prior = resolved_prior(prior, X, dictionary, reconstruction)
         return method_for(reconstruction).initial_state(dictionary), self._settings(prior)

@@ -135,7 +135,7 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
     offset_, offset_components_ : float and array of shape (n_components,)
         The constant feature, and the entries of the atoms for it, if there is one.
     fitted_choices_ : dict
-        Values that stand for "auto", by the name of the parameter.
+        Values that stand for "auto", by the name of the parameter; lam is one of the prior.
     prior_, nu_, learning_rate_ : prior object, float and float
         The prior with lam resolved, the ridge on the codes' part of the head, the initial rate.
     loss_curve_, n_iter_, validation_scores_, best_validation_score_ : lists and numbers
@@ -268,11 +268,14 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
             The estimator itself.
         """
         known = None if classes is None else unique_labels(to_numpy(classes))
-        return self._partial_fit(X, y, sample_weight, known=known)
+        return self._partial_fit(X, y, sample_weight, known=known, in_parts=True)
 
-    def _read_targets(self, y, *, reset, known=None):
+    def _read_targets(self, y, *, reset, known=None, in_parts=False):
         y, labelled = _labels.read_classes(y, unlabelled=self._uses_unlabelled())
-        classes = _labels.classes_of(y, labelled, known) if reset else self.classes_
+        if reset:
+            classes = _labels.classes_of(y, labelled, known, in_parts=in_parts)
+        else:
+            classes = self.classes_
         if reset and known is None:
             _labels.warn_of_minus_one(classes)
         targets = _targets.ClassTargets(classes, self._loss_of(classes), self.label_smoothing)

@@ -130,7 +130,7 @@ class SupervisedDictionaryRegressor(RegressorMixin, SupervisedDictionaryEstimato
     offset_, offset_components_ : float and array of shape (n_components,)
         The constant feature, and the entries of the atoms for it, if there is one.
     fitted_choices_ : dict
-        Values that stand for "auto", by the name of the parameter.
+        Values that stand for "auto", by the name of the parameter; lam is one of the prior.
     learning_rate_ : float
         Initial learning rate.
     initial_components_ : array of shape (n_components, n_features)

@@ -24,6 +24,10 @@ class Candidate:
     offset: bool = False
     lam: Any = None
 
+    def __str__(self):
+        lam = "as given" if self.lam is None else self.lam
+        return f"standardise={self.standardise}, fit_offset={self.offset}, lam {lam}"
+
     def settings(self, samples, settings):
         """Settings with the preparation, fitted to samples, and the prior of the candidate."""
         settings = start.prepared_for(samples, settings, self.standardise, self.offset)
@@ -70,7 +74,10 @@ def _best(candidates, parts, margin, settings, options, trainer, rng, n_epochs):
         ]
         if trainer.verbose:
             score = np.mean([one.score for one in found])
-            print(f"{candidate}: score {score:.4f} on held-out samples", flush=True)
+            print(
+                f"{candidate}: score {score:.4f} on held-out samples after {n_epochs} epochs",
+                flush=True,
+            )
     return clear_winner(trials, candidates[0], margin)
 
 

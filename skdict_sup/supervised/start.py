@@ -14,6 +14,8 @@ from .head_choice import N_FOLDS, tune_head
 from .head_fit import fit_head, fit_trial_head
 from .step import initial_state, zero_head
 
+_FEW = 200  # samples up to which a trial holds out all folds in turn, as a fit does
+
 
 @dataclass(frozen=True, eq=False)
 class StartOptions:
@@ -41,7 +43,8 @@ def initial_state_and_settings(samples, settings, options, rng, *, stream=False)
 
 def trial_state_and_settings(samples, settings, options, rng):
     """As `initial_state_and_settings`, with a head near the optimal one, for a trial training."""
-    state, settings = _unfitted(samples, settings, options, rng, n_folds=1)
+    n_folds = N_FOLDS if samples.n_samples <= _FEW else 1
+    state, settings = _unfitted(samples, settings, options, rng, n_folds)
     return fit_trial_head(state, samples, settings, rng), settings
 
 

@@ -84,6 +84,18 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
     assert_table_and_figure(found.out, output)
 
 
+def test_without_matplotlib_there_is_a_table_without_a_figure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert run(tmp_path / "out", "--data", saved(tmp_path / "stripes.npz")) == 0
+    found = capsys.readouterr()
+    assert found.err == ""
+    before, _, table = found.out.partition("compiling")
+    assert 'no figure: matplotlib is missing (pip install "skdict-sup[demo]" has it)' in before
+    assert all(name in table for name in NAMES)
+    assert "in total" in table
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_samples_that_are_not_split_get_stratified_splits(tmp_path, capsys):
     given = arrays()
     for n_samples, n_splits in ((60, 5), (8, 3)):
@@ -157,6 +169,7 @@ def test_labels_may_be_any_number(tmp_path, capsys, labels):
 
 
 @pytest.mark.filterwarnings("ignore:lam=2 makes 100% of the training codes zero")  # as meant
+@pytest.mark.filterwarnings("ignore:All codes of the .* signals are zero")
 def test_lam_is_that_of_the_codes(tmp_path, capsys):
     path = saved(tmp_path / "stripes.npz")
     counts = []

@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from learners import digits
+from learners import digits, unsupervised
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_wine, make_circles
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from skdict_sup import (
@@ -243,6 +244,27 @@ def test_features_of_unlike_scales_are_never_left_without_a_word(options):
     table, y = load_wine(return_X_y=True)
     with pytest.warns(UserWarning, match="unlike scales.*standardise=True.*StandardScaler"):
         classifier(**options).fit(table, y)
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [
+        lambda table, y: classifier().partial_fit(table, y),
+        lambda table, y: unsupervised().fit(table),
+        lambda table, y: unsupervised().partial_fit(table),
+    ],
+    ids=["stream", "unsupervised", "unsupervised_stream"],
+)
+def test_where_nothing_is_tried_unlike_scales_are_told_of_once(learn):
+    table, y = load_wine(return_X_y=True)
+    with pytest.warns(UserWarning, match="unlike scales.*StandardScaler") as caught:
+        model = learn(table, y)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if hasattr(model, "classes_"):
+            model.partial_fit(table, y)  # the scales were told of at the first call
+        learn(StandardScaler().fit_transform(table), y)
 
 
 @pytest.mark.parametrize("options", [{"standardise": False}, {"standardise": True}])

@@ -65,6 +65,27 @@ def test_codes_with_entries_are_no_reason_to_warn(lam):
     OnlineDictionaryLearning(5, prior=ElasticNet(lam), max_iter=1).fit(X)
 
 
+def test_signals_smaller_than_those_of_the_fit_are_told_of():
+    model = OnlineDictionaryLearning(5, prior=ElasticNet(0.1), max_iter=1).fit(X)
+    for output in ("dense", "sparse"):
+        with pytest.warns(UserWarning, match="All codes of the 200 signals are zero") as caught:
+            model.set_params(output=output).transform(1e-3 * X)
+        assert "lam=0.1" in only(caught)
+    model.transform(1e-3 * X[:3])  # few codes may be zero
+    model.transform(0 * X)
+    model.transform(np.vstack([1e-3 * X, X]))
+    model.set_params(max_residual=10.0, prior=ElasticNet()).transform(1e-3 * X)  # as asked for
+
+
+def test_a_stream_that_begins_without_a_spread_of_targets_is_told_of():
+    model = SupervisedDictionaryRegressor(5, **QUICK)
+    with pytest.warns(UserWarning, match="one value alone.*begin with more samples") as caught:
+        model.partial_fit(X[:1], Y[:1])
+    only(caught)
+    model.partial_fit(X[:1], Y[:1])
+    SupervisedDictionaryRegressor(5, **QUICK).partial_fit(X[:2], [0.0, 1.0])
+
+
 def test_signals_of_zero_are_no_reason_to_warn():
     OnlineDictionaryLearning(5, prior=ElasticNet(0.1), max_iter=1).fit(np.vstack([X, 0 * X]))
 

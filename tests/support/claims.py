@@ -68,17 +68,21 @@ class Judge:
         return self.point.violation.max(axis=1) / size
 
     @cached_property
-    def excess(self):
-        """The true distance of the objective to its minimum, at least, relative as claims are."""
+    def distance(self):
+        """The true distance of the objective to its minimum, at least."""
         if self.is_concave:
             return np.zeros_like(self.point.objective)
         best = improved(self.terms, self.code)
         excess = self.point.objective - best.objective - self.point.rounding - best.rounding
-        excess = np.where(np.isfinite(excess), np.maximum(excess, 0), 0)
+        return np.where(np.isfinite(excess), np.maximum(excess, 0), 0)
+
+    @property
+    def excess(self):
+        """The true distance of the objective to its minimum, at least, relative as claims are."""
         size = self.point.objective + self.point.rounding
         if self.terms.is_linear:
             size = np.maximum(size, self.info.eps * self.terms.energy * (1 + 64 * e))
-        return excess / np.where(size > 0, size, 1)
+        return self.distance / np.where(size > 0, size, 1)
 
     @cached_property
     @np.errstate(all="ignore")  # what leaves the range even of these floats is not reported
@@ -103,11 +107,18 @@ class Judge:
         truth, found = self.excess, self.found
         if self.is_smooth:
             truth = self.residual
-        elif self.prior.lam2 == 0:  # without a weight by either of the two
-            truth = np.where(self._is_least, np.minimum(truth, self.residual), truth)
+        elif self.prior.lam2 == 0:  # least squares also relative to the objective of the code zero
+            truth = np.where(self._is_least, np.minimum(truth, self._to_zero), truth)
         wrong = self._above(truth, np.full(len(truth), self.tol)) & self.finite
         wrong = wrong | self._misses_its_limits()
         return found.converged & (wrong | ~self.finite), np.full(len(truth), self.tol), truth
+
+    @property
+    def _to_zero(self):
+        """The distance relative to the objective of the code zero; the residual may also count."""
+        energy = 0.5 * self.terms.energy
+        distance = self.distance / np.where(energy > 0, energy, 1)
+        return np.minimum(distance, self.residual) if self.prior.positive else distance
 
     @property
     def _is_least(self):
