@@ -31,7 +31,7 @@ extensions = [
     "parameter_groups",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_inventories", "_static", "api/examples"]
+exclude_patterns = ["_build", "_inventories", "_static", "api/examples", "images/README.md"]
 default_role = "literal"
 nitpicky = False
 myst_heading_anchors = 3

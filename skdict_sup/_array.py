@@ -282,7 +282,7 @@ def set_rows(array, values, rows):
 def check_same_device(**arrays):
     """Raise ValueError unless all arrays, named by keyword, share one library and device."""
     places = {
-        name: (namespace(array).__name__, str(device_of(array)))
+        name: (namespace(array).__name__.removeprefix("array_api_compat."), str(device_of(array)))
         for name, array in arrays.items()
         if array is not None
     }

@@ -71,7 +71,9 @@ def _blas():
 
 @cache
 def _n_cores():
-    return os.cpu_count() or 1  # this reads a file
+    from joblib import cpu_count  # scikit-learn brings it, and most calls need no number of cores
+
+    return cpu_count()  # only cores that the process may use; this reads files
 
 
 def effective_n_jobs(n_jobs: Any) -> int:

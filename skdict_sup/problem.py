@@ -282,7 +282,7 @@ def resolve_prior(prior, X, dictionary, reconstruction):
 
 
 def _median_correlation(X, dictionary, positive):
-    """Median of the signals' largest correlations with an atom; one if all signals are zero."""
+    """Upper median of the signals' largest correlations with an atom; one if all are zero."""
     if X.shape[0] > 10_000:
         X = X.rows(slice(None, None, X.shape[0] // 10_000))
     corr = X @ dictionary.T

@@ -1,18 +1,27 @@
 """Callbacks of scikit-learn 1.9 and later; earlier versions have none."""
 
-try:
-    from sklearn.callback import (
-        CallbackSupportMixin,  # pyright: ignore[reportAssignmentType]
-        with_callbacks,
-    )
-except ImportError:
+from typing import TYPE_CHECKING, TypeVar
 
-    class CallbackSupportMixin:
-        """Empty stand-in for the mixin of later versions."""
+_Method = TypeVar("_Method")
 
-    def with_callbacks(method):
-        """Return the method unchanged."""
-        return method
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackSupportMixin
+
+    def with_callbacks(method: _Method, /) -> _Method:
+        """The method; scikit-learn's decorator has no types, and would hide those of methods."""
+        raise NotImplementedError
+
+else:
+    try:
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:
+
+        class CallbackSupportMixin:
+            """Empty stand-in for the mixin of later versions."""
+
+        def with_callbacks(method):
+            """Return the method unchanged."""
+            return method
 
 
 __all__ = ["CallbackSupportMixin", "Epochs", "with_callbacks"]

@@ -1,13 +1,17 @@
 """Dask arrays in methods of fitted estimators: they are passed on, and answered lazily."""
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar
 
 from sklearn.utils.metaestimators import available_if
 
 from .._array import is_dask
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-def takes_dask(method):
+
+def takes_dask(method: _Method) -> _Method:
     """Let a method of one array pass dask arrays on to the function of its name in `parallel`."""
 
     @wraps(method)
@@ -23,9 +27,10 @@ def takes_dask(method):
             )
         return getattr(parallel, method.__name__)(estimator, X)
 
-    return call
+    return call  # pyright: ignore[reportReturnType]
 
 
-def available_lazily_if(check):
+def available_lazily_if(check: Callable[[Any], Any]) -> Callable[[_Method], _Method]:
     """`available_if` of scikit-learn, and dask arrays as by `takes_dask`."""
-    return lambda method: available_if(check)(takes_dask(method))
+    available: Any = available_if(check)  # a descriptor, which acts as the method
+    return lambda method: available(takes_dask(method))

@@ -52,7 +52,7 @@ def _checked(mask, image, name):
     if mask.dtype != np.bool_:
         raise TypeError(
             f"{name} must be boolean, True where a pixel is observed, got dtype {mask.dtype}; use "
-            f"{name} > 0 for images that are zero where pixels are missing."
+            f"{name} > {name}.max() / 2 for images that are black where pixels are missing."
         )
     if mask.shape != tuple(image.shape[:2]):
         raise ValueError(

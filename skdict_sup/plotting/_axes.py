@@ -1,6 +1,7 @@
 """Helpers of displays: axes and image shapes."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 
 def axes_or_new(ax):
@@ -14,6 +15,20 @@ def axes_or_new(ax):
             'Displays need matplotlib; install it with pip install "skdict-sup[plot]".'
         ) from error
     return plt.subplots(layout="constrained")[1]
+
+
+def check_shows(estimator, *names):
+    """Raise unless an estimator is fitted, and has the attributes that a display shows."""
+    is_fitted = any(name.endswith("_") and name[0] != "_" for name in vars(estimator))
+    for name in names:
+        if not is_fitted:
+            check_is_fitted(estimator, name)
+        if not hasattr(estimator, name):
+            has_stages = hasattr(estimator, "stages_")
+            cure = "; pass one of its regressors, estimator.stages_[0].regressor" * has_stages
+            raise TypeError(
+                f"estimator must have the attribute {name}, got {type(estimator).__name__}{cure}."
+            )
 
 
 def check_image_shape(image_shape, n_features, name="image_shape"):

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
 from .._typing import Array
 from .._validation import check_matrix, check_scalar
 from ..coding import lam_max
 from ..path import codes_path
-from ._axes import axes_or_new
+from ._axes import axes_or_new, check_shows
 
 _MIN_LAM = 1e-2  # end of a path, as a fraction of lam_max
 _MAX_LABELS = 8  # atoms of a path that are named in the legend
@@ -71,7 +70,7 @@ class LossCurveDisplay:
         LossCurveDisplay
             The display, already drawn.
         """
-        check_is_fitted(estimator, "loss_curve_")
+        check_shows(estimator, "loss_curve_")
         scores = list(getattr(estimator, "validation_scores_", [])) or None
         return cls(list(estimator.loss_curve_), scores).plot(ax=ax, **kwargs)
 
@@ -181,7 +180,7 @@ class LamPathDisplay:
         LamPathDisplay
             The display, already drawn.
         """
-        check_is_fitted(estimator, "components_")
+        check_shows(estimator, "components_", "prior_")
         signal = check_matrix(np.atleast_2d(to_numpy(x)).astype(float), "x")
         if len(signal) > 1:
             raise ValueError(

@@ -4,13 +4,12 @@ import math
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
 from .._typing import Array
 from .._validation import check_option, check_scalar
 from ..estimators._pictures import atom_scores, image_shape_of, mosaic, to_range
-from ._axes import axes_or_new, check_image_shape
+from ._axes import axes_or_new, check_image_shape, check_shows
 
 _ORDERS = ("auto", "use", "weight", "none")
 
@@ -101,7 +100,7 @@ class DictionaryDisplay:
         DictionaryDisplay
             The display, already drawn.
         """
-        check_is_fitted(estimator)
+        check_shows(estimator, "components_")
         check_option(sort, "sort", set(_ORDERS))
         atoms = to_numpy(estimator.components_)
         if sort == "auto":

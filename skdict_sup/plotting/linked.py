@@ -4,11 +4,10 @@ import math
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from .._array import to_numpy
 from .._typing import Array
-from ._axes import axes_or_new, check_image_shape
+from ._axes import axes_or_new, check_image_shape, check_shows
 from .dictionaries import DictionaryDisplay
 
 
@@ -92,7 +91,7 @@ class LinkedDictionariesDisplay:
         LinkedDictionariesDisplay
             The display, already drawn.
         """
-        check_is_fitted(estimator)
+        check_shows(estimator, "coef_", "components_")
         coef, inputs = to_numpy(estimator.coef_), to_numpy(estimator.components_)
         if coef.ndim != 2 or coef.shape[1] != len(inputs):
             raise ValueError(

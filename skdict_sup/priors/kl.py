@@ -27,11 +27,11 @@ class KLGradients:
 class KL(Stored, HasZeroThreshold, RelativeEntropy, BaseEstimator):
     r"""Kullback-Leibler prior on the codes: a smooth prior that makes many entries small.
 
-    .. math:: \varphi(w) = \lambda \sum_j w_j \log\frac{w_j}{p_j} - w_j + p_j
+    .. math:: \varphi(w) = \lambda \sum_j \left( w_j \log\frac{w_j}{p_j} - w_j + p_j \right)
               \quad \text{on } w \ge 0,
 
-        \varphi(w) = \lambda \sum_j w_j \operatorname{arcsinh}\frac{w_j}{2 p_j}
-              - \sqrt{w_j^2 + 4 p_j^2} + 2 p_j \quad \text{on all } w.
+        \varphi(w) = \lambda \sum_j \left( w_j \operatorname{arcsinh}\frac{w_j}{2 p_j}
+              - \sqrt{w_j^2 + 4 p_j^2} + 2 p_j \right) \quad \text{on all } w.
 
     The second form is the first one for the dictionary [D, -D], as a function of the difference of
     the two halves of its code. With small p, codes are about as sparse as with an l1 norm of

@@ -134,15 +134,33 @@ def test_works_in_a_child_that_was_forked(script):
 def test_without_n_jobs_the_limit_of_threadpoolctl_holds(limit):
     with threadpool_limits(limit, user_api="blas"):
         granted = [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
-        assert effective_n_jobs(None) == min([os.cpu_count(), *granted])
+        assert effective_n_jobs(None) == min([joblib.cpu_count(), *granted])
         assert effective_n_jobs(None) <= limit
         assert effective_n_jobs(3) == 3
 
 
 def test_negative_n_jobs_count_from_all_cores():
-    assert effective_n_jobs(-1) == os.cpu_count()
-    assert effective_n_jobs(-2) == max(1, os.cpu_count() - 1)
+    assert effective_n_jobs(-1) == joblib.cpu_count()
+    assert effective_n_jobs(-2) == max(1, joblib.cpu_count() - 1)
     assert effective_n_jobs(-1000) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no choice of cores here")
+def test_only_the_cores_that_a_process_may_use_are_counted():
+    script = (
+        "import os\n"
+        "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from skdict_sup._threads import effective_n_jobs\n"
+        "print(effective_n_jobs(-1), effective_n_jobs(None))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(skdict_sup.__file__).parents[1],
+    )
+    assert done.stdout == "1 1\n"
 
 
 @pytest.mark.parametrize(("n_rows", "size"), [(0, 3), (1, 3), (3, 3), (10, 3)])

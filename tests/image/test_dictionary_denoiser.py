@@ -51,6 +51,14 @@ def test_atoms_have_norm_at_most_one_and_mean_zero_in_each_channel():
     np.testing.assert_allclose(D.reshape(40, 12, 3).mean(axis=1), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize(("channels", "gain"), [((), 1 + 1.2 / 5), ((3,), 1 + 1.2 / 75**0.5)])
+def test_bounds_come_nearer_to_the_norm_of_noise_where_patches_have_more_entries(channels, gain):
+    rng = np.random.default_rng(0)
+    image = picture((20, 20, *channels)) + SIGMA * rng.normal(size=(20, 20, *channels))
+    expected = denoiser(gain=gain).fit_transform(image)
+    np.testing.assert_array_equal(denoiser().fit_transform(image), expected)
+
+
 def test_the_level_of_an_image_does_not_matter():
     model = denoiser(stride=2).fit(NOISY)
     np.testing.assert_allclose(
@@ -109,7 +117,8 @@ def test_neither_threads_nor_storage_change_a_bit():
         ({"n_components": 0}, "n_components must be an integer >= 1"),
         ({"patch_size": 25}, "patch_size must be at most the size of each image"),
         ({"sigma": 0.0}, "sigma must be a number > 0 or None"),
-        ({"gain": -1.0}, "gain must be a number > 0"),
+        ({"gain": -1.0}, "gain must be a number > 0.* or 'auto'"),
+        ({"gain": "large"}, "gain must be .*'auto'"),
         ({"stride": 6}, "stride must be at most patch_size"),
         ({"n_patches": 0}, "n_patches must be an integer >= 1"),
         ({"max_iter": 0}, "max_iter must be an integer >= 1"),

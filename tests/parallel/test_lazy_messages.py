@@ -133,7 +133,7 @@ def test_unfitted_coders_warn_of_zero_codes_as_fitted_ones():
 def test_a_missing_dask_is_named_with_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.array", None)
     with pytest.raises(
-        ImportError, match=r"needs dask: install it by pip install 'skdict-sup\[pa"
+        ImportError, match=r'needs dask: install it by pip install "skdict-sup\[pa'
     ):
         parallel.encode(X, D, prior=PRIOR)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from learners import digits
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 
 from skdict_sup import (
     ElasticNet,
@@ -18,7 +19,7 @@ from skdict_sup import (
     encode,
     lam_max,
 )
-from skdict_sup.image import DictionaryDenoiser
+from skdict_sup.image import DictionaryDenoiser, PatchRegressor
 from skdict_sup.plotting import (
     DictionaryDisplay,
     LamPathDisplay,
@@ -213,7 +214,15 @@ def test_what_displays_refuse(model):
         DictionaryDisplay.from_estimator(model, sort="weight", output=3)
 
 
+def test_an_estimator_of_images_names_its_regressors():
+    image = np.random.default_rng(0).random((12, 12))
+    model = PatchRegressor(Ridge(), patch_size=3).fit(image, image)
+    for display in (DictionaryDisplay, LinkedDictionariesDisplay, LossCurveDisplay):
+        with pytest.raises(TypeError, match=r"attribute \w+_, got PatchRegressor.*stages_\[0\]"):
+            display.from_estimator(model)
+
+
 def test_without_matplotlib_the_message_says_how_to_get_it(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"pip install skdict-sup\[plot\]"):
+    with pytest.raises(ImportError, match=r'pip install "skdict-sup\[plot\]"'):
         DictionaryDisplay.from_estimator(model)
