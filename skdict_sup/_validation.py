@@ -46,6 +46,12 @@ _SKIPPED_PACKAGES = {
 }
 
 
+def check_verbose(verbose: Any) -> None:
+    """Raise unless a value of `verbose` is True, False or a number of at least 0."""
+    if not isinstance(verbose, bool):
+        check_scalar(verbose, "verbose", low=0, integer=True)
+
+
 def check_scalar(
     value: Any, name, *, low=-math.inf, high=math.inf, strict=False, integer=False, also=""
 ) -> Any:

@@ -12,6 +12,7 @@ from ._validation import (
     check_scalar,
     check_shapes,
     check_sparse,
+    check_verbose,
     warn,
     warn_of_empty,
     warn_of_unobserved,
@@ -188,6 +189,7 @@ def encode(  # noqa: PLR0913 - keyword-only settings
     True
     """
     check_option(output, "output", {"dense", "sparse"})
+    check_verbose(verbose)
     tracked = [
         name for name, value in (("X", X), ("dictionary", dictionary)) if is_differentiated(value)
     ]

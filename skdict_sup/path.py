@@ -7,7 +7,7 @@ import numpy as np
 
 from ._array import to_numpy
 from ._typing import Array
-from ._validation import check_option, check_plain
+from ._validation import check_option, check_plain, check_verbose
 from .coding import prepare_encoding, with_weights
 from .execution import solve_path
 from .priors import Prior, as_prior, is_per_atom, settings_of
@@ -102,6 +102,7 @@ def codes_path(  # noqa: PLR0913 - the settings of encode
     [[1.0, 0.0], [2.0, 0.0], [2.9, 0.4]]
     """
     check_option(output, "output", {"dense", "sparse"})
+    check_verbose(verbose)
     values = _check_lams(lams)
     unit: Any = _with_lam_one(as_prior(prior))
     X = with_weights(X, mask, entry_weight)

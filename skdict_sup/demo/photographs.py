@@ -20,6 +20,7 @@ class Photograph:
 
     name: str
     pixels: Any
+    was_colour: bool = False  # in the file
 
     @property
     def size(self):
@@ -28,8 +29,8 @@ class Photograph:
         return f"{width} x {height}"
 
     def describe(self):
-        """Name and size."""
-        return f"{self.name} ({self.size})"
+        """Name and size, and whether colours were dropped."""
+        return f"{self.name} ({self.size}{', made gray' if self.was_colour else ''})"
 
     def quick(self):
         """The middle part."""
@@ -68,7 +69,7 @@ def read_photograph(path):
                         f"{path}: has {picture.width} x {picture.height} pixels, more than the "
                         f"limit of {_MOST_PIXELS // 10**6} million"
                     )
-                pixels = _levels(ImageOps.exif_transpose(picture))
+                pixels, was_colour = _levels(ImageOps.exif_transpose(picture))
     except DataError:
         raise
     except FileNotFoundError:
@@ -76,18 +77,19 @@ def read_photograph(path):
     except Exception as error:  # damaged files raise anything, from OSError to struct.error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: not an image that Pillow reads ({reason})") from None
-    return Photograph(path.name, pixels)
+    return Photograph(path.name, pixels, was_colour)
 
 
 def _levels(picture):
-    """Gray levels of a Pillow image in [0, 1]."""
+    """Gray levels of a Pillow image in [0, 1], and whether it has colours."""
     if picture.mode.startswith("I"):  # gray, of 16 bits
-        return _in_range(np.asarray(picture, np.float64) / 65535)
+        return _in_range(np.asarray(picture, np.float64) / 65535), False
     if picture.mode == "F":
-        return _in_range(np.asarray(picture, np.float64))
+        return _in_range(np.asarray(picture, np.float64)), False
     if picture.mode in ("1", "L"):
-        return (np.asarray(picture.convert("L")) / 255).astype(np.float32)
-    return _gray(np.asarray(picture.convert("RGB")))
+        return (np.asarray(picture.convert("L")) / 255).astype(np.float32), False
+    colours = np.asarray(picture.convert("RGB"))
+    return _gray(colours), bool((colours != colours[:, :, :1]).any())
 
 
 def _in_range(levels):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import astype_like, namespace, set_rows, take_rows, to_numpy
 from .._records import Observations
 from .._typing import RandomState
+from .._validation import warn
 from .._weighted_signals import signals_of
 from ..coding import make_solver
 from ..estimators import OnlineDictionaryLearning
@@ -188,10 +189,14 @@ class DictionaryInpainter(PatchRestorer):
         check_is_fitted(self)
         images = read_images(X, "X", finite=False)
         self._check_transform(images.arrays)
+        masks = read_masks(mask, images, "mask", True)
+        if mask is None and all(observed.all() for observed in masks):
+            warn(
+                "X has no missing pixel, and is returned as it is: missing pixels are NaN, or "
+                "False in a mask."
+            )
         coders, restored = [], []
-        for image, observed in zip(
-            images.arrays, read_masks(mask, images, "mask", True), strict=True
-        ):
+        for image, observed in zip(images.arrays, masks, strict=True):
             if not observed.all():
                 coders.append(self._level_coder(image))
                 image = self._filled(image, observed, coders[-1])

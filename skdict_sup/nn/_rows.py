@@ -12,7 +12,7 @@ from ._settings import n_jobs_of, option, packed_gradients, problem_of, solver_o
 
 MAX_ROWS = 1024  # signals of a batch that the typical correlation is computed from
 
-_MANY = 32  # codes that are hardly all zero by chance
+_MANY = 16  # codes that are hardly all zero by chance
 _reported = set()  # settings, with categories of warnings that they have led to
 
 

@@ -89,6 +89,7 @@ OTHERS = [
     (call_encode, Bad("transfer", None, ValueError, ("linear", "None"))),
     (call_encode, Bad("solver", "lars", ValueError, ("homotopy", "fista", "'lars'"))),
     (call_encode, Bad("output", "csr", ValueError, ("dense", "sparse", "'csr'"))),
+    (call_encode, Bad("verbose", "x", TypeError, ("an integer >= 0", "'x'"))),
     (call_encode, Bad("tol", 0.0, ValueError, ("> 0", "or None", "0.0"))),
     (call_encode, Bad("tol", "small", TypeError, ("a number", "'small'", "str"))),
     (call_encode, Bad("max_iter", 0, ValueError, (">= 1", "or None", "0"))),

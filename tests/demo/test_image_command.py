@@ -170,7 +170,9 @@ def test_a_photograph_with_missing_pixels(tmp_path, capsys):
 def test_gray_levels_of_any_mode(tmp_path, mode, suffix):
     path, levels = tmp_path / f"photograph.{suffix}", as_bytes(picture())
     Image.fromarray(levels).convert(mode).save(path)
-    found = read_photograph(path).pixels
+    photograph = read_photograph(path)
+    assert "gray" not in photograph.describe()  # colours were none
+    found = photograph.pixels
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, levels / 255, atol=0.05 if suffix == "jpg" else 1e-6)
 
@@ -180,7 +182,9 @@ def test_colours_become_the_luma(tmp_path):
     colours = np.random.default_rng(0).integers(0, 256, (9, 8, 3), dtype=np.uint8)
     Image.fromarray(colours).save(path)
     expected = (colours @ [0.299, 0.587, 0.114]) / 255
-    np.testing.assert_allclose(read_photograph(path).pixels, expected, atol=1e-6)
+    found = read_photograph(path)
+    np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
+    assert found.describe() == "photograph.png (8 x 9, made gray)"
 
 
 def test_gray_levels_of_16_bits_and_of_one(tmp_path):

@@ -58,8 +58,14 @@ def test_what_stands_in_missing_pixels_does_not_matter():
         np.testing.assert_array_equal(inpainter().fit(image, MASK).components_, model.components_)
 
 
-def test_whole_images_stay():
-    np.testing.assert_array_equal(inpainter().fit_transform(CLEAN), CLEAN)
+def test_whole_images_stay_with_a_word_if_no_mask_says_so():
+    with pytest.warns(UserWarning, match="no missing pixel.*NaN, or False in a mask") as caught:
+        found = inpainter().fit_transform(CLEAN)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(found, CLEAN)
+    inpainter().fit_transform(CLEAN, np.ones(CLEAN.shape, bool))
+    model = inpainter().fit(HOLED)
+    assert len(model.transform([HOLED, CLEAN])) == 2
 
 
 def test_the_level_of_an_image_does_not_matter():
