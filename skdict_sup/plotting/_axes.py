@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+_LEAST_COLOUR = 4  # side, at least, of what is taken for a coloured patch
+
 
 def axes_or_new(ax):
     """Return the given axes, or the axes of a new figure."""
@@ -34,11 +36,15 @@ def check_shows(estimator, *names):
 def check_image_shape(image_shape, n_features, name="image_shape"):
     """Check the shape of an image, (height, width) or (height, width, channels).
 
-    If it is None, return a square shape where n_features is a square, else a row of pixels.
+    If it is None, return a square where n_features is that of a gray one or of a coloured one, and
+    else a row of pixels.
     """
     if image_shape is None:
-        side = round(n_features**0.5)
-        return (side, side) if side * side == n_features else (1, n_features)
+        side, colour = round(n_features**0.5), round((n_features / 3) ** 0.5)
+        if side * side == n_features:
+            return side, side
+        is_colour = 3 * colour * colour == n_features and colour >= _LEAST_COLOUR
+        return (colour, colour, 3) if is_colour else (1, n_features)
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or np.prod(shape) != n_features:
         raise ValueError(

@@ -24,7 +24,7 @@ class DictionaryDisplay:
     atoms : array of shape (n_atoms, n_features)
         Atoms in the order in which they are drawn, row by row.
     image_shape : tuple of int or None, default=None
-        Height and width (and channels) of an atom; None means a square if possible, else a row.
+        Height and width (and channels) of an atom; None means a square (gray or colour) or a row.
     order : array of shape (n_atoms,) or None, default=None
         Indices of the atoms in the dictionary.
 

@@ -24,7 +24,7 @@ class LinkedDictionariesDisplay:
     outputs : array of shape (n_atoms, n_outputs)
         Atoms of the targets.
     input_shape, output_shape : tuple of int or None, default=None
-        Shapes of the images of atoms; None means a square if possible, else a row.
+        Shapes of the images of atoms; None means a square (gray or colour) or a row.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class LinkedDictionariesDisplay:
         estimator : SupervisedDictionaryRegressor
             Fitted regressor with a linear head.
         input_shape, output_shape : tuple of int or None, default=None
-            Shapes of the images of atoms; None means a square if possible, else a row.
+            Shapes of the images of atoms; None means a square (gray or colour) or a row.
         n_atoms : int or None, default=None
             Number of atoms to draw; None draws all.
         axes : sequence of two matplotlib Axes or None, default=None

@@ -83,9 +83,10 @@ def test_every_formulation_can_be_drawn(settings, sort):
         assert sorted(display.order) == [4, 5, 6, 7]
 
 
-def test_a_dictionary_without_a_head_and_colours():
+@pytest.mark.parametrize("image_shape", [(4, 4, 3), None])
+def test_a_dictionary_without_a_head_and_colours(image_shape):
     model = OnlineDictionaryLearning(5, max_iter=1, random_state=0).fit(X[:, :48])
-    display = DictionaryDisplay.from_estimator(model, image_shape=(4, 4, 3))
+    display = DictionaryDisplay.from_estimator(model, image_shape=image_shape)
     np.testing.assert_array_equal(display.order, np.arange(5))
     picture = np.asarray(display.ax_.get_images()[0].get_array())
     assert picture.shape[2] == 3
