@@ -1,6 +1,7 @@
 """PatchFeatures: features of images from the codes of their patches."""
 
 import math
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._array import astype_like, dense, is_array, namespace, rows_times, to_numpy
 from .._threads import one_blas_thread
 from .._typing import RandomState
+from ..dictionary.start import ZeroCodesWarning
 from ..estimators import OnlineDictionaryLearning
 from ..estimators._fitting import as_generator, restore_on_error
 from ..estimators._parameters import Number, Option
@@ -220,6 +222,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         pool = Pool(grids, n_cells, self.pooling)
         n_entries = max(grids[0].shape[1], self._n_codes)
         with one_warning_of_each_kind(), one_blas_thread():
+            warnings.simplefilter("ignore", ZeroCodesWarning)  # where images have no contrast
             for bands in batches_of_bands(grids, n_entries):
                 patches = normalised(patches_of_bands(bands, images), self.min_contrast)
                 codes = dense(self.encoder_.transform(self._whitened(patches)))

@@ -152,6 +152,13 @@ def test_a_search_over_a_pipeline_reaches_the_prior():
     assert set(search.best_params_) == set(grid)
 
 
+def test_images_without_contrast_are_no_reason_to_warn():
+    dark = 1e-4 * np.random.default_rng(0).random((11, 13, 3))
+    found = features(whitening=None, min_contrast=0.05).fit(STACK).transform([dark, STACK[0]])
+    assert not found[0].any()
+    assert found[1].any()
+
+
 def test_copies_and_files_hold_all():
     model = features().fit(STACK)
     again = pickle.loads(pickle.dumps(model))
