@@ -285,8 +285,8 @@ def _warn_of_zero_codes(code, X, prior):
         return
     if to_numpy(X.observations(some).values).any():
         warn(
-            f"All codes of the {code.shape[0]} signals are zero over this dictionary with "
-            f"{prior!r}. Are they scaled as those of the fit were?",
+            f"All codes of the {code.shape[0]} signals are zero: {prior!r} has a lam that is too "
+            "large for them. Are they scaled as those of the fit were?",
             ZeroCodesWarning,
         )
 
