@@ -168,22 +168,18 @@ def test_a_photograph_with_missing_pixels(tmp_path, capsys):
     [("L", "png"), ("RGB", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "gif"), ("L", "jpg")],
 )
 def test_gray_levels_of_any_mode(tmp_path, mode, suffix):
-    path, levels = tmp_path / f"photograph.{suffix}", as_bytes(picture())
-    Image.fromarray(levels).convert(mode).save(path)
-    photograph = read_photograph(path)
-    assert "gray" not in photograph.describe()  # colours were none
-    found = photograph.pixels
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, levels / 255, atol=0.05 if suffix == "jpg" else 1e-6)
+    levels = as_bytes(picture())
+    Image.fromarray(levels).convert(mode).save(tmp_path / f"photograph.{suffix}")
+    found = read_photograph(tmp_path / f"photograph.{suffix}")
+    assert (found.was_colour, found.pixels.dtype) == (False, np.float32)
+    np.testing.assert_allclose(found.pixels, levels / 255, atol=0.05 if suffix == "jpg" else 1e-6)
 
 
 def test_colours_become_the_luma(tmp_path):
-    path = tmp_path / "photograph.png"
     colours = np.random.default_rng(0).integers(0, 256, (9, 8, 3), dtype=np.uint8)
-    Image.fromarray(colours).save(path)
-    expected = (colours @ [0.299, 0.587, 0.114]) / 255
-    found = read_photograph(path)
-    np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
+    Image.fromarray(colours).save(tmp_path / "photograph.png")
+    found = read_photograph(tmp_path / "photograph.png")
+    np.testing.assert_allclose(found.pixels, colours @ [0.299, 0.587, 0.114] / 255, atol=1e-6)
     assert found.describe() == "photograph.png (8 x 9, made gray)"
 
 
