@@ -8,6 +8,7 @@ from ._images import check_image, white_of
 from .patches import as_channels
 
 _FAR = 16.0  # magnitude that no noise gives a float image with white at one
+_FAR_FOR_CLEAN = 4.0  # the same for images that are meant to be clean
 _COLOURS = (3, 4)  # numbers of channels by which one image is told from a stack of gray ones
 
 
@@ -68,11 +69,11 @@ def read_images(images, name, *, finite=True):
     return Images(arrays, forms, container)
 
 
-def refuse_other_scales(image, name):
+def refuse_other_scales(image, name, most=_FAR):
     """Raise if the floats of an image are far outside of [0, 1]."""
     xp = namespace(image)
     largest = float(xp.max(xp.abs(image)))
-    if largest > _FAR:
+    if largest > most:
         raise ValueError(
             f"{name} must have white at one if it holds floats, got magnitudes up to "
             f"{largest:g}; divide by the value of white, such as 255."
@@ -105,6 +106,7 @@ def check_pairs(inputs, outputs):
             f"in X and {len(outputs)} in y."
         )
     for i, (image, clean) in enumerate(zip(inputs, outputs, strict=True)):
+        refuse_other_scales(clean, "y", _FAR_FOR_CLEAN)
         if image.shape != clean.shape:
             raise ValueError(
                 f"X and y must have images of equal shapes, got {tuple(image.shape)} and "

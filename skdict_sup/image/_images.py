@@ -53,7 +53,7 @@ def check_image(image: Any, name="image", finite=True) -> Any:
         raise ValueError(f"{name} must have at least one pixel, got shape {tuple(image.shape)}.")
     if finite and image.dtype != xp.uint8:
         rows = non_finite_rows(xp.reshape(image, (image.shape[0], -1)))
-        refuse_non_finite(rows, name, "replace missing pixels by values first.")
+        refuse_non_finite(rows, name, "fill in missing pixels first (DictionaryInpainter).")
     return image
 
 

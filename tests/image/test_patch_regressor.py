@@ -244,6 +244,7 @@ def test_wrong_parameters_are_refused_and_a_fit_stays(parameters, message):
         ("image.png", CLEAN, "X must be an image, or a list or stack"),
         (np.ones(9), np.ones(9), r"got an array of shape \(9,\)"),
         (255 * BLURRED[0], CLEAN[0], "white at one.*got magnitudes up to 2.*divide"),
+        (BLURRED[0], 16 * CLEAN[0], "y must have white at one.*got magnitudes up to 1.*divide"),
         ([np.full((9, 9), np.nan)], [np.ones((9, 9))], "NaN"),
     ],
 )
