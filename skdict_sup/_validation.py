@@ -48,7 +48,7 @@ _SKIPPED_PACKAGES = {
 
 def check_verbose(verbose: Any) -> None:
     """Raise unless a value of `verbose` is True, False or a number of at least 0."""
-    if not isinstance(verbose, bool):
+    if not isinstance(verbose, bool | np.bool_):
         check_scalar(verbose, "verbose", low=0, integer=True)
 
 

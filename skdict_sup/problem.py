@@ -237,14 +237,16 @@ class Problem:
             # least squares: its gap is relative to an objective that may vanish, so that a small
             # residual also counts, but only with a finite gap, because atoms may be linearly
             # dependent; under w >= 0 no gap may be known, and the residual alone decides
-            counts = is_positive(self.prior) | (certificate.duality_gap < float("inf"))
-            is_small = certificate.kkt_residual <= min(tol, self._sufficient_residual(tol))
-            is_optimal = is_optimal | (is_small & counts)
+            has_gap, residual = certificate.duality_gap < float("inf"), certificate.kkt_residual
+            is_optimal = is_optimal | (has_gap & (residual <= self._sufficient_residual(tol)))
+            if is_positive(self.prior):
+                is_optimal = is_optimal | (~has_gap & (residual <= tol))
         return is_optimal
 
     def _sufficient_residual(self, tol):
-        """Residual at which codes of least squares are within tol times ||x||^2 / 2 of the best.
+        """Residual, at most tol, at which codes of least squares are near the best objective.
 
+        It is then at most tol times ||x||^2 / 2 away, for signals without weights of entries.
         A gradient g is at most sqrt(p) times the residual times the largest ||d_j|| ||x||, and
         P(w) - P(w*) at most ||g||^2 / (2 c), with c the least curvature.
         """
@@ -254,7 +256,7 @@ class Problem:
         if not curvature > 0.0:  # no bound is known
             return tol
         longest = float(namespace(self.dictionary).max(wide.atom_norms.norms))
-        return (tol * curvature / self.dictionary.shape[0]) ** 0.5 / longest
+        return min(tol, (tol * curvature / self.dictionary.shape[0]) ** 0.5 / longest)
 
 
 def cast_certificate(certificate, like):

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     def with_callbacks(method: _Method, /) -> _Method:
         """The method; scikit-learn's decorator has no types, and would hide those of methods."""
-        raise NotImplementedError
+        raise NotImplementedError  # read by type checkers, never run
 
 else:
     try:

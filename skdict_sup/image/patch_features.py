@@ -1,7 +1,6 @@
 """PatchFeatures: features of images from the codes of their patches."""
 
 import math
-import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -221,8 +220,8 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
                 )
         pool = Pool(grids, n_cells, self.pooling)
         n_entries = max(grids[0].shape[1], self._n_codes)
-        with one_warning_of_each_kind(), one_blas_thread():
-            warnings.simplefilter("ignore", ZeroCodesWarning)  # where images have no contrast
+        # all codes of a band are zero where images have no contrast
+        with one_warning_of_each_kind(left_out=ZeroCodesWarning), one_blas_thread():
             for bands in batches_of_bands(grids, n_entries):
                 patches = normalised(patches_of_bands(bands, images), self.min_contrast)
                 codes = dense(self.encoder_.transform(self._whitened(patches)))

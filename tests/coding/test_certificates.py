@@ -6,6 +6,7 @@ from learners import digits
 
 from skdict_sup import KL, ElasticNet, Lp, encode
 from skdict_sup._atoms import Atoms
+from skdict_sup.certificate import Certificate
 from skdict_sup.problem import Problem
 from skdict_sup.reconstruction import as_reconstruction
 
@@ -187,3 +188,22 @@ def test_least_squares_over_nearly_dependent_atoms_are_exact_or_not_converged(
     found = encode(X, D, prior=ElasticNet(0.0), solver=solver)
     value = objective(X, D, ElasticNet(0.0), found.code)  # whose minimum is zero
     assert (~found.converged | (value < 1e-5)).all()
+
+
+@pytest.mark.parametrize(
+    ("gap", "residual", "expected"),
+    [
+        (
+            np.inf,
+            5e-7,
+            True,
+        ),  # as with weights of entries: no bound is known, the residual decides
+        (1.0, 5e-7, False),  # of an atom of norm 1e-4 the residual says little
+        (1.0, 5e-8, True),
+    ],
+)
+def test_a_residual_says_as_much_as_the_dictionary_lets_it(gap, residual, expected):
+    atoms = Atoms(np.diag([1, 1e-4]))
+    problem = Problem(as_reconstruction("linear"), ElasticNet(0.0, positive=True), atoms)
+    certificate = Certificate(np.array([residual]), np.array([gap]), np.array([0.5]))
+    assert problem.converged(certificate, 1e-6).tolist() == [expected]

@@ -169,7 +169,7 @@ def test_labels_may_be_any_number(tmp_path, capsys, labels):
 
 
 @pytest.mark.filterwarnings("ignore:lam=2 makes 100% of the training codes zero")  # as meant
-@pytest.mark.filterwarnings("ignore:All codes of the .* signals are zero")
+@pytest.mark.filterwarnings("ignore:All codes of the .* signals are zero. ElasticNet.lam=2")
 def test_lam_is_that_of_the_codes(tmp_path, capsys):
     path = saved(tmp_path / "stripes.npz")
     counts = []

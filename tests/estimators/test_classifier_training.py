@@ -37,9 +37,11 @@ def test_partial_fit_learns_in_pieces():
         ValueError, match=r"y must contain only labels among .*, got .*3.* too.*classes="
     ):
         model.partial_fit(X, np.full(400, 3))
-    with pytest.raises(ValueError, match=r"two classes, got one.*partial_fit\(X, y, classes="):
+    with pytest.raises(
+        ValueError, match=r"at least two classes, got one.*partial_fit\(X, y, classes="
+    ):
         classifier().partial_fit(X, np.zeros(400))
-    with pytest.raises(ValueError, match=r"two classes, got one.*\]\)\.$"):
+    with pytest.raises(ValueError, match=r"at least two classes, got one.*\]\)\.$"):
         classifier().fit(X, np.zeros(400))
 
 

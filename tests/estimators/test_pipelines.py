@@ -47,7 +47,8 @@ def test_sparse_codes_give_a_classifier_the_same_predictions(dictionary):
     np.testing.assert_allclose(sparse.predict_proba(X), dense.predict_proba(X), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::skdict_sup.dictionary.start.ZeroCodesWarning")  # in the grid
+@pytest.mark.filterwarnings("ignore:lam=100 makes")  # a value of the grid
+@pytest.mark.filterwarnings("ignore:All codes of the .* signals are zero. ElasticNet.lam=100")
 def test_grid_search_over_prior_and_size_in_two_processes():
     X, y = digits(200)
     pipeline = make_pipeline(
