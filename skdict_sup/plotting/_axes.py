@@ -21,16 +21,17 @@ def axes_or_new(ax):
 
 def check_shows(estimator, *names):
     """Raise unless an estimator is fitted, and has the attributes that a display shows."""
-    is_fitted = any(name.endswith("_") and name[0] != "_" for name in vars(estimator))
-    for name in names:
-        if not is_fitted:
-            check_is_fitted(estimator, name)
-        if not hasattr(estimator, name):
-            has_stages = hasattr(estimator, "stages_")
-            cure = "; pass one of its regressors, estimator.stages_[0].regressor" * has_stages
-            raise TypeError(
-                f"estimator must have the attribute {name}, got {type(estimator).__name__}{cure}."
-            )
+    missing = [name for name in names if not hasattr(estimator, name)]
+    attributes = getattr(estimator, "__dict__", {})
+    if missing and not any(name.endswith("_") and name[0] != "_" for name in attributes):
+        check_is_fitted(estimator, missing)
+    if missing:
+        has_stages = hasattr(estimator, "stages_")
+        cure = "; pass one of its regressors, estimator.stages_[0].regressor" * has_stages
+        raise TypeError(
+            f"estimator must have the attribute {missing[0]}, "
+            f"got {type(estimator).__name__}{cure}."
+        )
 
 
 def check_image_shape(image_shape, n_features, name="image_shape"):

@@ -200,6 +200,8 @@ def test_what_displays_refuse(model):
     for display in (DictionaryDisplay, LossCurveDisplay, LinkedDictionariesDisplay):
         with pytest.raises(NotFittedError):
             display.from_estimator(SupervisedDictionaryClassifier())
+        with pytest.raises(TypeError, match="not an estimator instance"):
+            display.from_estimator(object())
     with pytest.raises(NotFittedError):
         LamPathDisplay.from_estimator(SparseCoder(np.eye(2)), np.ones(2))
     with pytest.raises(ValueError, match=r"image_shape .* product of 64, got \(8, 9\)"):
