@@ -51,7 +51,7 @@ def core_types(session):
 def coverage(session):
     """Lines and branches of layers 0 to 4 that the tests run, with a floor."""
     session.chdir(ROOT)
-    session.install("-e", ".[test,torch]", "pytest-cov>=6")
+    session.install("-e", ".[test,torch]", "-r", ".ci/pages.txt", "pytest-cov>=6")
     pytest = ("python", "-m", "pytest", "--cov", "--cov-report=", "--cov-fail-under=0")
     session.run(*pytest, "-n", "auto", *session.posargs)
     # compiled loops without vectors run in Python as well, where their branches can be seen

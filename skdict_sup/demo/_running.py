@@ -81,11 +81,12 @@ def wrapped(text):
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def compiled(prepare):
+def compiled(prepare, has_table=True):
     """Call a function that compiles and returns its time in seconds; return and report these."""
     progress("compiling, or loading what an earlier run has compiled ...")
     seconds = prepare()
-    progress(f"... took {seconds:.1f} s, which the table does not count")
+    apart = ", which the table does not count" if has_table else ""
+    progress(f"... took {seconds:.1f} s{apart}")
     return seconds
 
 

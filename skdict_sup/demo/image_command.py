@@ -106,7 +106,7 @@ def _run(options):
     print(wrapped(_heading(name, photographs, picture, model, method)), flush=True)
     if options.quick:
         progress("--quick: too little training for good results")
-    seconds_before = compiled(lambda: warm_up(method))
+    seconds_before = compiled(lambda: warm_up(method), has_table=not options.degraded)
     pairs = None
     if trained is None:
         pairs = degraded_pairs(task, photographs)

@@ -19,8 +19,7 @@ class Inpainting:
     verbose: int = 1
 
     name = "dictionary of other photographs"
-    other_name = "dictionary of the photograph itself"
-    other_needs_pairs = False
+    others_need_pairs = False
     atoms_title = "atoms of the dictionary of other photographs"
 
     def quick(self):
@@ -35,15 +34,17 @@ class Inpainting:
         """A photograph with its missing pixels, which are NaN, filled in."""
         return model.transform(image)
 
-    def by_other(self, pairs, image):
-        """The same by a dictionary of the observed pixels of this photograph."""
-        return replace(self, verbose=0)._inpainter().fit_transform(image)
+    def others(self, pairs):
+        """The same by a dictionary of the observed pixels of the photograph itself."""
+        own = replace(self, verbose=0)._inpainter()
+        return {"dictionary of the photograph itself": own.fit_transform}
 
     def warm_up(self, pairs):
         """Compile the kernels."""
         image = pairs.clean[0].copy()
         image[::3, ::2] = np.nan
-        self.by_other(pairs, image)
+        for other in self.others(pairs).values():
+            other(image)
 
     def accepts(self, model):
         """Whether a stored model is one of gray levels by this method."""

@@ -38,8 +38,7 @@ class Number:
         """Raise unless the value is in range."""
         if (value is None and self.none) or (self.switch and isinstance(value, bool | np.bool_)):
             return
-        if self.names and isinstance(value, str):
-            check_option(value, name, self.names)
+        if isinstance(value, str) and value in self.names:
             return
         high = getattr(estimator, self.high) if isinstance(self.high, str) else self.high
         words = [self.also] if self.also else []
@@ -48,7 +47,12 @@ class Number:
         if self.none:
             words.append("or None")
         bounds = {"low": self.low, "high": high, "strict": self.strict, "integer": self.integer}
-        check_scalar(value, name, also=" ".join(words), **bounds)
+        try:
+            check_scalar(value, name, also=" ".join(words), **bounds)
+        except TypeError as error:
+            if self.names and isinstance(value, str):  # another name has the right type
+                raise ValueError(str(error)) from None
+            raise
 
 
 @dataclass(frozen=True)

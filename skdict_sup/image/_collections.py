@@ -9,7 +9,7 @@ from .patches import as_channels
 
 _FAR = 16.0  # magnitude that no noise gives a float image with white at one
 _FAR_FOR_CLEAN = 4.0  # the same for images that are meant to be clean
-_COLOURS = (3, 4)  # numbers of channels by which one image is told from a stack of gray ones
+_COLOURS = (1, 3, 4)  # numbers of channels by which one image is told from a stack of gray ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +123,11 @@ def check_images(images, size, n_channels=None):
     """Raise if an image of X is smaller than a patch, or has another number of channels."""
     for i, image in enumerate(images):
         if any(a < b for a, b in zip(image.shape[:2], size, strict=True)):
+            first = image.shape[0] in _COLOURS and image.shape[2] not in _COLOURS
+            hint = "; channels come last: move their axis, as by np.moveaxis(image, 0, -1)"
             raise ValueError(
                 f"patch_size must be at most the size of each image, got {size} for image {i} of "
-                f"X of {image.shape[0]} x {image.shape[1]} pixels."
+                f"X of {image.shape[0]} x {image.shape[1]} pixels{hint if first else ''}."
             )
         if n_channels is not None and image.shape[2] != n_channels:
             raise ValueError(

@@ -68,7 +68,7 @@ class LinkedDictionariesDisplay:
         input_shape: Any = None,
         output_shape: Any = None,
         n_atoms: int | None = None,
-        axes: Any = None,
+        ax: Any = None,
         **kwargs: Any,
     ) -> Self:
         """Draw both dictionaries of a fitted regressor, largest weights first.
@@ -81,7 +81,7 @@ class LinkedDictionariesDisplay:
             Shapes of the images of atoms; None means a square (gray or colour) or a row.
         n_atoms : int or None, default=None
             Number of atoms to draw; None draws all.
-        axes : sequence of two matplotlib Axes or None, default=None
+        ax : sequence of two matplotlib Axes or None, default=None
             Axes to draw on; None creates a figure.
         **kwargs : dict
             Options of `plot`.
@@ -103,14 +103,14 @@ class LinkedDictionariesDisplay:
             check_image_shape(input_shape, inputs.shape[1], "input_shape"),
             check_image_shape(output_shape, coef.shape[0], "output_shape"),
         )
-        return cls(inputs[order], coef.T[order], *shapes).plot(axes=axes, **kwargs)
+        return cls(inputs[order], coef.T[order], *shapes).plot(ax=ax, **kwargs)
 
-    def plot(self, axes: Any = None, *, columns: int | None = None, cmap: Any = "gray") -> Self:
+    def plot(self, ax: Any = None, *, columns: int | None = None, cmap: Any = "gray") -> Self:
         """Draw the display.
 
         Parameters
         ----------
-        axes : sequence of two matplotlib Axes or None, default=None
+        ax : sequence of two matplotlib Axes or None, default=None
             Axes to draw on; None creates a figure.
         columns : int or None, default=None
             Number of atoms in a row; None makes the grids about square.
@@ -122,11 +122,11 @@ class LinkedDictionariesDisplay:
         LinkedDictionariesDisplay
             The display.
         """
-        if axes is None:
+        if ax is None:
             figure: Any = axes_or_new(None).figure
             figure.clear()
             figure.set_size_inches(8, 4.3)
-            axes = figure.subplots(1, 2)
+            ax = figure.subplots(1, 2)
         columns = columns or max(1, round(math.sqrt(len(self.inputs))))
         parts = (
             ("signals", self.inputs, self.input_shape),
@@ -136,9 +136,9 @@ class LinkedDictionariesDisplay:
                 self.output_shape,
             ),
         )
-        for ax, (name, atoms, shape) in zip(axes, parts, strict=True):
-            DictionaryDisplay(atoms, shape).plot(ax, columns=columns, cmap=cmap)
-            ax.set_title(f"atoms of the {name}")
-        self.ax_ = np.asarray(axes)
-        self.figure_ = axes[0].figure
+        for one, (name, atoms, shape) in zip(ax, parts, strict=True):
+            DictionaryDisplay(atoms, shape).plot(one, columns=columns, cmap=cmap)
+            one.set_title(f"atoms of the {name}")
+        self.ax_ = np.asarray(ax)
+        self.figure_ = ax[0].figure
         return self

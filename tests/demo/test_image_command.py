@@ -68,10 +68,9 @@ def test_table_and_figure_of_each_task(tmp_path, capsys, monkeypatch, task):
     assert found.err == ""
     assert found.out.startswith(f"{task}: 8 atoms of 6 x 6, 1 epoch on train.png (40 x 3")
     rows = re.findall(rf"^(.+?)  +{DB}(  +\d+\.\d)?$", found.out, re.MULTILINE)
-    baseline = [TASKS[task].baseline] if TASKS[task].baseline else []
-    methods = [TASKS[task].method.other_name, TASKS[task].method.name]
-    assert len(rows) == 3 + len(baseline)
-    assert [rows[0][0], *(row[0] for row in rows[-2:])] == [TASKS[task].input_name, *methods]
+    other = 1 + bool(TASKS[task].baseline)
+    method, names = TASKS[task].method, [row[0] for row in rows]
+    assert names[:1] + names[other:] == [TASKS[task].input_name, *method.others(None), method.name]
     assert [bool(row[1]) for row in rows] == [False] + [True] * (len(rows) - 1)
     assert files_of(tmp_path) == ["restored.png"]
     with Image.open(tmp_path / "out" / "restored.png") as figure:
@@ -86,7 +85,7 @@ def test_the_photographs_of_scikit_learn(tmp_path, capsys):
     heading = " ".join(found.out.split())  # in lines that fit into a terminal
     assert re.match(r"halftone: .* on china\.jpg .*; applied to flower\.jpg", heading)
     assert max(len(line) for line in found.out.splitlines() if str(tmp_path) not in line) < 80
-    assert len(re.findall(DB + r"(?:  +\d+\.\d)?$", found.out, re.MULTILINE)) == 4
+    assert len(re.findall(DB + r"(?:  +\d+\.\d)?$", found.out, re.MULTILINE)) == 5
 
 
 def test_the_first_word_selects_the_job_and_its_help_fits_into_a_terminal(capsys, monkeypatch):

@@ -95,7 +95,7 @@ TABLE = [
     (SUPERVISED, "nu", ["small"], ValueError, "auto"),
     (SUPERVISED, "nu", [None], TypeError, ">= 0 or 'auto'"),
     (SUPERVISED, "learning_rate", [0.0, -0.1], ValueError, "> 0 or 'auto' or 'mairal'"),
-    (SUPERVISED, "learning_rate", ["constant"], ValueError, "'auto', 'mairal'"),
+    (SUPERVISED, "learning_rate", ["constant"], ValueError, "'auto' or 'mairal'"),
     (SUPERVISED, "batch_size", [0], ValueError, ">= 1 or 'auto'"),
     (SUPERVISED, "batch_size", [1.5, None], TypeError, ">= 1 or 'auto'"),
     (SUPERVISED, "init_max_iter", [-1], ValueError, ">= 0 or 'auto'"),

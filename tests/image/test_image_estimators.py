@@ -52,6 +52,25 @@ def test_a_fit_keeps_its_size_of_patches(name):
 
 
 @each
+def test_a_gray_image_may_have_an_axis_of_one_channel(name):
+    model, image = fitted(name), HOLED if name == "inpainter" else CLEAN
+    found = restored(model, image[..., None])
+    np.testing.assert_array_equal(found, restored(model, image)[..., None])
+    again = clone(model).fit(
+        image[..., None], *([CLEAN[..., None]] if name == "regressor" else ())
+    )
+    np.testing.assert_array_equal(restored(again, image), restored(model, image))
+
+
+@each
+def test_a_message_says_that_channels_come_last(name):
+    images = np.stack([CLEAN] * 3)[None]
+    pairs = (images, images) if name == "regressor" else (images,)
+    with pytest.raises(ValueError, match=r"of 3 x 24 pixels; channels come last: .*moveaxis"):
+        clone(ESTIMATORS[name]).fit(*pairs)
+
+
+@each
 def test_moved_estimators_restore_the_same_images(name, xp):
     model = fitted(name)
     moved = to_device(model, xp.module)

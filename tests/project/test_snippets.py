@@ -1,21 +1,16 @@
 """Code of the README and of the pages, run in order, page by page.
 
 What a page shows as the output of a block is compared with what the block prints; such pages are
-run as they are, and others on less data. Blocks with an option, such as a caption that names the
-package that they need, are not run.
+run as they are, and others on less data. Blocks with a caption that says what they need, such as
+a package or a cluster, are run by test_snippets_with_needs.
 """
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import sklearn.datasets
-from page_code import alike, blocks, run
+from page_code import ROOT, alike, blocks, few_digits, pages, run
 
 from skdict_sup.solvers import SOLVERS
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
 # what makes it slow: samples, and atoms of estimators
 SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}
 NEEDS = {  # packages that pages need
@@ -26,24 +21,7 @@ NEEDS = {  # packages that pages need
     "large_data.rst": "dask",
     "spams.rst": "spams",
 }
-FOLDERS = ("", "user_guide", "how_to", "migration")
-PAGES = [ROOT / "README.md"]
-PAGES += [
-    page
-    for folder in FOLDERS
-    for page in sorted((DOCS / folder).glob("*"))
-    if page.suffix in (".rst", ".md")
-]
-
-
-def few_digits(**settings):
-    """The digits 0, 1 and 2, and few of them."""
-    X, y = load_digits(return_X_y=True)
-    rows = np.flatnonzero(y < 3)[:60]
-    return X[rows], y[rows]
-
-
-load_digits = sklearn.datasets.load_digits
+PAGES = pages()
 
 
 def smaller(code):

@@ -12,16 +12,46 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import sklearn.datasets
+
+ROOT = Path(__file__).resolve().parents[2]
 NUMBER = r"(?<![\w.])[-+]?\d+\.\d*(?:e[-+]?\d+)?|(?<![\w.])[-+]?\d+e[-+]?\d+"  # no integers
 RST = re.compile(
     r"^\.\. code-block:: python\n\n(?P<code>(?:    .*\n|\n)+)"
     r"(?:\.\. code-block:: text\n\n(?P<output>(?:    .*\n|\n)+))?",
     re.MULTILINE,
 )
+RST_WITH_NEEDS = re.compile(
+    r"^\.\. code-block:: python\n    :caption: (?P<needs>.+)\n\n(?P<code>(?:    .*\n|\n)+)",
+    re.MULTILINE,
+)
+MARKDOWN_WITH_NEEDS = re.compile(
+    r"^```python (?P<needs>[^\n]+)\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL
+)
 MARKDOWN = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\n?```text\n(?P<output>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+
+
+load_digits = sklearn.datasets.load_digits
+
+
+def pages():
+    """The README and the pages of the guide."""
+    found = [ROOT / "README.md"]
+    for folder in ("", "user_guide", "how_to", "migration"):
+        files = sorted((ROOT / "docs" / folder).glob("*"))
+        found += [file for file in files if file.suffix in (".rst", ".md")]
+    return [file for file in found if file.exists()]
+
+
+def few_digits(**settings):
+    """The digits 0, 1 and 2, and few of them, in place of `load_digits(return_X_y=True)`."""
+    X, y = load_digits(return_X_y=True)
+    rows = np.flatnonzero(y < 3)[:60]
+    return X[rows], y[rows]
 
 
 @dataclass(frozen=True)
@@ -41,6 +71,13 @@ def blocks(page):
         Block(dedented(m["code"]), m["output"] and dedented(m["output"]), m.span("output"))
         for m in pattern.finditer(text)
     ]
+
+
+def blocks_with_needs(page):
+    """Blocks of Python in a page that say what they need, in order: pairs of that and the code."""
+    text = page.read_text(encoding="utf-8")
+    pattern = MARKDOWN_WITH_NEEDS if page.suffix == ".md" else RST_WITH_NEEDS
+    return [(m["needs"], dedented(m["code"])) for m in pattern.finditer(text)]
 
 
 def dedented(part):
