@@ -8,6 +8,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from .._array import astype_like, ignore_float_warnings, to_numpy
 from .coding_layer import encode
+from .head_squares import LeastSquares, is_least_squares
 from .step import HeadInput, head_loss_and_gradients, make_head_input
 
 DIFFERENCE_STEP = 1e-4  # step of finite differences, relative to the parameters
@@ -58,7 +59,12 @@ class HeadProblem:
         return float(loss), self.flatten(gradients), grad_features
 
     def minimize_loss(self, vector, inputs, *, tol=1e-12, max_iter=1000):
-        """Vector that minimises the training loss, by L-BFGS; raises if the loss is unbounded."""
+        """Vector that minimises the training loss; raises if the loss is unbounded.
+
+        By L-BFGS, or by a linear system if the loss is the squared one.
+        """
+        if is_least_squares(self, inputs):
+            return LeastSquares(self, inputs).minimiser()
 
         def objective(vector):
             # a line search may evaluate points where the loss overflows
@@ -98,6 +104,8 @@ class HeadProblem:
 
     def newton_refine(self, vector, inputs):
         """Vector after Newton steps, for uses that need the exact optimum."""
+        if is_least_squares(self, inputs):  # which is exact
+            return vector
         gradient = self.loss_and_gradients(vector, inputs)[1]
         for _ in range(_NEWTON_STEPS):
             new_vector = vector - self.solve_hessian(vector, inputs, gradient)
@@ -110,10 +118,12 @@ class HeadProblem:
         return vector
 
     def solve_hessian(self, vector, inputs, rhs):
-        """Solution q of H q = rhs by conjugate gradients, H the Hessian of the training loss.
+        """Solution q of H q = rhs, H the Hessian of the training loss: by conjugate gradients.
 
         Zero where the curvature vanishes in floating point, as it may for exponential losses.
         """
+        if is_least_squares(self, inputs):
+            return LeastSquares(self, inputs).solve_hessian(rhs)
         scale = max(1.0, float(np.abs(vector).max()))
 
         def product(direction):

@@ -111,7 +111,7 @@ def test_no_claim_is_false_where_squares_leave_the_range_of_floats(prior_of, siz
     units = size + size_of_atoms, size - size_of_atoms
     slope, code = (10.0**unit if abs(unit) < 300 else 1.0 for unit in units)
     scaled = {"X": X * 10.0**size, "dictionary": D * 10.0**size_of_atoms}
-    settings = {"transfer": "linear", "solver": "auto", "tol": None, "max_iter": None}
+    settings = {"transfer": "linear", "solver": "auto", "tol": None, "max_iter": 100}
     case = replace(draw(0), **scaled, **settings, prior=prior_of(slope, code), is_ordinary=False)
     assert not Judge(case, code_of(case, encode)).violations
 

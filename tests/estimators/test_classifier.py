@@ -170,7 +170,9 @@ def test_classes_that_no_linear_model_separates():
 def test_supervision_lowers_the_loss_below_that_of_any_head_on_unsupervised_codes():
     X, y = digits(300)
     nu, n = 1e-3, len(X)
-    model = SupervisedDictionaryClassifier(8, nu=nu, max_iter=40, random_state=0).fit(X, y)
+    model = SupervisedDictionaryClassifier(
+        8, nu=nu, max_iter=30, learning_rate=0.16, random_state=0
+    ).fit(X, y)
     start = OnlineDictionaryLearning(8, prior=model.prior_, random_state=0).fit(X)
     code = start.transform(X)
     head = LogisticRegression(C=1 / (nu * n), max_iter=5000, tol=1e-8).fit(code, y)

@@ -110,7 +110,7 @@ def test_early_stopping_keeps_the_best_epoch(monkeypatch):
 
 def test_early_stopping_stops_when_nothing_gets_better():
     X, y = problem()
-    params = {"early_stopping": True, "max_iter": 30, "n_iter_no_change": 3}
+    params = {"early_stopping": True, "max_iter": 30, "n_iter_no_change": 3, "learning_rate": 0.1}
     model = classifier(tol=1.0, **params).fit(X, y)  # accuracy cannot rise by more than one
     assert model.n_iter_ == len(model.validation_scores_) == 4
     later = model.set_params(early_stopping=False, max_iter=2).fit(X, y)

@@ -103,10 +103,11 @@ def test_warm_start_goes_on():
 
 def test_early_stopping_keeps_the_best_epoch():
     X, Y = problem()
-    model = regressor(early_stopping=True, max_iter=8, validation_fraction=0.25).fit(X, Y)
+    settings = {"early_stopping": True, "learning_rate": 0.1}
+    model = regressor(**settings, max_iter=8, validation_fraction=0.25).fit(X, Y)
     assert model.best_validation_score_ == max(model.validation_scores_)
     assert len(model.validation_scores_) == model.n_iter_ <= 8
-    stopped = regressor(early_stopping=True, max_iter=30, tol=10.0, n_iter_no_change=2)
+    stopped = regressor(**settings, max_iter=30, tol=10.0, n_iter_no_change=2)
     assert stopped.fit(X, Y).n_iter_ == 3
 
 

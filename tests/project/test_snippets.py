@@ -11,8 +11,18 @@ from page_code import ROOT, alike, blocks, few_digits, pages, run
 
 from skdict_sup.solvers import SOLVERS
 
-# what makes it slow: samples, and atoms of estimators
-SMALLER = {"1200": "45", "n_components=50": "n_components=4", "(50,": "(4,", "(20,": "(4,"}
+# what makes it slow: samples, atoms of estimators, and passes
+SMALLER = {
+    "Classifier(50, random": "Classifier(4, max_iter=1, random",
+    "Classifier(20, random": "Classifier(4, max_iter=1, random",
+    "augment=shift, random": "augment=shift, max_iter=1, random",
+    "1200": "45",
+    "n_components=50": "n_components=4",
+    "(50,": "(4,",
+    "(20,": "(4,",
+    "[16, 32]": "[3, 4]",
+    "epoch in range(40)": "epoch in range(2)",
+}
 NEEDS = {  # packages that pages need
     "backends.md": "torch",
     "nn.rst": "torch",
