@@ -81,6 +81,11 @@ class MissingSignals(Wrapped):
         """The signals in host memory."""
         return MissingSignals(self.source.on_host())
 
+    def is_whole(self):
+        """Whether no entry is missing."""
+        xp = namespace(self.like)
+        return not any(bool(xp.any(xp.isnan(self.source.batch(rows)))) for rows in self._slices())
+
     def n_empty(self):
         """Number of signals without an observed entry."""
         xp, count = namespace(self.like), 0

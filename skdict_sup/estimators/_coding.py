@@ -147,6 +147,9 @@ class CodingEstimator(
         tags.input_tags.allow_nan = bool(self.allow_nan)
         return tags
 
+    def _refuse_missing(self, X):
+        """Raise if what has been learned needs signals without missing entries."""
+
     def _signals(self, X, *, reset):
         """Check signals; return `Signals` in their own library, or with batches on `device`."""
         check_plain(X, "X")
@@ -165,11 +168,13 @@ class CodingEstimator(
             floats = [np.float64, np.float32]
             finite = "allow-nan" if self.allow_nan else True
             options = {"dtype": floats, "accept_sparse": "csr", "ensure_all_finite": finite}
-            with _naming_allow_nan(finite is True and "allow_nan" in self.get_params(deep=False)):
+            with _naming_allow_nan(self, finite is True, reset):
                 X = as_signals(validate_data(self, X, reset=reset, **options))
         if self.allow_nan:
             X = MissingSignals(X)
             X.check_finite()
+            if not reset:
+                self._refuse_missing(X)
             warn_of_unobserved(X.n_empty(), X.shape[0])
         reconstruction = as_reconstruction(self.transfer)
         reconstruction.check(X)
@@ -292,13 +297,15 @@ def _warn_of_zero_codes(code, X, prior):
 
 
 @contextmanager
-def _naming_allow_nan(is_parameter):
+def _naming_allow_nan(estimator, is_refused, reset):
     """Name the parameter `allow_nan` in errors that scikit-learn raises for NaN."""
     try:
         yield
     except ValueError as error:
-        if not is_parameter or "NaN" not in str(error):
+        is_parameter = "allow_nan" in estimator.get_params(deep=False)
+        if not (is_refused and is_parameter and "NaN" in str(error)):
             raise
+        cure = "set allow_nan=True" if reset else "fit with allow_nan=True, or fill them in"
         raise ValueError(
-            f"{str(error).partition(chr(10))[0]} If NaN marks missing entries, set allow_nan=True."
+            f"{str(error).partition(chr(10))[0]} If NaN marks missing entries, {cure}."
         ) from error

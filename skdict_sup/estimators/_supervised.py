@@ -34,6 +34,7 @@ from ._training import (
     hold_out,
     initial_state_and_settings,
     make_trainer,
+    refuse_missing,
 )
 
 _DEFAULT_LAM2 = 0.1  # lam2 of prior="elastic_net": stable codes for correlated atoms
@@ -330,6 +331,10 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
         check_parameters(self, self._running)
         X, settings = self._prepared(X), self._current_settings()
         return parameters_like(self, X.like), X, settings
+
+    def _refuse_missing(self, X):
+        """Raise if entries are missing, and not only codes see the signals."""
+        refuse_missing(self._training, X)
 
     def _prepared(self, X):
         """Checked signals as they are coded."""

@@ -43,6 +43,22 @@ def check_training(estimator):
     refuse_preparations(estimator)
 
 
+def refuse_missing(training, X):
+    """Raise if entries are missing that a trained model has products with."""
+    head = training.settings.head
+    needs = {
+        "fit_linear=True": head.skip,
+        "head='bilinear'": head.uses_signals,
+        "n_projected": "projection" in training.state.parameters,
+    }
+    name = next((name for name, is_needed in needs.items() if is_needed), None)
+    if name and not X.is_whole():
+        raise ValueError(
+            f"X must have no missing entries (NaN) for a model with {name}, which is a product "
+            "with whole signals; fit again with allow_nan=True, or fill them in."
+        )
+
+
 def _check_limits(estimator):
     """Raise if the limits of codes do not go with the other parameters."""
     if estimator.solver == GREEDY:

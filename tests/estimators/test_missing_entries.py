@@ -223,6 +223,22 @@ def test_what_needs_whole_signals_is_refused(wrong):
         model.fit(X, Y)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"fit_linear": True}, {"head": "bilinear"}, {"n_projected": 3}], ids=str
+)
+def test_models_of_whole_signals_refuse_others_after_the_fit(wrong):
+    model = SupervisedDictionaryRegressor(6, max_iter=1, random_state=0, **wrong).fit(WHOLE, Y)
+    expected = model.predict(WHOLE)
+    with pytest.raises(ValueError, match="fit with allow_nan=True, or fill them in"):
+        model.predict(X)
+    model.set_params(allow_nan=True)
+    np.testing.assert_array_equal(model.predict(WHOLE), expected)
+    message = f"no missing entries .* for a model with {next(iter(wrong))}.* fit again"
+    for use in (model.predict, model.contributions, lambda X: model.partial_fit(X, Y)):
+        with pytest.raises(ValueError, match=message):
+            use(X)
+
+
 def test_distributions_cannot_have_missing_entries():
     model = OnlineDictionaryLearning(12, prior=KL(), transfer="softmax", allow_nan=True)
     with pytest.raises(ValueError, match="transfer must be 'linear'"):
