@@ -313,8 +313,8 @@ def resolve_device(name, parameter):
     ) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"{parameter} must be the name of an array library, optionally followed by a colon "
-            f"and a device, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
+            f"{parameter} must be the name of an installed array library, optionally followed by "
+            f"a colon and a device, such as 'torch:cuda' or 'cupy', got {name!r}: {reason}"
         ) from None
     return library, device_kwargs
 

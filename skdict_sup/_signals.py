@@ -131,6 +131,13 @@ class Dense(Signals):
         """The array itself."""
         return self.array
 
+    def in_dtype(self, names):
+        """The signals in the first of some dtypes, given by name, unless theirs is among them."""
+        if any(name in str(self.array.dtype) for name in names):
+            return self
+        xp = namespace(self.array)
+        return Dense(xp.astype(self.array, getattr(xp, names[0])))
+
     def rows(self, rows):
         """Select signals by a slice or by NumPy integer positions."""
         array = self.array

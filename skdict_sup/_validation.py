@@ -174,8 +174,10 @@ def check_matrix(array, name, finite=True):
 def check_two_dimensional(array, name):
     """Raise ValueError for an array that has not two dimensions."""
     if array.ndim != 2:
-        one, images = f"a single signal is {name}[None, :]", f"images are rows of {name}.reshape"
-        cure = one if array.ndim < 2 else f"{images}(len({name}), -1)"
+        rows = f"images are rows of {name}.reshape(len({name}), -1)"
+        if array.ndim == 3 and array.shape[2] in (3, 4):
+            rows += ", patches of one image those of skdict_sup.image.extract_patches"
+        cure = f"a single signal is {name}[None, :]" if array.ndim < 2 else rows
         raise ValueError(
             f"{name} must be 2-dimensional, (rows, columns), got shape {tuple(array.shape)}; "
             f"{cure}."
@@ -225,17 +227,20 @@ def _as_float(array, name):
         ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
-    return array
+    is_float = array.dtype.newbyteorder("=") in (np.float32, np.float64)
+    dtype = array.dtype.newbyteorder("=") if is_float else np.float64
+    return array.astype(dtype, copy=False)
 
 
 def check_shapes(X, dictionary, **codes):
     """Raise ValueError unless the shapes and devices of signals, dictionary and codes match."""
     check_same_device(X=X.like, dictionary=dictionary, **codes)
     if X.shape[1] != dictionary.shape[1]:
-        is_transposed = X.shape[1] == dictionary.shape[0]
-        cure = "; atoms are rows: pass dictionary.T" if is_transposed else ""
+        cure = ""
+        if X.shape[1] == dictionary.shape[0]:
+            cure = "; atoms are rows: pass dictionary.T"
+        elif X.shape[0] == dictionary.shape[0]:
+            cure = "; signals and atoms are rows: pass X.T and dictionary.T if they are columns"
         raise ValueError(
             f"dictionary must have one column per feature of X: got a dictionary of shape "
             f"{tuple(dictionary.shape)} for X with {X.shape[1]} features{cure}."

@@ -34,11 +34,15 @@ from .solvers import SOLVERS
 __all__ = ["encode", "lam_max", "make_problem", "make_solver"]
 
 
+_MOST_ITERATIONS = 2**31 - 1  # what counters of compiled kernels hold
+
+
 def make_solver(solver, reconstruction, prior, max_iter=None):
     """Solver for a name; "auto" is the first that handles the reconstruction and the prior."""
     check_option(solver, "solver", {"auto", GREEDY, *SOLVERS})
     if max_iter is not None:
-        max_iter = int(check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None"))
+        max_iter = check_scalar(max_iter, "max_iter", low=1, integer=True, also="or None")
+        max_iter = min(int(max_iter), _MOST_ITERATIONS)
     fitting = [name for name, kind in SOLVERS.items() if kind.handles(reconstruction, prior)]
     chosen = fitting[0] if solver == "auto" and fitting else solver
     if chosen not in fitting:

@@ -119,6 +119,8 @@ def code_vjp(  # noqa: PLR0913 - the settings of encode
     >>> float(gradients.prior.lam)
     -1.0
     """
+    if isinstance(code, Solution):
+        raise TypeError("code must be an array, got a Solution; pass solution.code.")
     sparse = scipy.sparse.issparse(code)
     code = code if sparse else check_matrix(code, "code")
     cotangent = check_matrix(cotangent, "cotangent")

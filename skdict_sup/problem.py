@@ -236,12 +236,18 @@ class Problem:
         if weight_of(self.prior) == 0.0 and self._is_flat:
             # least squares: its gap is relative to an objective that may vanish, so that a small
             # residual also counts, but only with a finite gap, because atoms may be linearly
-            # dependent; under w >= 0 no gap may be known, and the residual alone decides
+            # dependent; under w >= 0 no gap may be known, and the residual decides unless atoms
+            # are nearly dependent
             has_gap, residual = certificate.duality_gap < float("inf"), certificate.kkt_residual
             is_optimal = is_optimal | (has_gap & (residual <= self._sufficient_residual(tol)))
-            if is_positive(self.prior):
+            if is_positive(self.prior) and self._least_curvatures[1] > 0.0:
                 is_optimal = is_optimal | (~has_gap & (residual <= tol))
         return is_optimal
+
+    @property
+    def _least_curvatures(self):
+        """Least curvature of the loss in all directions, and in the row space; zero if unknown."""
+        return self.wide.reconstruction.curvatures(self.wide.atoms, None)
 
     def _sufficient_residual(self, tol):
         """Residual, at most tol, at which codes of least squares are near the best objective.
@@ -250,12 +256,11 @@ class Problem:
         A gradient g is at most sqrt(p) times the residual times the largest ||d_j|| ||x||, and
         P(w) - P(w*) at most ||g||^2 / (2 c), with c the least curvature.
         """
-        wide = self.wide
-        everywhere, within = wide.reconstruction.curvatures(wide.atoms, None)
+        everywhere, within = self._least_curvatures
         curvature = everywhere if is_positive(self.prior) else within
         if not curvature > 0.0:  # no bound is known
             return tol
-        longest = float(namespace(self.dictionary).max(wide.atom_norms.norms))
+        longest = float(namespace(self.dictionary).max(self.wide.atom_norms.norms))
         return min(tol, (tol * curvature / self.dictionary.shape[0]) ** 0.5 / longest)
 
 

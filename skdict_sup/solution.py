@@ -32,7 +32,8 @@ class Solution:
         for "coordinate_descent", steps for the others.
     converged : boolean array of shape (n_samples,)
         Whether the duality gap, or for smooth priors and greedy codes the optimality residual, is
-        at or below the tolerance; without a weight lam, of least squares, either of the two. With
+        at or below the tolerance; without a weight lam, of least squares, also whether the
+        residual implies as much, which it does for whole signals and independent atoms. With
         `max_residual` or `max_nonzeros` also whether the code is at a limit: the residual is its
         bound, within the tolerance relative to the norm of the signal.
     objective : array of shape (n_samples,)

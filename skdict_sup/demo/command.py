@@ -75,7 +75,7 @@ def parser():
         "--output", type=Path, default=Path("."), metavar="DIR", help="folder for atoms.png"
     )
     options.add_argument(
-        "--quick", action="store_true", help="a small problem that takes a few seconds"
+        "--quick", action="store_true", help="a small problem: a few seconds after compilation"
     )
     return options
 
@@ -103,6 +103,8 @@ def _run(options):
     seconds_before = compiled(prepare)
     found = compare(data, n_components, options.lam, epochs, seed, progress)
     print(_table(found.rows, data))
+    if any(row.nonzeros == 0 for row in found.rows):
+        print("  codes are all zero: lam is too large for the test signals; try --lam")
     if draws:
         target = options.output / "atoms.png"
         write_output(target, lambda path: draw_atoms(path, found, data))

@@ -88,11 +88,12 @@ def _load_whole(path, x, y, seed):
     _check_part(path, "", x, y)
     y = _encode_labels([y])
     counts = np.bincount(y)
-    if len(counts) < 2 or counts.min() < 2:
+    if len(counts) < 2:
+        raise DataError(f"{path}: y must hold at least two classes, got one")
+    if counts.min() < 2:
         raise DataError(
-            f"{path}: y must hold at least two classes with two samples or more each, got "
-            f"{len(counts)}, the smallest with {counts.min()}; for other splits, give x_train, "
-            "y_train, x_test and y_test"
+            f"{path}: y must hold two samples or more of each class, got one of a class; for "
+            "other splits, give x_train, y_train, x_test and y_test"
         )
     return _data(path, _to_float32([x]), y, _splits(y, seed, min(_N_SPLITS, counts.min())))
 
@@ -155,21 +156,37 @@ def _read(path):
             with np.load(file, allow_pickle=False) as archive:
                 is_whole = not set(_WHOLE).isdisjoint(archive)
                 keys = _WHOLE if is_whole and set(_SPLIT).isdisjoint(archive) else _SPLIT
-                arrays = {key: archive[key] for key in keys if key in archive}
+                arrays = {key: _array(path, archive, key) for key in keys if key in archive}
+                others = sorted(archive)
     except DataError:
         raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except Exception as error:  # damaged files raise anything, from zlib.error to SyntaxError
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: not an .npz file of plain arrays ({reason})") from None
+        raise DataError(
+            f"{path}: not an .npz file of plain arrays, which numpy.savez writes ({reason})"
+        ) from None
     missing = [key for key in keys if not isinstance(arrays.get(key), np.ndarray)]
     if missing:
         raise DataError(
             f"{path}: must hold the arrays {', '.join(_SPLIT)}, or {' and '.join(_WHOLE)}; "
-            f"missing: {', '.join(missing)}"
+            f"missing: {', '.join(missing)}; it has: {', '.join(others) or 'none'}"
         )
     return arrays
+
+
+def _array(path, archive, key):
+    """An array of an open file; raise DataError if it holds Python objects, which are not read."""
+    try:
+        return archive[key]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise DataError(
+            f"{path}: {key} must hold numbers or strings, got Python objects, as a column of "
+            f"pandas has them; store {key}.to_numpy(dtype=str)"
+        ) from None
 
 
 def _check_size(path, file):

@@ -114,7 +114,7 @@ def _run(options):
     if options.degraded:
         degraded = task.prepared(picture.pixels)
         degraded = degraded if mask is None else with_missing(degraded, mask)
-        for line in task.remarks(degraded):
+        for line in task.remarks(picture.pixels):
             progress(line)
         restored = method.restored(trained.model, degraded)
         write, said = (lambda path: write_gray(path, restored)), "restored photograph"
@@ -201,6 +201,7 @@ def _mask(options, task, picture):
     observed = mask.pixels >= _HALF
     if not observed.any():
         raise DataError(f"{options.mask}: must have white pixels, which are observed")
+    progress(f"missing: {100 * (1 - observed.mean()):.1f} % of the pixels")
     return observed
 
 
@@ -238,6 +239,11 @@ def _numbers(trained):
 def _check(options):
     for given, name, reason in (
         (options.degraded and not options.apply, "--degraded", "needs a file given with --apply"),
+        (
+            options.degraded and not (options.task or options.load),
+            "--degraded",
+            "needs --task or --load, which say how the photograph was degraded",
+        ),
         (options.load and options.train, "--train", "is for a new model, not for one of --load"),
         (options.load and options.save, "--save", "is for a new model, not for one of --load"),
     ):

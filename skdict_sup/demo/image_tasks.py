@@ -23,6 +23,7 @@ from .image_methods import LinkedDictionaries
 _WIDTHS = np.arange(0.4, 4.01, 0.1)  # candidates for the width of a Gaussian filter, in pixels
 _NOISE = 25 / 255
 _SIMILAR = 1.3  # factor of the level within which a model is good
+_GREY, _MOST_GREY = 0.25, 0.02  # level, and share of the pixels of a halftone with others
 _BLUR, _BLUR_NOISE = 1.6, 2 / 255
 _MISSING = 0.5  # fraction of the pixels
 _PADDING = 16  # pixels mirrored at the edges for a filter that takes images as periodic
@@ -122,6 +123,14 @@ def _no_remarks(image):
     return []
 
 
+def _remarks_on_levels(image):
+    """A line if a photograph is no halftone."""
+    grey = float((np.abs(image - np.round(image)) > _GREY).mean())
+    if grey < _MOST_GREY:
+        return []
+    return [f"{100 * grey:.0f} % of the pixels are grey, and are rounded: this is no halftone"]
+
+
 def _remarks_on_noise(image):
     """A line if the noise of a photograph is not of the level of the task."""
     level, usual = 255 * estimated_sigma(image[:, :, None]), 255 * _NOISE
@@ -166,6 +175,7 @@ TASKS = {
         LinkedDictionaries(lam=0.6, linked_lam=0.15, fit_linear=False),
         GaussianFilter(),
         prepared=np.round,  # levels of a file that was not stored in black and white
+        remarks=_remarks_on_levels,
     ),
     "denoise": Task(
         "noise of sigma 25/255",

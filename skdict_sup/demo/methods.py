@@ -55,6 +55,7 @@ class Comparison:
 def compare(data, n_components, lam, epochs, seed, progress):
     """Fit the three classifiers to each split: a `Comparison`."""
     signals = normalise(data.X)
+    raw_name = "raw pixels" if data.image_shape else "raw features"
     records, atoms, example = [], None, None
     for number, (train, test) in enumerate(data.splits, start=1):
         X, y, X_test, y_test = signals[train], data.y[train], signals[test], data.y[test]
@@ -63,8 +64,8 @@ def compare(data, n_components, lam, epochs, seed, progress):
         raw = data.X / max(np.abs(data.X).max(), 1e-30)
         model = _linear(raw[train], y, seed)
         error = 1 - model.score(raw[test], y_test)
-        records.append(("linear on raw pixels", error, None, None, time.perf_counter() - start))
-        progress(f"{prefix}raw pixels {100 * error:.2f} %")
+        records.append((f"linear on {raw_name}", error, None, None, time.perf_counter() - start))
+        progress(f"{prefix}{raw_name} {100 * error:.2f} %")
 
         start = time.perf_counter()
         prior = "elastic_net" if lam is None else ElasticNet(lam=lam)

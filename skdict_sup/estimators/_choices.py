@@ -14,7 +14,8 @@ _LAMS = (None, "0.05*lam_max", "0.5*lam_max")  # "auto" of an elastic net is 0.2
 _MIN_EPOCHS = 10  # epochs of a fit from which choices are worth their time
 _MAX_LOW = 32  # features, at most, of low-dimensional signals
 _MAX_OFFSET = 100  # features up to which a constant feature is tried
-_UNLIKE = 30.0  # ratio of the largest scale of a feature to the median from which they are unlike
+_UNLIKE = 30.0  # ratio of the scales of features from which they are unlike
+_SIDE = 0.1  # part of the features, at least, on each side of a gap between scales
 _MAX_DENSE = 20_000_000  # entries of the signals up to which a linear path is tried
 _MAX_MEASURED = 1500  # signals, at most, whose scales are compared
 _STANDARDISE = (
@@ -94,13 +95,20 @@ def warn_of_unlike_features(estimator, X, cure):
     is_plain = estimator.transfer == "linear" and isinstance(estimator.init, str)
     if is_plain and not X.is_sparse and _are_unlike(_scales(X)[0]):
         warn(
-            f"Features have unlike scales, the largest more than {_UNLIKE:.0f} times the median, "
-            f"and it decides the codes. {cure}"
+            f"Features have unlike scales, by factors of more than {_UNLIKE:.0f}, and the largest "
+            f"decide the codes. {cure}"
         )
 
 
 def _are_unlike(scale):
-    return scale.max() > _UNLIKE * np.median(scale)
+    """Whether half of the features are far below the largest, or two groups far apart.
+
+    Scales of pixels are a continuum, with few large and few small ones.
+    """
+    scale, n = np.sort(scale), len(scale)
+    side = max(1, int(np.ceil(_SIDE * n)))
+    gaps = (scale[1:] / scale[:-1])[side - 1 : n - side]
+    return bool(scale[-1] > _UNLIKE * scale[(n - 1) // 2] or (gaps > _UNLIKE).any())
 
 
 def _tried(X, prior):

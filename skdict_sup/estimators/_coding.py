@@ -4,14 +4,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._array import astype_like, check_same_device, is_array, is_numpy, is_sparse, to_numpy
 from .._atoms import Atoms, atoms_of
-from .._signals import Signals, as_signals, batches_on, check_signals
+from .._signals import Dense, Signals, as_signals, batches_on, check_signals
 from .._stored import restored_state, stored_state
 from .._typing import Array
 from .._validation import (
@@ -150,11 +149,17 @@ class CodingEstimator(
     def _refuse_missing(self, X):
         """Raise if what has been learned needs signals without missing entries."""
 
-    def _signals(self, X, *, reset):
-        """Check signals; return `Signals` in their own library, or with batches on `device`."""
+    def _signals(self, X, *, reset, learns=False):
+        """Check signals; return `Signals` in their own library, or with batches on `device`.
+
+        Signals to go on learning from have the dtype of what has been learned.
+        """
         check_plain(X, "X")
+        dtypes = _dtypes_like(self.components_ if learns and not reset else None)
         if isinstance(X, Signals) or (is_array(X) and not is_numpy(X)):
             X = check_signals(X, finite=not self.allow_nan)
+            if isinstance(X, Dense):
+                X = X.in_dtype(dtypes)
             if reset:
                 self.n_features_in_ = X.shape[1]
             elif X.shape[1] != self.n_features_in_:
@@ -165,9 +170,8 @@ class CodingEstimator(
         else:
             if getattr(X, "ndim", 2) > 2:
                 check_two_dimensional(X, "X")
-            floats = [np.float64, np.float32]
             finite = "allow-nan" if self.allow_nan else True
-            options = {"dtype": floats, "accept_sparse": "csr", "ensure_all_finite": finite}
+            options = {"dtype": dtypes, "accept_sparse": "csr", "ensure_all_finite": finite}
             with _naming_allow_nan(self, finite is True, reset):
                 X = as_signals(validate_data(self, X, reset=reset, **options))
         if self.allow_nan:
@@ -294,6 +298,12 @@ def _warn_of_zero_codes(code, X, prior):
             "large for them. Are they scaled as those of the fit were?",
             ZeroCodesWarning,
         )
+
+
+def _dtypes_like(learned):
+    """Names of the dtypes of signals to learn from: that of what has been learned, or all."""
+    names = ["float64", "float32"]
+    return names if learned is None else [n for n in names if n in str(learned.dtype)]
 
 
 @contextmanager

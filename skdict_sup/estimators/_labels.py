@@ -10,6 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._array import to_numpy
 from .._validation import check_plain, warn
 
+_LARGEST = 1e150  # magnitude of numbers to be predicted: sums of squares must be finite
+
 
 def read_classes(y, *, unlabelled=False):
     """Labels as a vector in host memory, and a mask of the labelled samples.
@@ -78,6 +80,15 @@ def classes_of(y, labelled, known=None, *, in_parts=False):
     return classes
 
 
+def refuse_other_classes(known, classes):
+    """Raise if the classes that a later call names are not those of the first one."""
+    if known is not None and not np.array_equal(known, classes):
+        raise ValueError(
+            f"classes must be those of the first call, {classes!r}, or None, got {known!r}; other "
+            "classes need a new estimator."
+        )
+
+
 def warn_of_minus_one(classes):
     """Warn if -1, which often means "no label", is one of three or more classes."""
     is_text = is_text_of_minus_one(classes).any()
@@ -109,4 +120,10 @@ def read_numbers(y, *, unlabelled=False):
             f"y must be NaN in all outputs of an unlabelled sample, got NaN in some of them "
             f"in {int(missing[labelled].any(axis=1).sum())} row(s)."
         )
-    return np.where(missing, 0.0, y), labelled, flat
+    y = np.where(missing, 0.0, y)
+    if np.abs(y).max() > _LARGEST:
+        raise ValueError(
+            f"y must have numbers whose squares are floats, of magnitudes up to {_LARGEST:g}, got "
+            f"{np.abs(y).max():g}; divide y by its largest magnitude."
+        )
+    return y, labelled, flat

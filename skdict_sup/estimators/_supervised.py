@@ -229,7 +229,7 @@ class SupervisedDictionaryEstimator(CallbackSupportMixin, HeadContributions, Cod
 
     def _read_samples(self, X, y, sample_weight, *, reset, **options):
         """Check the data; return samples, with weight zero for unlabelled ones, and targets."""
-        X = self._signals(X, reset=reset)
+        X = self._signals(X, reset=reset, learns=True)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."

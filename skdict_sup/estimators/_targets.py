@@ -4,6 +4,7 @@ Internally y is an array (n_samples, n_columns) of class numbers or of numbers, 
 record of targets has the loss, encodes labels as targets, and evaluates scores.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from .._array import astype_like
-from .._validation import check_option, warn
+from .._validation import check_option, check_scalar, warn
 from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, Smoothed, check_loss, class_table
 from ._labels import is_minus_one
 
@@ -84,6 +85,7 @@ class ClassTargets:
             factor = np.zeros(len(self.classes))
             factor[present] = weight.sum() / (len(present) * total[present])
         else:
+            _check_class_weight(class_weight)
             factor = compute_class_weight(
                 class_weight, classes=self.classes, y=self.classes[number]
             )
@@ -235,6 +237,17 @@ class RealTargets:
     def _values(self, scores):
         """Predictions from scores, by the inverse link of the loss if it has one."""
         return self.loss.inverse_link(scores) if hasattr(self.loss, "inverse_link") else scores
+
+
+def _check_class_weight(class_weight):
+    """Raise unless class weights are a dictionary of finite numbers >= 0."""
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            "class_weight must be None, 'balanced' or a dictionary of weights by class, got "
+            f"{class_weight!r}."
+        )
+    for label, value in class_weight.items():
+        check_scalar(value, f"class_weight[{label!r}]", low=0.0)
 
 
 def classification_loss(loss, n_classes, one_against_rest=False):

@@ -13,6 +13,8 @@ from ..supervised.trainer import Trainer
 from ._choices import candidates, may_have_linear_path, refuse_preparations
 from ._parameters import check_parameters
 
+_LEAST_HELD_OUT = 2  # numbers, whose R2 decides on the best epoch
+
 
 def check_training(estimator):
     """Raise unless all parameters of the training are in range."""
@@ -93,6 +95,12 @@ def hold_out(estimator, samples, targets, rng):
             f"early_stopping=True requires held-out samples: {len(rows)} samples cannot be split "
             f"with validation_fraction={estimator.validation_fraction} ({error})."
         ) from error
+    if targets.strata(samples.labels) is None and len(test) < _LEAST_HELD_OUT:
+        raise ValueError(
+            f"early_stopping=True requires held-out samples: {len(test)} of {len(rows)} samples "
+            f"with validation_fraction={estimator.validation_fraction} has no R2; hold out at "
+            f"least {_LEAST_HELD_OUT}."
+        )
     return samples.subset(train), samples.subset(test)
 
 

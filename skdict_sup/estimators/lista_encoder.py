@@ -205,7 +205,7 @@ class LISTAEncoder(NetworkEstimator):
         """
         with restore_on_error(self), one_blas_thread():
             warm = self.warm_start and hasattr(self, "_training")
-            X = self._signals(X, reset=not warm)
+            X = self._signals(X, reset=not warm, learns=True)
             setup, head, samples = self._training_setup(X, y, warm)
             state = training.initial_state(setup, head)
             self._train(samples, state, setup)
@@ -228,7 +228,7 @@ class LISTAEncoder(NetworkEstimator):
         """
         with restore_on_error(self), one_blas_thread():
             first = not hasattr(self, "_training")
-            X = self._signals(X, reset=first)
+            X = self._signals(X, reset=first, learns=True)
             setup, head, samples = self._training_setup(X, y, warm=not first)
             if first:
                 state = training.initial_state(setup, head)
@@ -286,7 +286,7 @@ class LISTAEncoder(NetworkEstimator):
         """
         check_is_fitted(self)
         with restore_on_error(self), one_blas_thread():
-            X = self._signals(X, reset=False)
+            X = self._signals(X, reset=False, learns=True)
             self._refit_head(X, y)
         return self
 

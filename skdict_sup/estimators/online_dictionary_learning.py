@@ -246,7 +246,7 @@ class OnlineDictionaryLearning(CodingEstimator):
         """
         with restore_on_error(self), one_blas_thread():
             first = not hasattr(self, "components_")
-            X = self._signals(X, reset=first)
+            X = self._signals(X, reset=first, learns=True)
             check_parameters(self, self._learning)
             if first:
                 state, settings = self._initial_state(X, as_generator(self.random_state))

@@ -170,11 +170,14 @@ class SparseCoder(CodingEstimator):
     @property
     def _n_features_out(self):
         """Number of columns of transformed signals."""
+        if not self.__sklearn_is_fitted__():
+            # `hasattr` and `dir` take no other error
+            raise AttributeError(f"dictionary must have two dimensions, got {self.dictionary!r}.")
         return np.shape(self.dictionary)[0] * (2 if self.split_sign else 1)
 
     def __sklearn_is_fitted__(self):
-        """Return True: the dictionary is given, so that fit learns nothing."""
-        return True
+        """Whether there is a dictionary, which is given: fit learns nothing."""
+        return getattr(self.dictionary, "ndim", np.ndim(self.dictionary)) == 2
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -258,7 +258,8 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,) or None, default=None
-            All labels of the stream; read at the first call, where None means those in y.
+            All labels of the stream, for the first call, where None means those in y. Later calls
+            must name the same, or None.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weight of each sample in the loss.
 
@@ -268,6 +269,8 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
             The estimator itself.
         """
         known = None if classes is None else unique_labels(to_numpy(classes))
+        if known is not None and self._uses_unlabelled():
+            known = known[~_labels.is_minus_one(known)]  # no label
         return self._partial_fit(X, y, sample_weight, known=known, in_parts=True)
 
     def _read_targets(self, y, *, reset, known=None, in_parts=False):
@@ -276,6 +279,7 @@ class SupervisedDictionaryClassifier(ClassScores, ClassifierMixin, SupervisedDic
             classes = _labels.classes_of(y, labelled, known, in_parts=in_parts)
         else:
             classes = self.classes_
+            _labels.refuse_other_classes(known, classes)
         if reset and known is None:
             _labels.warn_of_minus_one(classes)
         targets = _targets.ClassTargets(classes, self._loss_of(classes), self.label_smoothing)

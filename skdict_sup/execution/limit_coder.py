@@ -29,13 +29,13 @@ from ..certificate import (
     certificate_after_cast,
     certificate_from_residuals,
 )
-from ..kernels import elastic_net_until
 from ..priors import ElasticNet, is_per_atom, least_weight
 from ..problem import Problem, cast_certificate
 from ..solvers.homotopy import clip_negative
 from .coded import Coded
 from .limits import Limits, Reached
 from .sizes import is_extreme, magnitude, row_sizes
+from .ties import codes_within_count
 from .tiny_bounds import move_to_bound
 
 # roundings of the correlations up to which a weight counts as zero, in float64 and float32
@@ -152,9 +152,10 @@ class LimitCoder:
         narrow_data = Data(corr, sq_norm, X.weight)
         lam = prior.weight(corr) if is_per_atom(prior.lam) else self.least_lam
         weights, sq_bound = (lam, prior.lam2, prior.positive), squared(bound, corr)
-        limits = sq_bound, self.limits.max_nonzeros
-        gram, *entries = arrays
-        found = elastic_net_until(gram, corr, sq_norm, *weights, *limits, *entries)
+        inputs = corr, sq_norm, sq_bound, *arrays[1:]
+        found = codes_within_count(
+            inputs, arrays[0], weights, self.limits.max_nonzeros, self._count
+        )
         code, slope, mu, n_iter = found
         if prior.positive:
             code, slope = clip_negative(problem, narrow_data, code, slope)

@@ -8,7 +8,7 @@ from ._images import check_image, white_of
 from .patches import as_channels
 
 _FAR = 16.0  # magnitude that no noise gives a float image with white at one
-_FAR_FOR_CLEAN = 4.0  # the same for images that are meant to be clean
+_CLEAN = -0.5, 1.5  # range of clean images, with what resizing and filters add at edges
 _COLOURS = (1, 3, 4)  # numbers of channels by which one image is told from a stack of gray ones
 
 
@@ -69,14 +69,25 @@ def read_images(images, name, *, finite=True):
     return Images(arrays, forms, container)
 
 
-def refuse_other_scales(image, name, most=_FAR):
+def refuse_other_scales(image, name):
     """Raise if the floats of an image are far outside of [0, 1]."""
     xp = namespace(image)
     largest = float(xp.max(xp.abs(image)))
-    if largest > most:
+    if largest > _FAR:
         raise ValueError(
             f"{name} must have white at one if it holds floats, got magnitudes up to "
             f"{largest:g}; divide by the value of white, such as 255."
+        )
+
+
+def _refuse_clipped(clean):
+    """Raise if values of a clean image are far outside of the range that predictions have."""
+    xp = namespace(clean)
+    low, high = float(xp.min(clean)), float(xp.max(clean))
+    if low < _CLEAN[0] or high > _CLEAN[1]:
+        raise ValueError(
+            f"y must have values in [0, 1] if it holds floats, to which predictions are clipped, "
+            f"got {low:g} to {high:g}; scale X and y, as by (y + 1) / 2 from [-1, 1] or y / 255."
         )
 
 
@@ -106,11 +117,14 @@ def check_pairs(inputs, outputs):
             f"in X and {len(outputs)} in y."
         )
     for i, (image, clean) in enumerate(zip(inputs, outputs, strict=True)):
-        refuse_other_scales(clean, "y", _FAR_FOR_CLEAN)
+        _refuse_clipped(clean)
         if image.shape != clean.shape:
+            is_smaller = image.shape[0] < clean.shape[0] and image.shape[1] < clean.shape[1]
+            cure = "; enlarge those of X first (skdict_sup.image.degradations.enlarge)"
             raise ValueError(
                 f"X and y must have images of equal shapes, got {tuple(image.shape)} and "
-                f"{tuple(clean.shape)} (height, width, channels) for image {i}."
+                f"{tuple(clean.shape)} (height, width, channels) for image {i}"
+                f"{cure if is_smaller else ''}."
             )
         if image.shape[2] != inputs[0].shape[2]:
             raise ValueError(

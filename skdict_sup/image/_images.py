@@ -40,9 +40,13 @@ def check_image(image: Any, name="image", finite=True) -> Any:
     image = detached(image) if is_array(image) and not is_numpy(image) else _as_numpy(image, name)
     xp = namespace(image)
     if image.dtype not in (xp.float32, xp.float64, xp.uint8):
+        is_wide = image.dtype == xp.uint16
+        cure = (
+            f"pass {name} / 65535" if is_wide else "convert it to one of these dtypes and scales"
+        )
         raise TypeError(
             f"{name} must hold float32 or float64 values in [0, 1], or uint8 values in 0..255, "
-            f"got dtype {image.dtype}; convert it to one of these dtypes and scales."
+            f"got dtype {image.dtype}; {cure}."
         )
     if image.ndim not in (2, 3):
         raise ValueError(

@@ -24,11 +24,18 @@ def read_masks(masks, images, name, are_required=False):
             )
         found = [~np.isnan(to_numpy(image)).any(axis=2) for image in images.arrays]
     else:
-        parts: Any = [masks] if images.container == "image" else list(masks)
-        if len(parts) != len(images.arrays):
+        n_images = len(images.arrays)
+        if images.container != "image" and getattr(masks, "ndim", 3) == 2:
             raise ValueError(
-                f"{name} must have one mask for each image, got {len(parts)} for "
-                f"{len(images.arrays)} images."
+                f"{name} must have one mask for each of {n_images} images, got a single one; if "
+                f"it is that of all, pass [mask] * {n_images}."
+            )
+        parts: Any = [masks] if images.container == "image" else list(masks)
+        if len(parts) != n_images:
+            raise ValueError(
+                f"{name} must have one mask for each image, got {len(parts)} for {n_images} images"
+                " (an array of three dimensions is a single image if its last one has length 1, 3 "
+                "or 4, that of channels)."
             )
         pairs = zip(parts, images.arrays, strict=True)
         found = [_checked(part, image, name) for part, image in pairs]
@@ -55,9 +62,11 @@ def _checked(mask, image, name):
             f"{name} > {name}.max() / 2 for images that are black where pixels are missing."
         )
     if mask.shape != tuple(image.shape[:2]):
+        has_channels = mask.ndim == 3 and mask.shape[:2] == tuple(image.shape[:2])
+        cure = f"; a mask is that of all channels, such as {name}[..., 0]" if has_channels else ""
         raise ValueError(
             f"{name} must have the height and width of its image, {tuple(image.shape[:2])}, got "
-            f"shape {mask.shape}."
+            f"shape {mask.shape}{cure}."
         )
     return mask
 

@@ -220,6 +220,7 @@ class DictionaryInpainter(PatchRestorer):
         list of arrays, or array
             Images of the same sizes, dtypes and units; one image for one.
         """
+        read_masks(masks, read_images(X, "X", finite=False), "masks", True)  # before learning
         return self.fit(X, masks).transform(X, masks)
 
     def __sklearn_tags__(self):

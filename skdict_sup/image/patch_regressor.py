@@ -3,7 +3,7 @@
 import time
 from typing import Any, Self
 
-from sklearn.base import RegressorMixin, clone
+from sklearn.base import RegressorMixin, clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from .._array import astype_like, namespace
@@ -266,6 +266,11 @@ class PatchRegressor(RegressorMixin, ImageEstimator):
                 raise TypeError(
                     "regressor must be a regressor with the methods fit and predict, a list of "
                     f"such regressors or None, got {regressor!r}."
+                )
+            if is_classifier(regressor):
+                raise TypeError(
+                    "regressor must predict pixels, numbers, got the classifier "
+                    f"{type(regressor).__name__}."
                 )
         if is_list:
             return [clone(regressor) for regressor in self.regressor]

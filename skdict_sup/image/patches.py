@@ -127,6 +127,11 @@ def average_patches(
 
 def _check_image_or_mask(image):
     """Image of floats, or a boolean one of two or three dimensions."""
+    if isinstance(image, list | tuple) and image and getattr(image[0], "ndim", 0) > 1:
+        raise TypeError(
+            f"image must be one image, got a {type(image).__name__} of {len(image)}; call "
+            "extract_patches for each."
+        )
     if is_array(image) and "bool" in str(image.dtype) and image.ndim in (2, 3):
         return image
     image = check_image(image, finite=False)

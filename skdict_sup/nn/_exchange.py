@@ -18,6 +18,15 @@ class _Seen(Exception):  # noqa: N818 - it ends a forward pass, and is no error
     """A layer has been reached, and the rest of the forward pass is not needed."""
 
 
+def _check_input(layer, input, is_alone):
+    """Raise unless a layer takes an input; say how to pass a model around the layer."""
+    try:
+        layer._check_input(input)
+    except (TypeError, ValueError) as error:
+        cure = " If this layer is within a model, pass the model as the second argument."
+        raise type(error)(f"{error}{cure * is_alone}") from None
+
+
 def signals_reaching(layer, data_loader, model, n_signals, rng):
     """Signals (n, n_features), in NumPy, that reach a layer from the batches of a loader.
 
@@ -31,7 +40,7 @@ def signals_reaching(layer, data_loader, model, n_signals, rng):
     def collect(_, inputs, keywords):
         nonlocal count
         input = inputs[0] if inputs else keywords["input"]
-        layer._check_input(input)
+        _check_input(layer, input, is_alone=model is None)
         rows = layer._some_rows(input.detach(), n_signals - count, rng)
         parts.append(rows.float() if rows.dtype in HALF else rows)
         count += len(rows)

@@ -21,13 +21,25 @@ def axes_or_new(ax):
 
 def check_shows(estimator, *names):
     """Raise unless an estimator is fitted, and has the attributes that a display shows."""
+    if hasattr(estimator, "steps"):
+        raise TypeError(
+            f"estimator must be one that learns atoms, got {type(estimator).__name__}; pass its "
+            "last step, estimator[-1]."
+        )
+    if hasattr(estimator, "shape"):
+        raise TypeError(
+            "estimator must be a fitted estimator, got an array of shape "
+            f"{tuple(estimator.shape)}; pass arrays to the display itself."
+        )
     missing = [name for name in names if not hasattr(estimator, name)]
     attributes = getattr(estimator, "__dict__", {})
     if missing and not any(name.endswith("_") and name[0] != "_" for name in attributes):
         check_is_fitted(estimator, missing)
     if missing:
-        has_stages = hasattr(estimator, "stages_")
-        cure = "; pass one of its regressors, estimator.stages_[0].regressor" * has_stages
+        stages = getattr(estimator, "stages_", [None])
+        regressor = getattr(stages[0], "regressor", None)
+        is_shown = hasattr(regressor, missing[0])
+        cure = "; pass one of its regressors, estimator.stages_[0].regressor" * is_shown
         raise TypeError(
             f"estimator must have the attribute {missing[0]}, "
             f"got {type(estimator).__name__}{cure}."

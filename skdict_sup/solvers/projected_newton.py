@@ -14,6 +14,7 @@ from ._iterate import coarse_codes, iterate_in_stages
 
 _NEAR_ZERO = 1e-2  # largest entries, relative to that of the code, that count as near zero
 
+_DAMPING = 1e-3  # curvature that is added far from the optimum, relative to the largest one
 _ENTRY = 0.5  # violation, relative to the largest one, at which a zero enters
 
 
@@ -121,7 +122,10 @@ def _step(problem, state):
     at_zero = xp.where(code == 0, xp.abs(pull), zero)
     enters = (at_zero > 0) & (at_zero >= _ENTRY * xp.max(at_zero, axis=1, keepdims=True))
     support = ((code != 0) | enters) & ~is_near
-    joint = hessian.solve(prior.lam2, support, pull, hessian.tol)
+    # without curvature, a joint step would go far along directions of which nothing is known
+    far = xp.minimum(state.kkt_residual, xp.ones_like(state.kkt_residual))[:, None]
+    damping = _DAMPING * xp.max(diagonal, axis=1, keepdims=True) * far
+    joint = hessian.solve(prior.lam2 + damping, support, pull, hessian.tol)
     move = _Move(xp.where(is_near, single, joint), pull, sign, stops, is_near)
     after = _search(problem, state, move)
     decreases = after.objective < state.objective - _rounding(problem, state)

@@ -8,7 +8,7 @@ from ..losses import Square
 from .heads import LinearHead
 
 _MAX_COLUMNS = 1000  # features, signals and the constant: beyond, a Gram matrix costs too much
-_LEAST_PIVOT = 1e-13  # of a matrix with ones on its diagonal: below is rounding
+_LEAST_PIVOT = 1e-13  # that of a matrix with ones on its diagonal: below is rounding
 _N_STEPS = 2  # the second one removes what rounding of the Gram matrix has left
 
 

@@ -207,3 +207,13 @@ def test_a_residual_says_as_much_as_the_dictionary_lets_it(gap, residual, expect
     problem = Problem(as_reconstruction("linear"), ElasticNet(0.0, positive=True), atoms)
     certificate = Certificate(np.array([residual]), np.array([gap]), np.array([0.5]))
     assert problem.converged(certificate, 1e-6).tolist() == [expected]
+
+
+@pytest.mark.parametrize("solver", ["auto", "coordinate_descent", "fista"])
+@pytest.mark.parametrize("angle", [5e-10, 1e-9, 1e-7])
+def test_nearly_dependent_atoms_under_a_bound_are_not_converged_by_their_residual(solver, angle):
+    # the minimum is zero, at codes of size 1 / angle
+    D, x = np.array([[1.0, 0, 0], [-1.0, angle, 0]]), np.array([[1.0, 1.0, 0]])
+    found = encode(x, D, prior=ElasticNet(lam=0.0, positive=True), solver=solver)
+    assert found.objective[0] > 0.49
+    assert not found.converged[0]

@@ -141,3 +141,19 @@ def test_any_large_number_of_nonzeros_is_no_limit():
     X, D, _ = generic(8, 6, 15)
     found = encode(X, D, max_nonzeros=2**63)
     np.testing.assert_allclose(found.code, X @ np.linalg.pinv(D), atol=1e-9)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_ties_of_integers_do_not_let_more_atoms_in_than_the_limit(positive):
+    for seed in (266, 309, 453, 1043, 1373, 1546, 2269, 2280, 2349, 2561, 2682, 7):
+        rng = np.random.default_rng(seed)
+        m, p = rng.integers(2, 7), rng.integers(2, 10)
+        D = rng.integers(-2, 3, (p, m)).astype(float)
+        X = rng.integers(-2, 3, (4, m)).astype(float)
+        for most in (1, 2, 3):
+            prior = ElasticNet(positive=positive)
+            found = encode(X, D, prior=prior, max_nonzeros=most)
+            assert found.nonzeros.max() <= most
+            for code, lam, x in zip(found.code, found.lam, X, strict=True):
+                slope = (x - code @ D) @ D.T
+                assert (slope if positive else np.abs(slope)).max() <= lam * (1 + 1e-9) + 1e-12

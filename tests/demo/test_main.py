@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,8 @@ from skdict_sup.demo.data import normalise, shifts
 NAMES = ("linear on raw pixels", "linear on unsupervised codes", "supervised dictionary")
 
 
-def assert_table_and_figure(text, folder):
-    for name in NAMES:
+def assert_table_and_figure(text, folder, seen="pixels"):
+    for name in (name.replace("pixels", seen) for name in NAMES):
         assert re.search(rf"^{name} +\d+\.\d\d %", text, re.MULTILINE), name
     codes = re.findall(r"%  +\d+\.\d  +(\d+e[+-]\d+)  +\d+\.\d$", text, re.MULTILINE)
     assert len(codes) == 2
@@ -81,7 +82,15 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
     assert found.err == ""
     assert re.search(rf"^stripes\.npz: .*{said}", found.out)
     assert "5 atoms, 2 epochs" in found.out
-    assert_table_and_figure(found.out, output)
+    assert_table_and_figure(found.out, output, "features" if "36" in said else "pixels")
+
+
+def test_codes_of_zero_are_told_of(tmp_path, capsys):
+    path = saved(tmp_path / "stripes.npz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the learner says of lam
+        assert run(tmp_path / "out", "--data", path, "--lam", "10") == 0
+    assert "codes are all zero: lam is too large" in capsys.readouterr().out
 
 
 def test_without_matplotlib_there_is_a_table_without_a_figure(tmp_path, capsys, monkeypatch):

@@ -64,7 +64,10 @@ BAD_FILES = {
     "no_array_inside": (_no_array_inside, "missing: x_train"),
     "pipe": (_pipe, "not a regular file"),
     "swollen": (_swollen, "unpacks to 0.2 GiB, more than the limit of 0 GiB"),
-    "no_keys": (lambda path: np.savez(path, X=X), "missing: x_train, y_train, x_test, y_test"),
+    "no_keys": (
+        lambda path: np.savez(path, X=X),
+        "missing: x_train, y_train, x_test, y_test; it has: X",
+    ),
     "no_labels": (lambda path: np.savez(path, x=X), "x and y; missing: y"),
     "other_lengths": (
         lambda path: np.savez(path, x=X, y=Y[:-1]),
@@ -72,11 +75,11 @@ BAD_FILES = {
     ),
     "lonely_class": (
         lambda path: np.savez(path, x=X, y=np.arange(60) > 58),
-        "two samples or more each, got 2, the smallest with 1",
+        "two samples or more of each class, got one",
     ),
     "one_class": (lambda path: np.savez(path, x=X, y=0 * Y), "at least two classes"),
 }
-FINITE, LABELS, PLAIN = "x_train must hold finite", "y_train must hold labels", "of plain arrays"
+FINITE, LABELS = "x_train must hold finite", "y_train must hold labels"
 BAD_ARRAYS = {
     "no_test_labels": ({"y_test": None}, "missing: y_test"),
     "lengths": ({"y_train": Y[:-1]}, r"x_train must hold n > 0 .* \(60, 6, 6\) and \(59,\)"),
@@ -90,8 +93,8 @@ BAD_ARRAYS = {
     "huge": ({"x_train": X * 1e300}, FINITE),
     "words": ({"x_train": X.astype(str)}, FINITE),
     "complex": ({"x_train": X + 1j}, FINITE),
-    "objects": ({"x_train": X.astype(object)}, PLAIN),
-    "object_labels": ({"y_train": Y.astype(object)}, PLAIN),
+    "objects": ({"x_train": X.astype(object)}, "x_train must hold numbers"),
+    "object_labels": ({"y_train": Y.astype(object)}, r"store y_train.to_numpy\(dtype=str\)"),
     "measurements": ({"y_train": Y + 0.5 * X[:, 0, 0]}, LABELS),
     "mixed_labels": ({"y_train": np.where(Y, "1", "0")}, "both hold numbers, or both strings"),
     "nan_labels": ({"y_train": np.where(Y, np.nan, 1.0)}, LABELS),

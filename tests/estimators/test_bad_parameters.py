@@ -41,7 +41,7 @@ TABLE = [
     (EVERY, "max_nonzeros", [2.5, "few"], TypeError, "an integer >= 1 or None"),
     (EVERY, "n_jobs", [0], ValueError, "None"),
     (EVERY, "n_jobs", [1.5, "all"], TypeError, "an integer or None"),
-    (EVERY, "device", ["nowhere", ""], ValueError, "an array library"),
+    (EVERY, "device", ["nowhere", ""], ValueError, "array library"),
     (EVERY, "device", [3, True], TypeError, "the name of an array library"),
     (EVERY, "verbose", [-1], ValueError, "an integer >= 0"),
     (EVERY, "verbose", ["loud", None], TypeError, "an integer >= 0"),

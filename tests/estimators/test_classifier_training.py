@@ -50,6 +50,9 @@ def test_partial_fit_takes_its_classes_from_the_first_call():
     model = classifier().partial_fit(X, y)
     assert model.classes_.tolist() == [0, 1, 2]
     assert_same_fit(model, classifier().partial_fit(X, y, classes=[2, 1, 0]))
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="classes must be those of the first call, array"):
+        model.partial_fit(X, y, classes=[0, 1, 2, 3])
     assert "_known_classes" not in vars(model)
 
 

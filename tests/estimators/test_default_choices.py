@@ -267,6 +267,23 @@ def test_where_nothing_is_tried_unlike_scales_are_told_of_once(learn):
         learn(StandardScaler().fit_transform(table), y)
 
 
+@pytest.mark.parametrize(
+    "scales", [[1, 1e4], [1, 1, 1, 1e5, 1e5, 1e5], [1, 1e3, 1e3, 1e3, 1e3], [1] * 9 + [1e4] * 3]
+)
+def test_groups_of_features_in_other_units_are_told_of(scales):
+    table = np.random.default_rng(0).normal(size=(60, len(scales))) * scales
+    with pytest.warns(UserWarning, match="unlike scales, by factors of more than 30"):
+        unsupervised().fit(table)
+
+
+def test_pixels_that_are_seldom_used_are_no_other_units():
+    pixels = np.random.default_rng(0).normal(size=(60, 64)) * np.geomspace(1e-2, 1, 64)
+    pixels[:, :3] *= 1e-3
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Features have unlike")
+        unsupervised().fit(pixels)
+
+
 @pytest.mark.parametrize("options", [{"standardise": False}, {"standardise": True}])
 def test_what_is_said_about_scales_is_not_questioned(options):
     with warnings.catch_warnings():

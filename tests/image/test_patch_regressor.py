@@ -244,7 +244,9 @@ def test_wrong_parameters_are_refused_and_a_fit_stays(parameters, message):
         ("image.png", CLEAN, "X must be an image, or a list or stack"),
         (np.ones(9), np.ones(9), r"got an array of shape \(9,\)"),
         (255 * BLURRED[0], CLEAN[0], "white at one.*got magnitudes up to 2.*divide"),
-        (BLURRED[0], 16 * CLEAN[0], "y must have white at one.*got magnitudes up to 1.*divide"),
+        (BLURRED[0], 16 * CLEAN[0], r"y must have values in \[0, 1\].* got 0\.* to 1"),
+        (2 * BLURRED[0] - 1, 2 * CLEAN[0] - 1, r"got -.*; scale X and y, as by \(y \+ 1\) / 2"),
+        (BLURRED[0][::2, ::2], CLEAN[0], r"equal shapes, .*enlarge those of X first"),
         ([np.full((9, 9), np.nan)], [np.ones((9, 9))], "NaN"),
     ],
 )

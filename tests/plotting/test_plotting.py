@@ -9,6 +9,8 @@ import pytest
 from learners import digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skdict_sup import (
     ElasticNet,
@@ -219,10 +221,22 @@ def test_what_displays_refuse(model):
 
 def test_an_estimator_of_images_names_its_regressors():
     image = np.random.default_rng(0).random((12, 12))
-    model = PatchRegressor(Ridge(), patch_size=3).fit(image, image)
+    regressor = SupervisedDictionaryRegressor(4, max_iter=1, random_state=0)
+    model = PatchRegressor(regressor, patch_size=3).fit(image, image)
+    of_ridge = PatchRegressor(Ridge(), patch_size=3).fit(image, image)
     for display in (DictionaryDisplay, LinkedDictionariesDisplay, LossCurveDisplay):
         with pytest.raises(TypeError, match=r"attribute \w+_, got PatchRegressor.*stages_\[0\]"):
             display.from_estimator(model)
+        with pytest.raises(TypeError, match=r"attribute \w+_, got PatchRegressor\.$"):
+            display.from_estimator(of_ridge)
+        with pytest.raises(
+            TypeError, match=r"got a Pipeline; pass its last step, estimator\[-1\]"
+        ):
+            display.from_estimator(make_pipeline(StandardScaler(), regressor))
+        with pytest.raises(
+            TypeError, match=r"got an array of shape \(12, 12\); pass arrays to the"
+        ):
+            display.from_estimator(image)
 
 
 def test_without_matplotlib_the_message_says_how_to_get_it(model, monkeypatch):
