@@ -23,8 +23,8 @@ def check_shows(estimator, *names):
     """Raise unless an estimator is fitted, and has the attributes that a display shows."""
     if hasattr(estimator, "steps"):
         raise TypeError(
-            f"estimator must be one that learns atoms, got {type(estimator).__name__}; pass its "
-            "last step, estimator[-1]."
+            f"estimator must be one that learns atoms, got a {type(estimator).__name__}; pass "
+            "its last step, estimator[-1]."
         )
     if hasattr(estimator, "shape"):
         raise TypeError(
@@ -38,7 +38,7 @@ def check_shows(estimator, *names):
     if missing:
         stages = getattr(estimator, "stages_", [None])
         regressor = getattr(stages[0], "regressor", None)
-        is_shown = hasattr(regressor, missing[0])
+        is_shown = all(hasattr(regressor, name) for name in names)
         cure = "; pass one of its regressors, estimator.stages_[0].regressor" * is_shown
         raise TypeError(
             f"estimator must have the attribute {missing[0]}, "
