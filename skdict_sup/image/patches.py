@@ -125,7 +125,7 @@ def average_patches(
     return namespace(like).reshape(image, tuple(image_shape))
 
 
-def _check_image_or_mask(image):
+def _check_image_or_mask(image: Any):
     """Image of floats, or a boolean one of two or three dimensions."""
     if isinstance(image, list | tuple) and image and getattr(image[0], "ndim", 0) > 1:
         raise TypeError(
