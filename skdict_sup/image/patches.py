@@ -125,13 +125,18 @@ def average_patches(
     return namespace(like).reshape(image, tuple(image_shape))
 
 
-def _check_image_or_mask(image: Any):
-    """Image of floats, or a boolean one of two or three dimensions."""
+def _refuse_several(image):
+    """Raise for a list of images."""
     if isinstance(image, list | tuple) and image and getattr(image[0], "ndim", 0) > 1:
         raise TypeError(
             f"image must be one image, got a {type(image).__name__} of {len(image)}; call "
             "extract_patches for each."
         )
+
+
+def _check_image_or_mask(image: Any):
+    """Image of floats, or a boolean one of two or three dimensions."""
+    _refuse_several(image)
     if is_array(image) and "bool" in str(image.dtype) and image.ndim in (2, 3):
         return image
     image = check_image(image, finite=False)
