@@ -46,7 +46,10 @@ def processes():
     """A client of two processes of one thread, which restart where they are lost."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
-        dask.config.set({"distributed.worker.memory.terminate": False}),
+        # workers are paused from 80 % of their limit on, which compilation alone may take
+        dask.config.set(
+            {f"distributed.worker.memory.{act}": False for act in ("terminate", "pause")}
+        ),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
