@@ -104,7 +104,7 @@ def _run(options):
     found = compare(data, n_components, options.lam, epochs, seed, progress)
     print(_table(found.rows, data))
     if any(row.nonzeros == 0 for row in found.rows):
-        print("  codes are all zero: lam is too large for the test signals; try --lam")
+        progress("codes are all zero: lam is too large for the test signals; try --lam")
     if draws:
         target = options.output / "atoms.png"
         write_output(target, lambda path: draw_atoms(path, found, data))

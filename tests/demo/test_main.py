@@ -20,6 +20,7 @@ from stripes import arrays, run, saved
 import skdict_sup
 from skdict_sup.demo import command, methods
 from skdict_sup.demo.data import normalise, shifts
+from skdict_sup.dictionary.start import ZeroCodesWarning
 
 NAMES = ("linear on raw pixels", "linear on unsupervised codes", "supervised dictionary")
 
@@ -88,7 +89,7 @@ def test_data_of_ones_own(tmp_path, capsys, changed, said):
 def test_codes_of_zero_are_told_of(tmp_path, capsys):
     path = saved(tmp_path / "stripes.npz")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the learner says of lam
+        warnings.simplefilter("ignore", ZeroCodesWarning)  # the learner says so, too
         assert run(tmp_path / "out", "--data", path, "--lam", "10") == 0
     assert "codes are all zero: lam is too large" in capsys.readouterr().out
 

@@ -14,7 +14,7 @@ X, Y = digits(60, n_classes=2)
 
 def more_of_each(model, signals):
     """A model that has learned from signals, by each of its ways to go on."""
-    if not hasattr(model, "loss_curve_") or not hasattr(model, "coef_"):
+    if not hasattr(model, "coef_"):
         return model.partial_fit(signals)
     model.partial_fit(signals, Y).fit_head(signals, Y)
     return model.set_params(warm_start=True).fit(signals, Y)

@@ -1,4 +1,4 @@
-"""Code of pages that says what it needs: further packages, files of one's own, or a cluster."""
+"""Code blocks of pages whose caption names a requirement: packages, image files or a cluster."""
 
 import numpy as np
 import pytest
@@ -113,7 +113,8 @@ def test_parquet(scale, digits):
     np.testing.assert_array_equal(scale["y"].compute(), y)
 
 
-@pytest.mark.filterwarnings("default")  # those of clusters, and of fits of few digits
+# batches of so few digits are too small for a cluster, which the block does not care about
+@pytest.mark.filterwarnings("ignore:batch_size=.* gives 2 threads of the cluster")
 def test_clusters(scale, digits, monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(scale["parallel"], "warm_up", lambda dtype: None)  # starts a process
